@@ -1,0 +1,72 @@
+# The two commands are `make run` and `make test`; `make help` lists the rest.
+#
+# Meson builds (meson.build); this file installs what is missing, names the build directories and
+# keeps the long command lines. BUILD is what users run, $(SANITIZE) the same code under clang's
+# address and undefined-behaviour sanitizers, with the fuzz targets.
+
+BUILD ?= build
+SANITIZE = $(BUILD)/sanitize
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+DESTDIR ?=
+# In CI every warning is an error.
+WERROR ?= $(if $(filter true,$(CI)),true,false)
+# Seconds for each fuzz target in `make fuzz`, rounds in `make soak`.
+FUZZ_SECONDS ?= 600
+SOAK_ROUNDS ?= 20
+# What a stage or a test is called, for `make test ONLY='unit/* check/layers'`.
+ONLY ?=
+
+.DEFAULT_GOAL = all
+.PHONY: all run test soak fuzz bench data check format sanitize install clean help deps
+
+all: deps $(BUILD)/build.ninja ## build into build/
+	ninja -C $(BUILD) -j $(JOBS)
+	@scripts/code-size --build $(BUILD)
+
+run: all ## build, then run the main job (the ECG workflow) and print its tables
+	scripts/run-main-job $(BUILD)
+
+test: all sanitize ## build, then run every test; the last line counts them
+	@tests/run --build $(BUILD) --sanitize $(SANITIZE) $(ONLY)
+
+soak: all ## repeat the unit and integration tests (SOAK_ROUNDS=20), to catch what fails rarely
+	@tests/run --build $(BUILD) --repeat $(SOAK_ROUNDS) 'unit/*' 'integration/*'
+
+fuzz: sanitize ## run each fuzz target for FUZZ_SECONDS (600)
+	@tests/run --sanitize $(SANITIZE) --fuzz-seconds $(FUZZ_SECONDS) 'fuzz/*'
+
+bench: all ## measure this machine: kernels, start, tasks, ecg
+	$(BUILD)/cella bench all
+
+data: deps ## fetch the ECG recordings from PhysioNet into data/ecg2017 (95 MB; needs the internet)
+	scripts/fetch-ecg-data data/ecg2017
+
+check: all ## only the static checks: layers, style, layout, clang-tidy
+	@tests/run --build $(BUILD) 'check/*'
+
+format: deps ## lay out every C file by .clang-format
+	scripts/c-files | xargs clang-format-19 -i
+
+install: all ## install into $(DESTDIR)$(PREFIX)
+	meson configure $(BUILD) -Dprefix=$(PREFIX)
+	DESTDIR=$(DESTDIR) meson install -C $(BUILD)
+
+clean: ## remove the build directory
+	rm -rf $(BUILD)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps:
+	@scripts/install-deps
+
+sanitize: deps $(SANITIZE)/build.ninja
+	ninja -C $(SANITIZE) -j $(JOBS) test-programs
+
+$(BUILD)/build.ninja: | deps
+	meson setup $(BUILD) -Dwerror=$(WERROR)
+
+$(SANITIZE)/build.ninja: | deps
+	CC=clang-19 meson setup $(SANITIZE) -Dwerror=$(WERROR) -Dfuzz=true \
+		-Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false

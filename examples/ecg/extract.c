@@ -1,0 +1,147 @@
+#include "extract.h"
+
+#include <cella/task.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int extract_one(struct extractor *e, const char *path, float *row, struct failure *why)
+{
+	struct recording recording;
+	if (mat_read(path, &recording, why) < 0)
+		return -1;
+	int rc = extractor_run(e, &recording, path, row, why);
+	recording_done(&recording);
+	return rc;
+}
+
+/* `paths` holds `count` strings, each with its end. */
+CELLA_TASK(extract_features, CELLA_VALUE(uint32_t, kind), CELLA_VALUE(uint32_t, count),
+           CELLA_VALUE(uint32_t, paths_size), CELLA_COPY(const char, paths, paths_size),
+           CELLA_OUT(float, rows, (size_t)count *feature_columns((enum feature_kind)kind)),
+           CELLA_OUT(struct outcome, outcomes, count))
+{
+	struct extractor *extractor;
+	struct failure why;
+	if (extractor_new((enum feature_kind)kind, &extractor, &why) < 0)
+		cella_fail("%s", why.text);
+	uint32_t columns = feature_columns((enum feature_kind)kind);
+	const char *path = paths;
+	for (uint32_t i = 0; i < count; i++) {
+		outcomes[i].code = OUTCOME_GOOD;
+		if (extract_one(extractor, path, rows + (size_t)i * columns, &why) < 0) {
+			outcomes[i].code = why.code == ENOENT ? OUTCOME_MISSING : OUTCOME_BAD;
+			snprintf(outcomes[i].text, sizeof(outcomes[i].text), "%s", why.text);
+		}
+		path += strlen(path) + 1;
+	}
+	extractor_free(extractor);
+}
+
+uint32_t batch_rows(enum feature_kind kind, uint32_t recordings)
+{
+	uint32_t most = kind == FEATURES_COMPACT ? BATCH_ROWS_COMPACT : BATCH_ROWS_SPECTROGRAM;
+	uint32_t parts = (uint32_t)cella_executors() * BATCHES_PER_EXECUTOR;
+	uint32_t fair = (recordings + parts - 1) / parts;
+	return fair < most ? fair : most;
+}
+
+uint32_t batches_under_way(enum feature_kind kind, uint32_t recordings)
+{
+	uint32_t rows = batch_rows(kind, recordings);
+	uint32_t batches = (recordings + rows - 1) / rows;
+	uint32_t parts = (uint32_t)cella_executors() * BATCHES_PER_EXECUTOR;
+	return batches < parts ? batches : parts;
+}
+
+struct pipeline {
+	enum feature_kind kind;
+	const char *const *paths;
+	uint32_t path_count;
+	uint32_t batch_count;
+	uint32_t slot_count;
+	struct batch *slots;
+	const struct batch_user *user;
+};
+
+static void pipeline_done(struct pipeline *p)
+{
+	for (uint32_t i = 0; p->slots && i < p->slot_count; i++) {
+		free(p->slots[i].rows);
+		free(p->slots[i].outcomes);
+	}
+	free(p->slots);
+}
+
+static int pipeline_init(struct pipeline *p, struct failure *why)
+{
+	uint32_t rows = batch_rows(p->kind, p->path_count);
+	p->batch_count = (p->path_count + rows - 1) / rows;
+	p->slot_count = batches_under_way(p->kind, p->path_count);
+	p->slots = calloc(p->slot_count, sizeof(*p->slots));
+	bool ok = p->slots;
+	for (uint32_t i = 0; ok && i < p->slot_count; i++) {
+		p->slots[i].slot = i;
+		p->slots[i].rows = calloc((size_t)rows * feature_columns(p->kind), sizeof(float));
+		p->slots[i].outcomes = calloc(rows, sizeof(struct outcome));
+		ok = p->slots[i].rows && p->slots[i].outcomes;
+	}
+	return ok ? 0 : failed_memory(why, "the recordings' features");
+}
+
+static int batch_submit(struct pipeline *p, uint32_t index, struct failure *why)
+{
+	struct batch *batch = &p->slots[index % p->slot_count];
+	uint32_t rows = batch_rows(p->kind, p->path_count);
+	batch->first = index * rows;
+	batch->count = p->path_count - batch->first < rows ? p->path_count - batch->first : rows;
+
+	size_t size = 0;
+	for (uint32_t i = 0; i < batch->count; i++)
+		size += strlen(p->paths[batch->first + i]) + 1;
+	cleanup_free char *paths = malloc(size);
+	if (!paths || size > UINT32_MAX)
+		return failed_memory(why, "the recordings' paths");
+	char *at = paths;
+	for (uint32_t i = 0; i < batch->count; i++)
+		at = stpcpy(at, p->paths[batch->first + i]) + 1;
+	extract_features(p->kind, batch->count, (uint32_t)size, paths, batch->rows, batch->outcomes);
+	return p->user->submitted ? p->user->submitted(p->user->context, batch, why) : 0;
+}
+
+static int batch_finish(struct pipeline *p, uint32_t index, struct failure *why)
+{
+	struct batch *batch = &p->slots[index % p->slot_count];
+	if (cella_wait_on(batch->outcomes) != 0)
+		return failed(why, "the features of %s and the %" PRIu32 " recordings behind it were cancelled",
+		              p->paths[batch->first], batch->count - 1);
+	int rc = p->user->finished(p->user->context, batch, why);
+	cella_forget(batch->rows);
+	cella_forget(batch->outcomes);
+	return rc;
+}
+
+int extract(enum feature_kind kind, const char *const *paths, uint32_t count, const struct batch_user *user,
+            struct failure *why)
+{
+	struct pipeline p __attribute__((cleanup(pipeline_done))) = {
+		.kind = kind,
+		.paths = paths,
+		.path_count = count,
+		.user = user,
+	};
+	if (count == 0)
+		return 0;
+	if (pipeline_init(&p, why) < 0)
+		return -1;
+	for (uint32_t i = 0; i < p.batch_count + p.slot_count; i++) {
+		if (i >= p.slot_count && batch_finish(&p, i - p.slot_count, why) < 0)
+			return -1;
+		if (i < p.batch_count && batch_submit(&p, i, why) < 0)
+			return -1;
+	}
+	return 0;
+}

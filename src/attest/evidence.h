@@ -1,0 +1,76 @@
+/*
+ * Evidence: what the launcher states about an executor that it started, signed with its key.
+ *
+ * Roles as RFC 9334: the launcher (LAS) attests its own child; the key source (the owner's
+ * command line, later the CAS) verifies. Evidence is bound to the child's public key, to which
+ * the key source then encrypts, and to the verifier's nonce.
+ * Layout: attest/evidence_format.h.
+ */
+#ifndef ATTEST_EVIDENCE_H
+#define ATTEST_EVIDENCE_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "crypto/crypto.h"
+
+/* What stands around the executor; a missing bit is something that this launcher could not do. */
+enum evidence_isolation {
+	EVIDENCE_OWN_UID = 1 << 0,
+	EVIDENCE_USER_NAMESPACE = 1 << 1,
+	EVIDENCE_MOUNT_NAMESPACE = 1 << 2, /* with an empty root */
+	EVIDENCE_PID_NAMESPACE = 1 << 3,
+	EVIDENCE_NET_NAMESPACE = 1 << 4,
+	EVIDENCE_IPC_NAMESPACE = 1 << 5,
+	EVIDENCE_UTS_NAMESPACE = 1 << 6,
+	EVIDENCE_CGROUP = 1 << 7,
+	EVIDENCE_NO_INHERITED_FILTER = 1 << 8, /* no seccomp filter was in force before the executor's own */
+	EVIDENCE_NO_NEW_PRIVS = 1 << 9,
+};
+
+/* Facts about the host, stated by the launcher. */
+enum evidence_host {
+	EVIDENCE_LOCKDOWN_CONFIDENTIALITY = 1 << 0,
+	EVIDENCE_YAMA_SCOPE_3 = 1 << 1,
+	EVIDENCE_KEXEC_DISABLED = 1 << 2,
+};
+
+/* The names of the bits, separated by spaces ("nothing" if there are none), in `to`. */
+const char *evidence_isolation_names(uint32_t bits, char *to, size_t size);
+const char *evidence_host_names(uint32_t bits, char *to, size_t size);
+
+struct evidence {
+	uint8_t launcher[CRYPTO_ED25519_SIZE];   /* who signed */
+	uint8_t executor[CRYPTO_SHA384_SIZE];    /* digest of the executor's binary; measured by the launcher */
+	uint8_t public_key[CRYPTO_X25519_SIZE];  /* the executor's; stated by it over its launch socket */
+	uint8_t nonce[32];                       /* the verifier's */
+	uint32_t memory_level;                   /* enum mem_level, as granted; stated by the executor */
+	uint32_t isolation;                      /* enum evidence_isolation bits; measured by the launcher */
+	uint32_t host;                           /* enum evidence_host bits */
+	uint32_t uid;
+	uint64_t heap;                           /* bytes */
+	uint64_t time_s;                         /* of the launcher's clock, informative */
+	char kernel[64];                         /* uname release */
+	char machine[16];                        /* machine class: "soft" */
+};
+
+/* Appends the encoding of *e to `ret`, with the signer's key as launcher (e->launcher is not read). */
+int evidence_sign(const struct evidence *e, const struct crypto_signer *launcher, struct buf *ret,
+                  struct error *err) must_check;
+
+/* What a verifier demands. */
+struct evidence_policy {
+	uint8_t launcher[CRYPTO_ED25519_SIZE];
+	uint8_t executor[CRYPTO_SHA384_SIZE];
+	uint8_t nonce[32];
+	uint32_t memory_level; /* at least */
+	uint32_t isolation;    /* these bits at least */
+	uint32_t host;
+};
+/* Parse, check the signature and the policy. On refusal CELLA_EAUTH with *every* failed
+ * requirement in the text, and ret_evidence is untouched. CELLA_EFORMAT if malformed. */
+int evidence_verify(const void *data, size_t size, const struct evidence_policy *policy,
+                    struct evidence *ret_evidence, struct error *err) must_check;
+
+#endif

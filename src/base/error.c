@@ -1,0 +1,75 @@
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *cella_error_name(int code)
+{
+	switch (code) {
+	case 0: return "success";
+	case CELLA_EINVAL: return "bad argument";
+	case CELLA_EFORMAT: return "malformed input";
+	case CELLA_EIO: return "input/output failed";
+	case CELLA_ENOMEM: return "out of memory";
+	case CELLA_ELIMIT: return "limit reached";
+	case CELLA_EPERM: return "not permitted";
+	case CELLA_EUNSUPPORTED: return "not supported here";
+	case CELLA_EAUTH: return "authentication failed";
+	case CELLA_ENOENT: return "does not exist";
+	case CELLA_EEXIST: return "exists already";
+	case CELLA_EAGAIN: return "try again";
+	case CELLA_ETRAP: return "trap";
+	case CELLA_ETIMEOUT: return "timed out";
+	case CELLA_ECANCELED: return "cancelled";
+	case CELLA_ELOST: return "process lost";
+	case CELLA_EBUG: return "internal error";
+	default: return "unknown error";
+	}
+}
+
+int error_set(struct error *err, int code, const char *format, ...)
+{
+	if (!err)
+		return code;
+	va_list args;
+	va_start(args, format);
+	err->code = code;
+	vsnprintf(err->text, sizeof(err->text), format, args);
+	va_end(args);
+	return code;
+}
+
+int error_errno(struct error *err, int code, const char *format, ...)
+{
+	if (!err)
+		return code;
+	int number = errno;
+	va_list args;
+	va_start(args, format);
+	err->code = code;
+	vsnprintf(err->text, sizeof(err->text), format, args);
+	va_end(args);
+	size_t size = strlen(err->text);
+	snprintf(err->text + size, sizeof(err->text) - size, ": %s", strerror(number));
+	return code;
+}
+
+int error_prefix(struct error *err, int code, const char *format, ...)
+{
+	if (!err)
+		return code;
+	char before[sizeof(err->text)];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(before, sizeof(before), format, args);
+	va_end(args);
+	size_t size = strlen(before);
+	size_t kept = min_of(strlen(err->text), sizeof(err->text) - 1 - size);
+	memmove(err->text + size, err->text, kept);
+	memcpy(err->text, before, size);
+	err->text[size + kept] = '\0';
+	err->code = code;
+	return code;
+}

@@ -1,0 +1,226 @@
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+static const int full_seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+
+int io_read_full(int fd, void *to, size_t size, struct error *err)
+{
+	for (size_t done = 0; done < size;) {
+		ssize_t n = read(fd, (uint8_t *)to + done, size - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, CELLA_EIO, "cannot read");
+		if (n == 0)
+			return error_set(err, CELLA_EIO, "ended after %zu of %zu bytes", done, size);
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+int io_write_full(int fd, const void *from, size_t size, struct error *err)
+{
+	for (size_t done = 0; done < size;) {
+		ssize_t n = write(fd, (const uint8_t *)from + done, size - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, CELLA_EIO, "cannot write");
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+int io_read_fd(int fd, const char *path, size_t limit, struct buf *ret, struct error *err)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, CELLA_EIO, "cannot stat %s", path);
+	if (S_ISDIR(st.st_mode))
+		return error_set(err, CELLA_EINVAL, "%s is a directory, not a file", path);
+	size_t total = 0;
+	for (;;) {
+		size_t step = total == 0 && st.st_size > 0 ? (size_t)st.st_size + 1 : 65536;
+		step = min_of(step - 1, limit - total) + 1;
+		uint8_t *at = buf_reserve(ret, step);
+		if (!at)
+			return error_set(err, CELLA_ENOMEM, "no memory to read %s", path);
+		ssize_t n = read(fd, at, step);
+		ret->size -= step - (size_t)max_of(n, (ssize_t)0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, CELLA_EIO, "cannot read %s", path);
+		if (n == 0)
+			return 0;
+		total += (size_t)n;
+		if (total > limit)
+			return error_set(err, CELLA_ELIMIT, "%s is larger than the %zu bytes allowed here",
+			                 path, limit);
+	}
+}
+
+int io_read_file(const char *path, size_t limit, struct buf *ret, struct error *err)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, errno == ENOENT ? CELLA_ENOENT : CELLA_EIO, "cannot open %s", path);
+	return io_read_fd(fd, path, limit, ret, err);
+}
+
+int io_write_file(const char *path, const void *data, size_t size, mode_t mode, struct error *err)
+{
+	char beside[4096];
+	if (snprintf(beside, sizeof(beside), "%s.XXXXXX", path) >= (int)sizeof(beside))
+		return error_set(err, CELLA_EINVAL, "the path %.60s... is too long", path);
+	cleanup_close int fd = mkostemp(beside, O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, CELLA_EIO, "cannot create a file beside %s", path);
+	int rc = io_write_full(fd, data, size, err);
+	if (rc == 0 && fchmod(fd, mode) < 0)
+		rc = error_errno(err, CELLA_EIO, "cannot set the mode");
+	if (rc == 0 && rename(beside, path) < 0)
+		rc = error_errno(err, CELLA_EIO, "cannot rename it into place");
+	if (rc < 0) {
+		unlink(beside);
+		return error_prefix(err, rc, "writing %s: ", path);
+	}
+	return 0;
+}
+
+int io_sealed_memfd(const char *name, const void *data, size_t size, bool executable, int *ret_fd,
+                    struct error *err)
+{
+	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	cleanup_close int fd = memfd_create(name, flags | (executable ? MFD_EXEC : 0));
+	if (fd < 0 && errno == EINVAL) /* before Linux 6.3 */
+		fd = memfd_create(name, flags);
+	if (fd < 0)
+		return error_errno(err, CELLA_EIO, "cannot create the memory file %s", name);
+	int rc = io_write_full(fd, data, size, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "memory file %s: ", name);
+	if (fcntl(fd, F_ADD_SEALS, full_seals) < 0)
+		return error_errno(err, CELLA_EIO, "cannot seal the memory file %s", name);
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+int io_check_sealed(int fd, struct error *err)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	if (seals < 0 || (seals & full_seals) != full_seals)
+		return error_set(err, CELLA_EAUTH, "the memory file is not sealed against change");
+	return 0;
+}
+
+int io_send_message(int socket, const void *data, size_t size, const int *fds, size_t fd_count,
+                    struct error *err)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int) * IO_FDS_MAX)];
+		struct cmsghdr align;
+	} control;
+	struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+	if (fd_count > IO_FDS_MAX)
+		return error_set(err, CELLA_EBUG, "%zu descriptors in one message", fd_count);
+	if (fd_count) {
+		memset(&control, 0, sizeof(control));
+		message.msg_control = control.bytes;
+		message.msg_controllen = CMSG_SPACE(sizeof(int) * fd_count);
+		struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+		head->cmsg_level = SOL_SOCKET;
+		head->cmsg_type = SCM_RIGHTS;
+		head->cmsg_len = CMSG_LEN(sizeof(int) * fd_count);
+		memcpy(CMSG_DATA(head), fds, sizeof(int) * fd_count);
+	}
+	ssize_t n;
+	do
+		n = sendmsg(socket, &message, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return error_errno(err, errno == EAGAIN ? CELLA_EAGAIN : CELLA_EIO, "cannot send a message");
+	if ((size_t)n != size)
+		return error_set(err, CELLA_EIO, "sent %zd of %zu bytes", n, size);
+	return 0;
+}
+
+/* Keep the descriptors that fit, close the others. */
+static size_t collect_fds(struct msghdr *message, int *ret_fds, size_t capacity)
+{
+	size_t count = 0;
+	for (struct cmsghdr *head = CMSG_FIRSTHDR(message); head; head = CMSG_NXTHDR(message, head)) {
+		if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
+			continue;
+		size_t got = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < got; i++) {
+			int fd;
+			memcpy(&fd, CMSG_DATA(head) + i * sizeof(int), sizeof(int));
+			if (count < capacity)
+				ret_fds[count++] = fd;
+			else
+				close(fd);
+		}
+	}
+	return count;
+}
+
+int io_receive_message(int socket, void *data, size_t capacity, size_t *ret_size, int *ret_fds,
+                       size_t fd_capacity, size_t *ret_fd_count, struct error *err)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int) * IO_FDS_MAX)];
+		struct cmsghdr align;
+	} control;
+	struct iovec part = {.iov_base = data, .iov_len = capacity};
+	struct msghdr message = {.msg_iov = &part,
+	                         .msg_iovlen = 1,
+	                         .msg_control = control.bytes,
+	                         .msg_controllen = sizeof(control.bytes)};
+	ssize_t n;
+	do
+		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == ECONNRESET)
+		n = 0;
+	if (n < 0)
+		return error_errno(err, errno == EAGAIN ? CELLA_EAGAIN : CELLA_EIO,
+		                   "cannot receive a message");
+	size_t count = collect_fds(&message, ret_fds, fd_capacity);
+	if (message.msg_flags & MSG_TRUNC) {
+		for (size_t i = 0; i < count; i++)
+			close(ret_fds[i]);
+		return error_set(err, CELLA_EFORMAT, "a message is longer than %zu bytes", capacity);
+	}
+	*ret_size = (size_t)n;
+	if (ret_fd_count)
+		*ret_fd_count = count;
+	return 0;
+}
+
+void io_hex(const void *data, size_t size, char *to)
+{
+	static const char digits[] = "0123456789abcdef";
+	const uint8_t *bytes = data;
+	for (size_t i = 0; i < size; i++) {
+		to[2 * i] = digits[bytes[i] >> 4];
+		to[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	to[2 * size] = '\0';
+}

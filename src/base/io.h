@@ -1,0 +1,39 @@
+/* Whole reads and writes, files, sealed memory files, and descriptors over sockets. */
+#ifndef BASE_IO_H
+#define BASE_IO_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/* All of `size` bytes, across EINTR and short counts. CELLA_EIO when the peer or file ends early. */
+int io_read_full(int fd, void *to, size_t size, struct error *err) must_check;
+int io_write_full(int fd, const void *from, size_t size, struct error *err) must_check;
+
+/* A whole file appended to `ret`; CELLA_ELIMIT beyond `limit` bytes. `path` names it in errors. */
+int io_read_file(const char *path, size_t limit, struct buf *ret, struct error *err) must_check;
+int io_read_fd(int fd, const char *path, size_t limit, struct buf *ret, struct error *err) must_check;
+/* Replaces `path` at once (written beside it, then renamed). */
+int io_write_file(const char *path, const void *data, size_t size, mode_t mode, struct error *err) must_check;
+
+/* A memory file with these bytes, sealed against writing, growing and shrinking. */
+int io_sealed_memfd(const char *name, const void *data, size_t size, bool executable, int *ret_fd,
+                    struct error *err) must_check;
+/* CELLA_EAUTH unless `fd` is a memory file sealed that way. */
+int io_check_sealed(int fd, struct error *err) must_check;
+
+enum { IO_FDS_MAX = 16 };
+
+/* One message of a SOCK_SEQPACKET socket with up to IO_FDS_MAX descriptors. A receiver owns
+ * what it gets; *ret_size is 0 when the peer has closed. Descriptors arrive close-on-exec. */
+int io_send_message(int socket, const void *data, size_t size, const int *fds, size_t fd_count,
+                    struct error *err) must_check;
+int io_receive_message(int socket, void *data, size_t capacity, size_t *ret_size, int *ret_fds,
+                       size_t fd_capacity, size_t *ret_fd_count, struct error *err) must_check;
+
+/* Lower-case hexadecimal; `to` holds 2 * size + 1 characters. */
+void io_hex(const void *data, size_t size, char *to);
+
+#endif

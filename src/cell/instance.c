@@ -1,0 +1,301 @@
+/*
+ * Instances: allocation of state and memory in the executor's pool, resolution of imports, and
+ * calls on the protected stack.
+ */
+#include "cell/instance.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "cell/code.h"
+#include "cell/tasks.h"
+#include "cell/trap.h"
+#include "cell/wasi.h"
+
+enum {
+	/* A 32-bit index plus a 32-bit offset plus the widest access stay inside. */
+	INSTANCE_GUARD = CELL_PAGE_SIZE,
+};
+#define INSTANCE_RESERVE ((8ull << 30) + INSTANCE_GUARD)
+
+struct instance {
+	struct instance_config config;
+	struct code *code;
+	struct mem_region *memory; /* NULL: the module has none */
+	struct mem_stack *stack;
+	struct cell_instance *cell;
+	struct cell_segment *segments;
+	cell_function **imports;
+};
+
+static void host_trap(struct cell_instance *cell, uint32_t trap) __attribute__((noreturn));
+
+static void host_trap(struct cell_instance *cell, uint32_t trap)
+{
+	(void)cell;
+	const uintptr_t *frame = __builtin_frame_address(0);
+	trap_raise(trap, 0, "", (uintptr_t)__builtin_return_address(0) - 1, frame[0]);
+}
+
+static uint64_t host_memory_grow(struct cell_instance *cell, uint64_t pages)
+{
+	struct instance *in = instance_of(cell);
+	const struct cell_image *image = code_image(in->code);
+	uint64_t old = cell->memory_size / CELL_PAGE_SIZE;
+	if (!in->memory || pages > image->memory_pages_max || old + pages > image->memory_pages_max)
+		return UINT64_MAX;
+	uint64_t size = (old + pages) * CELL_PAGE_SIZE;
+	if (pages && (size > in->config.heap || mem_region_grow(in->memory, size, NULL) < 0))
+		return UINT64_MAX;
+	cell->memory_size = size;
+	return old;
+}
+
+static void *host_memmove(void *to, const void *from, uint64_t size)
+{
+	return memmove(to, from, size);
+}
+
+static void *host_memset(void *to, int byte, uint64_t size)
+{
+	return memset(to, byte, size);
+}
+
+static const struct cell_host host = {
+	.trap = host_trap,
+	.memory_grow = host_memory_grow,
+	.memmove = host_memmove,
+	.memset = host_memset,
+};
+
+static cell_function *find_host_function(const struct host_function *functions, size_t count,
+                                         const struct cell_import *import)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(functions[i].name, import->name) == 0 &&
+		    strcmp(functions[i].module, import->module) == 0 &&
+		    strcmp(functions[i].signature, import->signature) == 0)
+			return functions[i].function;
+	return NULL;
+}
+
+static int instance_resolve(struct instance *in, struct error *err)
+{
+	const struct cell_image *image = code_image(in->code);
+	in->imports = mem_alloc(in->config.pool, image->import_count * sizeof(*in->imports) + 1);
+	if (!in->imports)
+		return error_set(err, CELLA_ENOMEM, "no protected memory for a cell's import table");
+	for (uint32_t i = 0; i < image->import_count; i++) {
+		const struct cell_import *import = &image->imports[i];
+		in->imports[i] = find_host_function(wasi_functions, wasi_function_count, import);
+		if (!in->imports[i])
+			in->imports[i] = find_host_function(task_functions, task_function_count, import);
+		if (!in->imports[i])
+			return error_set(err, CELLA_EUNSUPPORTED,
+			                 "the cell imports %s.%s with signature %s, which Cella does not offer",
+			                 import->module, import->name, import->signature);
+	}
+	return 0;
+}
+
+static int instance_segments(struct instance *in, struct error *err)
+{
+	struct reader r = reader_of(in->code->data, in->code->data_size);
+	uint32_t count = reader_u32(&r);
+	if (r.failed || count != code_image(in->code)->segment_count)
+		return error_set(err, CELLA_EFORMAT, "the cell's data segments do not fit its code");
+	in->segments = mem_alloc(in->config.pool, count * sizeof(*in->segments) + 1);
+	if (!in->segments)
+		return error_set(err, CELLA_ENOMEM, "no protected memory for a cell's segment table");
+	for (uint32_t i = 0; i < count; i++) {
+		in->segments[i].size = reader_u64(&r);
+		in->segments[i].data = reader_bytes(&r, in->segments[i].size);
+	}
+	if (!reader_finished(&r))
+		return error_set(err, CELLA_EFORMAT, "the cell's data segments are malformed at byte %zu", r.at);
+	return 0;
+}
+
+static int instance_allocate(struct instance *in, struct error *err)
+{
+	const struct cell_image *image = code_image(in->code);
+	uint64_t size = image->memory_pages * CELL_PAGE_SIZE;
+	uint64_t most = min_of(image->memory_pages_max * CELL_PAGE_SIZE, in->config.heap & ~(uint64_t)(CELL_PAGE_SIZE - 1));
+	if (size > most)
+		return error_set(err, CELLA_ELIMIT,
+		                 "the cell needs %llu bytes of linear memory at once and --heap allows %llu",
+		                 (unsigned long long)size, (unsigned long long)in->config.heap);
+	in->cell = mem_alloc(in->config.pool, sizeof(*in->cell) + image->state_size);
+	if (!in->cell)
+		return error_set(err, CELLA_ENOMEM, "no protected memory for a cell's state");
+	int rc = mem_stack_new(in->config.pool, in->config.stack_size, &in->stack, err);
+	if (rc == 0 && image->memory_pages_max > 0)
+		rc = mem_region_new(in->config.pool, INSTANCE_RESERVE, most, size, &in->memory, err);
+	if (rc == 0)
+		rc = instance_segments(in, err);
+	if (rc == 0)
+		rc = instance_resolve(in, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "cannot make a cell: ");
+	*in->cell = (struct cell_instance){
+		.memory = in->memory ? in->memory->base : NULL,
+		.memory_size = size,
+		.host = &host,
+		.imports = in->imports,
+		.segments = in->segments,
+		.host_data = in,
+	};
+	return 0;
+}
+
+struct instance_entry {
+	struct instance *in;
+	cell_function *function;
+	void (*plain)(struct cell_instance *cell);
+	union cell_value *v;
+};
+
+static void instance_entered(void *arg)
+{
+	struct instance_entry *e = arg;
+	if (e->function)
+		e->function(e->in->cell, e->v);
+	else
+		e->plain(e->in->cell);
+}
+
+static int instance_run(struct instance_entry *e, uint32_t timeout_ms, struct trap_report *report, struct error *err)
+{
+	struct instance *in = e->in;
+	struct trap_scope scope = {
+		.code = in->code,
+		.memory = in->memory,
+		.stack = in->stack,
+		.deadline_ns = timeout_ms ? clock_ns() + timeout_ms * 1000000ull : 0,
+		.report = report,
+	};
+	report->trap = CELL_TRAP_NONE;
+	if (_setjmp(scope.landing) == 0) {
+		trap_enter(&scope);
+		mem_stack_call(in->stack, instance_entered, e);
+		trap_leave(&scope);
+		return 0;
+	}
+	trap_leave(&scope);
+	if (report->trap == CELL_TRAP_TIMEOUT)
+		return error_set(err, CELLA_ETIMEOUT, "%s", report->text);
+	return error_set(err, CELLA_ETRAP, "%s", report->text);
+}
+
+int instance_new(const struct instance_config *config, struct instance **ret_instance, struct error *err)
+{
+	struct instance *in = mem_alloc(config->pool, sizeof(*in));
+	if (!in)
+		return error_set(err, CELLA_ENOMEM, "no protected memory for a cell");
+	in->config = *config;
+	in->code = (struct code *)(uintptr_t)config->code;
+	int rc = instance_allocate(in, err);
+	if (rc == 0) {
+		struct trap_report report;
+		struct instance_entry entry = {.in = in, .plain = code_image(in->code)->initialize};
+		rc = instance_run(&entry, 0, &report, err);
+		if (rc == 0 && code_image(in->code)->start) {
+			entry.plain = code_image(in->code)->start;
+			rc = instance_run(&entry, 0, &report, err);
+		}
+	}
+	if (rc < 0) {
+		instance_free(in);
+		return rc;
+	}
+	*ret_instance = in;
+	return 0;
+}
+
+void instance_free(struct instance *in)
+{
+	if (!in)
+		return;
+	struct mem_pool *pool = in->config.pool;
+	mem_region_free(in->memory);
+	mem_stack_free(in->stack);
+	mem_free(pool, in->segments);
+	mem_free(pool, in->imports);
+	mem_free(pool, in->cell);
+	mem_free(pool, in);
+}
+
+static const struct cell_export *find_export(const struct instance *in, const char *name, const char *signature)
+{
+	const struct cell_image *image = code_image(in->code);
+	for (uint32_t i = 0; i < image->export_count; i++) {
+		const struct cell_export *e = &image->exports[i];
+		if (e->function && strcmp(e->name, name) == 0 &&
+		    (!signature || strcmp(e->signature, signature) == 0))
+			return e;
+	}
+	return NULL;
+}
+
+bool instance_exports(const struct instance *in, const char *name)
+{
+	return find_export(in, name, NULL) != NULL;
+}
+
+int instance_call(struct instance *in, const char *name, const char *signature, union cell_value *v,
+                  uint32_t timeout_ms, struct trap_report *ret_report, struct error *err)
+{
+	const struct cell_export *e = find_export(in, name, signature);
+	if (!e)
+		return error_set(err, CELLA_ENOENT, "the cell exports no function %s with signature %s", name, signature);
+	struct instance_entry entry = {.in = in, .function = e->function, .v = v};
+	return instance_run(&entry, timeout_ms, ret_report, err);
+}
+
+struct instance *instance_of(struct cell_instance *cell)
+{
+	return cell->host_data;
+}
+
+struct wasi *instance_wasi(struct cell_instance *cell)
+{
+	return instance_of(cell)->config.wasi;
+}
+
+struct tasks *instance_tasks(struct cell_instance *cell)
+{
+	return instance_of(cell)->config.tasks;
+}
+
+void *instance_memory(struct cell_instance *cell, uint64_t address, uint64_t size)
+{
+	if (address > cell->memory_size || size > cell->memory_size - address)
+		return NULL;
+	return cell->memory + address;
+}
+
+void *instance_bytes(struct instance *in, uint64_t address, uint64_t size)
+{
+	return instance_memory(in->cell, address, size);
+}
+
+void instance_trap(struct cell_instance *cell, uint32_t trap, const char *format, ...)
+{
+	(void)cell;
+	char text[600];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	const uintptr_t *frame = __builtin_frame_address(0);
+	trap_raise(trap, 0, text, (uintptr_t)__builtin_return_address(0) - 1, frame[0]);
+}
+
+void instance_exit(struct cell_instance *cell, int32_t status)
+{
+	(void)cell;
+	trap_raise(CELL_TRAP_EXIT, status, "", 0, 0);
+}

@@ -1,0 +1,79 @@
+/*
+ * A running cell: a translated image mapped into the executor, a linear memory and state in protected memory, and
+ * the host functions that it imports.
+ *
+ * A trap ends the cell, not the executor: every call into a cell goes through instance_call,
+ * which catches what the code, the guard pages and host functions raise. After a trap the
+ * instance is only good for instance_free.
+ */
+#ifndef CELL_INSTANCE_H
+#define CELL_INSTANCE_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "mem/mem.h"
+#include "wasm/bundle.h"
+#include "wasm/cell_abi.h"
+
+struct code;     /* a mapped image; one per bundle and executor */
+struct instance; /* one running cell */
+struct wasi;     /* cell/wasi.h */
+struct tasks;    /* cell/tasks.h */
+
+int code_map(const struct bundle_artifact *artifact, struct code **ret_code,
+             struct error *err) must_check;
+void code_free(struct code *code);
+const struct cell_image *code_image(const struct code *code);
+
+struct host_function {
+	const char *module;
+	const char *name;
+	const char *signature; /* as cell_import.signature */
+	cell_function *function;
+};
+
+struct instance_config {
+	struct mem_pool *pool;
+	const struct code *code;
+	uint64_t heap;      /* bytes that the linear memory may grow to at most */
+	size_t stack_size;  /* of the host stack that the cell's code runs on */
+	struct wasi *wasi;  /* what its WASI imports act on; borrowed */
+	struct tasks *tasks; /* NULL: its task imports trap; borrowed */
+};
+
+/* Maps memory, initialises it (not the start function; no constructors). */
+int instance_new(const struct instance_config *config, struct instance **ret_instance,
+                 struct error *err) must_check;
+void instance_free(struct instance *instance);
+
+/* How a call ended that did not return. */
+struct trap_report {
+	uint32_t trap; /* enum cell_trap */
+	int32_t status; /* with CELL_TRAP_EXIT */
+	char text[2048]; /* one line, then a backtrace: "  at name" per frame */
+};
+
+/* Runs an exported function on the instance's protected stack. timeout_ms 0: none. 0; CELLA_ENOENT if there is no such export
+ * of that signature; CELLA_ETRAP with the report filled (an exit is reported as a trap, too; CELLA_ETIMEOUT for
+ * CELL_TRAP_TIMEOUT). Calls nest on different instances only. */
+int instance_call(struct instance *instance, const char *name, const char *signature,
+                  union cell_value *v, uint32_t timeout_ms, struct trap_report *ret_report,
+                  struct error *err) must_check;
+bool instance_exports(const struct instance *instance, const char *name);
+
+/* For host functions. */
+struct instance *instance_of(struct cell_instance *cell);
+struct wasi *instance_wasi(struct cell_instance *cell);
+struct tasks *instance_tasks(struct cell_instance *cell);
+/* [address, address + size) of the linear memory, or NULL if any of it is outside. Valid until
+ * the instance is freed (the base never moves). */
+void *instance_memory(struct cell_instance *cell, uint64_t address, uint64_t size);
+/* The same of a struct instance. */
+void *instance_bytes(struct instance *instance, uint64_t address, uint64_t size);
+/* Raise. The text is for a person. Only from inside a host function; resources that the host function holds must have been let go. */
+void instance_trap(struct cell_instance *cell, uint32_t trap, const char *format, ...)
+	__attribute__((noreturn, format(printf, 3, 4)));
+void instance_exit(struct cell_instance *cell, int32_t status) __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,270 @@
+/*
+ * cella-cell: the executor. Hosts cells of one session for one job.
+ *
+ * Trusted: it sees plaintext. It is started by the launcher with the descriptors of
+ * cell/launch_format.h and nothing else. Life:
+ *
+ *   start      protected pool, OpenSSL into the pool, on to a protected stack, a key pair
+ *   hello      public key to the launcher, which vouches for it
+ *   provision  from the owner, under HPKE to that key: session, data key, what to run
+ *   load       the bundle's identity and builder are checked against the provisioning
+ *   confine    Landlock and seccomp; from here on only open descriptors are of use
+ *   run        the program (driver), or tasks until told to stop
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "cell/code.h"
+#include "cell/launch_format.h"
+#include "cell/owner.h"
+#include "cell/provision.h"
+#include "cell/sandbox.h"
+#include "cell/tasks.h"
+#include "cell/trap.h"
+
+enum {
+	EXECUTOR_STACK = 256 * 1024,
+	EXECUTOR_CELL_STACK = 1 << 20,
+	EXECUTOR_CACHE_MAX = 256 << 20,
+};
+
+#if defined(__x86_64__)
+#define EXECUTOR_TARGET "x86-64-v3"
+#else
+#define EXECUTOR_TARGET "aarch64"
+#endif
+
+struct executor {
+	struct mem_pool *pool;
+	uint64_t heap;
+	struct crypto_key_pair *keys;
+	struct owner *owner;
+	struct provision *provision;
+	struct seal_session *session;
+	struct bundle bundle;
+	struct code *code;
+	struct wasi *wasi;
+	struct tasks *tasks;
+	int exit_status;
+};
+
+static int executor_start(struct executor *x, struct error *err)
+{
+	struct launch_start start;
+	size_t size;
+	int rc = io_receive_message(LAUNCH_FD_LAUNCHER, &start, sizeof(start), &size, NULL, 0, NULL, err);
+	if (rc == 0 && (size != sizeof(start) || start.type != LAUNCH_START))
+		rc = error_set(err, CELLA_EFORMAT, "the launcher's first message is malformed");
+	if (rc == 0)
+		rc = mem_pool_new((enum mem_level)start.memory_level, start.heap, &x->pool, err);
+	if (rc < 0)
+		return rc;
+	x->heap = start.heap;
+	mem_set_process_pool(x->pool);
+	return crypto_init(x->pool, err);
+}
+
+static int executor_hello(struct executor *x, int error, const char *text, struct error *err)
+{
+	struct launch_hello hello = {.type = LAUNCH_HELLO, .error = error};
+	if (x->pool)
+		hello.memory_level = mem_pool_level(x->pool);
+	if (x->keys)
+		memcpy(hello.public_key, x->keys->public_key, sizeof(hello.public_key));
+	size_t size = strnlen(text, sizeof(hello.text) - 1);
+	memcpy(hello.text, text, size);
+	return io_send_message(LAUNCH_FD_LAUNCHER, &hello, sizeof(hello), NULL, 0, err);
+}
+
+static int executor_provision(struct executor *x, struct error *err)
+{
+	uint8_t *data;
+	size_t size;
+	int rc = owner_receive_provision(x->owner, x->keys, &data, &size, err);
+	if (rc < 0)
+		return rc;
+	rc = provision_read(data, size, x->pool, &x->provision, err);
+	mem_free(x->pool, data);
+	if (rc == 0)
+		rc = seal_session_new(x->provision->data_key, &x->session, err);
+	return rc;
+}
+
+static int executor_check_builder(const struct executor *x, struct error *err)
+{
+	char hex[2 * CRYPTO_ED25519_SIZE + 1];
+	for (uint32_t i = 0; i < x->provision->builder_count; i++)
+		if (memcmp(x->provision->builders[i], x->bundle.builder, CRYPTO_ED25519_SIZE) == 0)
+			return 0;
+	io_hex(x->bundle.builder, CRYPTO_ED25519_SIZE, hex);
+	return error_set(err, CELLA_EAUTH, "the cell's builder %s is not accepted", hex);
+}
+
+/* The bundle is measured here, before any of it is loaded. */
+static int executor_load(struct executor *x, struct error *err)
+{
+	struct stat st;
+	int rc = io_check_sealed(LAUNCH_FD_BUNDLE, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "cell bundle: ");
+	if (fstat(LAUNCH_FD_BUNDLE, &st) < 0)
+		return error_errno(err, CELLA_EIO, "cannot stat the cell bundle");
+	void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, LAUNCH_FD_BUNDLE, 0);
+	if (data == MAP_FAILED)
+		return error_errno(err, CELLA_EIO, "cannot map the cell bundle");
+	const struct bundle_artifact *artifact;
+	rc = bundle_parse(data, (size_t)st.st_size, &x->bundle, err);
+	if (rc == 0 && memcmp(x->bundle.identity, x->provision->identity, CRYPTO_SHA384_SIZE) != 0)
+		rc = error_set(err, CELLA_EAUTH, "the cell bundle is not the one that the owner named");
+	if (rc == 0)
+		rc = executor_check_builder(x, err);
+	if (rc == 0)
+		rc = bundle_artifact(&x->bundle, EXECUTOR_TARGET, &artifact, err);
+	return rc < 0 ? rc : code_map(artifact, &x->code, err);
+}
+
+static int executor_new_instance(void *data, struct instance **ret_instance, struct error *err)
+{
+	struct executor *x = data;
+	struct instance_config config = {
+		.pool = x->pool,
+		.code = x->code,
+		.heap = x->heap,
+		.stack_size = EXECUTOR_CELL_STACK,
+		.wasi = x->wasi,
+		.tasks = x->tasks,
+	};
+	return instance_new(&config, ret_instance, err);
+}
+
+static int executor_prepare(struct executor *x, struct error *err)
+{
+	const struct provision *p = x->provision;
+	owner_set_session(x->owner, x->session, p->executor);
+	struct wasi_config wasi = {
+		.pool = x->pool,
+		.host = owner_wasi_host(x->owner),
+		.arguments = p->arguments,
+		.argument_count = p->argument_count,
+		.environment = p->environment,
+		.environment_count = p->environment_count,
+		.preopens = p->preopens,
+		.preopen_count = p->preopen_count,
+	};
+	int rc = trap_init(x->pool, err);
+	if (rc == 0)
+		rc = wasi_new(&wasi, &x->wasi, err);
+	if (rc < 0)
+		return rc;
+	struct tasks_config tasks = {
+		.pool = x->pool,
+		.session = x->session,
+		.executor = p->executor,
+		.executor_count = p->executor_count,
+		.cache_limit = min_of(x->heap / 4, (uint64_t)EXECUTOR_CACHE_MAX),
+		.agent = LAUNCH_FD_AGENT,
+		.owner = LAUNCH_FD_OWNER,
+		.data = x,
+		.new_instance = executor_new_instance,
+		.wasi = x->wasi,
+	};
+	return tasks_new(&tasks, &x->tasks, err);
+}
+
+/* Status of a program that trapped, as a shell shows one that aborted. */
+enum { EXECUTOR_TRAP_STATUS = 134, EXECUTOR_FAILED_STATUS = 125 };
+
+static struct owner_exit driver_end(int rc, const struct trap_report *report, const struct error *why)
+{
+	if (rc == 0)
+		return (struct owner_exit){0};
+	if (rc == CELLA_ETRAP && report->trap == CELL_TRAP_EXIT)
+		return (struct owner_exit){.status = report->status};
+	if (rc == CELLA_ETRAP || rc == CELLA_ETIMEOUT)
+		return (struct owner_exit){.status = EXECUTOR_TRAP_STATUS, .trap = report->trap};
+	return (struct owner_exit){.status = EXECUTOR_FAILED_STATUS, .error = why->code};
+}
+
+static int executor_drive(struct executor *x, struct error *err)
+{
+	struct instance *program = NULL;
+	struct trap_report report = {0};
+	struct error why = {0};
+	int rc = executor_new_instance(x, &program, &why);
+	if (rc == 0)
+		rc = instance_call(program, "_start", ":", NULL, 0, &report, &why);
+	bool ended_well = rc == 0 || (rc == CELLA_ETRAP && report.trap == CELL_TRAP_EXIT);
+	struct owner_exit end = driver_end(rc, &report, &why);
+	if (ended_well) {
+		int finished = tasks_finish(x->tasks, &why);
+		if (finished < 0)
+			end = (struct owner_exit){.status = EXECUTOR_TRAP_STATUS, .trap = CELL_TRAP_HOST};
+	}
+	instance_free(program);
+	return owner_send_exit(x->owner, &end, end.trap || end.error ? why.text : "", err);
+}
+
+static int executor_serve(struct executor *x, struct error *err)
+{
+	int rc = executor_provision(x, err);
+	if (rc == 0)
+		rc = executor_load(x, err);
+	if (rc == 0)
+		rc = executor_prepare(x, err);
+	if (rc == 0)
+		rc = sandbox_enter(NULL, err);
+	if (rc < 0) {
+		owner_send_refused(x->owner, err);
+		return rc;
+	}
+	return x->provision->role == PROVISION_DRIVER ? executor_drive(x, err) : tasks_serve(x->tasks, err);
+}
+
+/* Everything that may hold a secret runs on the protected stack, from here on. */
+static void executor_run(void *arg)
+{
+	struct executor *x = arg;
+	struct error err = {0};
+	x->keys = mem_alloc(x->pool, sizeof(*x->keys));
+	int rc = x->keys ? crypto_x25519_generate(x->keys, &err)
+	                 : error_set(&err, CELLA_ENOMEM, "no protected memory for the executor's keys");
+	if (rc == 0)
+		rc = owner_new(LAUNCH_FD_OWNER, x->pool, &x->owner, &err);
+	if (rc < 0) {
+		rc = executor_hello(x, rc, err.text, NULL);
+		x->exit_status = 1;
+		return;
+	}
+	rc = executor_hello(x, 0, "", &err);
+	if (rc == 0)
+		rc = executor_serve(x, &err);
+	if (rc < 0)
+		log_error("%s", err.text);
+	x->exit_status = rc < 0;
+}
+
+int main(void)
+{
+	static struct executor x;
+	struct error err = {0};
+	struct mem_stack *stack = NULL;
+	log_open("cella-cell", LAUNCH_FD_LOG, LOG_LEVEL_WARN);
+	int rc = sandbox_early(&err);
+	if (rc == 0)
+		rc = executor_start(&x, &err);
+	if (rc == 0)
+		rc = mem_stack_new(x.pool, EXECUTOR_STACK, &stack, &err);
+	if (rc < 0) {
+		log_error("%s", err.text);
+		rc = executor_hello(&x, rc, err.text, NULL);
+		return 1;
+	}
+	mem_stack_call(stack, executor_run, &x);
+	mem_set_process_pool(NULL);
+	_exit(x.exit_status);
+}

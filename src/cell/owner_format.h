@@ -1,0 +1,95 @@
+/*
+ * The owner's channel: a stream socket between an executor and the owner's command line.
+ *
+ * Frame: struct owner_frame, then `size` bytes; a frame may carry one descriptor.
+ * Plaintext crosses it sealed only. Path names of preopened directories and the descriptors of files in them cross it in
+ * the clear: those directories are in the clear on the host anyway.
+ *
+ *   owner -> executor   PROVISION   HPKE (info "cella provision 1") of a provisioning (cell/provision.h)
+ *   executor -> owner   STREAM      sealed record (SEAL_KIND_STREAM, object = executor number << 8 | stream (1, 2),
+ *                                   version = record number from 0) of standard output or error
+ *   executor -> owner   INPUT       u32: wants so many bytes of standard input at most; answered by INPUT: sealed
+ *                                   record (stream 0; empty: end)
+ *   executor -> owner   PATH        struct owner_path_request, path, second path; answered by PATH:
+ *                                   struct owner_path_reply, data, one descriptor
+ *   executor -> owner   EXIT        sealed record (SEAL_KIND_EXIT, object = executor number): struct owner_exit, text
+ *   executor -> owner   REFUSED     in the clear: u32 code, text: before it has keys
+ */
+#ifndef CELL_OWNER_FORMAT_H
+#define CELL_OWNER_FORMAT_H
+
+#include <stdint.h>
+
+enum {
+	OWNER_FRAME_MAX = 1 << 20,
+	OWNER_STREAM_MAX = 1 << 16, /* plaintext of a stream record */
+	OWNER_PATH_MAX = 4096,
+};
+
+enum owner_type {
+	OWNER_PROVISION = 1,
+	OWNER_STREAM,
+	OWNER_INPUT,
+	OWNER_PATH,
+	OWNER_EXIT,
+	OWNER_REFUSED,
+};
+
+struct owner_frame {
+	uint32_t type;
+	uint32_t size;
+};
+
+enum owner_path_operation {
+	OWNER_PATH_OPEN = 1,   /* answered with a descriptor of a file or directory */
+	OWNER_PATH_STAT,       /* struct owner_path_stat */
+	OWNER_PATH_MKDIR,
+	OWNER_PATH_UNLINK,
+	OWNER_PATH_RMDIR,
+	OWNER_PATH_RENAME,     /* second path */
+	OWNER_PATH_READLINK,   /* the target */
+	OWNER_PATH_SYMLINK,    /* path: where, second path: the target */
+	OWNER_PATH_LINK,       /* second path: the new name */
+	OWNER_PATH_SET_TIMES,
+};
+
+struct owner_path_request {
+	uint32_t operation;
+	uint32_t preopen;        /* index of the preopened directory of `path` */
+	uint32_t second_preopen; /* of the second path */
+	uint32_t flags;          /* of open: O_* bits as WASI's path_open means them, enum owner_path_flag */
+	int64_t atime_ns, mtime_ns; /* SET_TIMES; INT64_MIN: leave */
+	uint32_t path_size;
+	uint32_t second_size;
+};
+enum owner_path_flag {
+	OWNER_PATH_READ = 1,
+	OWNER_PATH_WRITE = 2,
+	OWNER_PATH_CREATE = 4,
+	OWNER_PATH_EXCLUSIVE = 8,
+	OWNER_PATH_TRUNCATE = 16,
+	OWNER_PATH_DIRECTORY = 32,
+	OWNER_PATH_APPEND = 64,
+	OWNER_PATH_FOLLOW = 128, /* follow a symlink as the last component */
+};
+
+struct owner_path_reply {
+	int32_t error; /* 0 or an errno of Linux */
+	uint32_t size; /* of what follows */
+};
+
+struct owner_path_stat {
+	uint64_t device, inode, links, size;
+	int64_t atime_ns, mtime_ns, ctime_ns;
+	uint32_t mode; /* Linux st_mode */
+	uint32_t reserved;
+};
+
+struct owner_exit {
+	int32_t status;   /* of the program */
+	uint32_t trap;    /* enum cell_trap; CELL_TRAP_NONE: it ended by itself */
+	uint32_t text_size; /* trap and backtrace, or why Cella failed */
+	int32_t error;    /* a CELLA_E* if Cella itself failed */
+};
+
+#endif

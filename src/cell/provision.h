@@ -1,0 +1,56 @@
+/*
+ * A provisioning: all that an executor needs to know to run its cell, from the key source, under
+ * HPKE to the key that the executor's evidence vouches for.
+ *
+ * Layout (little-endian): u32 version, u32 executor, u32 role, u32 executor count, 16 bytes
+ * session, 32 bytes data key, 48 bytes identity, u32 n and n * 32 bytes of builders, then three
+ * lists, each u32 n and n strings (u32 size with the terminating zero, bytes): arguments,
+ * environment, preopened directories (each followed by u32 flags).
+ */
+#ifndef CELL_PROVISION_H
+#define CELL_PROVISION_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "cell/wasi.h"
+#include "crypto/crypto.h"
+
+enum provision_role { PROVISION_DRIVER = 1, PROVISION_TASKS = 2 };
+
+enum {
+	PROVISION_VERSION = 1,
+	PROVISION_BUILDERS_MAX = 16,
+	PROVISION_STRINGS_MAX = 65536,
+	PROVISION_PREOPENS_MAX = 64,
+	PROVISION_SIZE_MAX = 1 << 20,
+};
+#define PROVISION_INFO "cella provision 1"
+
+struct provision {
+	uint32_t executor;       /* the executor's number: from 1, never used twice in a session */
+	uint32_t role;           /* enum provision_role */
+	uint32_t executor_count; /* that may run tasks */
+	uint8_t session[16];
+	uint8_t data_key[CRYPTO_KEY_SIZE];
+	uint8_t identity[CRYPTO_SHA384_SIZE]; /* of the cell that may have the key */
+	uint8_t builders[PROVISION_BUILDERS_MAX][CRYPTO_ED25519_SIZE]; /* whose artifacts may run */
+	uint32_t builder_count;
+	const char **arguments;
+	uint32_t argument_count;
+	const char **environment; /* "K=V" */
+	uint32_t environment_count;
+	struct wasi_preopen preopens[PROVISION_PREOPENS_MAX];
+	uint32_t preopen_count;
+};
+
+/* Into protected memory of `pool`; the caller frees it with mem_free. */
+int provision_write(const struct provision *p, struct mem_pool *pool, uint8_t **ret_data, size_t *ret_size,
+                    struct error *err) must_check;
+
+/* The provision and what it points to lie in protected memory of `pool`; provision_free it. */
+int provision_read(const uint8_t *data, size_t size, struct mem_pool *pool, struct provision **ret_provision,
+                   struct error *err) must_check;
+void provision_free(struct mem_pool *pool, struct provision *p);
+
+#endif

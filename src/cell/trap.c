@@ -1,0 +1,182 @@
+#include "cell/trap.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+#include <ucontext.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cell/code.h"
+
+enum {
+	TRAP_ALTERNATE_STACK = 64 * 1024,
+	TRAP_FRAMES_MAX = 48,
+	TRAP_STACK_GUARD = 1 << 20, /* as mem_stack_new promises */
+	TRAP_RETRY_US = 2000,       /* after a time-out that found the process in host code */
+};
+
+static struct trap_scope *innermost;
+
+static const char *const trap_names[] = {
+	[CELL_TRAP_NONE] = "no trap",
+	[CELL_TRAP_UNREACHABLE] = "unreachable",
+	[CELL_TRAP_MEMORY] = "out of bounds memory access",
+	[CELL_TRAP_TABLE] = "undefined element",
+	[CELL_TRAP_NULL_FUNCTION] = "uninitialized element",
+	[CELL_TRAP_SIGNATURE] = "indirect call type mismatch",
+	[CELL_TRAP_DIVIDE_BY_ZERO] = "integer divide by zero",
+	[CELL_TRAP_INTEGER_OVERFLOW] = "integer overflow",
+	[CELL_TRAP_CONVERSION] = "invalid conversion to integer",
+	[CELL_TRAP_STACK] = "call stack exhausted",
+	[CELL_TRAP_TIMEOUT] = "time-out",
+	[CELL_TRAP_HOST] = "host function failed",
+	[CELL_TRAP_EXIT] = "exit",
+};
+
+const char *trap_name(uint32_t trap)
+{
+	return trap < array_count(trap_names) ? trap_names[trap] : "unknown trap";
+}
+
+/* Text that outgrows the report is cut at its end. */
+static size_t report_append(struct trap_report *report, size_t at, const char *before, const char *text)
+{
+	size_t left = sizeof(report->text) - at;
+	int size = snprintf(report->text + at, left, "%s%s", before, text);
+	return size < 0 ? at : min_of(at + (size_t)size, sizeof(report->text) - 1);
+}
+
+static void report_backtrace(struct trap_scope *scope, size_t at, uintptr_t address, uintptr_t frame)
+{
+	uintptr_t low = (uintptr_t)scope->stack->low, high = (uintptr_t)scope->stack->high;
+	for (int depth = 0; depth < TRAP_FRAMES_MAX; depth++) {
+		const char *name = code_symbol_at(scope->code, address);
+		if (name)
+			at = report_append(scope->report, at, "\n  at ", name);
+		if (frame < low || frame > high - 2 * sizeof(uintptr_t) || frame % sizeof(uintptr_t))
+			return;
+		const uintptr_t *saved = (const uintptr_t *)frame;
+		if (saved[0] <= frame)
+			return;
+		frame = saved[0];
+		address = saved[1] - 1; /* inside the call instruction */
+	}
+}
+
+void trap_raise(uint32_t trap, int32_t status, const char *text, uintptr_t address, uintptr_t frame)
+{
+	struct trap_scope *scope = innermost;
+	struct trap_report *report = scope->report;
+	report->trap = trap;
+	report->status = status;
+	report->text[0] = '\0';
+	if (trap != CELL_TRAP_EXIT) {
+		size_t at = report_append(report, 0, trap_name(trap), "");
+		if (text[0]) {
+			at = report_append(report, at, ": ", text);
+		}
+		report_backtrace(scope, at, address, frame);
+	}
+	innermost = scope->outer;
+	_longjmp(scope->landing, 1);
+}
+
+static void trap_arm(void)
+{
+	uint64_t now = clock_ns(), earliest = 0;
+	for (struct trap_scope *s = innermost; s; s = s->outer)
+		if (s->deadline_ns && (!earliest || s->deadline_ns < earliest))
+			earliest = s->deadline_ns;
+	struct itimerval timer = {0};
+	if (earliest) {
+		uint64_t us = earliest > now ? (earliest - now + 999) / 1000 : TRAP_RETRY_US;
+		timer.it_value.tv_sec = (time_t)(us / 1000000);
+		timer.it_value.tv_usec = (suseconds_t)(us % 1000000);
+	}
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+void trap_enter(struct trap_scope *scope)
+{
+	scope->outer = innermost;
+	innermost = scope;
+	if (scope->deadline_ns)
+		trap_arm();
+}
+
+void trap_leave(struct trap_scope *scope)
+{
+	innermost = scope->outer;
+	if (scope->deadline_ns)
+		trap_arm();
+}
+
+struct trap_registers {
+	uintptr_t instruction, frame;
+};
+
+static struct trap_registers registers_of(const void *context)
+{
+	const mcontext_t *m = &((const ucontext_t *)context)->uc_mcontext;
+#if defined(__x86_64__)
+	return (struct trap_registers){(uintptr_t)m->gregs[REG_RIP], (uintptr_t)m->gregs[REG_RBP]};
+#else
+	return (struct trap_registers){m->pc, m->regs[29]};
+#endif
+}
+
+/* The trap that a fault at this address means for the running cell, CELL_TRAP_NONE if it is not the cell's. */
+static uint32_t trap_of_fault(const struct trap_scope *scope, uintptr_t address)
+{
+	uintptr_t low = (uintptr_t)scope->stack->low;
+	if (address < low && address >= low - TRAP_STACK_GUARD)
+		return CELL_TRAP_STACK;
+	if (scope->memory && address - (uintptr_t)scope->memory->base < scope->memory->reserved)
+		return CELL_TRAP_MEMORY;
+	return CELL_TRAP_NONE;
+}
+
+static void on_fault(int signal, siginfo_t *info, void *context)
+{
+	struct trap_registers registers = registers_of(context);
+	struct trap_scope *scope = innermost;
+	uint32_t trap = CELL_TRAP_NONE;
+	if (scope && code_contains(scope->code, registers.instruction))
+		trap = trap_of_fault(scope, (uintptr_t)info->si_addr);
+	if (trap != CELL_TRAP_NONE)
+		trap_raise(trap, 0, "", registers.instruction, registers.frame);
+	log_error("signal %d at a place that belongs to no cell: a defect of Cella, or locked memory ran out", signal);
+	struct sigaction fatal = {.sa_handler = SIG_DFL};
+	sigaction(signal, &fatal, NULL);
+}
+
+static void on_alarm(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)info;
+	int saved_errno = errno;
+	struct trap_registers registers = registers_of(context);
+	struct trap_scope *scope = innermost;
+	if (scope && scope->deadline_ns && clock_ns() >= scope->deadline_ns &&
+	    code_contains(scope->code, registers.instruction))
+		trap_raise(CELL_TRAP_TIMEOUT, 0, "", registers.instruction, registers.frame);
+	trap_arm();
+	errno = saved_errno;
+}
+
+int trap_init(struct mem_pool *pool, struct error *err)
+{
+	stack_t stack = {.ss_size = TRAP_ALTERNATE_STACK, .ss_sp = mem_alloc(pool, TRAP_ALTERNATE_STACK)};
+	if (!stack.ss_sp)
+		return error_set(err, CELLA_ENOMEM, "no protected memory for the signal stack");
+	struct sigaction fault = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+	struct sigaction alarm = {.sa_sigaction = on_alarm, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+	if (sigaltstack(&stack, NULL) < 0 || sigaction(SIGSEGV, &fault, NULL) < 0 ||
+	    sigaction(SIGBUS, &fault, NULL) < 0 || sigaction(SIGFPE, &fault, NULL) < 0 ||
+	    sigaction(SIGILL, &fault, NULL) < 0 || sigaction(SIGALRM, &alarm, NULL) < 0)
+		return error_errno(err, CELLA_EIO, "cannot install the trap handlers");
+	return 0;
+}

@@ -1,0 +1,45 @@
+/*
+ * Traps: how control leaves a cell's code when something ends it.
+ *
+ * A trap is raised by the code itself (unreachable, division), by a host function, or by a
+ * signal: SIGSEGV in a guard area of the running cell's memory or stack, SIGALRM after its
+ * time-out. All end in trap_raise, which writes the report and jumps to the instance_call that
+ * entered the cell.
+ *
+ * Signals run on an alternate stack in protected memory, for the kernel stores the cell's registers there. A
+ * time-out that finds the process in host code waits until it is in the cell's code again, so that host code is
+ * never abandoned half way. A fault that belongs to no running cell ends the process.
+ */
+#ifndef CELL_TRAP_H
+#define CELL_TRAP_H
+
+#include <setjmp.h>
+#include <stdint.h>
+
+#include "cell/instance.h"
+
+/* A call in progress; they form a chain, innermost first. */
+struct trap_scope {
+	struct trap_scope *outer;
+	struct code *code;
+	const struct mem_region *memory; /* NULL: none */
+	const struct mem_stack *stack;
+	uint64_t deadline_ns; /* 0: none */
+	struct trap_report *report;
+	jmp_buf landing;
+};
+
+/* Install the handlers on an alternate stack from `pool`; once per process. */
+int trap_init(struct mem_pool *pool, struct error *err) must_check;
+
+void trap_enter(struct trap_scope *scope);
+void trap_leave(struct trap_scope *scope);
+
+/* For the innermost scope: write the report with the backtrace from this frame on, and jump. */
+void trap_raise(uint32_t trap, int32_t status, const char *text, uintptr_t address,
+                uintptr_t frame) __attribute__((noreturn));
+
+/* "out of bounds memory access" and so on. */
+const char *trap_name(uint32_t trap);
+
+#endif

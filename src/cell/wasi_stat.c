@@ -1,0 +1,364 @@
+/* What descriptors are: status, attributes, preopened directories, entries of directories. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "cell/wasi_state.h"
+
+uint32_t wasi_fd_fdstat_get(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
+{
+	static const uint8_t filetype_of[] = {
+		[WASI_STREAM] = WASI_FILETYPE_UNKNOWN,
+		[WASI_DIRECTORY] = WASI_FILETYPE_DIRECTORY,
+		[WASI_FILE] = WASI_FILETYPE_REGULAR_FILE,
+		[WASI_MEMORY] = WASI_FILETYPE_REGULAR_FILE,
+	};
+	struct wasi_descriptor *d;
+	void *ret = wasi_bytes(cell, v[1].i32, sizeof(struct wasi_fdstat));
+	uint32_t rc = wasi_descriptor(w, v[0].i32, 0, &d);
+	if (rc != WASI_SUCCESS)
+		return rc;
+	if (!ret)
+		return WASI_EFAULT;
+	struct wasi_fdstat stat = {
+		.filetype = filetype_of[d->kind],
+		.flags = d->flags,
+		.rights_base = d->base,
+		.rights_inheriting = d->inheriting,
+	};
+	memcpy(ret, &stat, sizeof(stat));
+	return WASI_SUCCESS;
+}
+
+uint32_t wasi_fd_fdstat_set_flags(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
+{
+	struct wasi_descriptor *d;
+	(void)cell;
+	uint32_t rc = wasi_descriptor(w, v[0].i32, WASI_FD_FDSTAT_SET_FLAGS, &d);
+	if (rc != WASI_SUCCESS)
+		return rc;
+	if (v[1].i32 & ~(uint32_t)WASI_FDFLAGS)
+		return WASI_EINVAL;
+	d->flags = (uint16_t)v[1].i32;
+	return WASI_SUCCESS;
+}
+
+uint32_t wasi_fd_fdstat_set_rights(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
+{
+	struct wasi_descriptor *d;
+	(void)cell;
+	uint32_t rc = wasi_descriptor(w, v[0].i32, 0, &d);
+	if (rc != WASI_SUCCESS)
+		return rc;
+	if (v[1].i64 & ~d->base || v[2].i64 & ~d->inheriting)
+		return WASI_ENOTCAPABLE;
+	d->base = v[1].i64;
+	d->inheriting = v[2].i64;
+	return WASI_SUCCESS;
+}
+
+static uint64_t time_ns(const struct timespec *time)
+{
+	return (uint64_t)time->tv_sec * 1000000000u + (uint64_t)time->tv_nsec;
+}
+
+static uint32_t stat_host(int fd, struct wasi_filestat *ret)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return wasi_errno_of(errno);
+	*ret = (struct wasi_filestat){
+		.device = st.st_dev,
+		.inode = st.st_ino,
+		.filetype = wasi_filetype_of(st.st_mode),
+		.links = st.st_nlink,
+		.size = (uint64_t)st.st_size,
+		.atime_ns = time_ns(&st.st_atim),
+		.mtime_ns = time_ns(&st.st_mtim),
+		.ctime_ns = time_ns(&st.st_ctim),
+	};
+	return WASI_SUCCESS;
+}
+
+static uint32_t stat_descriptor(struct wasi *w, struct wasi_descriptor *d, struct wasi_filestat *ret)
+{
+	int fd = d->fd;
+	if (d->kind == WASI_MEMORY) {
+		wasi_memory_stat(d->file, ret);
+		return WASI_SUCCESS;
+	}
+	if (d->kind == WASI_STREAM || (d->kind == WASI_DIRECTORY && w->roots[d->preopen].memory)) {
+		bool directory = d->kind == WASI_DIRECTORY;
+		*ret = (struct wasi_filestat){
+			.filetype = directory ? WASI_FILETYPE_DIRECTORY : WASI_FILETYPE_UNKNOWN, .links = 1};
+		return WASI_SUCCESS;
+	}
+	if (d->kind == WASI_DIRECTORY) {
+		uint32_t rc = wasi_directory_fd(w, d, &fd);
+		if (rc != WASI_SUCCESS)
+			return rc;
+	}
+	return stat_host(fd, ret);
+}
+
+uint32_t wasi_fd_filestat_get(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
+{
+	struct wasi_descriptor *d;
+	struct wasi_filestat stat;
+	void *ret = wasi_bytes(cell, v[1].i32, sizeof(stat));
+	uint32_t rc = wasi_descriptor(w, v[0].i32, WASI_FD_FILESTAT_GET, &d);
+	if (rc == WASI_SUCCESS && !ret)
+		rc = WASI_EFAULT;
+	if (rc == WASI_SUCCESS)
+		rc = stat_descriptor(w, d, &stat);
+	if (rc == WASI_SUCCESS)
+		memcpy(ret, &stat, sizeof(stat));
+	return rc;
+}
+
+uint32_t wasi_fd_filestat_set_size(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
+{
+	struct wasi_descriptor *d;
+	(void)cell;
+	uint32_t rc = wasi_descriptor(w, v[0].i32, WASI_FD_FILESTAT_SET_SIZE, &d);
+	if (rc != WASI_SUCCESS)
+		return rc;
+	if (v[1].i64 > INT64_MAX)
+		return WASI_EINVAL;
+	if (d->kind == WASI_MEMORY)
+		return wasi_memory_resize(w, d->file, v[1].i64);
+	return ftruncate(d->fd, (off_t)v[1].i64) < 0 ? wasi_errno_of(errno) : WASI_SUCCESS;
+}
+
+uint32_t wasi_times(uint32_t flags, uint64_t atime_ns, uint64_t mtime_ns, struct owner_path_request *ret)
+{
+	bool both_atimes = (flags & WASI_FSTFLAG_ATIM) && (flags & WASI_FSTFLAG_ATIM_NOW);
+	bool both_mtimes = (flags & WASI_FSTFLAG_MTIM) && (flags & WASI_FSTFLAG_MTIM_NOW);
+	uint64_t now = wasi_now_ns();
+	if (flags & ~(uint32_t)WASI_FSTFLAGS || both_atimes || both_mtimes || atime_ns > INT64_MAX ||
+	    mtime_ns > INT64_MAX)
+		return WASI_EINVAL;
+	ret->atime_ns = flags & WASI_FSTFLAG_ATIM       ? (int64_t)atime_ns
+	                : flags & WASI_FSTFLAG_ATIM_NOW ? (int64_t)now
+	                                                : INT64_MIN;
+	ret->mtime_ns = flags & WASI_FSTFLAG_MTIM       ? (int64_t)mtime_ns
+	                : flags & WASI_FSTFLAG_MTIM_NOW ? (int64_t)now
+	                                                : INT64_MIN;
+	return WASI_SUCCESS;
+}
+
+void wasi_memory_set_times(struct wasi_memory_file *file, const struct owner_path_request *times)
+{
+	if (times->atime_ns != INT64_MIN)
+		file->atime_ns = (uint64_t)times->atime_ns;
+	if (times->mtime_ns != INT64_MIN)
+		file->mtime_ns = (uint64_t)times->mtime_ns;
+}
+
+static struct timespec timespec_of(int64_t ns)
+{
+	if (ns == INT64_MIN)
+		return (struct timespec){.tv_nsec = UTIME_OMIT};
+	return (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+}
+
+uint32_t wasi_fd_filestat_set_times(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
+{
+	struct wasi_descriptor *d;
+	struct owner_path_request times;
+	(void)cell;
+	uint32_t rc = wasi_descriptor(w, v[0].i32, WASI_FD_FILESTAT_SET_TIMES, &d);
+	if (rc == WASI_SUCCESS)
+		rc = wasi_times(v[3].i32, v[1].i64, v[2].i64, &times);
+	if (rc != WASI_SUCCESS)
+		return rc;
+	if (d->kind == WASI_MEMORY) {
+		wasi_memory_set_times(d->file, &times);
+		return WASI_SUCCESS;
+	}
+	const struct wasi_root *root = d->kind == WASI_DIRECTORY ? &w->roots[d->preopen] : NULL;
+	if (root && (root->memory || root->flags & OWNER_PREOPEN_READ_ONLY))
+		return root->memory ? WASI_ENOTCAPABLE : WASI_EROFS;
+	int fd = d->fd;
+	if (root)
+		rc = wasi_directory_fd(w, d, &fd);
+	struct timespec both[2] = {timespec_of(times.atime_ns), timespec_of(times.mtime_ns)};
+	if (rc == WASI_SUCCESS && futimens(fd, both) < 0)
+		rc = wasi_errno_of(errno);
+	return rc;
+}
+
+static uint32_t preopened(struct wasi *w, uint32_t number, const struct wasi_root **ret_root)
+{
+	struct wasi_descriptor *d;
+	uint32_t rc = wasi_descriptor(w, number, 0, &d);
+	if (rc == WASI_SUCCESS && !d->preopened)
+		rc = WASI_EBADF;
+	if (rc == WASI_SUCCESS)
+		*ret_root = &w->roots[d->preopen];
+	return rc;
+}
+
+uint32_t wasi_fd_prestat_get(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
+{
+	const struct wasi_root *root;
+	void *ret = wasi_bytes(cell, v[1].i32, sizeof(struct wasi_prestat));
+	uint32_t rc = preopened(w, v[0].i32, &root);
+	if (rc != WASI_SUCCESS)
+		return rc;
+	if (!ret)
+		return WASI_EFAULT;
+	struct wasi_prestat stat = {.type = WASI_PREOPENTYPE_DIR, .name_size = (uint32_t)strlen(root->name)};
+	memcpy(ret, &stat, sizeof(stat));
+	return WASI_SUCCESS;
+}
+
+uint32_t wasi_fd_prestat_dir_name(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
+{
+	const struct wasi_root *root;
+	uint32_t rc = preopened(w, v[0].i32, &root);
+	if (rc != WASI_SUCCESS)
+		return rc;
+	size_t size = strlen(root->name);
+	if (v[2].i32 < size)
+		return WASI_ENAMETOOLONG;
+	void *ret = wasi_bytes(cell, v[1].i32, size);
+	if (!ret)
+		return WASI_EFAULT;
+	memcpy(ret, root->name, size);
+	return WASI_SUCCESS;
+}
+
+/* An fd_readdir in progress: the cell's buffer, filled from its start; an entry that does not fit is cut. */
+struct listing {
+	struct wasi *w;
+	const char *directory; /* absolute */
+	uint8_t *to;
+	size_t size;
+	size_t used;
+};
+
+#define COOKIE_MEMORY (1ull << 63) /* entries that are memory files; the rest of the cookie is the inode */
+
+static void list_bytes(struct listing *l, const void *from, size_t size)
+{
+	size = min_of(size, l->size - l->used);
+	memcpy(l->to + l->used, from, size);
+	l->used += size;
+}
+
+static bool list_entry(struct listing *l, uint64_t next, uint64_t inode, uint8_t filetype, const char *name)
+{
+	struct wasi_dirent entry = {
+		.next = next, .inode = inode, .name_size = (uint32_t)strlen(name), .filetype = filetype};
+	list_bytes(l, &entry, sizeof(entry));
+	list_bytes(l, name, entry.name_size);
+	return l->used < l->size;
+}
+
+/* The name of a memory file that lies in the directory itself, or NULL. */
+static const char *name_in(const char *directory, const char *absolute)
+{
+	size_t size = strcmp(directory, "/") == 0 ? 0 : strlen(directory);
+	if (strncmp(directory, absolute, size) != 0 || absolute[size] != '/' || strchr(absolute + size + 1, '/'))
+		return NULL;
+	return absolute + size + 1;
+}
+
+static bool list_memory_files(struct listing *l, uint64_t after)
+{
+	struct wasi_memory_file *file;
+	TAILQ_FOREACH(file, &l->w->files, link) {
+		const char *name = name_in(l->directory, file->path);
+		if (name && file->inode > after &&
+		    !list_entry(l, COOKIE_MEMORY | file->inode, file->inode, WASI_FILETYPE_REGULAR_FILE, name))
+			return false;
+	}
+	return true;
+}
+
+static bool hidden(const struct listing *l, const char *name)
+{
+	const struct wasi_memory_file *file;
+	TAILQ_FOREACH(file, &l->w->files, link) {
+		const char *other = name_in(l->directory, file->path);
+		if (other && strcmp(other, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* *ret_more: the host's entries are all listed and there is room left. */
+static uint32_t list_host(struct listing *l, int fd, uint64_t cookie, bool *ret_more)
+{
+	uint8_t *entries = l->w->scratch->entries;
+	if (lseek(fd, (off_t)cookie, SEEK_SET) < 0)
+		return wasi_errno_of(errno);
+	for (;;) {
+		long size = syscall(SYS_getdents64, fd, entries, sizeof(l->w->scratch->entries));
+		if (size < 0)
+			return wasi_errno_of(errno);
+		if (size == 0) {
+			*ret_more = true;
+			return WASI_SUCCESS;
+		}
+		for (long at = 0; at < size;) {
+			const struct dirent64 *e = (const struct dirent64 *)(entries + at);
+			uint8_t type = wasi_filetype_of((uint32_t)DTTOIF(e->d_type));
+			if (!hidden(l, e->d_name) && !list_entry(l, (uint64_t)e->d_off, e->d_ino, type, e->d_name))
+				return WASI_SUCCESS;
+			at += e->d_reclen;
+		}
+	}
+}
+
+static uint32_t list(struct listing *l, struct wasi_descriptor *d, uint64_t cookie)
+{
+	struct wasi_scratch *s = wasi_scratch(l->w);
+	if (!s)
+		return WASI_ENOMEM;
+	bool more = true;
+	uint64_t after = cookie & COOKIE_MEMORY ? cookie & ~COOKIE_MEMORY : 0;
+	if (!(cookie & COOKIE_MEMORY) && !l->w->roots[d->preopen].memory) {
+		int fd;
+		more = false;
+		uint32_t rc = wasi_directory_fd(l->w, d, &fd);
+		if (rc == WASI_SUCCESS)
+			rc = list_host(l, fd, cookie, &more);
+		if (rc != WASI_SUCCESS)
+			return rc;
+	}
+	if (more)
+		list_memory_files(l, after);
+	return WASI_SUCCESS;
+}
+
+uint32_t wasi_fd_readdir(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
+{
+	struct wasi_descriptor *d;
+	char directory[OWNER_PATH_MAX + 1];
+	struct listing l = {
+		.w = w, .directory = directory, .to = wasi_bytes(cell, v[1].i32, v[2].i32), .size = v[2].i32};
+	void *ret = wasi_bytes(cell, v[4].i32, sizeof(uint32_t));
+	uint32_t rc = wasi_descriptor(w, v[0].i32, 0, &d);
+	if (rc == WASI_SUCCESS && d->kind != WASI_DIRECTORY)
+		rc = WASI_ENOTDIR;
+	if (rc == WASI_SUCCESS && !(d->base & WASI_FD_READDIR))
+		rc = WASI_ENOTCAPABLE;
+	if (rc == WASI_SUCCESS && (!l.to || !ret))
+		rc = WASI_EFAULT;
+	if (rc != WASI_SUCCESS)
+		return rc;
+	strcpy(directory, w->roots[d->preopen].absolute);
+	rc = wasi_path_join(directory, 1, d->path);
+	if (rc == WASI_SUCCESS && l.size)
+		rc = list(&l, d, v[3].i64);
+	uint32_t used = (uint32_t)l.used;
+	if (rc == WASI_SUCCESS)
+		memcpy(ret, &used, sizeof(used));
+	return rc;
+}

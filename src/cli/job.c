@@ -1,0 +1,389 @@
+#include "cli/job.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/agent_format.h"
+#include "attest/evidence.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "cell/launch_format.h"
+#include "cli/executor_digest.h"
+#include "cli/owner_server.h"
+#include "cli/spawn.h"
+#include "seal/seal.h"
+
+enum {
+	JOB_POOL = 4 << 20,
+	JOB_EXECUTORS_MAX = 256, /* over the job's life, replacements included */
+	JOB_END_TIMEOUT_MS = 5000,
+};
+
+struct job {
+	const struct job_config *config;
+	struct job_result *result;
+	struct mem_pool *pool;
+	struct provision *provision; /* what all executors get; number and role change */
+	struct seal_session *session;
+	struct evidence_policy policy;
+	int las, agent; /* our ends */
+	pid_t las_pid, agent_pid;
+	struct owner_server *servers[JOB_EXECUTORS_MAX]; /* NULL: its channel is closed */
+	uint32_t server_count;
+	uint32_t driver; /* its place in servers, JOB_EXECUTORS_MAX before it is there */
+	struct owner_end end;
+	bool ended, stopping, finished;
+	bool line_shown;
+};
+
+static int job_keys(struct job *job, struct error *err)
+{
+	int rc = mem_pool_new(job->config->memory_level, JOB_POOL, &job->pool, err);
+	if (rc < 0)
+		return rc;
+	mem_set_process_pool(job->pool);
+	rc = crypto_init(job->pool, err);
+	if (rc < 0)
+		return rc;
+	struct provision *p = mem_alloc(job->pool, sizeof(*p));
+	if (!p)
+		return error_set(err, CELLA_ENOMEM, "no protected memory for the session's keys");
+	job->provision = p;
+	p->executor_count = job->config->executors;
+	p->arguments = (const char **)(uintptr_t)job->config->arguments;
+	p->argument_count = job->config->argument_count;
+	p->environment = (const char **)(uintptr_t)job->config->environment;
+	p->environment_count = job->config->environment_count;
+	memcpy(p->preopens, job->config->preopens, job->config->preopen_count * sizeof(p->preopens[0]));
+	p->preopen_count = job->config->preopen_count;
+	memcpy(p->identity, job->config->bundle->identity, sizeof(p->identity));
+	memcpy(p->builders[0], job->config->bundle->builder, sizeof(p->builders[0]));
+	p->builder_count = 1;
+	rc = crypto_random(p->session, sizeof(p->session), err);
+	if (rc == 0)
+		rc = crypto_random(p->data_key, sizeof(p->data_key), err);
+	if (rc == 0)
+		rc = crypto_random(job->policy.nonce, sizeof(job->policy.nonce), err);
+	return rc < 0 ? rc : seal_session_new(p->data_key, &job->session, err);
+}
+
+static int job_start_daemons(struct job *job, struct error *err)
+{
+	int owner_las[2] = {-1, -1}, owner_agent[2] = {-1, -1}, agent_las[2] = {-1, -1};
+	int rc = 0;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, owner_las) < 0 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, owner_agent) < 0 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, agent_las) < 0)
+		rc = error_errno(err, CELLA_EIO, "cannot make the sockets of a job");
+	if (rc == 0)
+		rc = spawn_daemon("cella-las", owner_las[1], "--agent-fd", agent_las[1], &job->las_pid, err);
+	if (rc == 0)
+		rc = spawn_daemon("cella-agent", owner_agent[1], "--las-fd", agent_las[0], &job->agent_pid, err);
+	job->las = owner_las[0];
+	job->agent = owner_agent[0];
+	cleanup_close_fn(&owner_las[1]);
+	cleanup_close_fn(&owner_agent[1]);
+	cleanup_close_fn(&agent_las[0]);
+	cleanup_close_fn(&agent_las[1]);
+	return rc;
+}
+
+static int job_start_agent(struct job *job, struct error *err)
+{
+	const struct job_config *c = job->config;
+	struct agent_start start = {
+		.type = AGENT_START,
+		.executors = c->executors,
+		.memory_level = c->memory_level,
+		.flags = (c->uses_tasks ? AGENT_START_TASKS : 0) | (c->events ? AGENT_START_EVENTS : 0) |
+		         (c->progress ? AGENT_START_PROGRESS : 0),
+		.heap = c->heap,
+		.store_limit = c->store_limit,
+	};
+	memcpy(start.nonce, job->policy.nonce, sizeof(start.nonce));
+	const char *directory = getenv("TMPDIR");
+	snprintf(start.spill_directory, sizeof(start.spill_directory), "%s", directory ? directory : "/tmp");
+	return io_send_message(job->agent, &start, sizeof(start), &c->bundle_fd, 1, err);
+}
+
+/* The launcher's key, from the launcher itself; what it would start must be what we were built with. */
+static int job_meet_launcher(struct job *job, struct error *err)
+{
+	struct launch_identity identity;
+	size_t size;
+	int rc = io_receive_message(job->las, &identity, sizeof(identity), &size, NULL, 0, NULL, err);
+	if (rc == 0 && (size != sizeof(identity) || identity.type != LAUNCH_IDENTITY))
+		rc = error_set(err, CELLA_ELOST, "the launcher cella-las ended before it said who it is");
+	if (rc < 0)
+		return rc;
+	memcpy(job->policy.launcher, identity.public_key, sizeof(job->policy.launcher));
+	memcpy(job->policy.executor, executor_digest, sizeof(job->policy.executor));
+	job->policy.memory_level = job->config->memory_level;
+	return 0;
+}
+
+static int job_admit(struct job *job, const struct agent_executor *m, const uint8_t *evidence_bytes, int *fd,
+                     struct error *err)
+{
+	struct evidence evidence;
+	int rc = evidence_verify(evidence_bytes, m->evidence_size, &job->policy, &evidence, err);
+	if (rc < 0) {
+		job->result->refused = true;
+		return error_prefix(err, rc, "no keys for an executor whose evidence does not hold: ");
+	}
+	if (job->server_count == JOB_EXECUTORS_MAX)
+		return error_set(err, CELLA_ELIMIT, "more than %d executors in one job", JOB_EXECUTORS_MAX);
+	uint32_t place = job->server_count;
+	struct owner_server_config config = {
+		.fd = *fd,
+		.executor = place + 1,
+		.pool = job->pool,
+		.session = job->session,
+		.paths = job->config->paths,
+	};
+	rc = owner_server_new(&config, &job->servers[place], err);
+	if (rc < 0)
+		return rc;
+	*fd = -1;
+	job->server_count++;
+	job->result->isolation = place ? job->result->isolation & evidence.isolation : evidence.isolation;
+	job->result->executors_started++;
+	if (m->role == AGENT_DRIVER)
+		job->driver = place;
+	job->provision->executor = place + 1;
+	job->provision->role = m->role;
+	return owner_server_provision(job->servers[place], evidence.public_key, job->provision, err);
+}
+
+static void job_show_progress(struct job *job, const struct agent_progress *p)
+{
+	fprintf(stderr, "\r\033[Ktasks: %llu done, %llu running, %llu waiting, %llu failed",
+	        (unsigned long long)p->done, (unsigned long long)p->running, (unsigned long long)p->waiting,
+	        (unsigned long long)p->failed);
+	fflush(stderr);
+	job->line_shown = true;
+}
+
+static int job_on_lost(struct job *job, const struct agent_lost *m, struct error *err)
+{
+	char how[64];
+	if (WIFSIGNALED(m->status))
+		snprintf(how, sizeof(how), "killed by signal %d", WTERMSIG(m->status));
+	else
+		snprintf(how, sizeof(how), "exit status %d", WEXITSTATUS(m->status));
+	if (job->stopping)
+		return 0;
+	if (!m->replaced)
+		return error_set(err, CELLA_ELOST, "an executor was lost (%s) and is not replaced", how);
+	log_warn("an executor was lost (%s); its tasks are retried in another", how);
+	return 0;
+}
+
+/* A structure of this size at the head of the message. */
+#define message_as(type, bytes, size) ((size) >= sizeof(struct type) ? (const struct type *)(const void *)(bytes) : NULL)
+
+static int job_on_agent_message(struct job *job, const uint8_t *bytes, size_t size, int *fd, struct error *err)
+{
+	uint32_t type = size >= sizeof(type) ? *(const uint32_t *)(const void *)bytes : 0;
+	const struct agent_executor *executor = message_as(agent_executor, bytes, size);
+	const struct agent_lost *lost = message_as(agent_lost, bytes, size);
+	const struct agent_progress *progress = message_as(agent_progress, bytes, size);
+	const struct agent_finished *finished = message_as(agent_finished, bytes, size);
+	const struct agent_failed *failed = message_as(agent_failed, bytes, size);
+	if (type == AGENT_EXECUTOR && executor && executor->evidence_size <= size - sizeof(*executor) && *fd >= 0)
+		return job_admit(job, executor, bytes + sizeof(*executor), fd, err);
+	if (type == AGENT_LOST && lost)
+		return job_on_lost(job, lost, err);
+	if (type == AGENT_PROGRESS && progress) {
+		job_show_progress(job, progress);
+		return 0;
+	}
+	if (type == AGENT_FINISHED && finished) {
+		job->finished = true;
+		job->result->event_log = take_fd(fd);
+		job->result->tasks_done = finished->done;
+		job->result->tasks_failed = finished->failed;
+		job->result->tasks_retried = finished->retried;
+		return 0;
+	}
+	if (type == AGENT_FAILED && failed)
+		return error_set(err, failed->error, "%.*s", (int)(size - sizeof(*failed)),
+		                 (const char *)bytes + sizeof(*failed));
+	return error_set(err, CELLA_EFORMAT, "the agent sent a message of type %u and %zu bytes", type, size);
+}
+
+static int job_on_agent(struct job *job, struct error *err)
+{
+	_Alignas(8) uint8_t bytes[AGENT_MESSAGE_MAX];
+	size_t size, fd_count = 0;
+	cleanup_close int fd = -1;
+	int rc = io_receive_message(job->agent, bytes, sizeof(bytes), &size, &fd, 1, &fd_count, err);
+	if (rc < 0)
+		return rc;
+	if (size == 0)
+		return error_set(err, CELLA_ELOST, "the agent cella-agent is gone");
+	if (fd_count == 0)
+		fd = -1;
+	return job_on_agent_message(job, bytes, size, &fd, err);
+}
+
+static int job_stop(struct job *job, struct error *err)
+{
+	struct agent_stop stop = {.type = AGENT_STOP};
+	job->stopping = true;
+	return io_send_message(job->agent, &stop, sizeof(stop), NULL, 0, err);
+}
+
+static int job_on_server(struct job *job, uint32_t place, struct error *err)
+{
+	struct owner_server *server = job->servers[place];
+	int rc = owner_server_readable(server, err);
+	const struct owner_end *end = owner_server_end(server);
+	if (place == job->driver && end && !job->ended) {
+		job->end = *end;
+		job->ended = true;
+	}
+	if (rc == CELLA_ELOST) {
+		owner_server_free(server);
+		job->servers[place] = NULL;
+		if (place == job->driver && !job->ended)
+			return error_set(err, CELLA_ELOST, "the program's executor ended before the program did");
+		rc = 0;
+	}
+	if (rc == CELLA_EPERM)
+		job->result->refused = true;
+	if (rc == 0 && job->ended && !job->stopping)
+		rc = job_stop(job, err);
+	return rc;
+}
+
+static int job_on_input(struct job *job, uint32_t place, struct error *err)
+{
+	uint8_t bytes[OWNER_STREAM_MAX];
+	size_t wanted = min_of(owner_server_wants_input(job->servers[place]), sizeof(bytes));
+	ssize_t n = read(STDIN_FILENO, bytes, wanted);
+	if (n < 0 && errno == EINTR)
+		return 0;
+	return owner_server_input(job->servers[place], bytes, (size_t)max_of(n, (ssize_t)0), err);
+}
+
+/* Which descriptors to wait for, and whose each is: a place in servers, or one of the others. */
+enum { JOB_FROM_AGENT = JOB_EXECUTORS_MAX, JOB_FROM_LAS, JOB_FROM_INPUT };
+struct job_polls {
+	struct pollfd fds[JOB_EXECUTORS_MAX + 3];
+	uint32_t from[JOB_EXECUTORS_MAX + 3];
+	uint32_t input_for;
+	nfds_t count;
+};
+
+static void job_poll_add(struct job_polls *p, int fd, uint32_t from)
+{
+	p->fds[p->count] = (struct pollfd){.fd = fd, .events = POLLIN};
+	p->from[p->count++] = from;
+}
+
+static void job_poll_fill(struct job *job, struct job_polls *p)
+{
+	p->count = 0;
+	bool wants_input = false;
+	if (!job->finished)
+		job_poll_add(p, job->agent, JOB_FROM_AGENT);
+	if (!job->stopping)
+		job_poll_add(p, job->las, JOB_FROM_LAS);
+	for (uint32_t i = 0; i < job->server_count; i++) {
+		if (!job->servers[i])
+			continue;
+		job_poll_add(p, owner_server_fd(job->servers[i]), i);
+		if (!wants_input && owner_server_wants_input(job->servers[i])) {
+			wants_input = true;
+			p->input_for = i;
+		}
+	}
+	if (wants_input)
+		job_poll_add(p, STDIN_FILENO, JOB_FROM_INPUT);
+}
+
+static int job_step(struct job *job, struct job_polls *p, struct error *err)
+{
+	job_poll_fill(job, p);
+	int ready = poll(p->fds, p->count, job->stopping ? JOB_END_TIMEOUT_MS : -1);
+	if (ready < 0 && errno != EINTR)
+		return error_errno(err, CELLA_EIO, "cannot wait for the job");
+	if (ready == 0)
+		return error_set(err, CELLA_ETIMEOUT, "the job's processes did not end in time");
+	int rc = 0;
+	for (nfds_t i = 0; ready > 0 && i < p->count && rc == 0; i++) {
+		if (!p->fds[i].revents)
+			continue;
+		if (p->from[i] == JOB_FROM_AGENT)
+			rc = job_on_agent(job, err);
+		else if (p->from[i] == JOB_FROM_LAS)
+			rc = error_set(err, CELLA_ELOST, "the launcher cella-las is gone");
+		else if (p->from[i] == JOB_FROM_INPUT)
+			rc = job_on_input(job, p->input_for, err);
+		else
+			rc = job_on_server(job, p->from[i], err);
+	}
+	return rc;
+}
+
+static bool job_over(const struct job *job)
+{
+	if (!job->ended || !job->finished)
+		return false;
+	for (uint32_t i = 0; i < job->server_count; i++)
+		if (job->servers[i])
+			return false;
+	return true;
+}
+
+static int job_result_of(struct job *job, struct error *err)
+{
+	const struct owner_exit *exit = &job->end.exit;
+	job->result->status = exit->status;
+	if (exit->error)
+		return error_set(err, exit->error, "%s", job->end.text);
+	if (exit->trap)
+		fprintf(stderr, "cella run: the program ended with a trap: %s\n", job->end.text);
+	return 0;
+}
+
+static void job_done(struct job *job)
+{
+	if (job->line_shown)
+		fputc('\n', stderr);
+	for (uint32_t i = 0; i < job->server_count; i++)
+		owner_server_free(job->servers[i]);
+	cleanup_close_fn(&job->agent);
+	cleanup_close_fn(&job->las);
+	spawn_reap(job->agent_pid, JOB_END_TIMEOUT_MS);
+	spawn_reap(job->las_pid, JOB_END_TIMEOUT_MS);
+	seal_session_free(job->session);
+	mem_free(job->pool, job->provision);
+}
+
+int job_run(const struct job_config *config, struct job_result *ret_result, struct error *err)
+{
+	*ret_result = (struct job_result){.event_log = -1};
+	struct job job = {.config = config, .result = ret_result, .las = -1, .agent = -1, .driver = JOB_EXECUTORS_MAX};
+	struct job_polls polls;
+	signal(SIGPIPE, SIG_IGN);
+	int rc = job_start_daemons(&job, err);
+	if (rc == 0)
+		rc = job_keys(&job, err);
+	if (rc == 0)
+		rc = job_start_agent(&job, err);
+	if (rc == 0)
+		rc = job_meet_launcher(&job, err);
+	while (rc == 0 && !job_over(&job))
+		rc = job_step(&job, &polls, err);
+	job_done(&job);
+	return rc < 0 ? rc : job_result_of(&job, err);
+}

@@ -1,0 +1,55 @@
+/*
+ * A job: one program and its tasks, from start to exit status, as its owner's command line sees it.
+ *
+ * The command line starts a launcher and an agent, verifies the evidence of every executor that
+ * they bring, and provisions those that pass with the session's key. It runs no cell itself: it
+ * opens what the program prints, serves the preopened directories, and reports.
+ */
+#ifndef CLI_JOB_H
+#define CLI_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "cell/owner_paths.h"
+#include "cell/provision.h"
+#include "mem/mem.h"
+#include "wasm/bundle.h"
+
+struct job_config {
+	const struct bundle *bundle;
+	int bundle_fd; /* sealed memory file with the same bytes; borrowed */
+	bool uses_tasks;
+	enum mem_level memory_level;
+	uint64_t heap;
+	uint32_t executors;
+	uint64_t store_limit;
+	const char *const *arguments;
+	uint32_t argument_count;
+	const char *const *environment;
+	uint32_t environment_count;
+	const struct wasi_preopen *preopens;
+	uint32_t preopen_count;
+	const struct owner_paths *paths;
+	bool progress;       /* a live line on standard error */
+	bool events;         /* keep the event log */
+};
+
+/* How it ended. */
+struct job_result {
+	int status;       /* the exit status for the shell */
+	bool refused;     /* Cella or the executor refused: error says why */
+	int event_log;    /* memory file, -1: none; the caller closes it */
+	uint64_t tasks_done, tasks_failed, tasks_retried;
+	uint32_t isolation; /* what every executor had: enum evidence_isolation */
+	uint32_t executors_started;
+};
+
+enum job_status { JOB_STATUS_FAILED = 125, JOB_STATUS_REFUSED = 126 };
+
+/* 0 when the program ran to an end (result->status is its own); a CELLA_E* and the error when Cella failed or
+ * refused. */
+int job_run(const struct job_config *config, struct job_result *ret_result, struct error *err) must_check;
+
+#endif

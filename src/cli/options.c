@@ -1,0 +1,216 @@
+#include "cli/options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME_MAX_COMPARED = 40 };
+
+void option_list_done(struct option_list *list)
+{
+	free(list->items);
+	*list = (struct option_list){0};
+}
+
+int option_list_add(struct option_list *list, const char *item, struct error *err)
+{
+	const char **items = realloc(list->items, (list->count + 1) * sizeof(*items));
+	if (!items)
+		return error_set(err, CELLA_ENOMEM, "no memory for the options");
+	list->items = items;
+	items[list->count++] = item;
+	return 0;
+}
+
+int option_number(const char *text, uint64_t *ret_number, struct error *err)
+{
+	char *end;
+	errno = 0;
+	unsigned long long v = strtoull(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end || errno)
+		return error_set(err, CELLA_EINVAL, "%s is not a whole number", text);
+	*ret_number = v;
+	return 0;
+}
+
+static int unit_shift(const char *unit)
+{
+	static const char letters[] = "KMGT";
+	if (!*unit || strcmp(unit, "B") == 0)
+		return 0;
+	const char *letter = strchr(letters, *unit >= 'a' && *unit <= 'z' ? *unit - 32 : *unit);
+	if (!letter || (unit[1] && strcmp(unit + 1, "B") != 0 && strcmp(unit + 1, "iB") != 0))
+		return -1;
+	return 10 * (int)(letter - letters + 1);
+}
+
+int option_size(const char *text, uint64_t *ret_size, struct error *err)
+{
+	char *end;
+	errno = 0;
+	unsigned long long v = strtoull(text, &end, 10);
+	int shift = unit_shift(end);
+	if (text[0] < '0' || text[0] > '9' || shift < 0)
+		return error_set(err, CELLA_EINVAL, "%s is not a size, such as 4096, 8M or 2G", text);
+	if (errno || v > UINT64_MAX >> shift)
+		return error_set(err, CELLA_EINVAL, "%s is larger than any memory", text);
+	*ret_size = (uint64_t)v << shift;
+	return 0;
+}
+
+/* Edits that turn one word into the other. */
+static size_t word_distance(const char *a, const char *b)
+{
+	size_t m = strlen(a), n = strlen(b), row[NAME_MAX_COMPARED + 1];
+	if (m > NAME_MAX_COMPARED || n > NAME_MAX_COMPARED)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= n; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= m; i++) {
+		size_t diagonal = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= n; j++) {
+			size_t change = diagonal + (a[i - 1] != b[j - 1]);
+			diagonal = row[j];
+			row[j] = min_of(change, min_of(row[j], row[j - 1]) + 1);
+		}
+	}
+	return row[n];
+}
+
+const char *option_nearest(const char *word, const char *(*name_of)(const void *data, size_t index),
+                           const void *data, size_t count)
+{
+	const char *nearest = NULL;
+	size_t least = strlen(word) / 3 + 2;
+	for (size_t i = 0; i < count; i++) {
+		size_t distance = word_distance(word, name_of(data, i));
+		if (distance < least) {
+			least = distance;
+			nearest = name_of(data, i);
+		}
+	}
+	return nearest;
+}
+
+static const char *name_of_option(const void *data, size_t index)
+{
+	const struct option *options = data;
+	return options[index].name;
+}
+
+static int unknown_option(const struct option_table *table, const char *word, struct error *err)
+{
+	char name[NAME_MAX_COMPARED + 1] = {0};
+	memcpy(name, word, min_of(strcspn(word, "="), (size_t)NAME_MAX_COMPARED));
+	const char *nearest = option_nearest(name, name_of_option, table->options, table->count);
+	if (nearest)
+		return error_set(err, CELLA_EINVAL, "there is no option %s; did you mean %s?", name, nearest);
+	return error_set(err, CELLA_EINVAL, "there is no option %s", name);
+}
+
+/* Does `word` use this option? *ret_value is what follows in the same word, or NULL. */
+static bool option_matches(const struct option *o, const char *word, const char **ret_value)
+{
+	size_t size = strlen(o->name);
+	if (o->kind == OPTION_PASS || o->name[1] != '-') {
+		if (strncmp(word, o->name, size) != 0 || (o->kind == OPTION_FLAG && word[size]))
+			return false;
+		*ret_value = word[size] ? word + size : NULL;
+		return true;
+	}
+	if (strncmp(word, o->name, size) == 0 && (!word[size] || word[size] == '=')) {
+		*ret_value = word[size] ? word + size + 1 : NULL;
+		return true;
+	}
+	if (!o->brief || strncmp(word, o->brief, 2) != 0 || (o->kind == OPTION_FLAG && word[2]))
+		return false;
+	*ret_value = word[2] ? word + 2 : NULL;
+	return true;
+}
+
+static int choose(const struct option *o, const char *text, int *ret_index, struct error *err)
+{
+	int index = 0;
+	for (const char *choice = o->value; *choice; index++) {
+		size_t size = strcspn(choice, "|");
+		if (strlen(text) == size && strncmp(choice, text, size) == 0) {
+			*ret_index = index;
+			return 0;
+		}
+		choice += size + (choice[size] == '|');
+	}
+	return error_set(err, CELLA_EINVAL, "%s is none of %s", text, o->value);
+}
+
+static int store(const struct option *o, const char *word, const char *value, bool joined, void *field,
+                 struct error *err)
+{
+	switch (o->kind) {
+	case OPTION_FLAG:
+		*(bool *)field = true;
+		return 0;
+	case OPTION_TEXT:
+		*(const char **)field = value;
+		return 0;
+	case OPTION_SIZE:
+		return option_size(value, field, err);
+	case OPTION_NUMBER:
+		return option_number(value, field, err);
+	case OPTION_CHOICE:
+		return choose(o, value, field, err);
+	case OPTION_LIST:
+		return option_list_add(field, value, err);
+	case OPTION_PASS:
+		break;
+	}
+	int rc = option_list_add(field, word, err);
+	return rc == 0 && !joined ? option_list_add(field, value, err) : rc;
+}
+
+/* One option at argv[*at_word], with its value. */
+static int take_option(const struct option_table *table, int argc, char **argv, int *at_word, void *values,
+                       struct error *err)
+{
+	const char *word = argv[*at_word], *value = NULL;
+	const struct option *o = table->options, *end = o + table->count;
+	while (o < end && !option_matches(o, word, &value))
+		o++;
+	if (o == end)
+		return unknown_option(table, word, err);
+	bool joined = value != NULL;
+	if (o->kind == OPTION_FLAG && joined)
+		return error_set(err, CELLA_EINVAL, "%s takes no value", o->name);
+	if (o->kind != OPTION_FLAG && !joined) {
+		if (*at_word + 1 >= argc)
+			return error_set(err, CELLA_EINVAL, "%s needs a value: %s", word, o->value);
+		value = argv[++*at_word];
+	}
+	int rc = store(o, word, value, joined, (char *)values + o->offset, err);
+	return rc < 0 && o->kind != OPTION_PASS ? error_prefix(err, rc, "%s: ", o->name) : rc;
+}
+
+int options_parse(const struct option_table *table, int argc, char **argv, void *values, size_t *ret_operands,
+                  enum option_outcome *ret_outcome, struct error *err)
+{
+	size_t operands = 0;
+	bool ended = false;
+	for (int i = 1; i < argc; i++) {
+		if (ended || argv[i][0] != '-' || !argv[i][1]) {
+			argv[1 + operands++] = argv[i];
+			ended = ended || table->operands_end_options;
+		} else if (strcmp(argv[i], "--") == 0) {
+			ended = true;
+		} else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			*ret_outcome = OPTION_HELP;
+			return 0;
+		} else {
+			int rc = take_option(table, argc, argv, &i, values, err);
+			if (rc < 0)
+				return rc;
+		}
+	}
+	*ret_operands = operands;
+	*ret_outcome = OPTION_PARSED;
+	return 0;
+}

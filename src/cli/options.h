@@ -1,0 +1,76 @@
+/*
+ * Options of a verb, as a table.
+ *
+ *     struct bake_options {
+ *             uint64_t heap;
+ *             bool quiet;
+ *             struct option_list dirs;
+ *     };
+ *     static const struct option bake_table[] = {
+ *             {"--heap", NULL, OPTION_SIZE, "SIZE", "protected memory at most", option_field(bake_options, heap)},
+ *             {"--quiet", "-q", OPTION_FLAG, NULL, "say nothing", option_field(bake_options, quiet)},
+ *             {"--dir", NULL, OPTION_LIST, "DIR", "a directory; may be repeated", option_field(bake_options, dirs)},
+ *     };
+ *
+ * Defaults are what the structure holds before parsing. Long options are written `--heap 2G` or
+ * `--heap=2G`, short ones `-o FILE` or `-oFILE`; `--` ends them. Strings point into argv.
+ */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum option_kind {
+	OPTION_FLAG,   /* bool */
+	OPTION_TEXT,   /* const char * */
+	OPTION_SIZE,   /* uint64_t: bytes, with K, M, G or T for powers of 1,024 */
+	OPTION_NUMBER, /* uint64_t */
+	OPTION_CHOICE, /* int: index into `value`, the choices separated by '|' */
+	OPTION_LIST,   /* struct option_list: one more at each use */
+	OPTION_PASS,   /* struct option_list: the words as written; `name` is a prefix such as "-I" */
+};
+
+struct option {
+	const char *name;  /* as written, such as "--heap" */
+	const char *brief; /* such as "-o", or NULL */
+	enum option_kind kind;
+	const char *value; /* what help calls its value; NULL for a flag */
+	const char *help;  /* one sentence without a full stop */
+	size_t offset;     /* of the field in the verb's structure */
+};
+#define option_field(type, field) offsetof(struct type, field)
+
+struct option_list {
+	const char **items;
+	size_t count;
+};
+/* Frees the array, not the strings. */
+void option_list_done(struct option_list *list);
+int option_list_add(struct option_list *list, const char *item, struct error *err) must_check;
+
+struct option_table {
+	const struct option *options;
+	size_t count;
+	bool operands_end_options; /* what follows the first operand is not ours */
+};
+
+enum option_outcome { OPTION_PARSED, OPTION_HELP };
+
+/* Parse argv[1..argc): fields into `values`; operands are moved to the front of argv + 1 and
+ * counted. --help and -h give OPTION_HELP at once. CELLA_EINVAL says what is wrong, with the
+ * nearest name for an unknown option. */
+int options_parse(const struct option_table *table, int argc, char **argv, void *values,
+                  size_t *ret_operands, enum option_outcome *ret_outcome, struct error *err) must_check;
+
+/* "8M", "2GiB", "4096". */
+int option_size(const char *text, uint64_t *ret_size, struct error *err) must_check;
+int option_number(const char *text, uint64_t *ret_number, struct error *err) must_check;
+/* The most similar of `count` names, or NULL when none resembles `word`. `name_of` gets `data`. */
+const char *option_nearest(const char *word, const char *(*name_of)(const void *data, size_t index),
+                           const void *data, size_t count);
+
+#endif

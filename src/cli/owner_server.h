@@ -1,0 +1,56 @@
+/*
+ * The owner's end of an executor's channel (cell/owner_format.h): provisions the executor, opens
+ * its sealed streams, serves its operations on preopened directories and its standard input, and
+ * learns how its program ended.
+ *
+ * Threats: the executor before it is provisioned, and everything between here and there. Frames
+ * are bounded and parsed from a buffer; records must be in order and verify.
+ */
+#ifndef CLI_OWNER_SERVER_H
+#define CLI_OWNER_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "cell/owner_format.h"
+#include "cell/owner_paths.h"
+#include "cell/provision.h"
+#include "seal/seal.h"
+
+struct owner_server;
+
+struct owner_end {
+	struct owner_exit exit;
+	char text[4096];
+};
+
+struct owner_server_config {
+	int fd; /* taken over */
+	uint32_t executor;
+	struct mem_pool *pool;
+	struct seal_session *session;    /* borrowed */
+	const struct owner_paths *paths; /* borrowed */
+};
+
+int owner_server_new(const struct owner_server_config *config, struct owner_server **ret_server,
+                     struct error *err) must_check;
+void owner_server_free(struct owner_server *server);
+int owner_server_fd(const struct owner_server *server);
+
+/* Send the provisioning under HPKE to the key that verified evidence vouches for. */
+int owner_server_provision(struct owner_server *server, const uint8_t public_key[CRYPTO_X25519_SIZE],
+                           const struct provision *provision, struct error *err) must_check;
+
+/* The channel is readable: handle what came. CELLA_ELOST when the executor has closed it;
+ * CELLA_EAUTH when a record does not verify; CELLA_EPERM when the executor refused (the text says why). */
+int owner_server_readable(struct owner_server *server, struct error *err) must_check;
+
+/* Bytes of standard input that the executor waits for; 0: none. owner_server_input answers (size 0: end). */
+size_t owner_server_wants_input(const struct owner_server *server);
+int owner_server_input(struct owner_server *server, const void *bytes, size_t size, struct error *err) must_check;
+
+/* How the program ended; NULL as long as it runs. */
+const struct owner_end *owner_server_end(const struct owner_server *server);
+
+#endif

@@ -1,0 +1,202 @@
+/* cella run: run a program in protected cells on this machine. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "cli/builder.h"
+#include "cli/job.h"
+#include "cli/verbs.h"
+
+enum {
+	RUN_BUNDLE_MAX = 1 << 30,
+	RUN_EXECUTORS_MAX = 128,
+	RUN_ENVIRONMENT_MAX = 1024,
+};
+
+struct run_options {
+	int memory;
+	uint64_t executors, heap, store_limit;
+	struct option_list dirs, environment, builders;
+	const char *graph, *trace, *record;
+	bool insecure_memory_none, quiet;
+};
+
+static const struct option run_table[] = {
+	{"--memory", NULL, OPTION_CHOICE, "secret|insecure-none", "level of memory protection; default secret",
+	 option_field(run_options, memory)},
+	{"--insecure-memory-none", NULL, OPTION_FLAG, NULL, "the same as --memory insecure-none",
+	 option_field(run_options, insecure_memory_none)},
+	{"--executors", NULL, OPTION_NUMBER, "N", "processes that run tasks; default: one per processor",
+	 option_field(run_options, executors)},
+	{"--heap", NULL, OPTION_SIZE, "SIZE", "protected memory of each executor at most; default 2G",
+	 option_field(run_options, heap)},
+	{"--dir", NULL, OPTION_LIST, "HOST[:GUEST][:ro]", "a directory that the program may use; may be repeated",
+	 option_field(run_options, dirs)},
+	{"--env", NULL, OPTION_LIST, "K=V", "an environment variable of the program; may be repeated",
+	 option_field(run_options, environment)},
+	{"--accept-builder", NULL, OPTION_LIST, "HEX", "a builder, beside your own, whose cells may run",
+	 option_field(run_options, builders)},
+	{"--store-limit", NULL, OPTION_SIZE, "SIZE", "sealed task data kept in memory before it spills to disk; default 1G",
+	 option_field(run_options, store_limit)},
+	{"--graph", NULL, OPTION_TEXT, "FILE.dot|FILE.svg", "write the graph of tasks", option_field(run_options, graph)},
+	{"--trace", NULL, OPTION_TEXT, "FILE.json", "write a trace for chrome://tracing or Perfetto",
+	 option_field(run_options, trace)},
+	{"--record", NULL, OPTION_TEXT, "FILE.json", "write the job's record: levels, identities, times, retries",
+	 option_field(run_options, record)},
+	{"--quiet", "-q", OPTION_FLAG, NULL, "do not print the protection in force, nor progress",
+	 option_field(run_options, quiet)},
+};
+
+const struct verb run_verb = {
+	.name = "run",
+	.operands = "FILE.cell [ARGUMENT...]",
+	.summary = "run a program in protected cells",
+	.description = "Runs the program's main in an executor of its own and its tasks in N others, whose memory\n"
+	               "not even root can read. What the program prints comes back sealed. Nothing of the host's\n"
+	               "files is visible but the directories given with --dir.\n"
+	               "Exit status: the program's own; 134 if it trapped; 125 if Cella failed; 126 if an executor\n"
+	               "or a cell was refused; 2 for a mistake in the options.",
+	.example = "cella run --executors 2 --dir recordings:/data:ro ecg.cell features --kind compact /data/A00001.mat",
+	.table = {run_table, array_count(run_table), true},
+	.operands_min = 1,
+	.operands_max = VERB_ANY,
+	.enter = verb_run,
+};
+
+/* HOST[:GUEST][:ro] in place: the guest's name defaults to the host's. */
+static int run_parse_dir(char *text, struct owner_paths *paths, struct wasi_preopen *preopen, struct error *err)
+{
+	char *colon = strrchr(text, ':');
+	if (colon && strcmp(colon, ":ro") == 0) {
+		*colon = '\0';
+		preopen->flags = OWNER_PREOPEN_READ_ONLY;
+		colon = strrchr(text, ':');
+	}
+	if (colon)
+		*colon = '\0';
+	preopen->guest = colon ? colon + 1 : text;
+	if (!text[0] || !preopen->guest[0])
+		return error_set(err, CELLA_EINVAL, "--dir wants HOST[:GUEST][:ro], such as recordings:/data:ro");
+	return owner_paths_add(paths, text, preopen->flags & OWNER_PREOPEN_READ_ONLY, err);
+}
+
+static int run_dirs(const struct run_options *o, struct owner_paths *paths, struct wasi_preopen *preopens,
+                    struct error *err)
+{
+	if (o->dirs.count > PROVISION_PREOPENS_MAX)
+		return error_set(err, CELLA_EINVAL, "--dir may be given %d times at most", PROVISION_PREOPENS_MAX);
+	for (size_t i = 0; i < o->dirs.count; i++) {
+		int rc = run_parse_dir((char *)(uintptr_t)o->dirs.items[i], paths, &preopens[i], err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int run_check(struct run_options *o, struct error *err)
+{
+	if (o->insecure_memory_none)
+		o->memory = 1;
+	if (o->executors == 0)
+		o->executors = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
+	if (o->executors > RUN_EXECUTORS_MAX)
+		return error_set(err, CELLA_EINVAL, "--executors %llu: at most %d", (unsigned long long)o->executors,
+		                 RUN_EXECUTORS_MAX);
+	for (size_t i = 0; i < o->environment.count; i++)
+		if (!strchr(o->environment.items[i], '=') || o->environment.items[i][0] == '=')
+			return error_set(err, CELLA_EINVAL, "--env wants K=V");
+	return 0;
+}
+
+/* Read and measure the bundle; its builder must be the user's own or one that they named. */
+static int run_load_bundle(const struct run_options *o, const char *path, struct buf *data, struct bundle *bundle,
+                           int *ret_fd, struct error *err)
+{
+	int rc = io_read_file(path, RUN_BUNDLE_MAX, data, err);
+	if (rc == 0)
+		rc = bundle_parse(data->data, data->size, bundle, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "%s: ", path);
+	rc = builder_check(bundle->builder, o->builders.items, o->builders.count, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "%s: ", path);
+	return io_sealed_memfd("cella-bundle", data->data, data->size, false, ret_fd, err);
+}
+
+static void run_free_paths(struct owner_paths **paths)
+{
+	owner_paths_free(*paths);
+}
+
+static int run_job(struct run_options *o, char **arguments, uint32_t argument_count, struct job_result *result,
+                   struct error *err)
+{
+	cleanup_buf struct buf data = {0};
+	cleanup_close int bundle_fd = -1;
+	struct bundle bundle;
+	struct wasi_preopen preopens[PROVISION_PREOPENS_MAX] = {0};
+	cleanup_with(run_free_paths) struct owner_paths *paths = NULL;
+	int rc = run_load_bundle(o, arguments[0], &data, &bundle, &bundle_fd, err);
+	if (rc == 0)
+		rc = owner_paths_new(&paths, err);
+	if (rc == 0)
+		rc = run_dirs(o, paths, preopens, err);
+	if (rc < 0)
+		return rc;
+	struct job_config config = {
+		.bundle = &bundle,
+		.bundle_fd = bundle_fd,
+		.uses_tasks = bundle_uses_tasks(&bundle),
+		.memory_level = o->memory == 0 ? MEM_SECRET : MEM_INSECURE_NONE,
+		.heap = o->heap,
+		.executors = (uint32_t)o->executors,
+		.store_limit = o->store_limit,
+		.arguments = (const char *const *)arguments,
+		.argument_count = argument_count,
+		.environment = o->environment.items,
+		.environment_count = (uint32_t)o->environment.count,
+		.preopens = preopens,
+		.preopen_count = (uint32_t)o->dirs.count,
+		.paths = paths,
+		.progress = !o->quiet && isatty(STDERR_FILENO),
+		.events = o->graph || o->trace || o->record,
+	};
+	if (!o->quiet)
+		fprintf(stderr, "cella run: memory %s, machine soft\n", mem_level_name(config.memory_level));
+	return job_run(&config, result, err);
+}
+
+/* Pictures and records come after the job; that one of them fails does not change how the program ended. */
+static void run_report(const struct run_options *o, const struct job_result *result, const struct job_record *record)
+{
+	struct error err;
+	if (result->event_log < 0)
+		return;
+	if (job_report(result->event_log, record, o->graph, o->trace, o->record, &err) < 0)
+		fprintf(stderr, "cella run: %s\n", err.text);
+}
+
+int verb_run(int argc, char **argv)
+{
+	struct run_options o = {.heap = 2ull << 30, .store_limit = 1ull << 30};
+	struct job_result result = {.event_log = -1};
+	struct error err;
+	int status, count;
+	if (!verb_begin(&run_verb, argc, argv, &o, &count, &status))
+		return status;
+	if (run_check(&o, &err) < 0) {
+		verb_fail(&run_verb, &err);
+		return VERB_USAGE;
+	}
+	int rc = run_job(&o, argv + 1, (uint32_t)count, &result, &err);
+	status = rc == 0 ? result.status : result.refused || rc == CELLA_EAUTH ? JOB_STATUS_REFUSED : JOB_STATUS_FAILED;
+	if (rc < 0)
+		verb_fail(&run_verb, &err);
+	option_list_done(&o.dirs);
+	option_list_done(&o.environment);
+	option_list_done(&o.builders);
+	return status;
+}

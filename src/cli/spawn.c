@@ -1,0 +1,76 @@
+#include "cli/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+extern char **environ;
+
+int spawn_directory(char *ret_path, size_t capacity, struct error *err)
+{
+	ssize_t size = readlink("/proc/self/exe", ret_path, capacity - 1);
+	if (size <= 0)
+		return error_errno(err, CELLA_EIO, "cannot find Cella's programs: /proc/self/exe");
+	ret_path[size] = '\0';
+	*strrchr(ret_path, '/') = '\0';
+	return 0;
+}
+
+/* In the child: 3 and 4 for the sockets, everything above closed. */
+static int spawn_actions(posix_spawn_file_actions_t *actions, int owner_fd, int second_fd)
+{
+	int rc = posix_spawn_file_actions_init(actions);
+	if (rc == 0)
+		rc = posix_spawn_file_actions_adddup2(actions, owner_fd, 3);
+	if (rc == 0)
+		rc = posix_spawn_file_actions_adddup2(actions, second_fd, 4);
+	if (rc == 0)
+		rc = posix_spawn_file_actions_addclosefrom_np(actions, 5);
+	return rc;
+}
+
+int spawn_daemon(const char *name, int owner_fd, const char *second_option, int second_fd, pid_t *ret_pid,
+                 struct error *err)
+{
+	char path[4096], directory[4000];
+	int rc = spawn_directory(directory, sizeof(directory), err);
+	if (rc < 0)
+		return rc;
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	/* The sources of dup2 must not be its targets. */
+	cleanup_close int owner = fcntl(owner_fd, F_DUPFD_CLOEXEC, 10);
+	cleanup_close int second = fcntl(second_fd, F_DUPFD_CLOEXEC, 10);
+	if (owner < 0 || second < 0)
+		return error_errno(err, CELLA_EIO, "cannot start %s", name);
+	char *arguments[] = {(char *)(uintptr_t)name, "--owner-fd", "3", (char *)(uintptr_t)second_option, "4", NULL};
+	posix_spawn_file_actions_t actions;
+	int error_number = spawn_actions(&actions, owner, second);
+	if (error_number == 0)
+		error_number = posix_spawn(ret_pid, path, &actions, NULL, arguments, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	errno = error_number;
+	if (error_number)
+		return error_errno(err, CELLA_EIO, "cannot start %s", path);
+	return 0;
+}
+
+void spawn_reap(pid_t pid, int timeout_ms)
+{
+	if (pid <= 0)
+		return;
+	cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+	if (pidfd >= 0 && poll(&ended, 1, timeout_ms) == 0)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}

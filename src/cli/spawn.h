@@ -1,0 +1,20 @@
+/* Cella's own programs, started by the command line with sockets to talk over. */
+#ifndef CLI_SPAWN_H
+#define CLI_SPAWN_H
+
+#include <sys/types.h>
+
+#include "base/error.h"
+
+/* The directory of the running program, so that its siblings are found in a build tree and when installed. */
+int spawn_directory(char *ret_path, size_t capacity, struct error *err) must_check;
+
+/* Start `name` (a sibling) with `--owner-fd 3 <second_option> 4`, where 3 and 4 are the given descriptors, standard
+ * error as ours, and nothing else open. */
+int spawn_daemon(const char *name, int owner_fd, const char *second_option, int second_fd, pid_t *ret_pid,
+                 struct error *err) must_check;
+
+/* Wait for the child to end, at most `timeout_ms`, then kill it. */
+void spawn_reap(pid_t pid, int timeout_ms);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * What the files of this layer share: the algorithms, fetched once by crypto_init, and OpenSSL's
+ * failures as errors.
+ */
+#ifndef CRYPTO_OPENSSL_H
+#define CRYPTO_OPENSSL_H
+
+#include <openssl/evp.h>
+
+#include "base/error.h"
+
+struct crypto_algorithms {
+	EVP_CIPHER *aes_256_gcm;
+	EVP_CIPHER *aes_256_ecb;
+	EVP_MD *sha384;
+	EVP_MAC *hmac;
+};
+
+/* NULL before crypto_init. */
+const struct crypto_algorithms *crypto_algorithms(void);
+
+/* The failure of OpenSSL in `what`; empties its queue of errors. */
+int crypto_failed(const char *what, struct error *err);
+
+#endif

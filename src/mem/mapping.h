@@ -1,0 +1,38 @@
+/*
+ * Mappings of one protection level: the only code that asks the kernel for protected memory.
+ *
+ * A reservation is address space without memory behind it. Parts of it are then backed, in pieces
+ * that never cross a multiple of MAPPING_GRID from the reservation's base: each piece is a memory
+ * file of its own, whose pages the kernel clears and frees only when the whole piece is unmapped.
+ * So what is unmapped before the reservation itself goes must begin at a multiple of the grid.
+ */
+#ifndef MEM_MAPPING_H
+#define MEM_MAPPING_H
+
+#include "mem/mem.h"
+
+enum { MAPPING_GRID = 16 << 20 };
+
+size_t mapping_page_size(void);
+
+/* Address space of `size` bytes at a multiple of `align`, a power of two; NULL if there is none. */
+void *mapping_reserve(size_t size, size_t align) must_check;
+void mapping_release(void *base, size_t size);
+
+/* Back [from, to) of the reservation at `base`, page-aligned, without access to it yet. */
+int mapping_back(enum mem_level level, uint8_t *base, size_t from, size_t to,
+                 struct error *err) must_check;
+/* Take the backing of [from, to) away; `from` is a multiple of MAPPING_GRID. */
+int mapping_drop(uint8_t *base, size_t from, size_t to) must_check;
+
+/* Make [from, to) readable and writable, or inaccessible. */
+int mapping_open(uint8_t *base, size_t from, size_t to, struct error *err) must_check;
+int mapping_shut(uint8_t *base, size_t from, size_t to) must_check;
+
+/* Make [0, size), readable and writable, zero; only pages that were touched before are touched. */
+void mapping_wipe(enum mem_level level, uint8_t *base, size_t size);
+/* The same from the reservation's base up to the end of the first stretch of MAPPING_GRID bytes
+ * that holds no touched page; returns where. What lies beyond is as it was. */
+size_t mapping_wipe_low(enum mem_level level, uint8_t *base, size_t size) must_check;
+
+#endif

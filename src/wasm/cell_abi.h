@@ -1,0 +1,134 @@
+/*
+ * The interface between a translated cell and its host: what the executor includes and what
+ * the translator puts, whole, at the head of the C that it writes. So this header stands alone
+ * (no include but <stdint.h>) and every change of it changes CELL_ABI_VERSION.
+ *
+ * A translated cell is an ELF shared object with relative relocations only, no constructors and
+ * no imported symbols. It exports one symbol, `cella_image`, of type struct cell_image. Host
+ * functions come through the instance's table `imports`; memcpy and its kin through `host`.
+ *
+ * State. All that a cell is made of is: its linear memory, and the `state` bytes behind its
+ * struct cell_instance (globals, tables as function indices, dropped-segment flags). Neither
+ * holds a host pointer. The struct itself holds host pointers and is not state.
+ *
+ * Several host threads may run on one linear memory later, each with an instance of its own:
+ * so the code keeps nothing in static storage but constants.
+ */
+#ifndef CELL_ABI_H
+#define CELL_ABI_H
+
+#include <stdint.h>
+
+#define CELL_ABI_VERSION 1u
+#define CELL_PAGE_SIZE 65536u
+#define CELL_NO_FUNCTION 0xffffffffu /* a null element of a table */
+
+struct cell_instance;
+
+union cell_value {
+	uint32_t i32;
+	uint64_t i64;
+	float f32;
+	double f64;
+	uint32_t ref; /* a function's index, CELL_NO_FUNCTION if null */
+	uint8_t v128[16];
+	uint64_t lanes[2];
+};
+
+/* Every function that crosses the border, both ways: arguments in v[0..], results in v[0..]. */
+typedef void cell_function(struct cell_instance *instance, union cell_value *v);
+
+enum cell_trap {
+	CELL_TRAP_NONE,
+	CELL_TRAP_UNREACHABLE,
+	CELL_TRAP_MEMORY,             /* out of bounds memory access */
+	CELL_TRAP_TABLE,              /* out of bounds table access, undefined element */
+	CELL_TRAP_NULL_FUNCTION,      /* uninitialized element */
+	CELL_TRAP_SIGNATURE,          /* indirect call type mismatch */
+	CELL_TRAP_DIVIDE_BY_ZERO,     /* integer divide by zero */
+	CELL_TRAP_INTEGER_OVERFLOW,   /* integer overflow */
+	CELL_TRAP_CONVERSION,         /* invalid conversion to integer */
+	CELL_TRAP_STACK,              /* call stack exhausted */
+	CELL_TRAP_TIMEOUT,            /* the host's time-out */
+	CELL_TRAP_HOST,               /* a host function refused; the host knows why */
+	CELL_TRAP_EXIT,               /* not an error: the program called exit */
+};
+
+/* What the code needs of the host, apart from imports. */
+struct cell_host {
+	/* Does not return. */
+	void (*trap)(struct cell_instance *instance, uint32_t trap) __attribute__((noreturn));
+	/* Grow by `pages`; the old size in pages or 2^64-1. Updates memory_size. */
+	uint64_t (*memory_grow)(struct cell_instance *instance, uint64_t pages);
+	void *(*memmove)(void *to, const void *from, uint64_t size);
+	void *(*memset)(void *to, int byte, uint64_t size);
+};
+
+struct cell_segment {
+	const uint8_t *data;
+	uint64_t size;
+};
+
+/*
+ * The instance: the host allocates cell_image.state_size bytes behind it (zeroed, in protected memory), fills
+ * the fields up to `state`, and calls cell_image.initialize.
+ */
+struct cell_instance {
+	uint8_t *memory;      /* linear memory's base; constant for the instance's life */
+	uint64_t memory_size; /* bytes; [memory, memory + memory_size) is accessible, all beyond, up to 8 GiB + 64 KiB, faults */
+	const struct cell_host *host;
+	cell_function *const *imports;       /* in the order of cell_image.imports */
+	const struct cell_segment *segments; /* data segments, in the module's order; code reads them for memory.init */
+	void *host_data;                     /* the executor's own; code does not touch it */
+	uint64_t reserved[2];
+	uint8_t state[] __attribute__((aligned(16)));
+};
+
+/*
+ * A signature as text: parameters, ':', results, each one letter: i (i32), l (i64), f (f32),
+ * d (f64), v (v128), r (funcref), x (externref).
+ */
+struct cell_import {
+	const char *module;
+	const char *name;
+	const char *signature;
+};
+
+struct cell_export {
+	const char *name;
+	const char *signature; /* of a function; NULL for the memory */
+	cell_function *function;
+	uint32_t index; /* in the module's function index space */
+};
+
+struct cell_symbol {
+	int32_t offset;      /* of the function's code from the address of this field */
+	uint32_t name;       /* offset into cell_image.names */
+};
+
+/* A function by its index, for tables' elements (call_indirect) and for a host that has a guest's function pointer. */
+struct cell_image {
+	uint32_t abi_version;
+	uint32_t translator_version;
+	uint64_t state_size;
+	uint64_t memory_pages;         /* initial; 0 and memory_pages_max 0: the module has no memory */
+	uint64_t memory_pages_max;     /* declared maximum, at most 65,536 */
+	const struct cell_import *imports;
+	const struct cell_export *exports;
+	const struct cell_symbol *symbols; /* each defined function, ascending by code address is not promised */
+	const char *names;                 /* zero-terminated names, from the name section or "func[N]" */
+	uint32_t import_count;
+	uint32_t export_count;
+	uint32_t symbol_count;
+	uint32_t segment_count;
+	/* Sets globals and tables, applies active segments, in the specification's order; traps like any call. Does not run
+	 * the start function. */
+	void (*initialize)(struct cell_instance *instance);
+	void (*start)(struct cell_instance *instance); /* NULL: no start function */
+	/* Captured state is host-independent, so the host can call a table's element: traps as call_indirect does.
+	 * `signature` must match, or it traps with CELL_TRAP_SIGNATURE. */
+	void (*call_table)(struct cell_instance *instance, uint32_t element, const char *signature,
+	                   union cell_value *v);
+};
+
+#endif

@@ -1,0 +1,231 @@
+/* Constant expressions, element and data segments, and the names that functions have. */
+#include <string.h>
+
+#include "wasm/module.h"
+#include "wasm/opcodes.h"
+#include "wasm/wasm.h"
+
+static void read_global_constant(struct wasm_decoder *d, char type, struct wasm_constant *ret)
+{
+	size_t start = d->r.at;
+	uint32_t index = wasm_read_index(d, d->m->global_import_count, "imported global");
+	if (d->rc < 0)
+		return;
+	const struct wasm_global *global = &d->m->globals[index];
+	if (global->changes)
+		wasm_fail_at(d, start, CELLA_EFORMAT, "global %u may change, so it is not constant", index);
+	else if (global->type != type)
+		wasm_fail_at(d, start, CELLA_EFORMAT, "global %u is %s; %s was expected", index,
+		             wasm_type_name(global->type), wasm_type_name(type));
+	*ret = (struct wasm_constant){.kind = CONSTANT_GLOBAL, .global = index};
+}
+
+static uint64_t read_fixed(struct wasm_decoder *d, size_t size)
+{
+	const uint8_t *bytes = wasm_read_bytes(d, size, "a constant");
+	uint64_t v = 0;
+	for (size_t i = 0; bytes && i < size; i++)
+		v |= (uint64_t)bytes[i] << (8 * i);
+	return v;
+}
+
+static uint32_t read_function_reference(struct wasm_decoder *d)
+{
+	uint32_t index = wasm_read_index(d, d->m->function_count, "function");
+	if (d->rc == 0)
+		d->m->functions[index].referenced = true;
+	return index;
+}
+
+/* One instruction; returns the type that it leaves, 0 when it is none that may stand here. */
+static char read_constant_instruction(struct wasm_decoder *d, char type, struct wasm_constant *ret)
+{
+	size_t start = d->r.at;
+	uint8_t opcode = wasm_read_u8(d);
+	union cell_value *v = &ret->value;
+	switch (opcode) {
+	case OP_I32_CONST:
+		v->i32 = (uint32_t)wasm_read_signed(d, 32);
+		return TYPE_I32;
+	case OP_I64_CONST:
+		v->i64 = (uint64_t)wasm_read_signed(d, 64);
+		return TYPE_I64;
+	case OP_F32_CONST:
+		v->i32 = (uint32_t)read_fixed(d, 4);
+		return TYPE_F32;
+	case OP_F64_CONST:
+		v->i64 = read_fixed(d, 8);
+		return TYPE_F64;
+	case OP_REF_NULL:
+		v->ref = CELL_NO_FUNCTION;
+		return wasm_read_reference_type(d);
+	case OP_REF_FUNC:
+		v->ref = read_function_reference(d);
+		return TYPE_FUNCREF;
+	case OP_GLOBAL_GET:
+		read_global_constant(d, type, ret);
+		return type;
+	case OP_PREFIX_FD:
+		if (wasm_read_u32(d) == (OP_V128_CONST & 0xff)) {
+			v->lanes[0] = read_fixed(d, 8);
+			v->lanes[1] = read_fixed(d, 8);
+			return TYPE_V128;
+		}
+		break;
+	default:
+		break;
+	}
+	wasm_fail_at(d, start, CELLA_EFORMAT, "opcode 0x%02x may not stand in a constant expression", opcode);
+	return 0;
+}
+
+void wasm_read_constant(struct wasm_decoder *d, char type, struct wasm_constant *ret)
+{
+	size_t start = d->r.at;
+	*ret = (struct wasm_constant){.kind = CONSTANT_VALUE};
+	char found = read_constant_instruction(d, type, ret);
+	if (d->rc == 0 && found != type)
+		wasm_fail_at(d, start, CELLA_EFORMAT, "a constant is %s; %s was expected", wasm_type_name(found),
+		             wasm_type_name(type));
+	start = d->r.at;
+	if (wasm_read_u8(d) != OP_END)
+		wasm_fail_at(d, start, CELLA_EFORMAT, "a constant expression is longer than one instruction");
+}
+
+enum element_flags {
+	ELEMENT_PASSIVE_OR_DECLARED = 1,
+	ELEMENT_TABLE_OR_DECLARED = 2,
+	ELEMENT_EXPRESSIONS = 4,
+};
+
+static enum wasm_segment_mode element_mode(uint32_t flags)
+{
+	if (!(flags & ELEMENT_PASSIVE_OR_DECLARED))
+		return SEGMENT_ACTIVE;
+	return flags & ELEMENT_TABLE_OR_DECLARED ? SEGMENT_DECLARED : SEGMENT_PASSIVE;
+}
+
+static void read_element_type(struct wasm_decoder *d, uint32_t flags, struct wasm_element_segment *segment)
+{
+	size_t start = d->r.at;
+	segment->type = TYPE_FUNCREF;
+	if (!(flags & (ELEMENT_PASSIVE_OR_DECLARED | ELEMENT_TABLE_OR_DECLARED)))
+		return;
+	if (flags & ELEMENT_EXPRESSIONS)
+		segment->type = wasm_read_reference_type(d);
+	else if (wasm_read_u8(d) != 0)
+		wasm_fail_at(d, start, CELLA_EFORMAT, "only functions can be elements without expressions");
+}
+
+static void decode_element_segment(struct wasm_decoder *d, struct wasm_element_segment *segment)
+{
+	size_t start = d->r.at;
+	uint32_t flags = wasm_read_u32(d);
+	if (flags > 7) {
+		wasm_fail_at(d, start, CELLA_EFORMAT, "element segment of kind %u is not supported", flags);
+		return;
+	}
+	segment->mode = element_mode(flags);
+	if (segment->mode == SEGMENT_ACTIVE) {
+		start = d->r.at;
+		segment->table = flags & ELEMENT_TABLE_OR_DECLARED ? wasm_read_u32(d) : 0;
+		if (d->rc == 0 && segment->table >= d->m->table_count)
+			wasm_fail_at(d, start, CELLA_EFORMAT, "unknown table %u; there are %u", segment->table,
+			             d->m->table_count);
+		wasm_read_constant(d, TYPE_I32, &segment->offset);
+	}
+	read_element_type(d, flags, segment);
+	if (d->rc == 0 && segment->mode == SEGMENT_ACTIVE && d->m->tables[segment->table].type != segment->type)
+		wasm_fail_at(d, start, CELLA_EFORMAT, "elements of type %s for a table of %s",
+		             wasm_type_name(segment->type), wasm_type_name(d->m->tables[segment->table].type));
+	segment->count = wasm_read_count(d, WASM_TABLE_ELEMENTS_MAX, "elements");
+	segment->elements = wasm_alloc(d->m, segment->count, sizeof(*segment->elements));
+	if (!segment->elements)
+		wasm_fail(d, CELLA_ENOMEM, "no memory for %u elements", segment->count);
+	for (uint32_t i = 0; i < segment->count && d->rc == 0; i++) {
+		if (flags & ELEMENT_EXPRESSIONS)
+			wasm_read_constant(d, segment->type, &segment->elements[i]);
+		else
+			segment->elements[i].value.ref = read_function_reference(d);
+	}
+}
+
+void wasm_decode_element_section(struct wasm_decoder *d)
+{
+	struct wasm_module *m = d->m;
+	uint32_t count = wasm_read_count(d, WASM_SEGMENTS_MAX, "element segments");
+	m->elements = wasm_alloc(m, count, sizeof(*m->elements));
+	if (!m->elements)
+		wasm_fail(d, CELLA_ENOMEM, "no memory for %u element segments", count);
+	for (; m->element_count < count && d->rc == 0; m->element_count++)
+		decode_element_segment(d, &m->elements[m->element_count]);
+}
+
+static void decode_data_segment(struct wasm_decoder *d, struct wasm_data_segment *segment)
+{
+	size_t start = d->r.at;
+	uint32_t flags = wasm_read_u32(d);
+	if (flags > 2) {
+		wasm_fail_at(d, start, CELLA_EFORMAT, "data segment of kind %u is not supported", flags);
+		return;
+	}
+	segment->mode = flags == 1 ? SEGMENT_PASSIVE : SEGMENT_ACTIVE;
+	if (segment->mode == SEGMENT_ACTIVE) {
+		uint32_t memory = flags == 2 ? wasm_read_u32(d) : 0;
+		if (d->rc == 0 && memory >= d->m->memory_count)
+			wasm_fail_at(d, start, CELLA_EFORMAT, "unknown memory %u; there are %u", memory,
+			             d->m->memory_count);
+		wasm_read_constant(d, TYPE_I32, &segment->offset);
+	}
+	segment->size = wasm_read_u32(d);
+	segment->bytes = wasm_read_bytes(d, segment->size, "a data segment");
+}
+
+void wasm_decode_data_section(struct wasm_decoder *d)
+{
+	struct wasm_module *m = d->m;
+	uint32_t count = wasm_read_count(d, WASM_SEGMENTS_MAX, "data segments");
+	m->data = wasm_alloc(m, count, sizeof(*m->data));
+	if (!m->data)
+		wasm_fail(d, CELLA_ENOMEM, "no memory for %u data segments", count);
+	for (; m->data_count < count && d->rc == 0; m->data_count++)
+		decode_data_segment(d, &m->data[m->data_count]);
+}
+
+static void decode_function_names(struct wasm_decoder *d)
+{
+	uint32_t count = wasm_read_count(d, WASM_FUNCTIONS_MAX, "names");
+	for (uint32_t i = 0; i < count && d->rc == 0; i++) {
+		uint32_t index = wasm_read_u32(d);
+		struct wasm_text name = wasm_read_name(d);
+		if (d->rc == 0 && index < d->m->function_count)
+			d->m->functions[index].name = name;
+	}
+}
+
+void wasm_decode_names(struct wasm_decoder *outer)
+{
+	struct wasm_decoder d = {.r = outer->r, .m = outer->m, .function = WASM_NO_INDEX};
+	while (d.rc == 0 && reader_left(&d.r) > 0) {
+		uint8_t id = wasm_read_u8(&d);
+		uint32_t size = wasm_read_u32(&d);
+		if (size > reader_left(&d.r))
+			return;
+		size_t section_size = d.r.size;
+		d.r.size = d.r.at + size;
+		if (id == NAME_SUBSECTION_FUNCTIONS)
+			decode_function_names(&d);
+		d.r.at = d.r.size;
+		d.r.size = section_size;
+	}
+}
+
+int wasm_data_segments(const struct wasm_module *m, struct buf *ret, struct error *err)
+{
+	buf_put_u32(ret, m->data_count);
+	for (uint32_t i = 0; i < m->data_count; i++) {
+		buf_put_u64(ret, m->data[i].size);
+		buf_put(ret, m->data[i].bytes, m->data[i].size);
+	}
+	return ret->failed ? error_set(err, CELLA_ENOMEM, "no memory for the data segments") : 0;
+}

@@ -1,0 +1,54 @@
+/*
+ * The translator's parts: translate.c puts the unit together, translate_body.c writes function
+ * bodies as the validator walks them, translate_border.c what crosses to the host.
+ *
+ * How a module looks in C. Function n is f<n>, an import too (it is a stub that calls through the instance's table).
+ * Its locals are x0, x1, …; an operand of type t at height h of the operand stack is the variable
+ * s<h><t>, so that control flow needs no moves where heights agree. A block's label is L<id>, an if's other branch E<id>; all
+ * control is by goto, so that no nesting of the module becomes one of C. Globals, tables and flags of
+ * dropped segments are members g<n>, t<n>, data_dropped, elements_dropped of struct state.
+ */
+#ifndef WASM_TRANSLATE_H
+#define WASM_TRANSLATE_H
+
+#include "wasm/validate.h"
+
+struct wasm_translation {
+	struct wasm_module *m;
+	struct buf bodies; /* of all functions */
+	struct buf body;   /* of the function at hand */
+	struct buf slots;  /* by height, a bit for each type that the function at hand keeps there */
+	bool uses_vectors; /* the module */
+	bool uses_memory;  /* the function at hand … */
+	bool uses_state;
+	bool may_trap;
+	uint32_t step_count;
+};
+
+extern const struct wasm_visitor wasm_body_visitor; /* its context is a struct wasm_translation */
+
+/* Stubs for imports, entries for the host, the image: everything behind the bodies. */
+void wasm_put_import_stubs(const struct wasm_module *m, struct buf *out);
+void wasm_put_border(const struct wasm_module *m, struct buf *out);
+
+/* Text */
+void wasm_put(struct buf *out, const char *text);
+void wasm_put_number(struct buf *out, uint64_t n);
+/* A C string literal of any bytes. */
+void wasm_put_literal(struct buf *out, const uint8_t *bytes, size_t size);
+/* A function's name, harmless in C, assembly and terminals. */
+void wasm_put_function_name(const struct wasm_module *m, uint32_t index, struct buf *out);
+/* "u32", "f64", "v128", … */
+const char *wasm_c_type(char letter);
+/* What a function of this type returns: "void", a type, or "struct result<n>". */
+void wasm_put_result_type(const struct wasm_type *type, struct buf *out);
+/* "f<index>(struct cell_instance *instance, u32 x0, …)", without attributes. */
+void wasm_put_heading(const struct wasm_module *m, uint32_t index, struct buf *out);
+void wasm_put_constant(struct buf *out, char type, const union cell_value *value);
+
+/* The prelude's texts, put in by the build (embed.py). */
+extern const char wasm_text_cell_abi[];
+extern const char wasm_text_prelude[];
+extern const char wasm_text_prelude_simd[];
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * Validation of function bodies (core specification 3.3, by the algorithm of appendix 7.3), in
+ * one pass that tells a visitor of every instruction once it is known to be valid.
+ *
+ * The visitor sees a step: the instruction with its immediates decoded, the types that it works
+ * on, and where its operands lie. The operand stack of a wasm function has at every instruction
+ * a height and types that are known beforehand; operand number k of an instruction that pops n lies at
+ * height `base` + k, its results at `base`, `base` + 1, …. So a translator needs no stack of its own.
+ *
+ * A step is live if control can reach it. Steps that are not live are told too (block structure
+ * goes on in them), with types and heights that mean nothing.
+ */
+#ifndef WASM_VALIDATE_H
+#define WASM_VALIDATE_H
+
+#include "wasm/module.h"
+#include "wasm/opcodes.h"
+
+/* A block that is open. The function's body is the outermost; its label is that of `return`. */
+struct wasm_frame {
+	uint32_t id;                  /* in order of opening, 0 for the body: unique in a function */
+	uint16_t opcode;              /* OP_BLOCK (the body too), OP_LOOP, OP_IF, OP_ELSE */
+	const struct wasm_type *type; /* what the block takes and gives */
+	uint32_t height;              /* of the operand stack below what the block takes */
+	bool entered;                 /* control can reach its beginning */
+	bool targeted;                /* a live branch to its label was seen */
+	bool polymorphic;             /* the rest of it is unreachable, by the specification's reckoning */
+	bool live;                    /* control can reach the instruction at hand, if this is the innermost block */
+};
+
+/* What a branch to it carries: a loop's parameters, otherwise the block's results. */
+static inline const char *wasm_label_types(const struct wasm_frame *frame)
+{
+	return frame->opcode == OP_LOOP ? frame->type->params : frame->type->results;
+}
+static inline uint32_t wasm_label_arity(const struct wasm_frame *frame)
+{
+	return frame->opcode == OP_LOOP ? frame->type->param_count : frame->type->result_count;
+}
+
+struct wasm_step {
+	uint32_t opcode; /* index into wasm_ops */
+	const struct wasm_op *op;
+	size_t offset;
+	bool live;
+	uint32_t base;
+	char type; /* of the operand: drop, select, local.*, global.*, table.*, ref.* */
+	union {
+		uint32_t index;            /* local, global, function, table, segment */
+		union cell_value constant; /* also the 16 lanes of a shuffle */
+		struct wasm_address {
+			uint32_t offset;
+			uint8_t lane; /* also of instructions without address */
+		} address;
+	};
+	uint32_t other;                 /* a second index: table.init's and table.copy's source, call_indirect's table */
+	const struct wasm_type *callee; /* of call and call_indirect */
+	/* block, loop, if: the frame just opened. else: the frame just turned. end: the frame just closed,
+	 * `fell` telling whether control comes from within. br, br_if, return: the target's. */
+	const struct wasm_frame *frame;
+	bool fell;
+	/* br_table: the targets, the default one last; valid during the call. */
+	const struct wasm_frame *const *targets;
+	uint32_t target_count;
+};
+
+/* What a body declares, told before its first step. */
+struct wasm_body {
+	uint32_t index; /* of the function */
+	const struct wasm_function *function;
+	const char *locals; /* letters: parameters, then locals */
+	uint32_t local_count;
+};
+
+/* Any of them may fail: validation ends with what they return. */
+struct wasm_visitor {
+	int (*begin)(void *context, const struct wasm_body *body, struct error *err);
+	int (*step)(void *context, const struct wasm_step *step, struct error *err);
+	int (*end)(void *context, const struct wasm_body *body, struct error *err);
+};
+
+/* All bodies in order. `visitor` may be NULL. */
+int wasm_validate(struct wasm_module *m, const struct wasm_visitor *visitor, void *context,
+                  struct error *err) must_check;
+
+#endif

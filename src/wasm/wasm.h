@@ -1,0 +1,31 @@
+/*
+ * WebAssembly modules: decode, validate, translate to C.
+ *
+ * The source is the WebAssembly core specification 2.0 (sections 2 structure, 3 validation, 5 binary format, and
+ * the validation algorithm of appendix 7.3). An error names section, function and byte offset.
+ */
+#ifndef WASM_WASM_H
+#define WASM_WASM_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+struct wasm_module; /* decoded and valid; points into its bytes, which must outlive it */
+
+int wasm_decode(const void *data, size_t size, struct wasm_module **ret_module,
+                struct error *err) must_check; /* decodes and validates */
+void wasm_module_free(struct wasm_module *module);
+
+/* Does the module import `module`.`name` (NULL: anything of that module)? */
+bool wasm_imports(const struct wasm_module *m, const char *module, const char *name);
+/* The data section as a bundle carries it (wasm/bundle.h: count, sizes, bytes). */
+int wasm_data_segments(const struct wasm_module *m, struct buf *ret, struct error *err) must_check;
+
+/* One C translation unit, standing alone: cell_abi.h, the prelude, the code. Deterministic. */
+int wasm_translate(const struct wasm_module *m, struct buf *ret_c, struct error *err) must_check;
+
+#define WASM_TRANSLATOR "cella-1"
+
+#endif

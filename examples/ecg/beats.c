@@ -21,7 +21,7 @@ static void remove_baseline(struct signal *s)
 		sum += s->x[n];
 	for (int32_t n = 0; n <= last; n++) {
 		s->h[n] = BASELINE_WIDTH * s->x[n] - sum;
-		s->y[n] = s->h[n] / (BASELINE_WIDTH * 1000.0);
+		s->y[n] = s->h[n] / (1000.0 * (double)BASELINE_WIDTH);
 		int32_t enters = n + BASELINE_REACH + 1;
 		int32_t leaves = n - BASELINE_REACH;
 		sum += s->x[enters < last ? enters : last] - s->x[leaves > 0 ? leaves : 0];

@@ -1,9 +1,10 @@
 /*
  * A recording's signal and its heart beats, in exact integers.
  *
- * Baseline: h[n] = 181 x[n] - (the sum of x over the 181 samples around n, edges replicated); y = h / 181000 in mV.
- * Beats: the energy e of a smoothed slope in a window of 37 samples; where it exceeds a quarter of its typical
- * maximum in 1.5 s there is a beat. Its polarity is the recording's, its place the extremum of h nearby.
+ * Baseline: h[n] = 181 x[n] - (the sum of x over the 181 samples around n, edges replicated); y = h / 181000
+ * in mV. Beats: the energy e of a smoothed slope in a window of 37 samples; where it exceeds a quarter of its
+ * typical maximum in 1.5 s there is a beat. Its polarity is the recording's, its place the extremum of h
+ * nearby.
  */
 #ifndef ECG_BEATS_H
 #define ECG_BEATS_H
@@ -29,7 +30,8 @@ struct signal {
 	int64_t squares[COMPACT_SAMPLES_MAX];
 };
 
-/* Fill the signal from the first COMPACT_SAMPLES_MAX of `count` samples; count is at least COMPACT_SAMPLES_MIN. */
+/* Fill the signal from the first COMPACT_SAMPLES_MAX of `count` samples; count is at least
+ * COMPACT_SAMPLES_MIN. */
 void signal_analyse(struct signal *s, const int16_t *samples, uint32_t count);
 
 #endif

@@ -10,8 +10,8 @@
 #ifndef ECG_COMPACT_H
 #define ECG_COMPACT_H
 
-#include "failure.h"
 #include "ecg_limits.h"
+#include "failure.h"
 #include "mat.h"
 
 extern const char *const compact_names[COMPACT_COLUMNS];

@@ -18,6 +18,7 @@ enum {
 	LINE_SIZE_MAX = 1 << 20,   /* a spectrogram's line has 300,000 */
 	TABLE_ROWS_MAX = 1 << 20,
 	RECORDINGS_MAX = 1 << 20,
+	SYNTH_RECORDINGS_MAX = 99999,
 
 	/* Forests */
 	FOREST_TREES_MAX = 10000,

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,11 +17,15 @@ static int extract_one(struct extractor *e, const char *path, float *row, struct
 	return rc;
 }
 
+static inline size_t values_count(uint32_t kind, uint32_t rows)
+{
+	return (size_t)rows * feature_columns((enum feature_kind)kind);
+}
+
 /* `paths` holds `count` strings, each with its end. */
 CELLA_TASK(extract_features, CELLA_VALUE(uint32_t, kind), CELLA_VALUE(uint32_t, count),
            CELLA_VALUE(uint32_t, paths_size), CELLA_COPY(const char, paths, paths_size),
-           CELLA_OUT(float, rows, (size_t)count *feature_columns((enum feature_kind)kind)),
-           CELLA_OUT(struct outcome, outcomes, count))
+           CELLA_OUT(float, rows, values_count(kind, count)), CELLA_OUT(struct outcome, outcomes, count))
 {
 	struct extractor *extractor;
 	struct failure why;
@@ -30,11 +33,11 @@ CELLA_TASK(extract_features, CELLA_VALUE(uint32_t, kind), CELLA_VALUE(uint32_t, 
 		cella_fail("%s", why.text);
 	uint32_t columns = feature_columns((enum feature_kind)kind);
 	const char *path = paths;
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < count && path < paths + paths_size; i++) {
 		outcomes[i].code = OUTCOME_GOOD;
 		if (extract_one(extractor, path, rows + (size_t)i * columns, &why) < 0) {
 			outcomes[i].code = why.code == ENOENT ? OUTCOME_MISSING : OUTCOME_BAD;
-			snprintf(outcomes[i].text, sizeof(outcomes[i].text), "%s", why.text);
+			memcpy(outcomes[i].text, why.text, sizeof(outcomes[i].text));
 		}
 		path += strlen(path) + 1;
 	}
@@ -92,6 +95,25 @@ static int pipeline_init(struct pipeline *p, struct failure *why)
 	return ok ? 0 : failed_memory(why, "the recordings' features");
 }
 
+/* The paths, each with its end, in one piece; NULL without memory. */
+static char *join_paths(const char *const *paths, uint32_t count, uint32_t *ret_size)
+{
+	size_t size = 0;
+	for (uint32_t i = 0; i < count; i++)
+		size += strlen(paths[i]) + 1;
+	char *joined = size <= UINT32_MAX ? malloc(size) : NULL;
+	if (!joined)
+		return NULL;
+	char *at = joined;
+	for (uint32_t i = 0; i < count; i++) {
+		size_t one = strlen(paths[i]) + 1;
+		memcpy(at, paths[i], one);
+		at += one;
+	}
+	*ret_size = (uint32_t)size;
+	return joined;
+}
+
 static int batch_submit(struct pipeline *p, uint32_t index, struct failure *why)
 {
 	struct batch *batch = &p->slots[index % p->slot_count];
@@ -99,16 +121,11 @@ static int batch_submit(struct pipeline *p, uint32_t index, struct failure *why)
 	batch->first = index * rows;
 	batch->count = p->path_count - batch->first < rows ? p->path_count - batch->first : rows;
 
-	size_t size = 0;
-	for (uint32_t i = 0; i < batch->count; i++)
-		size += strlen(p->paths[batch->first + i]) + 1;
-	cleanup_free char *paths = malloc(size);
-	if (!paths || size > UINT32_MAX)
+	uint32_t size = 0;
+	cleanup_free char *paths = join_paths(p->paths + batch->first, batch->count, &size);
+	if (!paths)
 		return failed_memory(why, "the recordings' paths");
-	char *at = paths;
-	for (uint32_t i = 0; i < batch->count; i++)
-		at = stpcpy(at, p->paths[batch->first + i]) + 1;
-	extract_features(p->kind, batch->count, (uint32_t)size, paths, batch->rows, batch->outcomes);
+	extract_features(p->kind, batch->count, size, paths, batch->rows, batch->outcomes);
 	return p->user->submitted ? p->user->submitted(p->user->context, batch, why) : 0;
 }
 
@@ -116,7 +133,8 @@ static int batch_finish(struct pipeline *p, uint32_t index, struct failure *why)
 {
 	struct batch *batch = &p->slots[index % p->slot_count];
 	if (cella_wait_on(batch->outcomes) != 0)
-		return failed(why, "the features of %s and the %" PRIu32 " recordings behind it were cancelled",
+		return failed(why,
+		              "the features of %s and the %" PRIu32 " recordings behind it were cancelled",
 		              p->paths[batch->first], batch->count - 1);
 	int rc = p->user->finished(p->user->context, batch, why);
 	cella_forget(batch->rows);

@@ -18,7 +18,7 @@ enum outcome_code { OUTCOME_GOOD, OUTCOME_MISSING, OUTCOME_BAD };
 
 struct outcome {
 	uint32_t code; /* enum outcome_code */
-	char text[252];
+	char text[FAILURE_SIZE];
 };
 
 struct batch {
@@ -29,8 +29,9 @@ struct batch {
 	struct outcome *outcomes;
 };
 
-/* What happens to a batch. `submitted` may submit tasks that read its rows; `finished` is called when its outcomes are
- * there, and waits for whatever else it reads. Both return 0 or -1 with *why; `submitted` may be NULL. */
+/* What happens to a batch. `submitted` may submit tasks that read its rows; `finished` is called when its
+ * outcomes are there, and waits for whatever else it reads. Both return 0 or -1 with *why; `submitted` may be
+ * NULL. */
 struct batch_user {
 	int (*submitted)(void *context, const struct batch *batch, struct failure *why);
 	int (*finished)(void *context, const struct batch *batch, struct failure *why);

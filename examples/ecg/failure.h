@@ -11,9 +11,11 @@
 #define must_check __attribute__((warn_unused_result))
 #define printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
 
+enum { FAILURE_SIZE = 480 };
+
 struct failure {
 	int code; /* the errno behind it, 0 if there is none */
-	char text[480];
+	char text[FAILURE_SIZE];
 };
 
 /* Fill why->text and return -1, so that `return failed(...)` reads well. */

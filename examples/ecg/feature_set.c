@@ -45,7 +45,8 @@ int extractor_new(enum feature_kind kind, struct extractor **ret, struct failure
 	if (!e)
 		return failed_memory(why, "feature extraction");
 	e->kind = kind;
-	int rc = kind == FEATURES_COMPACT ? compact_new(&e->compact, why) : spectrogram_new(&e->spectrogram, why);
+	int rc = kind == FEATURES_COMPACT ? compact_new(&e->compact, why)
+	                                  : spectrogram_new(&e->spectrogram, why);
 	if (rc < 0) {
 		extractor_free(e);
 		return -1;
@@ -71,8 +72,8 @@ int extractor_run(struct extractor *e, const struct recording *recording, const 
 		return 0;
 	}
 	if (recording->count < COMPACT_SAMPLES_MIN)
-		return failed(why, "%s: %" PRIu32 " samples are too few for compact features, which need %d", name,
-		              recording->count, COMPACT_SAMPLES_MIN);
+		return failed(why, "%s: %" PRIu32 " samples are too few for compact features, which need %d",
+		              name, recording->count, COMPACT_SAMPLES_MIN);
 	compact_row(e->compact, recording, ret_row);
 	return 0;
 }

@@ -1,9 +1,10 @@
 /*
  * The two feature sets of a recording.
  *
- * compact: 111 values, the ones that make a useful classifier: the rhythm of the beats, their shape, the spectrum of
- * the signal and of what remains without its beats, and the distribution of its values.
- * spectrogram: the logarithms of 570 windowed spectra of 33 bins, standardised: the published workflow's workload.
+ * compact: 111 values, the ones that make a useful classifier: the rhythm of the beats, their shape, the
+ * spectrum of the signal and of what remains without its beats, and the distribution of its values.
+ * spectrogram: the logarithms of 570 windowed spectra of 33 bins, standardised: the published workflow's
+ * workload.
  */
 #ifndef ECG_FEATURE_SET_H
 #define ECG_FEATURE_SET_H

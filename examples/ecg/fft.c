@@ -72,12 +72,14 @@ static void fft_transform(struct fft *f)
 		uint32_t step = f->size / (2 * half);
 		for (uint32_t start = 0; start < f->size; start += 2 * half) {
 			for (uint32_t k = 0; k < half; k++)
-				butterfly(f, start + k, start + half + k, f->cosine[k * step], f->sine[k * step]);
+				butterfly(f, start + k, start + half + k, f->cosine[k * step],
+				          f->sine[k * step]);
 		}
 	}
 }
 
-/* Two real frames a and b went in as a + i b: A[k] = (Z[k] + conj Z[-k]) / 2, B[k] = (Z[k] - conj Z[-k]) / 2i. */
+/* Two real frames a and b went in as a + i b: A[k] = (Z[k] + conj Z[-k]) / 2, B[k] = (Z[k] - conj Z[-k]) /
+ * 2i. */
 static void fft_store(const struct fft *f, double *ret_power)
 {
 	for (uint32_t k = 0; k <= f->size / 2; k++) {

@@ -1,9 +1,9 @@
 /*
  * Power spectra of real frames, several at a time.
  *
- * FFT_LANES complex transforms run side by side, so that each step is one loop over lanes that
- * compilers turn into vector instructions; each carries two real frames, one in its real and one in its imaginary
- * part. The transform is the plain radix-2 one, decimation in time.
+ * FFT_LANES complex transforms run side by side, so that each step is one loop over lanes that compilers turn
+ * into vector instructions; each carries two real frames, one in its real and one in its imaginary part. The
+ * transform is the plain radix-2 one, decimation in time.
  */
 #ifndef ECG_FFT_H
 #define ECG_FFT_H

@@ -21,7 +21,8 @@ void forest_done(struct forest *f)
 	*f = (struct forest){0};
 }
 
-/* The greatest float that is not above the threshold: x <= threshold says the same of both for every float x. */
+/* The greatest float that is not above the threshold: x <= threshold says the same of both for every float x.
+ * */
 static float round_down(double threshold)
 {
 	float nearest = (float)threshold;
@@ -40,7 +41,8 @@ static void leaf_votes(const struct forest_node *leaf, double ret_votes[CLASS_CO
 enum { SHARED_ANSWERS = 64 };
 
 /* The slot of the answer `votes`, appended at `*end` unless it is among the first SHARED_ANSWERS already. */
-static uint32_t pack_votes(union tree_slot *slots, uint32_t first, uint32_t *end, const double votes[CLASS_COUNT])
+static uint32_t pack_votes(union tree_slot *slots, uint32_t first, uint32_t *end,
+                           const double votes[CLASS_COUNT])
 {
 	size_t size = CLASS_COUNT * sizeof(votes[0]);
 	for (uint32_t at = first; at < *end && at < first + 2 * SHARED_ANSWERS; at += 2) {
@@ -84,6 +86,7 @@ void tree_answer(const union tree_slot *slots, const float *row, double ret_vote
 {
 	uint32_t at = 0;
 	while (slots[at].node.feature != LEAF)
-		at = row[slots[at].node.feature] <= slots[at].node.threshold ? slots[at].node.left : slots[at].node.right;
+		at = row[slots[at].node.feature] <= slots[at].node.threshold ? slots[at].node.left
+		                                                             : slots[at].node.right;
 	memcpy(ret_votes, &slots[slots[at].node.left], CLASS_COUNT * sizeof(*ret_votes));
 }

@@ -7,11 +7,12 @@
  *     n_features 111
  *     n_classes 4
  *     classes N A O ~
- *     tree K N                                     for each tree, K from 0; then its N nodes, node 0 first:
- *     FEATURE THRESHOLD LEFT RIGHT C0 C1 C2 C3     left if (double)x[FEATURE] <= THRESHOLD; FEATURE -1: a leaf
+ *     tree K N                          for each tree, K from 0; then its N nodes, node 0 first:
+ *     FEATURE THRESHOLD LEFT RIGHT C0 C1 C2 C3     left if x[FEATURE] <= THRESHOLD; -1: a leaf
  * C are the training rows of each class at the node. Children stand behind their parent, so every walk ends.
  *
- * A tree's answer is its leaf's counts divided by their sum; the forest's is the mean over its trees in order.
+ * A tree's answer is its leaf's counts divided by their sum; the forest's is the mean over its trees in
+ * order.
  */
 #ifndef ECG_FOREST_H
 #define ECG_FOREST_H
@@ -55,8 +56,8 @@ int forest_parse(struct text *t, struct forest *ret, struct failure *why) must_c
 void forest_print(const struct forest *f, FILE *file);
 
 /*
- * A packed tree is one array of slots without pointers, small enough to seal and cache: the nodes, then
- * the different answers of its leaves, two slots each. Thresholds are rounded down to float, which leaves every
+ * A packed tree is one array of slots without pointers, small enough to seal and cache: the nodes, then the
+ * different answers of its leaves, two slots each. Thresholds are rounded down to float, which leaves every
  * decision about a float as it was.
  */
 union tree_slot {

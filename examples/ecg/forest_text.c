@@ -13,7 +13,8 @@ static int need_line(struct text *t, char **ret_line, const char *expected, stru
 	if (text_next(t, ret_line, why) < 0)
 		return -1;
 	if (!*ret_line)
-		return failed(why, "%s: the file ends behind line %" PRIu64 ", expected %s", t->name, t->line, expected);
+		return failed(why, "%s: the file ends behind line %" PRIu64 ", expected %s", t->name, t->line,
+		              expected);
 	return 0;
 }
 
@@ -29,7 +30,8 @@ static int parse_setting(struct text *t, const char *key, uint32_t least, uint32
 		return text_failed(t, why, "expected '%s' and a number, found '%.40s'", key, word);
 	uint32_t value;
 	if (!text_u32(line, &value) || value < least || value > most)
-		return text_failed(t, why, "%s is '%.40s', expected %" PRIu32 " to %" PRIu32, key, line, least, most);
+		return text_failed(t, why, "%s is '%.40s', expected %" PRIu32 " to %" PRIu32, key, line,
+		                   least, most);
 	*ret = value;
 	return 0;
 }
@@ -56,7 +58,8 @@ static int parse_counts(const struct text *t, char *line, struct forest_node *no
 	for (int i = 0; i < CLASS_COUNT; i++) {
 		const char *field = text_field(&line, ' ');
 		if (!field || !text_u32(field, &node->counts[i]))
-			return text_failed(t, why, "count %d is '%.40s', expected a whole number", i, field ? field : "");
+			return text_failed(t, why, "count %d is '%.40s', expected a whole number", i,
+			                   field ? field : "");
 		sum += node->counts[i];
 	}
 	if (line)
@@ -70,7 +73,9 @@ static int parse_child(const struct text *t, const char *field, uint32_t index, 
                        struct failure *why)
 {
 	if (!field || !text_u32(field, ret) || *ret <= index || *ret >= count)
-		return text_failed(t, why, "node %" PRIu32 " has the child '%.40s', expected a node behind it, up to %" PRIu32,
+		return text_failed(t, why,
+		                   "node %" PRIu32
+		                   " has the child '%.40s', expected a node behind it, up to %" PRIu32,
 		                   index, field ? field : "", count - 1);
 	return 0;
 }
@@ -88,12 +93,13 @@ static int parse_node(const struct text *t, char *line, uint32_t columns, uint32
 		return parse_counts(t, line, node, why);
 	}
 	if (!text_u32(feature, &column) || column >= columns)
-		return text_failed(t, why, "node %" PRIu32 " asks for feature '%.40s', expected -1 to %" PRIu32, index,
-		                   feature, columns - 1);
+		return text_failed(t, why,
+		                   "node %" PRIu32 " asks for feature '%.40s', expected -1 to %" PRIu32,
+		                   index, feature, columns - 1);
 	node->feature = (int32_t)column;
 	if (!threshold || !text_double(threshold, &node->threshold))
-		return text_failed(t, why, "node %" PRIu32 " has the threshold '%.40s', expected a number", index,
-		                   threshold ? threshold : "");
+		return text_failed(t, why, "node %" PRIu32 " has the threshold '%.40s', expected a number",
+		                   index, threshold ? threshold : "");
 	if (parse_child(t, left, index, count, &node->left, why) < 0 ||
 	    parse_child(t, right, index, count, &node->right, why) < 0)
 		return -1;
@@ -110,11 +116,12 @@ static int parse_tree_line(struct text *t, uint32_t index, uint32_t *ret_count, 
 	const char *number = text_field(&line, ' ');
 	uint32_t found;
 	if (strcmp(word, "tree") != 0 || !number || !text_u32(number, &found) || found != index)
-		return text_failed(t, why, "expected 'tree %" PRIu32 "' and its number of nodes, found '%.40s %.40s'", index,
-		                   word, number ? number : "");
+		return text_failed(t, why,
+		                   "expected 'tree %" PRIu32 "' and its number of nodes, found '%.40s %.40s'",
+		                   index, word, number ? number : "");
 	if (!line || !text_u32(line, ret_count) || *ret_count == 0 || *ret_count > FOREST_NODES_MAX)
-		return text_failed(t, why, "tree %" PRIu32 " has '%.40s' nodes, expected 1 to %d", index, line ? line : "",
-		                   FOREST_NODES_MAX);
+		return text_failed(t, why, "tree %" PRIu32 " has '%.40s' nodes, expected 1 to %d", index,
+		                   line ? line : "", FOREST_NODES_MAX);
 	return 0;
 }
 
@@ -187,8 +194,8 @@ static void print_node(const struct forest_node *node, FILE *file)
 	if (node->feature == LEAF)
 		fprintf(file, "-1 0 -1 -1");
 	else
-		fprintf(file, "%" PRId32 " %.17g %" PRIu32 " %" PRIu32, node->feature, node->threshold, node->left,
-		        node->right);
+		fprintf(file, "%" PRId32 " %.17g %" PRIu32 " %" PRIu32, node->feature, node->threshold,
+		        node->left, node->right);
 	for (int i = 0; i < CLASS_COUNT; i++)
 		fprintf(file, " %" PRIu32, node->counts[i]);
 	fputc('\n', file);
@@ -196,8 +203,8 @@ static void print_node(const struct forest_node *node, FILE *file)
 
 void forest_print(const struct forest *f, FILE *file)
 {
-	fprintf(file, "forest 1\nn_trees %" PRIu32 "\nn_features %" PRIu32 "\nn_classes %d\n%s\n", f->count, f->columns,
-	        CLASS_COUNT, classes_line);
+	fprintf(file, "forest 1\nn_trees %" PRIu32 "\nn_features %" PRIu32 "\nn_classes %d\n%s\n", f->count,
+	        f->columns, CLASS_COUNT, classes_line);
 	for (uint32_t i = 0; i < f->count; i++) {
 		const struct forest_tree *tree = &f->trees[i];
 		fprintf(file, "tree %" PRIu32 " %" PRIu32 "\n", i, tree->count);

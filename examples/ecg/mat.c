@@ -46,21 +46,25 @@ static int mat_check_header(const uint8_t *data, size_t size, const char *name, 
                             struct failure *why)
 {
 	if (size < MAT_HEADER_SIZE)
-		return failed(why, "%s: the file ends at byte %zu, inside the header of %d bytes of a MAT v4 recording",
-		              name, size, MAT_HEADER_SIZE);
+		return failed(
+			why,
+			"%s: the file ends at byte %zu, inside the header of %d bytes of a MAT v4 recording",
+			name, size, MAT_HEADER_SIZE);
 	for (size_t i = 0; i < sizeof(mat_fixed) / sizeof(mat_fixed[0]); i++) {
 		uint32_t value = get_u32(data + mat_fixed[i].offset);
 		if (value != mat_fixed[i].value)
-			return failed(why, "%s: byte %" PRIu32 ": the %s is %" PRIu32 ", expected %" PRIu32
+			return failed(why,
+			              "%s: byte %" PRIu32 ": the %s is %" PRIu32 ", expected %" PRIu32
 			              "; only MAT v4 recordings of one int16 row can be read",
-			              name, mat_fixed[i].offset, mat_fixed[i].what, value, mat_fixed[i].value);
+			              name, mat_fixed[i].offset, mat_fixed[i].what, value,
+			              mat_fixed[i].value);
 	}
 	if (memcmp(data + MAT_NAME_OFFSET, mat_name, sizeof(mat_name)) != 0)
 		return failed(why, "%s: byte %d: the matrix is not named 'val'", name, MAT_NAME_OFFSET);
 	uint32_t count = get_u32(data + MAT_COUNT_OFFSET);
 	if (count == 0 || count > MAT_SAMPLES_MAX)
-		return failed(why, "%s: byte %d: the header names %" PRIu32 " samples, expected 1 to %d", name,
-		              MAT_COUNT_OFFSET, count, MAT_SAMPLES_MAX);
+		return failed(why, "%s: byte %d: the header names %" PRIu32 " samples, expected 1 to %d",
+		              name, MAT_COUNT_OFFSET, count, MAT_SAMPLES_MAX);
 	*ret_count = count;
 	return 0;
 }
@@ -73,9 +77,12 @@ int mat_parse(const void *data, size_t size, const char *name, struct recording 
 		return -1;
 	size_t expected = MAT_HEADER_SIZE + 2 * (size_t)count;
 	if (size != expected)
-		return failed(why, "%s: byte %zu: the file %s, but its header names %" PRIu32 " samples, %zu bytes in all",
+		return failed(why,
+		              "%s: byte %zu: the file %s, but its header names %" PRIu32
+		              " samples, %zu bytes in all",
 		              name, size < expected ? size : expected,
-		              size < expected ? "ends here" : "goes on behind the last sample", count, expected);
+		              size < expected ? "ends here" : "goes on behind the last sample", count,
+		              expected);
 	int16_t *samples = malloc(count * sizeof(*samples));
 	if (!samples)
 		return failed_memory(why, "a recording");

@@ -30,8 +30,10 @@ struct recording {
 /* A zeroed recording is empty and valid; recording_done leaves it so. */
 void recording_done(struct recording *r);
 
-/* `name` stands in the failure's text. *ret is untouched on failure, the caller's with its memory otherwise. */
-int mat_parse(const void *data, size_t size, const char *name, struct recording *ret, struct failure *why) must_check;
+/* `name` stands in the failure's text. *ret is untouched on failure, the caller's with its memory otherwise.
+ * */
+int mat_parse(const void *data, size_t size, const char *name, struct recording *ret,
+              struct failure *why) must_check;
 /* The same from a file; why->code is ENOENT if there is no such file. */
 int mat_read(const char *path, struct recording *ret, struct failure *why) must_check;
 int mat_write(const char *path, const int16_t *samples, uint32_t count, struct failure *why) must_check;

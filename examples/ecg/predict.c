@@ -4,29 +4,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The sizes of a block's answers and rows. */
+static inline size_t votes_count(uint32_t rows)
+{
+	return (size_t)rows * CLASS_COUNT;
+}
+
+static inline size_t values_count(uint32_t rows, uint32_t columns)
+{
+	return (size_t)rows * columns;
+}
+
 CELLA_TASK(predict_branch, CELLA_VALUE(uint32_t, slot_count), CELLA_VALUE(uint32_t, columns),
            CELLA_VALUE(uint32_t, count), CELLA_IN(const union tree_slot, tree, slot_count),
-           CELLA_IN(const float, rows, (size_t)count *columns), CELLA_OUT(double, branch, (size_t)count *CLASS_COUNT))
+           CELLA_IN(const float, rows, values_count(count, columns)),
+           CELLA_OUT(double, branch, votes_count(count)))
 {
 	(void)slot_count;
 	for (uint32_t i = 0; i < count; i++)
-		tree_answer(tree, rows + (size_t)i * columns, branch + (size_t)i * CLASS_COUNT);
+		tree_answer(tree, rows + values_count(i, columns), branch + votes_count(i));
 }
 
 /* The chain is the longest path: its tasks go first. */
 CELLA_TASK_WITH(merge_branches, (.priority = 1), CELLA_VALUE(uint32_t, count),
-                CELLA_INOUT(double, sum, (size_t)count *CLASS_COUNT),
-                CELLA_IN(const double, branch, (size_t)count *CLASS_COUNT))
+                CELLA_INOUT(double, sum, votes_count(count)),
+                CELLA_IN(const double, branch, votes_count(count)))
 {
-	for (size_t i = 0; i < (size_t)count * CLASS_COUNT; i++)
+	for (size_t i = 0; i < votes_count(count); i++)
 		sum[i] += branch[i];
 }
 
 CELLA_TASK_WITH(soft_vote, (.priority = 2), CELLA_VALUE(uint32_t, count), CELLA_VALUE(uint32_t, tree_count),
-                CELLA_IN(const double, sum, (size_t)count *CLASS_COUNT),
-                CELLA_OUT(double, votes, (size_t)count *CLASS_COUNT))
+                CELLA_IN(const double, sum, votes_count(count)), CELLA_OUT(double, votes, votes_count(count)))
 {
-	for (size_t i = 0; i < (size_t)count * CLASS_COUNT; i++)
+	for (size_t i = 0; i < votes_count(count); i++)
 		votes[i] = sum[i] / tree_count;
 }
 
@@ -61,29 +72,40 @@ void predictor_done(struct predictor *p)
 	*p = (struct predictor){0};
 }
 
-int request_init(const struct predictor *p, uint32_t rows_max, struct request *ret, struct failure *why)
+static int request_init(const struct predictor *p, uint32_t rows_max, struct request *r, struct failure *why)
 {
-	size_t values = (size_t)rows_max * CLASS_COUNT;
-	struct request r = {
-		.rows_max = rows_max,
-		.branches = calloc(p->tree_count * values, sizeof(double)),
-		.sum = calloc(values, sizeof(double)),
-		.votes = calloc(rows_max, sizeof(*r.votes)),
-	};
-	if (!r.branches || !r.sum || !r.votes) {
-		request_done(&r);
-		return failed_memory(why, "a request");
+	size_t values = votes_count(rows_max);
+	r->rows_max = rows_max;
+	r->branches = calloc(p->tree_count * values, sizeof(double));
+	r->sum = calloc(values, sizeof(double));
+	r->votes = calloc(rows_max, sizeof(*r->votes));
+	return r->branches && r->sum && r->votes ? 0 : failed_memory(why, "a request");
+}
+
+int requests_init(const struct predictor *p, uint32_t count, uint32_t rows_max, struct requests *ret,
+                  struct failure *why)
+{
+	struct requests r = {.count = count, .each = calloc(count, sizeof(*r.each))};
+	int rc = r.each ? 0 : failed_memory(why, "the requests");
+	for (uint32_t i = 0; rc == 0 && i < count; i++)
+		rc = request_init(p, rows_max, &r.each[i], why);
+	if (rc < 0) {
+		requests_done(&r);
+		return -1;
 	}
 	*ret = r;
 	return 0;
 }
 
-void request_done(struct request *r)
+void requests_done(struct requests *r)
 {
-	free(r->branches);
-	free(r->sum);
-	free(r->votes);
-	*r = (struct request){0};
+	for (uint32_t i = 0; r->each && i < r->count; i++) {
+		free(r->each[i].branches);
+		free(r->each[i].sum);
+		free(r->each[i].votes);
+	}
+	free(r->each);
+	*r = (struct requests){0};
 }
 
 static double *request_branch(const struct request *r, uint32_t tree)
@@ -93,11 +115,12 @@ static double *request_branch(const struct request *r, uint32_t tree)
 
 void request_submit(const struct predictor *p, struct request *r, const float *rows, uint32_t count)
 {
-	memset(r->sum, 0, (size_t)count * CLASS_COUNT * sizeof(double));
-	for (uint32_t i = 0; i < p->tree_count; i++)
-		predict_branch(p->slot_counts[i], p->columns, count, p->trees[i], rows, request_branch(r, i));
-	for (uint32_t i = 0; i < p->tree_count; i++)
-		merge_branches(count, r->sum, request_branch(r, i));
+	memset(r->sum, 0, votes_count(count) * sizeof(double));
+	for (uint32_t i = 0; i < p->tree_count; i++) {
+		double *branch = request_branch(r, i);
+		predict_branch(p->slot_counts[i], p->columns, count, p->trees[i], rows, branch);
+		merge_branches(count, r->sum, branch);
+	}
 	soft_vote(count, p->tree_count, r->sum, &r->votes[0][0]);
 }
 

@@ -5,8 +5,8 @@
  *     merge_branches(sum, branch k)                   40, a chain in the order of the trees
  *     soft_vote(sum) -> votes                         1
  *
- * Each packed tree is a buffer of its own that no task changes: sealed once, then found in the executors' caches by every
- * later block and request. The rest is 32 bytes a row.
+ * Each packed tree is a buffer of its own that no task changes: sealed once, then found in the executors'
+ * caches by every later block and request. The rest is 32 bytes a row.
  */
 #ifndef ECG_PREDICT_H
 #define ECG_PREDICT_H
@@ -28,7 +28,7 @@ struct predictor {
 int predictor_init(const struct forest *forest, struct predictor *ret, struct failure *why) must_check;
 void predictor_done(struct predictor *p);
 
-/* The buffers of one block's graph. A zeroed one is empty and valid for request_done. */
+/* The buffers of one block's graph. */
 struct request {
 	uint32_t rows_max;
 	double *branches; /* [tree][rows_max][CLASS_COUNT], a buffer for each tree */
@@ -36,8 +36,15 @@ struct request {
 	double (*votes)[CLASS_COUNT];
 };
 
-int request_init(const struct predictor *p, uint32_t rows_max, struct request *ret, struct failure *why) must_check;
-void request_done(struct request *r);
+/* Requests that may be under way at the same time. */
+struct requests {
+	uint32_t count;
+	struct request *each;
+};
+
+int requests_init(const struct predictor *p, uint32_t count, uint32_t rows_max, struct requests *ret,
+                  struct failure *why) must_check;
+void requests_done(struct requests *r);
 
 /* Submit the graph for `count` rows, at most rows_max. */
 void request_submit(const struct predictor *p, struct request *r, const float *rows, uint32_t count);

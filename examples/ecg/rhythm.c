@@ -76,7 +76,7 @@ static double histogram_entropy(const double *values, uint32_t count, double sca
 {
 	uint32_t bins[HISTOGRAM_BINS] = {0};
 	for (uint32_t i = 0; i < count; i++) {
-		double bin = floor((values[i] / scale + shift) * HISTOGRAM_BINS);
+		double bin = floor((values[i] / scale + shift) * (double)HISTOGRAM_BINS);
 		bins[bin < 0 ? 0 : bin > HISTOGRAM_BINS - 1 ? HISTOGRAM_BINS - 1 : (int)bin]++;
 	}
 	double entropy = 0;

@@ -67,7 +67,8 @@ static double pearson(const double *a, const double *b, uint32_t count)
 	return ab / (sqrt(aa * bb) + 1e-12);
 }
 
-/* Mean, deviation, minimum of the likeness to the mean beat, fraction above 0.9; mean, deviation of the onset's. */
+/* Mean, deviation, minimum of the likeness to the mean beat, fraction above 0.9; mean, deviation of the
+ * onset's. */
 static void likeness(const struct shape *shape, uint32_t count, double *ret)
 {
 	double whole[BEATS_MAX];

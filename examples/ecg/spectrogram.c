@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "ecg_limits.h"
 #include "exact.h"
 #include "fft.h"
-#include "ecg_limits.h"
 
 enum {
 	FRAME_SIZE = 64,
@@ -40,7 +40,7 @@ int spectrogram_new(struct spectrogram **ret, struct failure *why)
 	struct spectrogram *s = malloc(sizeof(*s));
 	if (!s)
 		return failed_memory(why, "a spectrogram");
-	s->scale = 1 / (SAMPLES_PER_SECOND * squares);
+	s->scale = 1 / ((double)SAMPLES_PER_SECOND * squares);
 	if (fft_new(FRAME_SIZE, window, &s->fft, why) < 0) {
 		free(s);
 		return -1;
@@ -89,11 +89,11 @@ static void standardise(const double *values, float *ret_row)
 	double sum = 0;
 	for (uint32_t i = 0; i < SPECTROGRAM_COLUMNS; i++)
 		sum += values[i];
-	double mean = sum / SPECTROGRAM_COLUMNS;
+	double mean = sum / (double)SPECTROGRAM_COLUMNS;
 	double squares = 0;
 	for (uint32_t i = 0; i < SPECTROGRAM_COLUMNS; i++)
 		squares += (values[i] - mean) * (values[i] - mean);
-	double deviation = sqrt(squares / SPECTROGRAM_COLUMNS);
+	double deviation = sqrt(squares / (double)SPECTROGRAM_COLUMNS);
 	for (uint32_t i = 0; i < SPECTROGRAM_COLUMNS; i++)
 		ret_row[i] = deviation > 0 ? (float)((values[i] - mean) / deviation) : 0;
 }
@@ -107,7 +107,8 @@ void spectrogram_row(struct spectrogram *s, const struct recording *recording, f
 		uint32_t left = FRAME_COUNT - first;
 		uint32_t count = left < FFT_FRAMES ? left : FFT_FRAMES;
 		if (first * FRAME_HOP >= recording->count) { /* silence from here on */
-			memset(s->logs + (size_t)first * BIN_COUNT, 0, (size_t)left * BIN_COUNT * sizeof(s->logs[0]));
+			memset(s->logs + (size_t)first * BIN_COUNT, 0,
+			       (size_t)left * BIN_COUNT * sizeof(s->logs[0]));
 			break;
 		}
 		for (uint32_t i = 0; i < count; i++)

@@ -1,7 +1,8 @@
 /*
- * Spectrogram features: the first 18,300 samples, padded with zeros, in 570 frames of 64, hop 32. Each frame without
- * its mean, times a periodic Tukey window of a quarter; |DFT|^2 / (300 sum w^2), inner bins doubled; its logarithm where
- * it exceeds 1e-20, 0 elsewhere. The whole record is then standardised; a constant record gives zeros.
+ * Spectrogram features: the first 18,300 samples, padded with zeros, in 570 frames of 64, hop 32. Each frame
+ * without its mean, times a periodic Tukey window of a quarter; |DFT|^2 / (300 sum w^2), inner bins doubled;
+ * its logarithm where it exceeds 1e-20, 0 elsewhere. The whole record is then standardised; a constant record
+ * gives zeros.
  */
 #ifndef ECG_SPECTROGRAM_H
 #define ECG_SPECTROGRAM_H

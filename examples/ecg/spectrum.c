@@ -3,9 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "ecg_limits.h"
 #include "exact.h"
 #include "fft.h"
-#include "ecg_limits.h"
 
 enum {
 	FRAME_SIZE = 512,
@@ -33,7 +33,7 @@ struct spectrum {
 
 static double frequency(uint32_t bin)
 {
-	return bin * (double)SAMPLES_PER_SECOND / FRAME_SIZE;
+	return bin * (double)SAMPLES_PER_SECOND / (double)FRAME_SIZE;
 }
 
 int spectrum_new(struct spectrum **ret, struct failure *why)

@@ -31,13 +31,16 @@ int record_of_path(const char *path, char ret_record[RECORD_NAME_SIZE], struct f
 	if (size < sizeof(record))
 		memcpy(record, base, size);
 	if (!record_name_valid(record))
-		return failed(why, "%s: the file's name cannot name a record: 1 to %d characters without comma, quote or blank",
-		              path, RECORD_NAME_SIZE - 1);
+		return failed(
+			why,
+			"%s: this cannot name a record: 1 to %d characters without comma, quote or blank",
+			path, RECORD_NAME_SIZE - 1);
 	memcpy(ret_record, record, sizeof(record));
 	return 0;
 }
 
-/* The rows of `size` bytes with room for `count`, at a new place perhaps; NULL (and the old rows stay) without memory. */
+/* The rows of `size` bytes with room for `count`, at a new place perhaps; NULL (and the old rows stay)
+ * without memory. */
 static void *resized(void *rows, uint32_t count, size_t size)
 {
 	return count <= SIZE_MAX / size ? realloc(rows, count * size) : NULL;
@@ -52,11 +55,13 @@ static int split_of(const char *field)
 	return strcmp(field, "test") == 0 ? SPLIT_TEST : -1;
 }
 
-static int label_parse(const struct text *t, char *line, bool has_split, struct label *ret, struct failure *why)
+static int label_parse(const struct text *t, char *line, bool has_split, struct label *ret,
+                       struct failure *why)
 {
 	size_t fields = text_count_fields(line, ',');
 	if (fields != (has_split ? 3 : 2))
-		return text_failed(t, why, "%zu fields, expected record,label%s", fields, has_split ? ",split" : "");
+		return text_failed(t, why, "%zu fields, expected record,label%s", fields,
+		                   has_split ? ",split" : "");
 	struct label label = {.split = SPLIT_NONE};
 	const char *record = text_field(&line, ',');
 	const char *class = text_field(&line, ',');
@@ -189,26 +194,31 @@ static int table_parse_header(struct text *t, struct table *table, struct failur
 	if (text_next(t, &line, why) < 0)
 		return -1;
 	if (!line)
-		return failed(why, "%s: the file is empty; expected a header record,label,... and rows", t->name);
+		return failed(why, "%s: the file is empty; expected a header record,label,... and rows",
+		              t->name);
 	size_t fields = text_count_fields(line, ',');
 	const char *first = text_field(&line, ',');
 	if (strcmp(first, "record") != 0)
-		return text_failed(t, why, "the first column is '%.40s', expected a header that begins with 'record'", first);
+		return text_failed(t, why,
+		                   "the first column is '%.40s', expected a header that begins with 'record'",
+		                   first);
 	table->has_labels = line && strncmp(line, "label,", 6) == 0;
 	if (table->has_labels)
 		text_field(&line, ',');
 	size_t columns = fields - (table->has_labels ? 2 : 1);
 	table->kind = columns <= COLUMNS_MAX ? feature_kind_of_columns((uint32_t)columns) : FEATURE_KINDS;
 	if (table->kind == FEATURE_KINDS)
-		return text_failed(t, why, "%zu columns of features, expected %d (compact) or %d (spectrogram)", columns,
-		                   COMPACT_COLUMNS, SPECTROGRAM_COLUMNS);
+		return text_failed(t, why,
+		                   "%zu columns of features, expected %d (compact) or %d (spectrogram)",
+		                   columns, COMPACT_COLUMNS, SPECTROGRAM_COLUMNS);
 	table->columns = (uint32_t)columns;
 	for (uint32_t i = 0; i < table->columns; i++) {
 		char name[FEATURE_NAME_SIZE];
 		feature_name(table->kind, i, name);
 		const char *field = text_field(&line, ',');
 		if (strcmp(field, name) != 0)
-			return text_failed(t, why, "feature %" PRIu32 " is '%.40s', expected '%s'", i + 1, field, name);
+			return text_failed(t, why, "feature %" PRIu32 " is '%.40s', expected '%s'", i + 1,
+			                   field, name);
 	}
 	return 0;
 }
@@ -244,7 +254,8 @@ static int table_parse_row(const struct text *t, char *line, struct table *table
 	for (uint32_t i = 0; i < table->columns; i++) {
 		const char *field = text_field(&line, ',');
 		if (!text_float(field, &row[i]))
-			return text_failed(t, why, "feature %" PRIu32 " is '%.40s', expected a number", i + 1, field);
+			return text_failed(t, why, "feature %" PRIu32 " is '%.40s', expected a number", i + 1,
+			                   field);
 	}
 	memset(table->records[table->count], 0, RECORD_NAME_SIZE);
 	memcpy(table->records[table->count], record, strlen(record));

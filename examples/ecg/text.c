@@ -41,8 +41,8 @@ static int text_fill(struct text *t, bool *ret_some, struct failure *why)
 		t->start = 0;
 	}
 	if (t->end > LINE_SIZE_MAX)
-		return failed(why, "%s: line %" PRIu64 ": the line has more than %d bytes", t->name, t->line + 1,
-		              LINE_SIZE_MAX);
+		return failed(why, "%s: line %" PRIu64 ": the line has more than %d bytes", t->name,
+		              t->line + 1, LINE_SIZE_MAX);
 	if (t->capacity - t->end < TEXT_CHUNK) {
 		size_t capacity = t->end + 2 * TEXT_CHUNK;
 		char *data = realloc(t->data, capacity);
@@ -72,7 +72,8 @@ static int text_take_line(struct text *t, size_t size, size_t with_end, char **r
 	line[size] = 0;
 	const char *zero = memchr(line, 0, size);
 	if (zero)
-		return text_failed(t, why, "byte %zu is a zero byte; this is no text file", (size_t)(zero - line) + 1);
+		return text_failed(t, why, "byte %zu is a zero byte; this is no text file",
+		                   (size_t)(zero - line) + 1);
 	*ret_line = line;
 	return 0;
 }

@@ -8,8 +8,13 @@
 
 #include "ecg_limits.h"
 
+static inline size_t values_count(uint32_t rows, uint32_t columns)
+{
+	return (size_t)rows * columns;
+}
+
 CELLA_TASK(train_tree, CELLA_VALUE(uint64_t, seed), CELLA_VALUE(uint32_t, index), CELLA_VALUE(uint32_t, rows),
-           CELLA_VALUE(uint32_t, columns), CELLA_IN(const float, values, (size_t)rows *columns),
+           CELLA_VALUE(uint32_t, columns), CELLA_IN(const float, values, values_count(rows, columns)),
            CELLA_IN(const uint8_t, classes, rows), CELLA_OUT(struct forest_node, nodes, tree_nodes_max(rows)),
            CELLA_OUT(uint32_t, node_count, 1))
 {
@@ -71,8 +76,8 @@ static int grow_trees(const struct samples *s, uint64_t seed, struct places *p, 
 		if (i >= p->count && take_tree(p, i - p->count, &f->trees[i - p->count], why) < 0)
 			return -1;
 		if (i < f->count)
-			train_tree(seed, i, s->rows, s->columns, s->values, s->classes, p->nodes[i % p->count],
-			           &p->node_counts[i % p->count]);
+			train_tree(seed, i, s->rows, s->columns, s->values, s->classes,
+			           p->nodes[i % p->count], &p->node_counts[i % p->count]);
 	}
 	cella_forget(s->values);
 	cella_forget(s->classes);

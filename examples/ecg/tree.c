@@ -24,7 +24,8 @@ struct grower {
 	uint32_t node_count;
 };
 
-/* A node to make of order[start .. end); its place goes into the parent unless that is its left child, which follows it. */
+/* A node to make of order[start .. end); its place goes into the parent unless that is its left child, which
+ * follows it. */
 struct range {
 	uint32_t start;
 	uint32_t end;
@@ -120,7 +121,8 @@ static double sum_of_squares(const uint32_t counts[CLASS_COUNT])
 }
 
 /* Sort the range by the feature; false if it is constant there. */
-static bool sort_by_feature(struct grower *g, const struct range *range, uint32_t feature, const uint64_t **ret_sorted)
+static bool sort_by_feature(struct grower *g, const struct range *range, uint32_t feature,
+                            const uint64_t **ret_sorted)
 {
 	const float *column = g->samples->values + (size_t)feature * g->samples->rows;
 	uint32_t count = range->end - range->start;
@@ -173,7 +175,8 @@ static void try_places(const struct grower *g, const uint64_t *sorted, uint32_t 
 }
 
 /* Draw features until sqrt(n) of them were not constant, or all were drawn. */
-static struct split find_split(struct grower *g, const struct range *range, const uint32_t counts[CLASS_COUNT])
+static struct split find_split(struct grower *g, const struct range *range,
+                               const uint32_t counts[CLASS_COUNT])
 {
 	struct split best = {.found = false};
 	uint32_t columns = g->samples->columns;
@@ -193,7 +196,8 @@ static struct split find_split(struct grower *g, const struct range *range, cons
 	return best;
 }
 
-/* Reorder the range, rows of the left side first, each side in its old order; returns where the right side begins. */
+/* Reorder the range, rows of the left side first, each side in its old order; returns where the right side
+ * begins. */
 static uint32_t divide(struct grower *g, const struct range *range, const struct split *split)
 {
 	const float *column = g->samples->values + (size_t)split->feature * g->samples->rows;
@@ -280,7 +284,8 @@ static bool grower_init(struct grower *g, const struct samples *samples)
 	return g->weight && g->order && g->spare && g->keys && g->merged && g->feature && g->todo;
 }
 
-uint32_t tree_grow(const struct samples *samples, uint64_t seed, uint32_t index, struct forest_node *ret_nodes)
+uint32_t tree_grow(const struct samples *samples, uint64_t seed, uint32_t index,
+                   struct forest_node *ret_nodes)
 {
 	struct grower g __attribute__((cleanup(grower_done))) = {
 		.random = random_stream(seed, index),

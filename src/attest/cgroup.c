@@ -1,5 +1,6 @@
 #include "attest/cgroup.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>

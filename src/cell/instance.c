@@ -18,6 +18,8 @@
 enum {
 	/* A 32-bit index plus a 32-bit offset plus the widest access stay inside. */
 	INSTANCE_GUARD = CELL_PAGE_SIZE,
+	/* What host functions may use of a cell's stack, the code of OpenSSL included. */
+	INSTANCE_HOST_STACK = 128 * 1024,
 };
 #define INSTANCE_RESERVE ((8ull << 30) + INSTANCE_GUARD)
 
@@ -45,6 +47,8 @@ static uint64_t host_memory_grow(struct cell_instance *cell, uint64_t pages)
 	struct instance *in = instance_of(cell);
 	const struct cell_image *image = code_image(in->code);
 	uint64_t old = cell->memory_size / CELL_PAGE_SIZE;
+	if ((uintptr_t)__builtin_frame_address(0) < cell->stack_limit)
+		host_trap(cell, CELL_TRAP_STACK);
 	if (!in->memory || pages > image->memory_pages_max || old + pages > image->memory_pages_max)
 		return UINT64_MAX;
 	uint64_t size = (old + pages) * CELL_PAGE_SIZE;
@@ -146,6 +150,7 @@ static int instance_allocate(struct instance *in, struct error *err)
 		.host = &host,
 		.imports = in->imports,
 		.segments = in->segments,
+		.stack_limit = (uintptr_t)in->stack->low + INSTANCE_HOST_STACK,
 		.host_data = in,
 	};
 	return 0;
@@ -233,7 +238,7 @@ static const struct cell_export *find_export(const struct instance *in, const ch
 	const struct cell_image *image = code_image(in->code);
 	for (uint32_t i = 0; i < image->export_count; i++) {
 		const struct cell_export *e = &image->exports[i];
-		if (e->function && strcmp(e->name, name) == 0 &&
+		if (e->function && e->signature && strcmp(e->name, name) == 0 &&
 		    (!signature || strcmp(e->signature, signature) == 0))
 			return e;
 	}

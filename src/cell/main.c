@@ -211,13 +211,14 @@ static int executor_drive(struct executor *x, struct error *err)
 
 static int executor_serve(struct executor *x, struct error *err)
 {
+	uint32_t measures;
 	int rc = executor_provision(x, err);
 	if (rc == 0)
 		rc = executor_load(x, err);
 	if (rc == 0)
 		rc = executor_prepare(x, err);
 	if (rc == 0)
-		rc = sandbox_enter(NULL, err);
+		rc = sandbox_enter(&measures, err);
 	if (rc < 0) {
 		owner_send_refused(x->owner, err);
 		return rc;

@@ -73,6 +73,8 @@ enum owner_path_flag {
 	OWNER_PATH_FOLLOW = 128, /* follow a symlink as the last component */
 };
 
+enum owner_preopen_flag { OWNER_PREOPEN_READ_ONLY = 1 };
+
 struct owner_path_reply {
 	int32_t error; /* 0 or an errno of Linux */
 	uint32_t size; /* of what follows */

@@ -8,6 +8,7 @@
 #ifndef CELL_OWNER_PATHS_H
 #define CELL_OWNER_PATHS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

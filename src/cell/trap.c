@@ -75,9 +75,8 @@ void trap_raise(uint32_t trap, int32_t status, const char *text, uintptr_t addre
 	report->text[0] = '\0';
 	if (trap != CELL_TRAP_EXIT) {
 		size_t at = report_append(report, 0, trap_name(trap), "");
-		if (text[0]) {
+		if (text[0])
 			at = report_append(report, at, ": ", text);
-		}
 		report_backtrace(scope, at, address, frame);
 	}
 	innermost = scope->outer;
@@ -128,13 +127,16 @@ static struct trap_registers registers_of(const void *context)
 #endif
 }
 
-/* The trap that a fault at this address means for the running cell, CELL_TRAP_NONE if it is not the cell's. */
-static uint32_t trap_of_fault(const struct trap_scope *scope, uintptr_t address)
+/* The trap that a fault at this address means for the running cell, CELL_TRAP_NONE if it is not the cell's. Host
+ * functions are not entered near the stack's end (cell_instance.stack_limit), so a fault in its guard is the
+ * cell's even if the code that faulted was about to report another trap. */
+static uint32_t trap_of_fault(const struct trap_scope *scope, uintptr_t address, uintptr_t instruction)
 {
 	uintptr_t low = (uintptr_t)scope->stack->low;
 	if (address < low && address >= low - TRAP_STACK_GUARD)
 		return CELL_TRAP_STACK;
-	if (scope->memory && address - (uintptr_t)scope->memory->base < scope->memory->reserved)
+	if (code_contains(scope->code, instruction) && scope->memory &&
+	    address - (uintptr_t)scope->memory->base < scope->memory->reserved)
 		return CELL_TRAP_MEMORY;
 	return CELL_TRAP_NONE;
 }
@@ -144,11 +146,12 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 	struct trap_registers registers = registers_of(context);
 	struct trap_scope *scope = innermost;
 	uint32_t trap = CELL_TRAP_NONE;
-	if (scope && code_contains(scope->code, registers.instruction))
-		trap = trap_of_fault(scope, (uintptr_t)info->si_addr);
+	if (scope)
+		trap = trap_of_fault(scope, (uintptr_t)info->si_addr, registers.instruction);
 	if (trap != CELL_TRAP_NONE)
 		trap_raise(trap, 0, "", registers.instruction, registers.frame);
-	log_error("signal %d at a place that belongs to no cell: a defect of Cella, or locked memory ran out", signal);
+	log_error("signal %d at address %p, instruction %p, which belong to no cell: a defect of Cella", signal, info->si_addr,
+	          (void *)registers.instruction);
 	struct sigaction fatal = {.sa_handler = SIG_DFL};
 	sigaction(signal, &fatal, NULL);
 }

@@ -163,7 +163,7 @@ static uint32_t transfer(struct transfer *t, struct cell_instance *cell, uint32_
 	for (uint32_t at = 0; at < count && rc == WASI_SUCCESS;) {
 		struct iovec parts[IOVECS_AT_ONCE];
 		uint32_t step = min_of(count - at, (uint32_t)IOVECS_AT_ONCE);
-		size_t wanted, moved = 0;
+		size_t wanted = 0, moved = 0;
 		int part_count;
 		rc = take_iovecs(cell, address + at * (uint32_t)sizeof(struct wasi_iovec), step, parts, &part_count,
 		                 &wanted);
@@ -251,7 +251,7 @@ static uint32_t seek_and_tell(struct wasi *w, struct cell_instance *cell, uint32
 {
 	struct wasi_descriptor *d;
 	void *ret = wasi_bytes(cell, result, sizeof(uint64_t));
-	uint64_t to;
+	uint64_t to = 0;
 	uint32_t rc = wasi_descriptor(w, number, right, &d);
 	if (rc == WASI_SUCCESS && !ret)
 		rc = WASI_EFAULT;

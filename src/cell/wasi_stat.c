@@ -43,6 +43,8 @@ uint32_t wasi_fd_fdstat_set_flags(struct wasi *w, struct cell_instance *cell, co
 		return rc;
 	if (v[1].i32 & ~(uint32_t)WASI_FDFLAGS)
 		return WASI_EINVAL;
+	if (d->kind == WASI_FILE && fcntl(d->fd, F_SETFL, v[1].i32 & WASI_FDFLAG_APPEND ? O_APPEND : 0) < 0)
+		return wasi_errno_of(errno);
 	d->flags = (uint16_t)v[1].i32;
 	return WASI_SUCCESS;
 }
@@ -318,9 +320,6 @@ static uint32_t list_host(struct listing *l, int fd, uint64_t cookie, bool *ret_
 
 static uint32_t list(struct listing *l, struct wasi_descriptor *d, uint64_t cookie)
 {
-	struct wasi_scratch *s = wasi_scratch(l->w);
-	if (!s)
-		return WASI_ENOMEM;
 	bool more = true;
 	uint64_t after = cookie & COOKIE_MEMORY ? cookie & ~COOKIE_MEMORY : 0;
 	if (!(cookie & COOKIE_MEMORY) && !l->w->roots[d->preopen].memory) {
@@ -340,21 +339,24 @@ static uint32_t list(struct listing *l, struct wasi_descriptor *d, uint64_t cook
 uint32_t wasi_fd_readdir(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
 {
 	struct wasi_descriptor *d;
-	char directory[OWNER_PATH_MAX + 1];
-	struct listing l = {
-		.w = w, .directory = directory, .to = wasi_bytes(cell, v[1].i32, v[2].i32), .size = v[2].i32};
+	struct wasi_scratch *s = wasi_scratch(w);
 	void *ret = wasi_bytes(cell, v[4].i32, sizeof(uint32_t));
 	uint32_t rc = wasi_descriptor(w, v[0].i32, 0, &d);
 	if (rc == WASI_SUCCESS && d->kind != WASI_DIRECTORY)
 		rc = WASI_ENOTDIR;
 	if (rc == WASI_SUCCESS && !(d->base & WASI_FD_READDIR))
 		rc = WASI_ENOTCAPABLE;
-	if (rc == WASI_SUCCESS && (!l.to || !ret))
-		rc = WASI_EFAULT;
+	if (rc == WASI_SUCCESS && !s)
+		rc = WASI_ENOMEM;
 	if (rc != WASI_SUCCESS)
 		return rc;
+	char *directory = s->second.absolute;
 	strcpy(directory, w->roots[d->preopen].absolute);
 	rc = wasi_path_join(directory, 1, d->path);
+	struct listing l = {
+		.w = w, .directory = directory, .to = wasi_bytes(cell, v[1].i32, v[2].i32), .size = v[2].i32};
+	if (rc == WASI_SUCCESS && (!l.to || !ret))
+		rc = WASI_EFAULT;
 	if (rc == WASI_SUCCESS && l.size)
 		rc = list(&l, d, v[3].i64);
 	uint32_t used = (uint32_t)l.used;

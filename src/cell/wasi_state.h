@@ -130,6 +130,8 @@ uint32_t wasi_memory_resize(struct wasi *w, struct wasi_memory_file *file, uint6
 size_t wasi_memory_read(const struct wasi_memory_file *file, uint64_t offset, void *to, size_t size);
 uint32_t wasi_memory_write(struct wasi *w, struct wasi_memory_file *file, uint64_t offset, const void *from,
                            size_t size);
+/* The rest of the host's file `fd` appended. */
+uint32_t wasi_memory_fill(struct wasi *w, struct wasi_memory_file *file, int fd);
 void wasi_memory_stat(const struct wasi_memory_file *file, struct wasi_filestat *ret);
 
 /* wasi_resolve.c: paths */
@@ -152,9 +154,10 @@ void wasi_stat_of_owner(const struct owner_path_stat *from, struct wasi_filestat
 uint32_t wasi_directory_fd(struct wasi *w, struct wasi_descriptor *d, int *ret_fd);
 uint8_t wasi_filetype_of(uint32_t mode);
 
-/* wasi_fd.c */
-/* The whole file `fd` appended to the memory file. */
-uint32_t wasi_memory_fill(struct wasi *w, struct wasi_memory_file *file, int fd);
+/* wasi_stat.c: times */
+/* From the flags and times of a call; what stays as it is becomes INT64_MIN. */
+uint32_t wasi_times(uint32_t flags, uint64_t atime_ns, uint64_t mtime_ns, struct owner_path_request *ret);
+void wasi_memory_set_times(struct wasi_memory_file *file, const struct owner_path_request *times);
 
 /* Guest memory: `size` bytes of the cell at `address`, or NULL. */
 static inline void *wasi_bytes(struct cell_instance *cell, uint32_t address, uint64_t size)

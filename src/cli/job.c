@@ -21,7 +21,6 @@
 #include "seal/seal.h"
 
 enum {
-	JOB_POOL = 4 << 20,
 	JOB_EXECUTORS_MAX = 256, /* over the job's life, replacements included */
 	JOB_END_TIMEOUT_MS = 5000,
 };
@@ -45,13 +44,6 @@ struct job {
 
 static int job_keys(struct job *job, struct error *err)
 {
-	int rc = mem_pool_new(job->config->memory_level, JOB_POOL, &job->pool, err);
-	if (rc < 0)
-		return rc;
-	mem_set_process_pool(job->pool);
-	rc = crypto_init(job->pool, err);
-	if (rc < 0)
-		return rc;
 	struct provision *p = mem_alloc(job->pool, sizeof(*p));
 	if (!p)
 		return error_set(err, CELLA_ENOMEM, "no protected memory for the session's keys");
@@ -66,7 +58,7 @@ static int job_keys(struct job *job, struct error *err)
 	memcpy(p->identity, job->config->bundle->identity, sizeof(p->identity));
 	memcpy(p->builders[0], job->config->bundle->builder, sizeof(p->builders[0]));
 	p->builder_count = 1;
-	rc = crypto_random(p->session, sizeof(p->session), err);
+	int rc = crypto_random(p->session, sizeof(p->session), err);
 	if (rc == 0)
 		rc = crypto_random(p->data_key, sizeof(p->data_key), err);
 	if (rc == 0)
@@ -372,7 +364,7 @@ static void job_done(struct job *job)
 int job_run(const struct job_config *config, struct job_result *ret_result, struct error *err)
 {
 	*ret_result = (struct job_result){.event_log = -1};
-	struct job job = {.config = config, .result = ret_result, .las = -1, .agent = -1, .driver = JOB_EXECUTORS_MAX};
+	struct job job = {.config = config, .pool = config->pool, .result = ret_result, .las = -1, .agent = -1, .driver = JOB_EXECUTORS_MAX};
 	struct job_polls polls;
 	signal(SIGPIPE, SIG_IGN);
 	int rc = job_start_daemons(&job, err);

@@ -18,6 +18,7 @@
 #include "wasm/bundle.h"
 
 struct job_config {
+	struct mem_pool *pool; /* for the session's keys and what the program prints; borrowed */
 	const struct bundle *bundle;
 	int bundle_fd; /* sealed memory file with the same bytes; borrowed */
 	bool uses_tasks;

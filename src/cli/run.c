@@ -13,7 +13,7 @@
 enum {
 	RUN_BUNDLE_MAX = 1 << 30,
 	RUN_EXECUTORS_MAX = 128,
-	RUN_ENVIRONMENT_MAX = 1024,
+	RUN_POOL = 4 << 20, /* the command line's own protected memory */
 };
 
 struct run_options {
@@ -139,7 +139,15 @@ static int run_job(struct run_options *o, char **arguments, uint32_t argument_co
 	struct bundle bundle;
 	struct wasi_preopen preopens[PROVISION_PREOPENS_MAX] = {0};
 	cleanup_with(run_free_paths) struct owner_paths *paths = NULL;
-	int rc = run_load_bundle(o, arguments[0], &data, &bundle, &bundle_fd, err);
+	enum mem_level level = o->memory == 0 ? MEM_SECRET : MEM_INSECURE_NONE;
+	struct mem_pool *pool;
+	int rc = mem_pool_new(level, RUN_POOL, &pool, err);
+	if (rc < 0)
+		return rc;
+	mem_set_process_pool(pool);
+	rc = crypto_init(pool, err);
+	if (rc == 0)
+		rc = run_load_bundle(o, arguments[0], &data, &bundle, &bundle_fd, err);
 	if (rc == 0)
 		rc = owner_paths_new(&paths, err);
 	if (rc == 0)
@@ -147,10 +155,11 @@ static int run_job(struct run_options *o, char **arguments, uint32_t argument_co
 	if (rc < 0)
 		return rc;
 	struct job_config config = {
+		.pool = pool,
 		.bundle = &bundle,
 		.bundle_fd = bundle_fd,
 		.uses_tasks = bundle_uses_tasks(&bundle),
-		.memory_level = o->memory == 0 ? MEM_SECRET : MEM_INSECURE_NONE,
+		.memory_level = level,
 		.heap = o->heap,
 		.executors = (uint32_t)o->executors,
 		.store_limit = o->store_limit,

@@ -64,8 +64,8 @@ static int begin(EVP_CIPHER_CTX *c, const uint8_t *key, const uint8_t *nonce, co
 }
 
 int crypto_aead_seal_begin(struct crypto_aead *a, const uint8_t key[CRYPTO_KEY_SIZE],
-                           const uint8_t nonce[CRYPTO_NONCE_SIZE], const struct crypto_part *aad, size_t aad_count,
-                           struct error *err)
+                           const uint8_t nonce[CRYPTO_NONCE_SIZE], const struct crypto_part *aad,
+                           size_t aad_count, struct error *err)
 {
 	return begin(a->seal, key, nonce, aad, aad_count, err);
 }
@@ -86,8 +86,8 @@ int crypto_aead_seal_finish(struct crypto_aead *a, uint8_t ret_tag[CRYPTO_TAG_SI
 }
 
 int crypto_aead_open_begin(struct crypto_aead *a, const uint8_t key[CRYPTO_KEY_SIZE],
-                           const uint8_t nonce[CRYPTO_NONCE_SIZE], const struct crypto_part *aad, size_t aad_count,
-                           struct error *err)
+                           const uint8_t nonce[CRYPTO_NONCE_SIZE], const struct crypto_part *aad,
+                           size_t aad_count, struct error *err)
 {
 	return begin(a->open, key, nonce, aad, aad_count, err);
 }

@@ -39,8 +39,7 @@ bool crypto_equal(const void *a, const void *b, size_t size); /* constant time *
 struct crypto_salts;
 int crypto_salts_new(struct crypto_salts **ret_salts, struct error *err) must_check;
 void crypto_salts_free(struct crypto_salts *salts);
-int crypto_salt(struct crypto_salts *salts, uint8_t ret_salt[CRYPTO_SALT_SIZE],
-                struct error *err) must_check;
+int crypto_salt(struct crypto_salts *salts, uint8_t ret_salt[CRYPTO_SALT_SIZE], struct error *err) must_check;
 
 int crypto_sha384(const void *data, size_t size, uint8_t ret_digest[CRYPTO_SHA384_SIZE],
                   struct error *err) must_check;
@@ -50,13 +49,12 @@ struct crypto_part {
 	const void *data;
 	size_t size;
 };
-int crypto_sha384_parts(const struct crypto_part *parts, size_t count,
-                        uint8_t ret_digest[CRYPTO_SHA384_SIZE], struct error *err) must_check;
+int crypto_sha384_parts(const struct crypto_part *parts, size_t count, uint8_t ret_digest[CRYPTO_SHA384_SIZE],
+                        struct error *err) must_check;
 
 /* HKDF-SHA256 (RFC 5869). */
-int crypto_hkdf(const void *key, size_t key_size, const void *salt, size_t salt_size,
-                const void *info, size_t info_size, void *ret_key, size_t size,
-                struct error *err) must_check;
+int crypto_hkdf(const void *key, size_t key_size, const void *salt, size_t salt_size, const void *info,
+                size_t info_size, void *ret_key, size_t size, struct error *err) must_check;
 
 /*
  * A deriver holds a 32-byte uniform key K ready for fast derivation:
@@ -78,12 +76,11 @@ struct crypto_aead;
 int crypto_aead_new(struct crypto_aead **ret, struct error *err) must_check;
 void crypto_aead_free(struct crypto_aead *a);
 int crypto_aead_seal(struct crypto_aead *a, const uint8_t key[CRYPTO_KEY_SIZE],
-                     const uint8_t nonce[CRYPTO_NONCE_SIZE], const void *aad, size_t aad_size,
-                     const void *in, size_t size, void *out, uint8_t ret_tag[CRYPTO_TAG_SIZE],
-                     struct error *err) must_check;
+                     const uint8_t nonce[CRYPTO_NONCE_SIZE], const void *aad, size_t aad_size, const void *in,
+                     size_t size, void *out, uint8_t ret_tag[CRYPTO_TAG_SIZE], struct error *err) must_check;
 int crypto_aead_open(struct crypto_aead *a, const uint8_t key[CRYPTO_KEY_SIZE],
-                     const uint8_t nonce[CRYPTO_NONCE_SIZE], const void *aad, size_t aad_size,
-                     const void *in, size_t size, const uint8_t tag[CRYPTO_TAG_SIZE], void *out,
+                     const uint8_t nonce[CRYPTO_NONCE_SIZE], const void *aad, size_t aad_size, const void *in,
+                     size_t size, const uint8_t tag[CRYPTO_TAG_SIZE], void *out,
                      struct error *err) must_check;
 /*
  * The same in steps: one begin, any number of updates, one finish, on one key at a time. The
@@ -114,8 +111,7 @@ int crypto_aead_open_finish(struct crypto_aead *a, const uint8_t tag[CRYPTO_TAG_
  * task/receipt in docs/protocols/tasks.md.
  */
 struct crypto_prf;
-int crypto_prf_new(const uint8_t key[CRYPTO_KEY_SIZE], struct crypto_prf **ret,
-                   struct error *err) must_check;
+int crypto_prf_new(const uint8_t key[CRYPTO_KEY_SIZE], struct crypto_prf **ret, struct error *err) must_check;
 void crypto_prf_free(struct crypto_prf *p);
 int crypto_prf_block(struct crypto_prf *p, const uint8_t in[16], uint8_t out[16],
                      struct error *err) must_check;
@@ -130,12 +126,12 @@ struct crypto_key_pair {
 	uint8_t public_key[CRYPTO_X25519_SIZE];
 };
 int crypto_x25519_generate(struct crypto_key_pair *ret, struct error *err) must_check;
-int crypto_hpke_seal(const uint8_t public_key[CRYPTO_X25519_SIZE], const void *info,
-                     size_t info_size, const void *aad, size_t aad_size, const void *in,
-                     size_t size, uint8_t *out, struct error *err) must_check;
-int crypto_hpke_open(const struct crypto_key_pair *pair, const void *info, size_t info_size,
-                     const void *aad, size_t aad_size, const uint8_t *in, size_t size,
-                     uint8_t *out, struct error *err) must_check;
+int crypto_hpke_seal(const uint8_t public_key[CRYPTO_X25519_SIZE], const void *info, size_t info_size,
+                     const void *aad, size_t aad_size, const void *in, size_t size, uint8_t *out,
+                     struct error *err) must_check;
+int crypto_hpke_open(const struct crypto_key_pair *pair, const void *info, size_t info_size, const void *aad,
+                     size_t aad_size, const uint8_t *in, size_t size, uint8_t *out,
+                     struct error *err) must_check;
 
 /* Ed25519 (RFC 8032). verify: CELLA_EAUTH when it does not hold. */
 struct crypto_signer {

@@ -43,10 +43,8 @@ static int labeled_expand(const struct suite *suite, const uint8_t prk[CRYPTO_SH
 {
 	const uint8_t length[2] = {(uint8_t)(size >> 8), (uint8_t)size};
 	const struct crypto_part parts[] = {
-		{length, sizeof(length)},
-		{version, sizeof(version) - 1},
-		{suite->id, suite->size},
-		{label, strlen(label)},
+		{length, sizeof(length)}, {version, sizeof(version) - 1},
+		{suite->id, suite->size}, {label, strlen(label)},
 		{info, info_size},
 	};
 	return kdf_expand(prk, parts, array_count(parts), ret, size, err);
@@ -63,8 +61,8 @@ int hpke_shared_secret(const uint8_t private_key[CRYPTO_X25519_SIZE], const uint
 	if (rc == 0)
 		rc = labeled_extract(&kem_suite, "eae_prk", dh, sizeof(dh), NULL, 0, prk, err);
 	if (rc == 0)
-		rc = labeled_expand(&kem_suite, prk, "shared_secret", kem_context, sizeof(kem_context), ret_secret,
-		                    CRYPTO_SHA256_SIZE, err);
+		rc = labeled_expand(&kem_suite, prk, "shared_secret", kem_context, sizeof(kem_context),
+		                    ret_secret, CRYPTO_SHA256_SIZE, err);
 	mem_wipe(dh, sizeof(dh));
 	mem_wipe(prk, sizeof(prk));
 	return rc;
@@ -90,9 +88,11 @@ int hpke_key_schedule(const uint8_t shared_secret[CRYPTO_SHA256_SIZE], const voi
 	size_t key_size = aead == HPKE_AES_128_GCM ? 16 : 32;
 	int rc = schedule_context(&suite, info, info_size, context, err);
 	if (rc == 0)
-		rc = labeled_extract(&suite, "secret", NULL, 0, shared_secret, CRYPTO_SHA256_SIZE, secret, err);
+		rc = labeled_extract(&suite, "secret", NULL, 0, shared_secret, CRYPTO_SHA256_SIZE, secret,
+		                     err);
 	if (rc == 0)
-		rc = labeled_expand(&suite, secret, "key", context, sizeof(context), ret_keys->key, key_size, err);
+		rc = labeled_expand(&suite, secret, "key", context, sizeof(context), ret_keys->key, key_size,
+		                    err);
 	if (rc == 0)
 		rc = labeled_expand(&suite, secret, "base_nonce", context, sizeof(context), ret_keys->nonce,
 		                    CRYPTO_NONCE_SIZE, err);
@@ -127,10 +127,11 @@ int hpke_seal_with(const struct crypto_key_pair *ephemeral, const uint8_t public
 	uint8_t *ct = out + CRYPTO_X25519_SIZE;
 	int rc = crypto_aead_new(&aead, err);
 	if (rc == 0)
-		rc = setup(ephemeral->private_key, public_key, ephemeral->public_key, public_key, info, info_size,
-		           &keys, err);
+		rc = setup(ephemeral->private_key, public_key, ephemeral->public_key, public_key, info,
+		           info_size, &keys, err);
 	if (rc == 0)
-		rc = crypto_aead_seal(aead, keys.key, keys.nonce, aad, aad_size, in, size, ct, ct + size, err);
+		rc = crypto_aead_seal(aead, keys.key, keys.nonce, aad, aad_size, in, size, ct, ct + size,
+		                      err);
 	if (rc == 0)
 		memcpy(out, ephemeral->public_key, CRYPTO_X25519_SIZE);
 	mem_wipe(&keys, sizeof(keys));
@@ -144,7 +145,8 @@ int crypto_hpke_seal(const uint8_t public_key[CRYPTO_X25519_SIZE], const void *i
 	struct crypto_key_pair ephemeral;
 	int rc = crypto_x25519_generate(&ephemeral, err);
 	if (rc == 0)
-		rc = hpke_seal_with(&ephemeral, public_key, info, info_size, aad, aad_size, in, size, out, err);
+		rc = hpke_seal_with(&ephemeral, public_key, info, info_size, aad, aad_size, in, size, out,
+		                    err);
 	mem_wipe(&ephemeral, sizeof(ephemeral));
 	return rc;
 }
@@ -162,8 +164,8 @@ int crypto_hpke_open(const struct crypto_key_pair *pair, const void *info, size_
 	if (rc == 0)
 		rc = setup(pair->private_key, in, in, pair->public_key, info, info_size, &keys, err);
 	if (rc == 0)
-		rc = crypto_aead_open(aead, keys.key, keys.nonce, aad, aad_size, ct, plain_size, ct + plain_size, out,
-		                      err);
+		rc = crypto_aead_open(aead, keys.key, keys.nonce, aad, aad_size, ct, plain_size,
+		                      ct + plain_size, out, err);
 	mem_wipe(&keys, sizeof(keys));
 	return rc;
 }

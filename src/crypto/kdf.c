@@ -111,8 +111,8 @@ void crypto_deriver_free(struct crypto_deriver *d)
 	OPENSSL_free(d);
 }
 
-int crypto_derive(struct crypto_deriver *d, const void *info, size_t info_size, uint8_t ret_key[CRYPTO_KEY_SIZE],
-                  struct error *err)
+int crypto_derive(struct crypto_deriver *d, const void *info, size_t info_size,
+                  uint8_t ret_key[CRYPTO_KEY_SIZE], struct error *err)
 {
 	static const uint8_t first = 1;
 	struct crypto_part parts[] = {{info, info_size}, {&first, 1}};

@@ -51,7 +51,8 @@ int crypto_x25519_generate(struct crypto_key_pair *ret, struct error *err)
 	return generate(EVP_PKEY_X25519, ret->private_key, ret->public_key, err);
 }
 
-int keys_x25519_load(const uint8_t private_key[CRYPTO_X25519_SIZE], struct crypto_key_pair *ret, struct error *err)
+int keys_x25519_load(const uint8_t private_key[CRYPTO_X25519_SIZE], struct crypto_key_pair *ret,
+                     struct error *err)
 {
 	uint8_t public_key[CRYPTO_X25519_SIZE];
 	int rc = public_of(EVP_PKEY_X25519, private_key, public_key, err);
@@ -68,7 +69,8 @@ int keys_x25519(const uint8_t private_key[CRYPTO_X25519_SIZE], const uint8_t pub
 	size_t size = CRYPTO_X25519_SIZE;
 	cleanup_pkey EVP_PKEY *own = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, private_key, size);
 	cleanup_pkey EVP_PKEY *peer = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, public_key, size);
-	EVP_PKEY_CTX *c __attribute__((cleanup(pkey_context_cleanup))) = own ? EVP_PKEY_CTX_new(own, NULL) : NULL;
+	EVP_PKEY_CTX *c __attribute__((cleanup(pkey_context_cleanup))) = own ? EVP_PKEY_CTX_new(own, NULL)
+	                                                                     : NULL;
 	if (!c || !peer || EVP_PKEY_derive_init(c) <= 0 || EVP_PKEY_derive_set_peer(c, peer) <= 0)
 		return crypto_failed("X25519", err);
 	/* Fails, by RFC 7748 section 6.1, only where the shared secret is zero. */
@@ -84,7 +86,8 @@ int crypto_signer_generate(struct crypto_signer *ret, struct error *err)
 	return generate(EVP_PKEY_ED25519, ret->private_key, ret->public_key, err);
 }
 
-int crypto_signer_load(const uint8_t private_key[CRYPTO_ED25519_SIZE], struct crypto_signer *ret, struct error *err)
+int crypto_signer_load(const uint8_t private_key[CRYPTO_ED25519_SIZE], struct crypto_signer *ret,
+                       struct error *err)
 {
 	uint8_t public_key[CRYPTO_ED25519_SIZE];
 	int rc = public_of(EVP_PKEY_ED25519, private_key, public_key, err);
@@ -99,8 +102,8 @@ int crypto_sign(const struct crypto_signer *signer, const void *data, size_t siz
                 uint8_t ret_signature[CRYPTO_SIGNATURE_SIZE], struct error *err)
 {
 	size_t written = CRYPTO_SIGNATURE_SIZE;
-	cleanup_pkey EVP_PKEY *key =
-		EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, signer->private_key, CRYPTO_ED25519_SIZE);
+	cleanup_pkey EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, signer->private_key,
+	                                                          CRYPTO_ED25519_SIZE);
 	cleanup_digest EVP_MD_CTX *c = EVP_MD_CTX_new();
 	if (!key || !c || !EVP_DigestSignInit(c, NULL, NULL, NULL, key) ||
 	    !EVP_DigestSign(c, ret_signature, &written, data, size))
@@ -111,7 +114,8 @@ int crypto_sign(const struct crypto_signer *signer, const void *data, size_t siz
 int crypto_verify(const uint8_t public_key[CRYPTO_ED25519_SIZE], const void *data, size_t size,
                   const uint8_t signature[CRYPTO_SIGNATURE_SIZE], struct error *err)
 {
-	cleanup_pkey EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key, CRYPTO_ED25519_SIZE);
+	cleanup_pkey EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key,
+	                                                         CRYPTO_ED25519_SIZE);
 	cleanup_digest EVP_MD_CTX *c = EVP_MD_CTX_new();
 	if (!key || !c || !EVP_DigestVerifyInit(c, NULL, NULL, NULL, key))
 		return crypto_failed("verifying with Ed25519", err);

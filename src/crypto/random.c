@@ -39,7 +39,8 @@ struct crypto_salts {
 
 int crypto_salts_new(struct crypto_salts **ret_salts, struct error *err)
 {
-	struct crypto_salts *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct crypto_salts *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+	                              -1, 0);
 	if (s == MAP_FAILED)
 		return error_errno(err, CELLA_ENOMEM, "no memory for salts");
 	if (madvise(s, sizeof(*s), MADV_WIPEONFORK) < 0) {

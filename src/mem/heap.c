@@ -105,8 +105,10 @@ static void chunk_measure(struct heap *heap, struct heap_chunk *c)
 static struct heap_chunk *chunk_new(struct mem_pool *pool)
 {
 	struct heap *heap = &pool->heap;
-	struct region_shape shape = {.align = HEAP_CHUNK_SIZE, .reserve = HEAP_CHUNK_SIZE,
-	                             .maximum = HEAP_CHUNK_SIZE, .size = HEAP_CHUNK_SIZE};
+	struct region_shape shape = {.align = HEAP_CHUNK_SIZE,
+	                             .reserve = HEAP_CHUNK_SIZE,
+	                             .maximum = HEAP_CHUNK_SIZE,
+	                             .size = HEAP_CHUNK_SIZE};
 	struct heap_chunk *c = calloc(1, sizeof(*c));
 	struct region *region;
 	if (!c || region_new(pool, &shape, &region, NULL) < 0) {
@@ -312,7 +314,8 @@ static bool resize_in_place(struct mem_pool *pool, const void *p, size_t size, s
 		return false;
 	struct heap_run *run = run_of(&pool->heap, p);
 	if (!run)
-		return size <= old || mem_region_grow(map_get(&pool->heap.large, (uintptr_t)p), size, NULL) == 0;
+		return size <= old ||
+		       mem_region_grow(map_get(&pool->heap.large, (uintptr_t)p), size, NULL) == 0;
 	if (!run->slots)
 		run->size = (uint32_t)max_of(old, size);
 	return true;

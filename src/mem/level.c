@@ -26,7 +26,8 @@ int mem_level_parse(const char *name, enum mem_level *ret_level, struct error *e
 			return 0;
 		}
 	}
-	return error_set(err, CELLA_EINVAL, "unknown memory level %s: there are secret and insecure-none", name);
+	return error_set(err, CELLA_EINVAL, "unknown memory level %s: there are secret and insecure-none",
+	                 name);
 }
 
 /* memfd_secret(2) came with Linux 5.14, has to be enabled at boot before 6.5, and may be left out. */
@@ -38,41 +39,45 @@ static int refused_by_kernel(struct error *err)
 		return error_set(err, CELLA_EUNSUPPORTED, "this kernel has no memfd_secret");
 	if (major < 5 || (major == 5 && minor < 14))
 		return error_set(err, CELLA_EUNSUPPORTED,
-		                 "Linux %s has no memfd_secret: secret memory needs Linux 5.14 or later", u.release);
-	return error_set(err, CELLA_EUNSUPPORTED,
-	                 "secret memory is not enabled in this kernel (Linux %s): boot with secretmem.enable=1 "
-	                 "(Debian: add it to GRUB_CMDLINE_LINUX in /etc/default/grub, run update-grub, reboot); "
-	                 "it is on by default from Linux 6.5 where the kernel was built with CONFIG_SECRETMEM",
-	                 u.release);
+		                 "Linux %s has no memfd_secret: secret memory needs Linux 5.14 or later",
+		                 u.release);
+	return error_set(
+		err, CELLA_EUNSUPPORTED,
+		"secret memory is not enabled in this kernel (Linux %s): boot with secretmem.enable=1 "
+		"(Debian: add it to GRUB_CMDLINE_LINUX in /etc/default/grub, run update-grub, reboot); "
+		"it is on by default from Linux 6.5 where the kernel was built with CONFIG_SECRETMEM",
+		u.release);
 }
 
 static int refused_by_limit(size_t size, struct error *err)
 {
 	struct rlimit limit = {0};
 	if (getrlimit(RLIMIT_MEMLOCK, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
-		return error_set(err, CELLA_ENOMEM, "the kernel gives no %zu bytes of secret memory now", size);
-	return error_set(err, CELLA_ENOMEM,
-	                 "no room for %zu KiB more of secret memory: RLIMIT_MEMLOCK is %llu KiB; raise it with "
-	                 "`ulimit -l`, memlock in /etc/security/limits.conf, or LimitMEMLOCK=infinity in the "
-	                 "systemd unit",
-	                 size / 1024, (unsigned long long)limit.rlim_cur / 1024);
+		return error_set(err, CELLA_ENOMEM, "the kernel gives no %zu bytes of secret memory now",
+		                 size);
+	return error_set(
+		err, CELLA_ENOMEM,
+		"no room for %zu KiB more of secret memory: RLIMIT_MEMLOCK is %llu KiB; raise it with "
+		"`ulimit -l`, memlock in /etc/security/limits.conf, or LimitMEMLOCK=infinity in the "
+		"systemd unit",
+		size / 1024, (unsigned long long)limit.rlim_cur / 1024);
 }
 
 int level_refused(int number, size_t size, struct error *err)
 {
 	switch (number) {
-	case ENOSYS:
-		return refused_by_kernel(err);
+	case ENOSYS: return refused_by_kernel(err);
 	case EPERM:
 	case EACCES:
-		return error_set(err, CELLA_EPERM,
-		                 "memfd_secret is forbidden here, by a seccomp filter or a container's profile: "
-		                 "allow the system call memfd_secret in it");
-	case EAGAIN:
-		return refused_by_limit(size, err);
+		return error_set(
+			err, CELLA_EPERM,
+			"memfd_secret is forbidden here, by a seccomp filter or a container's profile: "
+			"allow the system call memfd_secret in it");
+	case EAGAIN: return refused_by_limit(size, err);
 	case EMFILE:
 	case ENFILE:
-		return error_set(err, CELLA_ELIMIT, "no file descriptor is free for secret memory: raise `ulimit -n`");
+		return error_set(err, CELLA_ELIMIT,
+		                 "no file descriptor is free for secret memory: raise `ulimit -n`");
 	default:
 		errno = number;
 		return error_errno(err, CELLA_ENOMEM, "cannot map %zu bytes of %s memory", size,

@@ -65,7 +65,8 @@ static int back_piece(enum mem_level level, uint8_t *at, size_t size, struct err
 			return rc;
 	}
 	if (madvise(at, size, MADV_DONTFORK) < 0 || madvise(at, size, MADV_DONTDUMP) < 0)
-		return error_errno(err, CELLA_ENOMEM, "cannot keep protected memory out of forks and core files");
+		return error_errno(err, CELLA_ENOMEM,
+		                   "cannot keep protected memory out of forks and core files");
 	return 0;
 }
 

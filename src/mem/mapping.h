@@ -20,8 +20,7 @@ void *mapping_reserve(size_t size, size_t align) must_check;
 void mapping_release(void *base, size_t size);
 
 /* Back [from, to) of the reservation at `base`, page-aligned, without access to it yet. */
-int mapping_back(enum mem_level level, uint8_t *base, size_t from, size_t to,
-                 struct error *err) must_check;
+int mapping_back(enum mem_level level, uint8_t *base, size_t from, size_t to, struct error *err) must_check;
 /* Take the backing of [from, to) away; `from` is a multiple of MAPPING_GRID. */
 int mapping_drop(uint8_t *base, size_t from, size_t to) must_check;
 

@@ -10,8 +10,8 @@ static struct mem_pool *process_pool;
 int mem_pool_new(enum mem_level level, size_t budget, struct mem_pool **ret_pool, struct error *err)
 {
 	if (budget < HEAP_CHUNK_SIZE)
-		return error_set(err, CELLA_EINVAL, "a budget of %zu bytes is too small: the least is %d", budget,
-		                 HEAP_CHUNK_SIZE);
+		return error_set(err, CELLA_EINVAL, "a budget of %zu bytes is too small: the least is %d",
+		                 budget, HEAP_CHUNK_SIZE);
 	int rc = mem_level_check(level, mapping_page_size(), err);
 	if (rc < 0)
 		return rc;

@@ -91,9 +91,10 @@ static int charge(struct region *r, size_t size, struct error *err)
 	if (more > pool->budget - pool->committed)
 		region_trim(pool, more);
 	if (more > pool->budget - pool->committed)
-		return error_set(err, CELLA_ELIMIT,
-		                 "%zu KiB more of protected memory do not fit: %zu of %zu KiB are in use; raise --heap",
-		                 more / 1024, pool->committed / 1024, pool->budget / 1024);
+		return error_set(
+			err, CELLA_ELIMIT,
+			"%zu KiB more of protected memory do not fit: %zu of %zu KiB are in use; raise --heap",
+			more / 1024, pool->committed / 1024, pool->budget / 1024);
 	pool->committed += more;
 	r->charged += more;
 	return 0;
@@ -124,7 +125,8 @@ static int resize(struct region *r, size_t size, struct error *err)
 static struct region *take_idle(struct mem_pool *pool, const struct region_shape *shape)
 {
 	struct region *r;
-	LIST_FOREACH(r, &pool->bins[bin_of(shape->reserve)], link) {
+	LIST_FOREACH(r, &pool->bins[bin_of(shape->reserve)], link)
+	{
 		bool aligned = ((uintptr_t)r->public.base & (shape->align - 1)) == 0;
 		if (r->public.reserved == shape->reserve && r->guard == shape->guard && aligned) {
 			idle_remove(r);
@@ -143,7 +145,8 @@ static struct region *reserve(struct mem_pool *pool, const struct region_shape *
 	}
 	uint8_t *low = mapping_reserve(shape->guard + shape->reserve, shape->align);
 	if (!low) {
-		error_errno(err, CELLA_ENOMEM, "cannot reserve %zu MiB of address space", shape->reserve >> 20);
+		error_errno(err, CELLA_ENOMEM, "cannot reserve %zu MiB of address space",
+		            shape->reserve >> 20);
 		free(r);
 		return NULL;
 	}
@@ -160,7 +163,8 @@ int region_new(struct mem_pool *pool, const struct region_shape *shape, struct r
 	size_t page = mapping_page_size();
 	if (shape->size > shape->maximum || shape->maximum > shape->reserve || shape->reserve == 0 ||
 	    shape->reserve > (size_t)1 << 46 || shape->guard > (size_t)1 << 46)
-		return error_set(err, CELLA_EINVAL, "a region of %zu, at most %zu, reserved %zu bytes makes no sense",
+		return error_set(err, CELLA_EINVAL,
+		                 "a region of %zu, at most %zu, reserved %zu bytes makes no sense",
 		                 shape->size, shape->maximum, shape->reserve);
 	struct region_shape whole = *shape;
 	whole.align = max_of(shape->align, page);
@@ -221,7 +225,8 @@ int mem_region_grow(struct mem_region *region, size_t size, struct error *err)
 	if (size < region->size)
 		return error_set(err, CELLA_EINVAL, "a region does not shrink");
 	if (size > r->maximum)
-		return error_set(err, CELLA_ELIMIT, "a region of at most %zu bytes cannot grow to %zu", r->maximum, size);
+		return error_set(err, CELLA_ELIMIT, "a region of at most %zu bytes cannot grow to %zu",
+		                 r->maximum, size);
 	return resize(r, size, err);
 }
 

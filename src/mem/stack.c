@@ -118,5 +118,6 @@ __asm__(".text\n"
 
 void mem_stack_call(struct mem_stack *stack, void (*fn)(void *), void *arg)
 {
+	ASAN_UNPOISON_MEMORY_REGION(stack->low, (size_t)(stack->high - stack->low));
 	stack_switch(fn, arg, stack->high);
 }

@@ -120,8 +120,8 @@ static int header_read(const uint8_t *in, size_t size, struct seal_header *ret, 
 	h.id.extra = reader_u64(&r);
 	h.length = reader_u64(&r);
 	if (h.length != size - SEAL_OVERHEAD)
-		return error_set(err, CELLA_EFORMAT, "a sealed object of %zu bytes claims %llu of plaintext", size,
-		                 (unsigned long long)h.length);
+		return error_set(err, CELLA_EFORMAT, "a sealed object of %zu bytes claims %llu of plaintext",
+		                 size, (unsigned long long)h.length);
 	*ret = h;
 	return 0;
 }
@@ -182,7 +182,8 @@ int seal_object(struct seal_session *s, const struct seal_id *id, const void *aa
 	return rc;
 }
 
-int seal_peek(const uint8_t *in, size_t size, struct seal_id *ret_id, size_t *ret_plain_size, struct error *err)
+int seal_peek(const uint8_t *in, size_t size, struct seal_id *ret_id, size_t *ret_plain_size,
+              struct error *err)
 {
 	uint8_t header[SEAL_HEADER_SIZE] = {0};
 	struct seal_header h;
@@ -204,15 +205,16 @@ static bool id_equal(const struct seal_id *a, const struct seal_id *b)
 static int check_identity(const struct seal_session *s, const struct seal_header *h,
                           const struct seal_id *expected, struct error *err)
 {
-	if (memcmp(h->key_id, s->key_id, sizeof(s->key_id)) != 0)
+	if (!crypto_equal(h->key_id, s->key_id, sizeof(s->key_id)))
 		return error_set(err, CELLA_EAUTH, "a sealed object is sealed with another session's key");
 	if (!id_equal(&h->id, expected))
-		return error_set(err, CELLA_EAUTH,
-		                 "a sealed object is not the one expected: kind %u object %llu version %llu attempt %u "
-		                 "instead of kind %u object %llu version %llu attempt %u",
-		                 h->id.kind, (unsigned long long)h->id.object, (unsigned long long)h->id.version,
-		                 h->id.attempt, expected->kind, (unsigned long long)expected->object,
-		                 (unsigned long long)expected->version, expected->attempt);
+		return error_set(
+			err, CELLA_EAUTH,
+			"a sealed object is not the one expected: kind %u object %llu version %llu attempt %u "
+			"instead of kind %u object %llu version %llu attempt %u",
+			h->id.kind, (unsigned long long)h->id.object, (unsigned long long)h->id.version,
+			h->id.attempt, expected->kind, (unsigned long long)expected->object,
+			(unsigned long long)expected->version, expected->attempt);
 	return 0;
 }
 
@@ -227,7 +229,8 @@ static int open_header(struct seal_session *s, const struct seal_id *expected, c
 	if (rc < 0)
 		return rc;
 	if (h.length != out_size)
-		return error_set(err, CELLA_EAUTH, "a sealed object of %llu bytes is not the one of %zu expected",
+		return error_set(err, CELLA_EAUTH,
+		                 "a sealed object of %llu bytes is not the one of %zu expected",
 		                 (unsigned long long)h.length, out_size);
 	return check_identity(s, &h, expected, err);
 }
@@ -256,8 +259,8 @@ int seal_open(struct seal_session *s, const struct seal_id *expected, const void
 	return rc;
 }
 
-int seal_receipt_make(struct seal_session *s, uint64_t task, uint32_t status, struct seal_receipt *ret_receipt,
-                      struct error *err)
+int seal_receipt_make(struct seal_session *s, uint64_t task, uint32_t status,
+                      struct seal_receipt *ret_receipt, struct error *err)
 {
 	static const uint32_t constant = 0x54504352u; /* "RCPT" */
 	uint8_t block[16], *at = block;

@@ -51,9 +51,8 @@ int seal_session_new(const uint8_t data_key[CRYPTO_KEY_SIZE], struct seal_sessio
 void seal_session_free(struct seal_session *session);
 
 /* `out` has room for seal_size(size) bytes and may lie in untrusted memory, but not overlap `in`. */
-int seal_object(struct seal_session *session, const struct seal_id *id, const void *aad,
-                size_t aad_size, const void *in, size_t size, uint8_t *out,
-                struct error *err) must_check;
+int seal_object(struct seal_session *session, const struct seal_id *id, const void *aad, size_t aad_size,
+                const void *in, size_t size, uint8_t *out, struct error *err) must_check;
 
 /* The identity and plaintext size that the header of an untrusted sealed object claims (nothing
  * is verified but the form), to size the buffer. CELLA_EFORMAT. */
@@ -64,9 +63,8 @@ int seal_peek(const uint8_t *in, size_t size, struct seal_id *ret_id, size_t *re
  * plaintext's size; it lies in protected memory and does not overlap `in`. CELLA_EFORMAT if it is
  * no sealed object, CELLA_EAUTH if the identity, the size or the tag does not hold; `out` is zero
  * then. */
-int seal_open(struct seal_session *session, const struct seal_id *expected, const void *aad,
-              size_t aad_size, const uint8_t *in, size_t size, uint8_t *out, size_t out_size,
-              struct error *err) must_check;
+int seal_open(struct seal_session *session, const struct seal_id *expected, const void *aad, size_t aad_size,
+              const uint8_t *in, size_t size, uint8_t *out, size_t out_size, struct error *err) must_check;
 
 /* The receipt for a finished task: PRF(receipt key, task || status || constant), 16 bytes.
  * Receipts of many tasks are added modulo 2^128 (aggregate MAC: Katz and Lindell 2008), so that

@@ -30,7 +30,7 @@ enum {
 	TASK_INVOCATION_MAX = 16384, /* sealed bytes; larger arguments travel as data */
 	TASK_NAME_MAX = 63,
 	TASK_FUNCTIONS_MAX = 4096, /* task_function.index is less */
-	TASK_DEPTH_MAX = 64,       /* of nested tasks; a deeper one ends as TASK_IMPOSSIBLE */
+	TASK_DEPTH_MAX = 64,       /* of nested tasks: a deeper one ends as TASK_IMPOSSIBLE; of groups */
 	TASK_ATTEMPTS_MAX = 100,
 	TASK_FAILURE_MAX = 4096, /* sealed failure text */
 	TASK_COUNTER_BITS = 48,

@@ -276,12 +276,6 @@ static int access_concurrent(struct versions *v, struct piece *p, struct version
 	return 0;
 }
 
-static void sum_add(struct version_sum *to, const struct version_sum *number)
-{
-	to->low += number->low;
-	to->high += number->high + (to->low < number->low);
-}
-
 static int access_commutative(struct versions *v, struct piece *p, struct version_effect *effect)
 {
 	if (!p->turn.id) {
@@ -291,7 +285,7 @@ static int access_commutative(struct versions *v, struct piece *p, struct versio
 		p->turn.id = new_datum(v);
 	}
 	p->turn.members++;
-	sum_add(&p->turn.sum, &v->number);
+	version_sum_add(&p->turn.sum, &v->number);
 	effect->source.base = p->current;
 	effect->final = p->turn.id;
 	return 0;

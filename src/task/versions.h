@@ -51,6 +51,12 @@ struct version_sum {
 	uint64_t low, high;
 };
 
+static inline void version_sum_add(struct version_sum *to, const struct version_sum *number)
+{
+	to->low += number->low;
+	to->high += number->high + (to->low < number->low);
+}
+
 struct version_datum {
 	uint64_t id;            /* 0: none */
 	uint64_t members;       /* how many COMMUTATIVE tasks made it; 0: it is no such datum */

@@ -7,7 +7,8 @@
  *   artifacts  one per target ("x86-64-v3"): native image (ELF) and data segments, with the
  *              translator's and the compiler's names
  *   builder    Ed25519 public key, and per artifact a signature over
- *              "cella artifact 1" || identity || target || translator || compiler || SHA-384(image) || SHA-384(data)
+ *              "cella artifact 1" || identity || target || translator || compiler ||
+ *              SHA-384(image) || SHA-384(data)
  *
  * Identity = SHA-384(wasm, manifest) by crypto_sha384_parts: independent of artifacts. The same
  * input gives the same bytes (Ed25519 signatures are deterministic).
@@ -27,7 +28,8 @@ struct bundle_artifact {
 	const char *compiler;   /* such as "gcc 12.2.0" */
 	const uint8_t *image;
 	size_t image_size;
-	const uint8_t *data; /* data segments one after another: u32 count, then per segment u64 size, bytes */
+	const uint8_t
+		*data; /* data segments one after another: u32 count, then per segment u64 size, bytes */
 	size_t data_size;
 	uint8_t signature[CRYPTO_SIGNATURE_SIZE];
 };
@@ -46,8 +48,7 @@ struct bundle {
 };
 
 /* Checks form and computes the identity; does not check signatures. CELLA_EFORMAT with the byte offset. */
-int bundle_parse(const void *data, size_t size, struct bundle *ret_bundle,
-                 struct error *err) must_check;
+int bundle_parse(const void *data, size_t size, struct bundle *ret_bundle, struct error *err) must_check;
 /* The artifact for `target`, its signature verified against the bundle's builder key.
  * CELLA_ENOENT if there is none, CELLA_EAUTH if the signature does not hold. The caller compares
  * the builder key with those that it accepts. */
@@ -55,7 +56,7 @@ int bundle_artifact(const struct bundle *bundle, const char *target,
                     const struct bundle_artifact **ret_artifact, struct error *err) must_check;
 /* Write a bundle with one artifact, signed by `builder`. artifact->signature is ignored. */
 int bundle_write(const void *wasm, size_t wasm_size, const char *manifest,
-                 const struct bundle_artifact *artifact, const struct crypto_signer *builder,
-                 struct buf *ret, struct error *err) must_check;
+                 const struct bundle_artifact *artifact, const struct crypto_signer *builder, struct buf *ret,
+                 struct error *err) must_check;
 
 #endif

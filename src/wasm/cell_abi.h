@@ -80,7 +80,8 @@ struct cell_instance {
 	cell_function *const *imports;       /* in the order of cell_image.imports */
 	const struct cell_segment *segments; /* data segments, in the module's order; code reads them for memory.init */
 	void *host_data;                     /* the executor's own; code does not touch it */
-	uint64_t reserved[2];
+	uintptr_t stack_limit; /* a stub traps with CELL_TRAP_STACK rather than enter the host with its frame below this */
+	uint64_t reserved;
 	uint8_t state[] __attribute__((aligned(16)));
 };
 
@@ -96,9 +97,9 @@ struct cell_import {
 
 struct cell_export {
 	const char *name;
-	const char *signature; /* of a function; NULL for the memory */
-	cell_function *function;
-	uint32_t index; /* in the module's function index space */
+	const char *signature;   /* of a function; NULL for the memory and for globals */
+	cell_function *function; /* of a global: stores its value in v[0]; NULL for the memory */
+	uint32_t index;          /* in the module's index space of its kind */
 };
 
 struct cell_symbol {

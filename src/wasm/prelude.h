@@ -39,18 +39,40 @@ typedef f64 f64_at ANYWHERE;
 /*
  * FUNCTION: one of the module's; kept as it is, so that a backtrace can name it.
  * LEAF: one so small, and unable to trap, that it may vanish in its callers.
- * GLUE: code that is not the module's, placed before all of it.
+ * GLUE: code that is not the module's, placed before all of it (the linker puts .text.unlikely first).
  */
 #if defined(__clang__)
-#define FUNCTION static __attribute__((used, noinline))
+#define FUNCTION static __attribute__((used, noinline, section(".text.cell")))
 #else
-#define FUNCTION static __attribute__((used, noinline, noclone))
+#define FUNCTION static __attribute__((used, noinline, noclone, section(".text.cell")))
 #endif
 #define LEAF static __attribute__((used))
-#define GLUE static __attribute__((noinline, section(".text.unlikely")))
+#define GLUE static __attribute__((noinline, unused, section(".text.unlikely")))
 #define INLINE static inline __attribute__((always_inline, unused))
 #define PUBLIC __attribute__((visibility("default")))
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* Values the compiler must have, whatever becomes of them; and values it must not look into. */
+#if defined(__x86_64__)
+#define VECTOR_REGISTER "x"
+#else
+#define VECTOR_REGISTER "w"
+#endif
+#define KEEP(x) __asm__ volatile("" : : "r"(x))
+#define KEEP_VECTOR(x) __asm__ volatile("" : : VECTOR_REGISTER(x))
+#define OPAQUE(type, x)                                                                                      \
+	({                                                                                                   \
+		type opaque_ = (x);                                                                          \
+		__asm__("" : "+" VECTOR_REGISTER(opaque_));                                                  \
+		opaque_;                                                                                     \
+	})
+
+/* A floating-point constant with which gcc computes (-fsignaling-nans) and clang would not. */
+#if defined(__clang__)
+#define EXACT(type, x) OPAQUE(type, x)
+#else
+#define EXACT(type, x) (x)
+#endif
 
 __attribute__((noreturn, cold)) GLUE void trap(struct cell_instance *instance, u32 reason)
 {
@@ -203,6 +225,12 @@ ROUND(trunc, 3, trunc)
 	}
 FLOAT(f32, 32, f)
 FLOAT(f64, 64, )
+
+/* Back from the wider type, it must not be taken for what it was before: a signaling NaN is quiet now. */
+INLINE f32 f32_demote_f64(f64 x)
+{
+	return (f32)OPAQUE(f64, x);
+}
 
 /* Truncation to an integer; `in` is false for what has no place in the integer's range, and for NaN. */
 #define TRUNCATE(to, source, from, type, via, in, least, greatest)                                           \

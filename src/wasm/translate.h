@@ -2,11 +2,18 @@
  * The translator's parts: translate.c puts the unit together, translate_body.c writes function
  * bodies as the validator walks them, translate_border.c what crosses to the host.
  *
- * How a module looks in C. Function n is f<n>, an import too (it is a stub that calls through the instance's table).
+ * How a module looks in C. Function n is F<n>, an import too (it is a stub that calls through the instance's table).
  * Its locals are x0, x1, …; an operand of type t at height h of the operand stack is the variable
  * s<h><t>, so that control flow needs no moves where heights agree. A block's label is L<id>, an if's other branch E<id>; all
  * control is by goto, so that no nesting of the module becomes one of C. Globals, tables and flags of
  * dropped segments are members g<n>, t<n>, data_dropped, elements_dropped of struct state.
+ *
+ * A load must trap even if nothing needs its value, but the C compiler leaves out what nothing
+ * needs. So a value that the code drops, leaves behind when it branches, or puts into a local that
+ * it never reads is kept alive: by an empty asm statement that takes it, or by a volatile local.
+ * This costs nothing where loops are hot, unlike a volatile load. What remains: the compiler
+ * may leave out a load when it proves that its value changes nothing that comes later (x & 0,
+ * a local that is overwritten), and when two traps are due it may take the later one.
  */
 #ifndef WASM_TRANSLATE_H
 #define WASM_TRANSLATE_H
@@ -18,6 +25,8 @@ struct wasm_translation {
 	struct buf bodies; /* of all functions */
 	struct buf body;   /* of the function at hand */
 	struct buf slots;  /* by height, a bit for each type that the function at hand keeps there */
+	struct buf read;   /* by local, whether the function at hand reads it */
+	uint32_t exact;    /* bits of the floating-point constants that it uses (put_exact) */
 	bool uses_vectors; /* the module */
 	bool uses_memory;  /* the function at hand … */
 	bool uses_state;
@@ -31,6 +40,9 @@ extern const struct wasm_visitor wasm_body_visitor; /* its context is a struct w
 void wasm_put_import_stubs(const struct wasm_module *m, struct buf *out);
 void wasm_put_border(const struct wasm_module *m, struct buf *out);
 
+/* Elements that a table has room for: those that it starts with, and growth where the code grows it. */
+uint32_t wasm_table_room(const struct wasm_table *table);
+
 /* Text */
 void wasm_put(struct buf *out, const char *text);
 void wasm_put_number(struct buf *out, uint64_t n);
@@ -42,7 +54,7 @@ void wasm_put_function_name(const struct wasm_module *m, uint32_t index, struct 
 const char *wasm_c_type(char letter);
 /* What a function of this type returns: "void", a type, or "struct result<n>". */
 void wasm_put_result_type(const struct wasm_type *type, struct buf *out);
-/* "f<index>(struct cell_instance *instance, u32 x0, …)", without attributes. */
+/* "F<index>(struct cell_instance *instance, u32 x0, …)", without attributes. */
 void wasm_put_heading(const struct wasm_module *m, uint32_t index, struct buf *out);
 void wasm_put_constant(struct buf *out, char type, const union cell_value *value);
 

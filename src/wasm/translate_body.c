@@ -162,6 +162,21 @@ static void put_return(struct wasm_translation *t, const struct wasm_type *type,
 	put(t, ";");
 }
 
+/* What is taken from the stack unused is computed all the same: it may hold a load that traps. */
+static void put_keep(struct wasm_translation *t, uint32_t height, char type)
+{
+	put(t, type == TYPE_F32 || type == TYPE_F64 || type == TYPE_V128 ? "KEEP_VECTOR(" : "KEEP(");
+	put_slot(t, height, type);
+	put(t, "); ");
+}
+
+/* What a branch leaves behind: operands between those that its target has and those that it takes along. */
+static void put_left_behind(struct wasm_translation *t, const struct wasm_step *step, const struct wasm_frame *frame)
+{
+	for (uint32_t height = frame->height; height < step->base; height++)
+		put_keep(t, height, step->operands[height]);
+}
+
 /* Moves what a branch carries down to where its target wants it. Upwards, so that nothing is lost. */
 static void put_moves(struct wasm_translation *t, uint32_t base, const struct wasm_frame *frame)
 {
@@ -174,13 +189,14 @@ static void put_moves(struct wasm_translation *t, uint32_t base, const struct wa
 	}
 }
 
-static void put_branch(struct wasm_translation *t, uint32_t base, const struct wasm_frame *frame)
+static void put_branch(struct wasm_translation *t, const struct wasm_step *step, const struct wasm_frame *frame)
 {
+	put_left_behind(t, step, frame);
 	if (frame->id == 0) {
-		put_return(t, frame->type, base);
+		put_return(t, frame->type, step->base);
 		return;
 	}
-	put_moves(t, base, frame);
+	put_moves(t, step->base, frame);
 	put(t, "goto ");
 	put_label(t, 'L', frame->id);
 	put(t, ";");
@@ -191,7 +207,7 @@ static void put_br_if(struct wasm_translation *t, const struct wasm_step *step)
 	put(t, "\tif (");
 	put_slot(t, step->base + wasm_label_arity(step->frame), TYPE_I32);
 	put(t, ") { ");
-	put_branch(t, step->base, step->frame);
+	put_branch(t, step, step->frame);
 	put(t, " }\n");
 }
 
@@ -204,12 +220,12 @@ static void put_br_table(struct wasm_translation *t, const struct wasm_step *ste
 		put(t, "\tcase ");
 		put_number(t, i);
 		put(t, ": ");
-		if (step->targets[i] != step->targets[i + 1] || i + 2 == step->target_count)
-			put_branch(t, step->base, step->targets[i]);
+		if (step->targets[i] != step->targets[i + 1])
+			put_branch(t, step, step->targets[i]);
 		put(t, "\n");
 	}
 	put(t, "\tdefault: ");
-	put_branch(t, step->base, step->targets[step->target_count - 1]);
+	put_branch(t, step, step->targets[step->target_count - 1]);
 	put(t, "\n\t}\n");
 }
 
@@ -270,7 +286,7 @@ static void put_arguments(struct wasm_translation *t, const struct wasm_step *st
 static void put_callee(struct wasm_translation *t, const struct wasm_step *step)
 {
 	if (step->opcode == OP_CALL) {
-		put_label(t, 'f', step->index);
+		put_label(t, 'F', step->index);
 		return;
 	}
 	put(t, "((type");
@@ -324,6 +340,7 @@ static void put_select(struct wasm_translation *t, const struct wasm_step *step)
 static void put_local(struct wasm_translation *t, const struct wasm_step *step)
 {
 	if (step->opcode == OP_LOCAL_GET) {
+		t->read.data[step->index] = 1;
 		put_assignment(t, step->base, step->type);
 		put_label(t, 'x', step->index);
 	} else {
@@ -349,10 +366,33 @@ static void put_global(struct wasm_translation *t, const struct wasm_step *step)
 	put(t, ";\n");
 }
 
+/* Constants that some compilers fold away (x - 0, x * 1), though that leaves a signaling NaN as it is. */
+static const struct exact {
+	char type;
+	uint64_t bits;
+} exact_constants[] = {
+	{TYPE_F32, 0},          {TYPE_F32, 0x80000000u}, {TYPE_F32, 0x3f800000u},         {TYPE_F32, 0xbf800000u},
+	{TYPE_F64, 0},          {TYPE_F64, 1ull << 63},  {TYPE_F64, 0x3ff0000000000000u}, {TYPE_F64, 0xbff0000000000000u},
+};
+
+static bool put_exact(struct wasm_translation *t, const struct wasm_step *step, char type)
+{
+	uint64_t bits = type == TYPE_F32 ? step->constant.i32 : step->constant.i64;
+	for (uint32_t i = 0; i < array_count(exact_constants); i++) {
+		if (exact_constants[i].type != type || exact_constants[i].bits != bits)
+			continue;
+		t->exact |= 1u << i;
+		put_label(t, 'k', i);
+		return true;
+	}
+	return false;
+}
+
 static void put_constant(struct wasm_translation *t, const struct wasm_step *step, char type)
 {
 	put_assignment(t, step->base, type);
-	wasm_put_constant(&t->body, type, &step->constant);
+	if (!put_exact(t, step, type))
+		wasm_put_constant(&t->body, type, &step->constant);
 	put(t, ";\n");
 }
 
@@ -433,7 +473,6 @@ static void put_memory(struct wasm_translation *t, const struct wasm_step *step)
 	put_three(t, step, TYPE_I32);
 }
 
-/* Elements that a table has room for: those that it starts with, and growth where the code grows it. */
 uint32_t wasm_table_room(const struct wasm_table *table)
 {
 	uint32_t minimum = table->limits.minimum;
@@ -511,7 +550,7 @@ static void put_control(struct wasm_translation *t, const struct wasm_step *step
 	case OP_BR:
 	case OP_RETURN:
 		put(t, "\t");
-		put_branch(t, step->base, step->frame);
+		put_branch(t, step, step->frame);
 		put(t, "\n");
 		break;
 	case OP_BR_IF:
@@ -519,6 +558,11 @@ static void put_control(struct wasm_translation *t, const struct wasm_step *step
 		break;
 	case OP_BR_TABLE:
 		put_br_table(t, step);
+		break;
+	case OP_DROP:
+		put(t, "\t");
+		put_keep(t, step->base, step->type);
+		put(t, "\n");
 		break;
 	default:
 		break;
@@ -603,7 +647,7 @@ static int visit_step(void *context, const struct wasm_step *step, struct error 
 		put_end(t, step);
 	else if (step->live)
 		put_step(t, step);
-	if (t->body.failed || t->slots.failed || t->bodies.failed)
+	if (t->body.failed || t->slots.failed || t->read.failed || t->bodies.failed)
 		return error_set(err, CELLA_ENOMEM, "no memory to translate a function");
 	if (t->bodies.size + t->body.size > WASM_TEXT_SIZE_MAX)
 		return error_set(err, CELLA_ELIMIT, "the module becomes more than %d bytes of C", WASM_TEXT_SIZE_MAX);
@@ -613,13 +657,12 @@ static int visit_step(void *context, const struct wasm_step *step, struct error 
 static int visit_begin(void *context, const struct wasm_body *body, struct error *err)
 {
 	struct wasm_translation *t = context;
-	(void)body;
-	(void)err;
-	t->body.size = 0;
-	t->slots.size = 0;
+	t->body.size = t->slots.size = t->read.size = 0;
 	t->uses_memory = t->uses_state = t->may_trap = false;
+	t->exact = 0;
 	t->step_count = 0;
-	return 0;
+	buf_reserve(&t->read, (size_t)body->local_count + 1);
+	return t->read.failed ? error_set(err, CELLA_ENOMEM, "no memory to translate a function") : 0;
 }
 
 /* The slots that were written, and the locals beyond the parameters, which start as zero. */
@@ -631,13 +674,21 @@ static void put_declarations(struct wasm_translation *t, const struct wasm_body 
 		const char *zero = type == TYPE_V128 ? "{0}" :
 		                   type == TYPE_FUNCREF || type == TYPE_EXTERNREF ? "CELL_NO_FUNCTION" :
 		                                                                      "0";
-		buf_printf(out, "\t%s x%u = %s;\n", wasm_c_type(type), i, zero);
+		buf_printf(out, "\t%s%s x%u = %s;\n", t->read.data[i] ? "" : "volatile ", wasm_c_type(type), i, zero);
 		t->uses_vectors |= type == TYPE_V128;
 	}
 	for (uint32_t height = 0; height < t->slots.size; height++)
 		for (uint32_t k = 0; letters[k]; k++)
 			if (t->slots.data[height] & 1u << k)
 				buf_printf(out, "\t%s s%u%c;\n", wasm_c_type(letters[k]), height, letters[k]);
+	for (uint32_t i = 0; i < array_count(exact_constants); i++)
+		if (t->exact & 1u << i) {
+			const union cell_value value = {.i64 = exact_constants[i].bits};
+			const char *type = wasm_c_type(exact_constants[i].type);
+			buf_printf(out, "\tconst %s k%u = EXACT(%s, ", type, i, type);
+			wasm_put_constant(out, exact_constants[i].type, &value);
+			wasm_put(out, ");\n");
+		}
 }
 
 static int visit_end(void *context, const struct wasm_body *body, struct error *err)

@@ -79,7 +79,7 @@ void wasm_put_heading(const struct wasm_module *m, uint32_t index, struct buf *o
 {
 	const struct wasm_type *type = m->functions[index].type;
 	wasm_put_result_type(type, out);
-	buf_printf(out, " f%u(struct cell_instance *instance", index);
+	buf_printf(out, " F%u(struct cell_instance *instance", index);
 	for (uint32_t i = 0; i < type->param_count; i++)
 		buf_printf(out, ", %s x%u", wasm_c_type(type->params[i]), i);
 	wasm_put(out, ")");

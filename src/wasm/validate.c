@@ -443,6 +443,7 @@ static void validate_step(struct wasm_validator *v)
 		wasm_read_immediates(v, &step);
 	if (v->d.rc == 0)
 		check_instruction(v, &step);
+	step.operands = v->operands;
 	if (v->d.rc == 0 && v->visitor)
 		take(v, v->visitor->step(v->context, &step, v->d.err));
 }

@@ -44,6 +44,7 @@ struct wasm_step {
 	size_t offset;
 	bool live;
 	uint32_t base;
+	const char *operands; /* types of the operand stack below `base`; valid during the call */
 	char type; /* of the operand: drop, select, local.*, global.*, table.*, ref.* */
 	union {
 		uint32_t index;            /* local, global, function, table, segment */

@@ -7,6 +7,7 @@
 #ifndef WASM_WASM_H
 #define WASM_WASM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -27,5 +28,12 @@ int wasm_data_segments(const struct wasm_module *m, struct buf *ret, struct erro
 int wasm_translate(const struct wasm_module *m, struct buf *ret_c, struct error *err) must_check;
 
 #define WASM_TRANSLATOR "cella-1"
+
+/*
+ * How that C is compiled and linked to an image (compile_flags.c says why): `cc FLAGS -o image.so image.c`,
+ * with gcc or with clang. Ends with NULL.
+ */
+extern const char *const wasm_flags_gcc[];
+extern const char *const wasm_flags_clang[];
 
 #endif

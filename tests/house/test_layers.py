@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Does the layer check refuse what it must, and let pass what it may?"""
 import subprocess
 import tempfile

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Does the style check see what it must refuse, and nothing else?"""
 import subprocess
 import sys
@@ -96,11 +96,13 @@ static int *one(int (*f)(int, char), struct s *p) __attribute__((noreturn))
 	return 0;
 }
 #ifdef A
-int two(void) {
+int two(void)
 #else
-int two(int b) {
+int two(int b)
 #endif
+{
 	char c = '{';
+	return c;
 }
 """
         found = [(function.name, function.length) for function in c_source.functions(text)]

@@ -107,7 +107,9 @@ static void test_hkdf(void **state)
 		uint8_t key[128], salt[128], info[128], output[128];
 		size_t key_size = unhex(cases[i].key, key), salt_size = unhex(cases[i].salt, salt);
 		size_t info_size = unhex(cases[i].info, info), size = strlen(cases[i].output) / 2;
-		assert_int_equal(crypto_hkdf(key, key_size, salt, salt_size, info, info_size, output, size, NULL), 0);
+		assert_int_equal(crypto_hkdf(key, key_size, salt, salt_size, info, info_size, output, size,
+		                             NULL),
+		                 0);
 		assert_hex(output, cases[i].output);
 	}
 	static uint8_t large[255 * 32 + 1];
@@ -139,10 +141,11 @@ static void test_derive(void **state)
 static const struct {
 	const char *key, *nonce, *aad, *plain, *cipher, *tag;
 } gcm_cases[] = {
-	{"0000000000000000000000000000000000000000000000000000000000000000", "000000000000000000000000", "", "", "",
-         "530f8afbc74536b9a963b4f1c4cb738b"},
 	{"0000000000000000000000000000000000000000000000000000000000000000", "000000000000000000000000", "",
-         "00000000000000000000000000000000", "cea7403d4d606b6e074ec5d3baf39d18", "d0d1c8a799996bf0265b98b5d48ab919"},
+         "", "", "530f8afbc74536b9a963b4f1c4cb738b"},
+	{"0000000000000000000000000000000000000000000000000000000000000000", "000000000000000000000000", "",
+         "00000000000000000000000000000000", "cea7403d4d606b6e074ec5d3baf39d18",
+         "d0d1c8a799996bf0265b98b5d48ab919"},
 	{"feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308", "cafebabefacedbaddecaf888", "",
          "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
          "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b391aafd255",
@@ -168,10 +171,12 @@ static void test_aead_vectors(void **state)
 		unhex(gcm_cases[i].key, key);
 		unhex(gcm_cases[i].nonce, nonce);
 		size_t aad_size = unhex(gcm_cases[i].aad, aad), size = unhex(gcm_cases[i].plain, text);
-		assert_int_equal(crypto_aead_seal(a, key, nonce, aad, aad_size, text, size, text, tag, NULL), 0);
+		assert_int_equal(crypto_aead_seal(a, key, nonce, aad, aad_size, text, size, text, tag, NULL),
+		                 0);
 		assert_hex(text, gcm_cases[i].cipher);
 		assert_hex(tag, gcm_cases[i].tag);
-		assert_int_equal(crypto_aead_open(a, key, nonce, aad, aad_size, text, size, tag, text, NULL), 0);
+		assert_int_equal(crypto_aead_open(a, key, nonce, aad, aad_size, text, size, tag, text, NULL),
+		                 0);
 		assert_hex(text, gcm_cases[i].plain);
 	}
 	crypto_aead_free(a);
@@ -188,17 +193,22 @@ static void test_aead_steps(void **state)
 		in[i] = (uint8_t)(i * 11);
 	const struct crypto_part aad[] = {{"additional ", 11}, {NULL, 0}, {"data", 4}};
 	assert_int_equal(crypto_aead_new(&a, NULL), 0);
-	assert_int_equal(crypto_aead_seal(a, key, nonce, "additional data", 15, in, 1000, whole, tag, NULL), 0);
+	assert_int_equal(crypto_aead_seal(a, key, nonce, "additional data", 15, in, 1000, whole, tag, NULL),
+	                 0);
 	for (size_t step = 1; step < 400; step += 57) {
 		assert_int_equal(crypto_aead_seal_begin(a, key, nonce, aad, 3, NULL), 0);
 		for (size_t at = 0; at < 1000; at += step)
-			assert_int_equal(crypto_aead_seal_update(a, in + at, min_of(step, 1000 - at), steps + at, NULL), 0);
+			assert_int_equal(crypto_aead_seal_update(a, in + at, min_of(step, 1000 - at),
+			                                         steps + at, NULL),
+			                 0);
 		assert_int_equal(crypto_aead_seal_finish(a, step_tag, NULL), 0);
 		assert_memory_equal(steps, whole, sizeof(whole));
 		assert_memory_equal(step_tag, tag, sizeof(tag));
 		assert_int_equal(crypto_aead_open_begin(a, key, nonce, aad, 3, NULL), 0);
 		for (size_t at = 0; at < 1000; at += step)
-			assert_int_equal(crypto_aead_open_update(a, steps + at, min_of(step, 1000 - at), steps + at, NULL), 0);
+			assert_int_equal(crypto_aead_open_update(a, steps + at, min_of(step, 1000 - at),
+			                                         steps + at, NULL),
+			                 0);
 		assert_int_equal(crypto_aead_open_finish(a, tag, NULL), 0);
 		assert_memory_equal(steps, in, sizeof(in));
 	}
@@ -219,7 +229,8 @@ static void test_aead_refuses(void **state)
 	for (size_t i = 0; i < array_count(flips); i++) {
 		*flips[i].byte ^= 1;
 		memset(out, 1, sizeof(out));
-		assert_int_equal(crypto_aead_open(a, key, nonce, "aad", 3, text, 40, tag, out, NULL), CELLA_EAUTH);
+		assert_int_equal(crypto_aead_open(a, key, nonce, "aad", 3, text, 40, tag, out, NULL),
+		                 CELLA_EAUTH);
 		assert_memory_equal(out, zero, sizeof(out));
 		*flips[i].byte ^= 1;
 	}
@@ -286,9 +297,11 @@ static void test_hpke_schedule(void **state)
 	assert_int_equal(keys_x25519_load(private_key, &receiver, NULL), 0);
 	assert_hex(receiver.public_key, "3948cfe0ad1ddb695d780e59077195da6c56506b027329794ab02bca80815c4d");
 	for (int side = 0; side < 2; side++) {
-		const struct crypto_key_pair *own = side ? &receiver : &ephemeral, *peer = side ? &ephemeral : &receiver;
+		const struct crypto_key_pair *own = side ? &receiver : &ephemeral,
+					     *peer = side ? &ephemeral : &receiver;
 		assert_int_equal(hpke_shared_secret(own->private_key, peer->public_key, ephemeral.public_key,
-		                                    receiver.public_key, secret, NULL), 0);
+		                                    receiver.public_key, secret, NULL),
+		                 0);
 		assert_hex(secret, "fe0e18c9f024ce43799ae393c7e8fe8fce9d218875e8227b0187c04e7d2ea1fc");
 	}
 	assert_int_equal(hpke_key_schedule(secret, info, info_size, HPKE_AES_128_GCM, &keys, NULL), 0);
@@ -303,13 +316,18 @@ static void test_hpke_seal(void **state)
 	(void)state;
 	uint8_t private_key[32], public_key[32], info[32], plain[32], aad[16], out[29 + CRYPTO_HPKE_OVERHEAD];
 	struct crypto_key_pair ephemeral;
-	size_t info_size = unhex(hpke_info, info), size = unhex(hpke_plain, plain), aad_size = unhex(hpke_aad, aad);
+	size_t info_size = unhex(hpke_info, info), size = unhex(hpke_plain, plain),
+	       aad_size = unhex(hpke_aad, aad);
 	unhex("28e212563a8b6f068af7ff17400ff1baf23612b7a738bbaf5dfb321b2b5b431a", private_key);
 	unhex("ac66bae9ffa270cf4a89ed9f274e30c0456babae2572aaaf002ff0d8884ab018", public_key);
 	assert_int_equal(keys_x25519_load(private_key, &ephemeral, NULL), 0);
-	assert_int_equal(hpke_seal_with(&ephemeral, public_key, info, info_size, aad, aad_size, plain, size, out, NULL), 0);
+	assert_int_equal(hpke_seal_with(&ephemeral, public_key, info, info_size, aad, aad_size, plain, size,
+	                                out, NULL),
+	                 0);
 	assert_memory_equal(out, ephemeral.public_key, sizeof(ephemeral.public_key));
-	assert_hex(out + 32, "23ded2d5d90ea89d975dac4792b297240f194952d7421aacbff0474100052b6bb8aa58d18ef6c42b6960e2e28f");
+	assert_hex(
+		out + 32,
+		"23ded2d5d90ea89d975dac4792b297240f194952d7421aacbff0474100052b6bb8aa58d18ef6c42b6960e2e28f");
 }
 
 static void test_hpke_round_trip(void **state)
@@ -323,21 +341,32 @@ static void test_hpke_round_trip(void **state)
 	assert_int_equal(crypto_x25519_generate(&other, NULL), 0);
 	for (size_t i = 0; i < array_count(sizes); i++) {
 		size_t size = sizes[i], sealed_size = size + CRYPTO_HPKE_OVERHEAD;
-		assert_int_equal(crypto_hpke_seal(pair.public_key, "info", 4, "aad", 3, in, size, sealed, NULL), 0);
-		assert_int_equal(crypto_hpke_open(&pair, "info", 4, "aad", 3, sealed, sealed_size, out, NULL), 0);
+		assert_int_equal(crypto_hpke_seal(pair.public_key, "info", 4, "aad", 3, in, size, sealed,
+		                                  NULL),
+		                 0);
+		assert_int_equal(crypto_hpke_open(&pair, "info", 4, "aad", 3, sealed, sealed_size, out, NULL),
+		                 0);
 		assert_memory_equal(in, out, size);
-		assert_int_equal(crypto_hpke_open(&other, "info", 4, "aad", 3, sealed, sealed_size, out, NULL), CELLA_EAUTH);
-		assert_int_equal(crypto_hpke_open(&pair, "inf0", 4, "aad", 3, sealed, sealed_size, out, NULL), CELLA_EAUTH);
-		assert_int_equal(crypto_hpke_open(&pair, "info", 4, "aae", 3, sealed, sealed_size, out, NULL), CELLA_EAUTH);
+		assert_int_equal(crypto_hpke_open(&other, "info", 4, "aad", 3, sealed, sealed_size, out,
+		                                  NULL),
+		                 CELLA_EAUTH);
+		assert_int_equal(crypto_hpke_open(&pair, "inf0", 4, "aad", 3, sealed, sealed_size, out, NULL),
+		                 CELLA_EAUTH);
+		assert_int_equal(crypto_hpke_open(&pair, "info", 4, "aae", 3, sealed, sealed_size, out, NULL),
+		                 CELLA_EAUTH);
 		for (size_t at = 0; at < sealed_size; at += 7) {
 			sealed[at] ^= 0x10;
-			assert_int_equal(crypto_hpke_open(&pair, "info", 4, "aad", 3, sealed, sealed_size, out, NULL), CELLA_EAUTH);
+			assert_int_equal(crypto_hpke_open(&pair, "info", 4, "aad", 3, sealed, sealed_size,
+			                                  out, NULL),
+			                 CELLA_EAUTH);
 			sealed[at] ^= 0x10;
 		}
 	}
 	memset(sealed, 0, CRYPTO_X25519_SIZE);
 	assert_int_equal(crypto_hpke_open(&pair, "info", 4, "aad", 3, sealed, 100, out, NULL), CELLA_EAUTH);
-	assert_int_equal(crypto_hpke_open(&pair, NULL, 0, NULL, 0, sealed, CRYPTO_HPKE_OVERHEAD - 1, out, NULL), CELLA_EFORMAT);
+	assert_int_equal(crypto_hpke_open(&pair, NULL, 0, NULL, 0, sealed, CRYPTO_HPKE_OVERHEAD - 1, out,
+	                                  NULL),
+	                 CELLA_EFORMAT);
 }
 
 /* RFC 8032 section 7.1, tests 1 to 3. */
@@ -371,7 +400,8 @@ static void test_ed25519(void **state)
 		assert_hex(signature, cases[i].signature);
 		assert_int_equal(crypto_verify(signer.public_key, message, size, signature, NULL), 0);
 		signature[20] ^= 1;
-		assert_int_equal(crypto_verify(signer.public_key, message, size, signature, NULL), CELLA_EAUTH);
+		assert_int_equal(crypto_verify(signer.public_key, message, size, signature, NULL),
+		                 CELLA_EAUTH);
 		signature[20] ^= 1;
 		assert_int_equal(crypto_verify(signer.public_key, "other", 5, signature, NULL), CELLA_EAUTH);
 		signer.public_key[0] ^= 2;
@@ -405,7 +435,8 @@ static void test_salts(void **state)
 	assert_int_equal(pipe(ends), 0);
 	pid_t pid = fork();
 	if (pid == 0) {
-		if (crypto_salt(s, salts[1], NULL) < 0 || write(ends[1], salts[1], CRYPTO_SALT_SIZE) != CRYPTO_SALT_SIZE)
+		if (crypto_salt(s, salts[1], NULL) < 0 ||
+		    write(ends[1], salts[1], CRYPTO_SALT_SIZE) != CRYPTO_SALT_SIZE)
 			_exit(1);
 		_exit(0);
 	}

@@ -20,8 +20,11 @@
 
 static struct seal_session *session;
 
-static const struct seal_id some_id = {
-	.kind = SEAL_KIND_DATA, .object = 0x1122334455667788, .version = 7, .attempt = 3, .extra = 0x99};
+static const struct seal_id some_id = {.kind = SEAL_KIND_DATA,
+                                       .object = 0x1122334455667788,
+                                       .version = 7,
+                                       .attempt = 3,
+                                       .extra = 0x99};
 
 static bool all_zero(const uint8_t *p, size_t size)
 {
@@ -47,7 +50,9 @@ static void test_round_trip(void **state)
 		assert_int_equal(seal_peek(sealed, seal_size(size), &id, &plain_size, NULL), 0);
 		assert_memory_equal(&id, &some_id, sizeof(id));
 		assert_int_equal(plain_size, size);
-		assert_int_equal(seal_open(session, &some_id, "aad", 3, sealed, seal_size(size), out, size, NULL), 0);
+		assert_int_equal(seal_open(session, &some_id, "aad", 3, sealed, seal_size(size), out, size,
+		                           NULL),
+		                 0);
 		assert_memory_equal(in, out, size);
 	}
 }
@@ -70,9 +75,9 @@ static void test_layout(void **state)
 	(void)state;
 	uint8_t sealed[SEAL_OVERHEAD];
 	static const uint8_t start[] = {'C', 'S', 'O', '1', 1, 0, 1, 0};
-	static const uint8_t rest[] = {0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 7, 0, 0, 0, 0, 0, 0, 0,
-	                               3,    0,    0,    0,    0,    0,    0,    0,    0x99, 0, 0, 0, 0, 0, 0, 0,
-	                               0,    0,    0,    0,    0,    0,    0,    0};
+	static const uint8_t rest[] = {0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 7, 0, 0,    0, 0, 0,
+	                               0,    0,    3,    0,    0,    0,    0,    0,    0, 0, 0x99, 0, 0, 0,
+	                               0,    0,    0,    0,    0,    0,    0,    0,    0, 0, 0,    0};
 	assert_int_equal(seal_object(session, &some_id, NULL, 0, NULL, 0, sealed, NULL), 0);
 	assert_memory_equal(sealed, start, sizeof(start));
 	assert_memory_equal(sealed + SEAL_AT_KEY_ID + SEAL_KEY_ID_SIZE, rest, sizeof(rest));
@@ -87,12 +92,15 @@ static void test_every_bit(void **state)
 	for (size_t bit = 0; bit < sizeof(sealed) * 8; bit++) {
 		sealed[bit / 8] ^= (uint8_t)(1u << (bit % 8));
 		memset(out, 0xff, sizeof(out));
-		int rc = seal_open(session, &some_id, "aad", 3, sealed, sizeof(sealed), out, sizeof(out), NULL);
+		int rc = seal_open(session, &some_id, "aad", 3, sealed, sizeof(sealed), out, sizeof(out),
+		                   NULL);
 		assert_true(rc == CELLA_EAUTH || rc == CELLA_EFORMAT);
 		assert_true(all_zero(out, sizeof(out)));
 		sealed[bit / 8] ^= (uint8_t)(1u << (bit % 8));
 	}
-	assert_int_equal(seal_open(session, &some_id, "aad", 3, sealed, sizeof(sealed), out, sizeof(out), NULL), 0);
+	assert_int_equal(seal_open(session, &some_id, "aad", 3, sealed, sizeof(sealed), out, sizeof(out),
+	                           NULL),
+	                 0);
 }
 
 static void test_identity(void **state)
@@ -109,15 +117,22 @@ static void test_identity(void **state)
 	for (size_t i = 0; i < array_count(wrong); i++) {
 		struct error err;
 		memset(out, 0xff, sizeof(out));
-		assert_int_equal(seal_open(session, &wrong[i], "aad", 3, sealed, sizeof(sealed), out, 20, &err), CELLA_EAUTH);
+		assert_int_equal(seal_open(session, &wrong[i], "aad", 3, sealed, sizeof(sealed), out, 20,
+		                           &err),
+		                 CELLA_EAUTH);
 		assert_true(all_zero(out, 20));
 		assert_int_equal(out[20], 0xff);
 	}
-	assert_int_equal(seal_open(session, &some_id, "aae", 3, sealed, sizeof(sealed), out, 20, NULL), CELLA_EAUTH);
-	assert_int_equal(seal_open(session, &some_id, "aad", 2, sealed, sizeof(sealed), out, 20, NULL), CELLA_EAUTH);
-	assert_int_equal(seal_open(session, &some_id, NULL, 0, sealed, sizeof(sealed), out, 20, NULL), CELLA_EAUTH);
-	assert_int_equal(seal_open(session, &some_id, "aad", 3, sealed, sizeof(sealed), out, 19, NULL), CELLA_EAUTH);
-	assert_int_equal(seal_open(session, &some_id, "aad", 3, sealed, sizeof(sealed), out, 21, NULL), CELLA_EAUTH);
+	assert_int_equal(seal_open(session, &some_id, "aae", 3, sealed, sizeof(sealed), out, 20, NULL),
+	                 CELLA_EAUTH);
+	assert_int_equal(seal_open(session, &some_id, "aad", 2, sealed, sizeof(sealed), out, 20, NULL),
+	                 CELLA_EAUTH);
+	assert_int_equal(seal_open(session, &some_id, NULL, 0, sealed, sizeof(sealed), out, 20, NULL),
+	                 CELLA_EAUTH);
+	assert_int_equal(seal_open(session, &some_id, "aad", 3, sealed, sizeof(sealed), out, 19, NULL),
+	                 CELLA_EAUTH);
+	assert_int_equal(seal_open(session, &some_id, "aad", 3, sealed, sizeof(sealed), out, 21, NULL),
+	                 CELLA_EAUTH);
 	assert_int_equal(seal_open(session, &some_id, "aad", 3, sealed, sizeof(sealed), out, 20, NULL), 0);
 }
 
@@ -129,7 +144,8 @@ static void test_other_session(void **state)
 	struct error err;
 	assert_int_equal(seal_session_new(key, &other, NULL), 0);
 	assert_int_equal(seal_object(other, &some_id, NULL, 0, "twenty bytes of text", 20, sealed, NULL), 0);
-	assert_int_equal(seal_open(session, &some_id, NULL, 0, sealed, sizeof(sealed), out, 20, &err), CELLA_EAUTH);
+	assert_int_equal(seal_open(session, &some_id, NULL, 0, sealed, sizeof(sealed), out, 20, &err),
+	                 CELLA_EAUTH);
 	assert_non_null(strstr(err.text, "another session"));
 	assert_int_equal(seal_open(other, &some_id, NULL, 0, sealed, sizeof(sealed), out, 20, NULL), 0);
 	seal_session_free(other);
@@ -153,7 +169,8 @@ static void test_truncated(void **state)
 		cleanup_free uint8_t *exact = malloc(size + !size);
 		memcpy(exact, sealed, size);
 		assert_int_equal(seal_peek(exact, size, &id, &plain_size, NULL), CELLA_EFORMAT);
-		assert_int_equal(seal_open(session, &some_id, NULL, 0, exact, size, out, 30, NULL), CELLA_EFORMAT);
+		assert_int_equal(seal_open(session, &some_id, NULL, 0, exact, size, out, 30, NULL),
+		                 CELLA_EFORMAT);
 	}
 }
 
@@ -170,7 +187,8 @@ static void *disturb(void *arg)
 {
 	struct race *race = arg;
 	volatile uint8_t *at = race->shared + SEAL_HEADER_SIZE;
-	for (size_t i = 0; !atomic_load_explicit(&race->stop, memory_order_relaxed); i = (i + 64) % RACE_SIZE) {
+	for (size_t i = 0; !atomic_load_explicit(&race->stop, memory_order_relaxed);
+	     i = (i + 64) % RACE_SIZE) {
 		at[i] ^= 1;
 		at[i] ^= 1;
 	}
@@ -191,7 +209,8 @@ static void test_shared_memory(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, disturb, &race), 0);
 	for (int round = 0; round < 200; round++) {
 		assert_int_equal(seal_object(session, &some_id, NULL, 0, in, RACE_SIZE, shared, NULL), 0);
-		if (seal_open(session, &some_id, NULL, 0, shared, seal_size(RACE_SIZE), out, RACE_SIZE, NULL) == 0) {
+		if (seal_open(session, &some_id, NULL, 0, shared, seal_size(RACE_SIZE), out, RACE_SIZE,
+		              NULL) == 0) {
 			assert_memory_equal(in, out, RACE_SIZE);
 			opened++;
 		} else {
@@ -225,7 +244,8 @@ static int start(void **state)
 	static const uint8_t key[CRYPTO_KEY_SIZE] = {1};
 	struct mem_pool *pool = NULL;
 	struct error err;
-	if (mem_level_check(MEM_SECRET, 4 << 20, &err) == 0 && mem_pool_new(MEM_SECRET, 64 << 20, &pool, &err) < 0)
+	if (mem_level_check(MEM_SECRET, 4 << 20, &err) == 0 &&
+	    mem_pool_new(MEM_SECRET, 64 << 20, &pool, &err) < 0)
 		return -1;
 	mem_set_process_pool(pool);
 	return crypto_init(pool, &err) < 0 || seal_session_new(key, &session, &err) < 0 ? -1 : 0;
@@ -241,14 +261,10 @@ static int finish(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_fresh_keys),
-		cmocka_unit_test(test_layout),
-		cmocka_unit_test(test_receipts),
-		cmocka_unit_test(test_identity),
-		cmocka_unit_test(test_other_session),
-		cmocka_unit_test(test_every_bit),
-		cmocka_unit_test(test_shared_memory),
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_fresh_keys),
+		cmocka_unit_test(test_layout),     cmocka_unit_test(test_receipts),
+		cmocka_unit_test(test_identity),   cmocka_unit_test(test_other_session),
+		cmocka_unit_test(test_every_bit),  cmocka_unit_test(test_shared_memory),
 		cmocka_unit_test(test_truncated),
 	};
 	return cmocka_run_group_tests(tests, start, finish);

@@ -1,0 +1,5 @@
+/* The least program there is. */
+int main(void)
+{
+	return 0;
+}

@@ -1,0 +1,76 @@
+/*
+ * Benchmarks: rows of figures, each a median with a confidence interval.
+ *
+ * What is compared is run in turn (A B A B ...), so that a machine whose speed drifts treats
+ * both alike, and compared pair by pair. Machines are noisy: ratios carry over, times do not.
+ */
+#ifndef CLI_BENCH_H
+#define CLI_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+enum { BENCH_SAMPLES_MAX = 256, BENCH_NAME_MAX = 64 };
+
+struct bench_samples {
+	double values[BENCH_SAMPLES_MAX];
+	size_t count;
+};
+void bench_sample(struct bench_samples *s, double value);
+
+struct bench_row {
+	char bench[BENCH_NAME_MAX], name[BENCH_NAME_MAX], metric[BENCH_NAME_MAX], unit[BENCH_NAME_MAX];
+	double value, low, high; /* median and its 95 % confidence interval by order statistics */
+	size_t n;                /* samples; 0: not measured, reason says why */
+	char reason[160];
+};
+
+struct bench {
+	const char *name;      /* of the benchmark that runs now */
+	const char *directory; /* scratch, with the cells that were built */
+	size_t runs;
+	bool peers;
+	struct bench_row *rows;
+	size_t row_count, row_capacity;
+};
+
+/* Add a row and print it. */
+int bench_report(struct bench *b, const char *name, const char *metric, const char *unit,
+                 const struct bench_samples *samples, struct error *err) must_check;
+/* A row that this machine cannot fill. */
+int bench_cannot(struct bench *b, const char *name, const char *metric, const char *reason,
+                 struct error *err) must_check;
+
+double bench_median(const struct bench_samples *s);
+/* The samples' geometric mean. */
+double bench_geometric_mean(const struct bench_samples *s);
+
+/* Run a program to its end. `ret_output` (may be NULL) gets its standard output; its standard error is dropped unless it fails.
+ * CELLA_EIO with the last line of its errors if its status is not 0. */
+struct bench_run {
+	double seconds;
+	uint64_t peak_bytes; /* the program's own largest resident size */
+};
+int bench_execute(char *const *arguments, struct buf *ret_output, struct bench_run *ret_run,
+                  struct error *err) must_check;
+/* The same for this very program: `cella` and the given words. */
+int bench_cella(const char *const *words, size_t count, struct buf *ret_output, struct bench_run *ret_run,
+                struct error *err) must_check;
+
+/* The number in the line "NAME number ..." of a program's output. */
+int bench_find(const struct buf *output, const char *name, double *ret_value, struct error *err) must_check;
+
+/* Build a cell, or a native program with the same flags, from a file of Cella's own sources below bench/ or
+ * examples/, in the scratch directory. Gives its path (BENCH_PATH_MAX bytes). */
+enum { BENCH_PATH_MAX = 512 };
+int bench_build(struct bench *b, const char *source, bool native, char *ret_path, struct error *err) must_check;
+
+int bench_kernels(struct bench *b, struct error *err) must_check;
+int bench_start(struct bench *b, struct error *err) must_check;
+int bench_tasks(struct bench *b, struct error *err) must_check;
+int bench_ecg(struct bench *b, struct error *err) must_check;
+
+#endif

@@ -1,0 +1,102 @@
+/* cella bench start: an empty program from command to exit, and what touching memory costs. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/bench.h"
+#include "mem/mem.h"
+
+static const struct touch_case {
+	const char *name;
+	size_t size;
+	size_t runs;
+} touch_cases[] = {
+	{"64 MiB", (size_t)64 << 20, 3},
+	{"1 GiB", (size_t)1 << 30, 1},
+	{"4 GiB", (size_t)4 << 30, 1},
+};
+
+static double touch(struct mem_region *region)
+{
+	uint64_t start = clock_ns();
+	for (size_t at = 0; at < region->size; at += 4096)
+		((volatile uint8_t *)region->base)[at] = 1;
+	return (double)(clock_ns() - start) * 1e-6;
+}
+
+/* Touch a fresh region, give it back (which wipes it), take it again and touch it again. */
+static int touch_once(enum mem_level level, size_t size, double *ret_cold, double *ret_pooled, struct error *err)
+{
+	struct mem_pool *pool;
+	struct mem_region *region;
+	int rc = mem_pool_new(level, size + (64 << 20), &pool, err);
+	if (rc < 0)
+		return rc;
+	rc = mem_region_new(pool, size, size, size, &region, err);
+	if (rc == 0) {
+		*ret_cold = touch(region);
+		mem_region_free(region);
+		rc = mem_region_new(pool, size, size, size, &region, err);
+	}
+	if (rc == 0) {
+		*ret_pooled = touch(region);
+		mem_region_free(region);
+	}
+	mem_pool_free(pool);
+	return rc;
+}
+
+static int touch_level(struct bench *b, enum mem_level level, const struct touch_case *c, struct error *err)
+{
+	char name[BENCH_NAME_MAX];
+	struct bench_samples cold = {.count = 0}, pooled = {.count = 0};
+	struct error why;
+	snprintf(name, sizeof(name), "touch %s, %s", c->name, mem_level_name(level));
+	for (size_t i = 0; i < c->runs; i++) {
+		double cold_ms, pooled_ms;
+		if (touch_once(level, c->size, &cold_ms, &pooled_ms, &why) < 0)
+			return bench_cannot(b, name, "cold", why.text, err);
+		bench_sample(&cold, cold_ms);
+		bench_sample(&pooled, pooled_ms);
+	}
+	int rc = bench_report(b, name, "cold", "ms", &cold, err);
+	return rc < 0 ? rc : bench_report(b, name, "from the pool", "ms", &pooled, err);
+}
+
+/* An empty program, whole, in turn with an empty native one. */
+static int empty_program(struct bench *b, const char *heap, struct error *err)
+{
+	char cell[BENCH_PATH_MAX], native[BENCH_PATH_MAX], name[BENCH_NAME_MAX];
+	struct bench_samples cell_ms = {.count = 0}, native_ms = {.count = 0};
+	int rc = bench_build(b, "bench/start/empty.c", false, cell, err);
+	if (rc == 0)
+		rc = bench_build(b, "bench/start/empty.c", true, native, err);
+	const char *words[] = {"run", "-q", "--heap", heap, cell};
+	char *native_words[] = {native, NULL};
+	for (size_t i = 0; rc == 0 && i < b->runs * 4; i++) {
+		struct bench_run run;
+		rc = bench_cella(words, array_count(words), NULL, &run, err);
+		bench_sample(&cell_ms, run.seconds * 1e3);
+		if (rc == 0)
+			rc = bench_execute(native_words, NULL, &run, err);
+		bench_sample(&native_ms, run.seconds * 1e3);
+	}
+	snprintf(name, sizeof(name), "empty program, heap %s", heap);
+	if (rc == 0)
+		rc = bench_report(b, name, "cella run", "ms", &cell_ms, err);
+	return rc < 0 ? rc : bench_report(b, name, "native process", "ms", &native_ms, err);
+}
+
+int bench_start(struct bench *b, struct error *err)
+{
+	static const char *const heaps[] = {"2G", "8G", "32G"};
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < array_count(heaps); i++)
+		rc = empty_program(b, heaps[i], err);
+	for (size_t i = 0; rc == 0 && i < array_count(touch_cases); i++) {
+		rc = touch_level(b, MEM_INSECURE_NONE, &touch_cases[i], err);
+		if (rc == 0)
+			rc = touch_level(b, MEM_SECRET, &touch_cases[i], err);
+	}
+	return rc;
+}

@@ -1,0 +1,272 @@
+#include "cli/cell_build.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "cli/builder.h"
+#include "cli/manifest.h"
+#include "cli/process.h"
+#include "cli/scratch.h"
+#include "cli/toolchain.h"
+#include "wasm/wasm.h"
+
+enum { BUILD_FILE_MAX = 1 << 30, BUILD_PARALLEL_MAX = 8 };
+
+#define BUILD_TARGET "x86-64-v3"
+static const char levels[] = {'0', '1', '2', '3', 's', 'z'};
+
+/* A build under way. */
+struct work {
+	const struct cell_build *b;
+	struct toolchain tools;
+	struct scratch scratch;
+};
+
+static void work_done(struct work *w)
+{
+	scratch_remove(&w->scratch);
+}
+#define cleanup_work __attribute__((cleanup(work_done)))
+
+static int work_init(struct work *w, const struct cell_build *b, struct error *err)
+{
+	*w = (struct work){.b = b};
+	int rc = toolchain_find_resources(&w->tools, err);
+	if (rc == 0)
+		rc = toolchain_find_compiler(&w->tools, err);
+	return rc < 0 ? rc : scratch_make(b->keep, &w->scratch, err);
+}
+
+/* Names of files as they appear in the result (__FILE__, debug information) do not say where they lay. */
+static void hide_directory(struct arguments *command, const char *path, bool is_directory)
+{
+	const char *slash = strrchr(path, '/');
+	if (is_directory)
+		arguments_print(command, "-ffile-prefix-map=%s/=", path);
+	else if (slash)
+		arguments_print(command, "-ffile-prefix-map=%.*s=", (int)(slash + 1 - path), path);
+}
+
+/* What the user passed on; "-I" may be a word of its own. */
+static void add_compile_options(struct arguments *command, const struct option_list *passed)
+{
+	for (size_t i = 0; i < passed->count; i++) {
+		const char *word = passed->items[i];
+		arguments_add(command, word);
+		if (strncmp(word, "-I", 2) == 0)
+			hide_directory(command, word[2] ? word + 2 : passed->items[min_of(i + 1, passed->count - 1)], true);
+	}
+}
+
+static void add_common(struct arguments *command, const struct work *w, const char *source)
+{
+	cleanup_free char *here = getcwd(NULL, 0);
+	arguments_print(command, "-O%c", levels[w->b->optimize]);
+	arguments_add(command, "-fno-math-errno");
+	arguments_add(command, "-ffp-contract=off");
+	if (w->b->debug)
+		arguments_add(command, "-g");
+	if (here)
+		hide_directory(command, here, true);
+	hide_directory(command, source, false);
+	arguments_print(command, "-ffile-prefix-map=%s/=", w->tools.resources);
+	add_compile_options(command, &w->b->compile);
+	arguments_print(command, "-I%s/include", w->tools.resources);
+}
+
+static void add_clang(struct arguments *command, const struct work *w)
+{
+	arguments_add(command, w->tools.clang);
+	arguments_add(command, "--target=wasm32-wasi");
+	arguments_print(command, "--sysroot=%s", w->tools.sysroot);
+}
+
+static void compile_command(struct arguments *command, const struct work *w, const char *source, const char *object)
+{
+	add_clang(command, w);
+	arguments_add(command, "-msimd128");
+	arguments_add(command, "-mbulk-memory");
+	arguments_add(command, "-msign-ext");
+	arguments_add(command, "-mnontrapping-fptoint");
+	arguments_add(command, "-fdebug-compilation-dir=.");
+	add_common(command, w, source);
+	arguments_add(command, "-c");
+	arguments_add(command, source);
+	arguments_add(command, "-o");
+	arguments_print(command, "%s/%s", w->scratch.path, object);
+}
+
+/* The task library is one more source; the linker takes it only if the program uses it. */
+static int compile(const struct work *w, struct error *err)
+{
+	size_t count = w->b->source_count + 1;
+	struct arguments *commands = calloc(count, sizeof(*commands));
+	char library[TOOLCHAIN_PATH_MAX + 32], object[32];
+	if (!commands)
+		return error_set(err, CELLA_ENOMEM, "no memory for the compiler's command lines");
+	for (size_t i = 0; i + 1 < count; i++) {
+		snprintf(object, sizeof(object), "%zu.o", i);
+		compile_command(&commands[i], w, w->b->sources[i], object);
+	}
+	snprintf(library, sizeof(library), "%s/guest/task.c", w->tools.resources);
+	compile_command(&commands[count - 1], w, library, "task.o");
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t parallel = min_of((size_t)max_of(processors, 1L), (size_t)BUILD_PARALLEL_MAX);
+	int rc = process_run(commands, count, parallel, w->b->verbose, err);
+	for (size_t i = 0; i < count; i++)
+		arguments_done(&commands[i]);
+	free(commands);
+	return rc;
+}
+
+static int link_wasm(const struct work *w, struct error *err)
+{
+	cleanup_arguments struct arguments command = {0};
+	const char *scratch = w->scratch.path;
+	add_clang(&command, w);
+	for (size_t i = 0; i < w->b->source_count; i++)
+		arguments_print(&command, "%s/%zu.o", scratch, i);
+	arguments_add(&command, "-Wl,--start-lib");
+	arguments_print(&command, "%s/task.o", scratch);
+	arguments_add(&command, "-Wl,--end-lib");
+	arguments_add(&command, "-Wl,--stack-first");
+	arguments_print(&command, "-Wl,-z,stack-size=%llu", (unsigned long long)w->b->stack);
+	if (!w->b->debug)
+		arguments_add(&command, "-Wl,--strip-debug");
+	for (size_t i = 0; i < w->b->link.count; i++)
+		arguments_add(&command, w->b->link.items[i]);
+	arguments_add(&command, "-lc-printscan-long-double");
+	arguments_add(&command, "-lm");
+	arguments_add(&command, "-o");
+	arguments_print(&command, "%s/cell.wasm", scratch);
+	return process_run(&command, 1, 1, w->b->verbose, err);
+}
+
+static int scratch_file(const struct work *w, const char *name, char to[SCRATCH_PATH_MAX + 32])
+{
+	return snprintf(to, SCRATCH_PATH_MAX + 32, "%s/%s", w->scratch.path, name);
+}
+
+/* cell.wasm to cell.c; its data segments for the bundle; whether it is a program with tasks. */
+static int translate(const struct work *w, const struct buf *wasm, struct buf *ret_data, bool *ret_tasks,
+                     struct error *err)
+{
+	cleanup_buf struct buf c = {0};
+	struct wasm_module *module;
+	char path[SCRATCH_PATH_MAX + 32];
+	int rc = wasm_decode(wasm->data, wasm->size, &module, err);
+	if (rc < 0)
+		return rc;
+	*ret_tasks = wasm_imports(module, "cella", NULL);
+	rc = wasm_translate(module, &c, err);
+	if (rc == 0)
+		rc = wasm_data_segments(module, ret_data, err);
+	wasm_module_free(module);
+	if (rc < 0)
+		return rc;
+	scratch_file(w, "cell.c", path);
+	return io_write_file(path, c.data, c.size, 0644, err);
+}
+
+static int compile_native(const struct work *w, struct error *err)
+{
+	cleanup_arguments struct arguments command = {0};
+	const char *const *flags = w->tools.compiler_is_clang ? wasm_flags_clang : wasm_flags_gcc;
+	arguments_add(&command, w->tools.compiler);
+	for (; *flags; flags++)
+		arguments_add(&command, *flags);
+	arguments_add(&command, "-o");
+	arguments_print(&command, "%s/cell.so", w->scratch.path);
+	arguments_print(&command, "%s/cell.c", w->scratch.path);
+	return process_run(&command, 1, 1, w->b->verbose, err);
+}
+
+static int read_scratch(const struct work *w, const char *name, struct buf *ret, struct error *err)
+{
+	char path[SCRATCH_PATH_MAX + 32];
+	scratch_file(w, name, path);
+	return io_read_file(path, BUILD_FILE_MAX, ret, err);
+}
+
+static int write_bundle(const struct work *w, const struct buf *wasm, const struct buf *data, bool tasks,
+                        struct buf *ret_bundle, struct error *err)
+{
+	cleanup_buf struct buf image = {0};
+	cleanup_free char *text = NULL;
+	struct manifest manifest = {.stack = w->b->stack, .tasks = tasks};
+	struct crypto_signer builder;
+	if (snprintf(manifest.name, sizeof(manifest.name), "%s", w->b->name) > MANIFEST_NAME_MAX)
+		return error_set(err, CELLA_EINVAL, "the cell's name is longer than %d bytes", MANIFEST_NAME_MAX);
+	int rc = manifest_write(&manifest, &text, err);
+	if (rc == 0)
+		rc = read_scratch(w, "cell.so", &image, err);
+	if (rc == 0)
+		rc = builder_load(&builder, err);
+	if (rc < 0)
+		return rc;
+	struct bundle_artifact artifact = {
+		.target = BUILD_TARGET,
+		.translator = WASM_TRANSLATOR,
+		.compiler = w->tools.compiler_name,
+		.image = image.data,
+		.image_size = image.size,
+		.data = data->data,
+		.data_size = data->size,
+	};
+	rc = bundle_write(wasm->data, wasm->size, text, &artifact, &builder, ret_bundle, err);
+	mem_wipe(&builder, sizeof(builder));
+	return rc;
+}
+
+int cell_build_bundle(const struct cell_build *b, struct buf *ret_bundle, struct error *err)
+{
+	cleanup_work struct work w = {0};
+	cleanup_buf struct buf wasm = {0}, data = {0};
+	bool tasks;
+	int rc = work_init(&w, b, err);
+	if (rc == 0)
+		rc = toolchain_find_clang(&w.tools, err);
+	if (rc == 0)
+		rc = toolchain_find_sysroot(&w.tools, err);
+	if (rc == 0)
+		rc = compile(&w, err);
+	if (rc < 0)
+		return rc;
+	rc = link_wasm(&w, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "linking: ");
+	rc = read_scratch(&w, "cell.wasm", &wasm, err);
+	if (rc == 0)
+		rc = translate(&w, &wasm, &data, &tasks, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "translation: ");
+	rc = compile_native(&w, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "machine code: ");
+	return write_bundle(&w, &wasm, &data, tasks, ret_bundle, err);
+}
+
+int cell_build_native(const struct cell_build *b, const char *output, struct error *err)
+{
+	cleanup_work struct work w = {0};
+	cleanup_arguments struct arguments command = {0};
+	int rc = work_init(&w, b, err);
+	if (rc < 0)
+		return rc;
+	arguments_add(&command, w.tools.compiler);
+	arguments_add(&command, "-march=" BUILD_TARGET);
+	add_common(&command, &w, b->sources[0]);
+	for (size_t i = 0; i < b->source_count; i++)
+		arguments_add(&command, b->sources[i]);
+	arguments_print(&command, "%s/guest/native.c", w.tools.resources);
+	for (size_t i = 0; i < b->link.count; i++)
+		arguments_add(&command, b->link.items[i]);
+	arguments_add(&command, "-lm");
+	arguments_add(&command, "-o");
+	arguments_add(&command, output);
+	return process_run(&command, 1, 1, b->verbose, err);
+}

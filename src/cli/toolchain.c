@@ -1,0 +1,134 @@
+#include "cli/toolchain.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/process.h"
+#include "cli/spawn.h"
+
+static int find_program(const char *variable, const char *const *names, const char *what, const char *package,
+                        char to[TOOLCHAIN_PATH_MAX], struct error *err)
+{
+	const char *given = getenv(variable);
+	if (given && *given) {
+		int rc = process_find(given, to, TOOLCHAIN_PATH_MAX, err);
+		return rc < 0 ? error_prefix(err, rc, "%s: ", variable) : 0;
+	}
+	for (size_t i = 0; names[i]; i++)
+		if (process_find(names[i], to, TOOLCHAIN_PATH_MAX, NULL) == 0)
+			return 0;
+	return error_set(err, CELLA_ENOENT, "%s is missing: apt install %s (or set %s to it)", what, package, variable);
+}
+
+int toolchain_find_clang(struct toolchain *t, struct error *err)
+{
+	static const char *const names[] = {"clang-19", "clang", NULL};
+	return find_program("CELLA_CLANG", names, "clang for WebAssembly (clang-19)",
+	                    "clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32", t->clang, err);
+}
+
+int toolchain_find_sysroot(struct toolchain *t, struct error *err)
+{
+	static const char *const files[] = {"include/wasm32-wasi/stdio.h", "lib/wasm32-wasi/libc.a"};
+	const char *given = getenv("CELLA_SYSROOT");
+	const char *sysroot = given && *given ? given : "/usr";
+	char path[TOOLCHAIN_PATH_MAX];
+	for (size_t i = 0; i < array_count(files); i++) {
+		int size = snprintf(path, sizeof(path), "%s/%s", sysroot, files[i]);
+		if (size >= (int)sizeof(path) || access(path, R_OK) < 0)
+			return error_set(err, CELLA_ENOENT,
+			                 "the C library of cells is missing (%s): apt install wasi-libc (or set "
+			                 "CELLA_SYSROOT)",
+			                 path);
+	}
+	snprintf(t->sysroot, sizeof(t->sysroot), "%s", sysroot);
+	return 0;
+}
+
+/* The path that clang gives for a part, or the bare name when it has none. */
+static int ask_clang(const struct toolchain *t, const char *question, char to[TOOLCHAIN_PATH_MAX], struct error *err)
+{
+	cleanup_arguments struct arguments command = {0};
+	cleanup_buf struct buf output = {0};
+	arguments_add(&command, t->clang);
+	arguments_add(&command, "--target=wasm32-wasi");
+	arguments_add(&command, question);
+	int rc = process_read(&command, &output, err);
+	if (rc < 0)
+		return rc;
+	buf_put_u8(&output, '\0');
+	if (output.failed)
+		return error_set(err, CELLA_ENOMEM, "no memory for clang's answer");
+	snprintf(to, TOOLCHAIN_PATH_MAX, "%.*s", (int)strcspn((char *)output.data, "\n"), (char *)output.data);
+	return 0;
+}
+
+int toolchain_find_linker(const struct toolchain *t, struct error *err)
+{
+	static const struct {
+		const char *question, *package;
+	} parts[] = {
+		{"-print-prog-name=wasm-ld", "lld-19"},
+		{"-print-libgcc-file-name", "libclang-rt-19-dev-wasm32"},
+	};
+	char path[TOOLCHAIN_PATH_MAX];
+	for (size_t i = 0; i < array_count(parts); i++) {
+		int rc = ask_clang(t, parts[i].question, path, err);
+		if (rc < 0)
+			return rc;
+		if (access(path, R_OK) < 0)
+			return error_set(err, CELLA_ENOENT, "%s has no %s: apt install %s", t->clang, path,
+			                 parts[i].package);
+	}
+	return 0;
+}
+
+static int name_compiler(struct toolchain *t, struct error *err)
+{
+	cleanup_arguments struct arguments ask_name = {0}, ask_version = {0};
+	cleanup_buf struct buf name = {0}, version = {0};
+	arguments_add(&ask_name, t->compiler);
+	arguments_add(&ask_name, "--version");
+	int rc = process_read(&ask_name, &name, err);
+	if (rc < 0)
+		return rc;
+	buf_put_u8(&name, '\0');
+	t->compiler_is_clang = !name.failed && strstr((char *)name.data, "clang");
+	arguments_add(&ask_version, t->compiler);
+	arguments_add(&ask_version, t->compiler_is_clang ? "-dumpversion" : "-dumpfullversion");
+	rc = process_read(&ask_version, &version, err);
+	buf_put_u8(&version, '\0');
+	if (rc == 0 && (name.failed || version.failed))
+		rc = error_set(err, CELLA_ENOMEM, "no memory for the compiler's version");
+	if (rc == 0)
+		snprintf(t->compiler_name, sizeof(t->compiler_name), "%s %.*s", t->compiler_is_clang ? "clang" : "gcc",
+		         (int)strcspn((char *)version.data, "\n"), (char *)version.data);
+	return rc;
+}
+
+int toolchain_find_compiler(struct toolchain *t, struct error *err)
+{
+	static const char *const names[] = {"gcc", "clang-19", "clang", NULL};
+	int rc = find_program("CELLA_CC", names, "a C compiler for this machine", "gcc", t->compiler, err);
+	return rc < 0 ? rc : name_compiler(t, err);
+}
+
+int toolchain_find_resources(struct toolchain *t, struct error *err)
+{
+	static const char *const places[] = {".", "../share/cella"}; /* a build tree, an installation */
+	char directory[TOOLCHAIN_PATH_MAX / 2], path[TOOLCHAIN_PATH_MAX];
+	int rc = spawn_directory(directory, sizeof(directory), err);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < array_count(places); i++) {
+		snprintf(path, sizeof(path), "%s/%s/guest/task.c", directory, places[i]);
+		if (access(path, R_OK) == 0) {
+			snprintf(t->resources, sizeof(t->resources), "%s/%s", directory, places[i]);
+			return 0;
+		}
+	}
+	return error_set(err, CELLA_ENOENT, "Cella's own sources for cells (guest/task.c) are neither in %s nor in "
+	                 "%s/../share/cella: install Cella again", directory, directory);
+}

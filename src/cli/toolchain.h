@@ -1,0 +1,27 @@
+/* The compilers and libraries that `cella cc` uses, and where they are. */
+#ifndef CLI_TOOLCHAIN_H
+#define CLI_TOOLCHAIN_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+enum { TOOLCHAIN_PATH_MAX = 1024 };
+
+struct toolchain {
+	char clang[TOOLCHAIN_PATH_MAX];    /* C to WebAssembly: $CELLA_CLANG, else clang-19 or clang */
+	char sysroot[TOOLCHAIN_PATH_MAX];  /* holds include/wasm32-wasi and lib/wasm32-wasi: $CELLA_SYSROOT, else /usr */
+	char compiler[TOOLCHAIN_PATH_MAX]; /* translated C to machine code: $CELLA_CC, else gcc or clang */
+	char compiler_name[64];            /* such as "gcc 12.2.0" */
+	bool compiler_is_clang;
+	char resources[TOOLCHAIN_PATH_MAX]; /* holds include/cella and guest */
+};
+
+/* Each finds one part; the error says what is missing and how to get it. */
+int toolchain_find_clang(struct toolchain *t, struct error *err) must_check;
+int toolchain_find_sysroot(struct toolchain *t, struct error *err) must_check;
+int toolchain_find_linker(const struct toolchain *t, struct error *err) must_check;
+int toolchain_find_compiler(struct toolchain *t, struct error *err) must_check;
+int toolchain_find_resources(struct toolchain *t, struct error *err) must_check;
+
+#endif

@@ -1,0 +1,16 @@
+/* The verbs of the command line, one file each. */
+#ifndef CLI_VERBS_H
+#define CLI_VERBS_H
+
+#include "cli/verb.h"
+
+extern const struct verb bench_verb, cc_verb, doctor_verb, inspect_verb, run_verb, verify_verb;
+
+int verb_bench(int argc, char **argv);
+int verb_cc(int argc, char **argv);
+int verb_doctor(int argc, char **argv);
+int verb_inspect(int argc, char **argv);
+int verb_run(int argc, char **argv);
+int verb_verify(int argc, char **argv);
+
+#endif

@@ -1,0 +1,117 @@
+#include "las/launcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "attest/host.h"
+#include "base/log.h"
+#include "las/bounds.h"
+
+static int harden(struct error *err)
+{
+	const struct rlimit none = {0};
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    setrlimit(RLIMIT_CORE, &none) < 0)
+		return error_errno(err, CELLA_EPERM, "the launcher cannot shut itself off");
+	return 0;
+}
+
+/* The signing key's memory. Children never map it, whatever its level. */
+static int open_pool(struct launcher *launcher, struct error *err)
+{
+	struct error why = {0};
+	if (mem_pool_new(MEM_SECRET, LAS_KEY_BUDGET, &launcher->pool, &why) == 0)
+		return 0;
+	log_warn("the signing key lies in ordinary memory: %s", why.text);
+	return mem_pool_new(MEM_INSECURE_NONE, LAS_KEY_BUDGET, &launcher->pool, err);
+}
+
+static int make_key(struct launcher *launcher, struct error *err)
+{
+	int rc = open_pool(launcher, err);
+	if (rc == 0)
+		rc = crypto_init(launcher->pool, err);
+	if (rc < 0)
+		return rc;
+	launcher->signer = mem_alloc(launcher->pool, sizeof(*launcher->signer));
+	if (!launcher->signer)
+		return error_set(err, CELLA_ENOMEM, "no protected memory for the signing key");
+	return crypto_signer_generate(launcher->signer, err);
+}
+
+/* A filter in force would be inherited by every executor: whoever started this program with one could answer
+ * the executor's system calls. The kernel is asked in two ways, for a filter could lie about one. */
+static bool no_filter(const struct process_status *status)
+{
+	return status->filter_mode == 0 && prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 0;
+}
+
+static int look_around(struct launcher *launcher, struct error *err)
+{
+	struct utsname name;
+	struct error why = {0};
+	int rc = process_status_read(0, &launcher->status, err);
+	if (rc < 0)
+		return rc;
+	launcher->namespaces = namespaces_read();
+	launcher->namespace_flags = host_namespace_flags(&launcher->status);
+	launcher->filter_free = no_filter(&launcher->status);
+	if (!launcher->filter_free)
+		log_warn("a seccomp filter is in force on the launcher: its evidence will say so");
+	launcher->has_cgroup = cgroup_find(launcher->cgroup, &why) == 0;
+	if (!launcher->has_cgroup)
+		log_info("executors get no cgroup limits: %s", why.text);
+	launcher->host = host_claims();
+	if (uname(&name) == 0)
+		snprintf(launcher->kernel, sizeof(launcher->kernel), "%.63s", name.release);
+	launcher->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (launcher->null_fd < 0)
+		return error_errno(err, CELLA_EIO, "cannot open /dev/null");
+	return 0;
+}
+
+int launcher_new(const char *executor, struct launcher **ret_launcher, struct error *err)
+{
+	struct launcher *launcher = calloc(1, sizeof(*launcher));
+	if (!launcher)
+		return error_set(err, CELLA_ENOMEM, "no memory for the launcher");
+	launcher->executor.fd = launcher->null_fd = -1;
+	int rc = harden(err);
+	if (rc == 0)
+		rc = look_around(launcher, err);
+	if (rc == 0)
+		rc = make_key(launcher, err);
+	if (rc == 0)
+		rc = executor_load(executor, &launcher->executor, err);
+	if (rc < 0) {
+		launcher_free(launcher);
+		return rc;
+	}
+	*ret_launcher = launcher;
+	return 0;
+}
+
+void launcher_free(struct launcher *launcher)
+{
+	if (!launcher)
+		return;
+	executor_done(&launcher->executor);
+	if (launcher->null_fd >= 0)
+		close(launcher->null_fd);
+	mem_pool_free(launcher->pool);
+	free(launcher);
+}
+
+void launcher_identity(const struct launcher *launcher, struct launch_identity *ret_identity)
+{
+	*ret_identity = (struct launch_identity){.type = LAUNCH_IDENTITY};
+	memcpy(ret_identity->public_key, launcher->signer->public_key, sizeof(ret_identity->public_key));
+	memcpy(ret_identity->executor, launcher->executor.digest, sizeof(ret_identity->executor));
+}

@@ -1,0 +1,203 @@
+#include "las/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "las/bounds.h"
+
+/* Ids in use are found through the scheduler's lists, which every process is in. */
+static int pick_uid(uint32_t *ret_uid, struct error *err)
+{
+	for (int i = 0; i < LAS_UID_TRIES; i++) {
+		uint32_t random;
+		int rc = crypto_random(&random, sizeof(random), err);
+		if (rc < 0)
+			return rc;
+		uint32_t uid = LAS_UID_FIRST + random % LAS_UID_COUNT;
+		errno = 0;
+		if (getpriority(PRIO_USER, uid) == -1 && errno == ESRCH) {
+			*ret_uid = uid;
+			return 0;
+		}
+	}
+	return error_set(err, CELLA_ELIMIT, "no user id is free for an executor");
+}
+
+/* Where the limit may not be raised, the right to lock memory beyond it does as well. */
+static bool needs_lock_capability(const struct process_status *s, uint64_t wanted)
+{
+	struct rlimit limit;
+	return process_may(s, CAP_IPC_LOCK) && !process_may(s, CAP_SYS_RESOURCE) &&
+	       getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_max < wanted;
+}
+
+static int plan_for(const struct launcher *launcher, uint64_t namespaces, uint64_t heap, struct child_plan *plan,
+                    struct error *err)
+{
+	const struct process_status *s = &launcher->status;
+	bool same_users = !(namespaces & CLONE_NEWUSER);
+	plan->own_mounts = namespaces & CLONE_NEWNS;
+	plan->own_user = same_users && process_may(s, CAP_SETUID) && process_may(s, CAP_SETGID);
+	plan->lock_limit = heap + LAS_LOCKED_OVERHEAD;
+	plan->keep_lock = same_users && needs_lock_capability(s, plan->lock_limit);
+	plan->uid = s->uid[1];
+	return plan->own_user ? pick_uid(&plan->uid, err) : 0;
+}
+
+/* -1 where there can be none. */
+static int make_cgroup(struct launcher *launcher, uint64_t heap, struct spawned *s)
+{
+	struct error why = {0};
+	if (!launcher->has_cgroup)
+		return -1;
+	snprintf(s->cgroup_name, sizeof(s->cgroup_name), "cella-%d-%" PRIu32, (int)getpid(), launcher->launched);
+	if (cgroup_new(launcher->cgroup, s->cgroup_name, heap + LAS_MEMORY_OVERHEAD, LAS_EXECUTOR_PROCESSES, &s->cgroup,
+	               &why) == 0)
+		return cgroup_fd(s->cgroup);
+	log_warn("executors get no cgroup limits: %s", why.text);
+	launcher->has_cgroup = false;
+	return -1;
+}
+
+static pid_t clone_child(uint64_t namespaces, int cgroup, struct spawned *s)
+{
+	struct clone_args args = {
+		.flags = CLONE_PIDFD | namespaces | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
+		.pidfd = (uintptr_t)&s->pidfd,
+		.exit_signal = SIGCHLD,
+		.cgroup = (uint64_t)max_of(cgroup, 0),
+	};
+	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	if (pid == 0)
+		child_run(&s->plan);
+	return pid;
+}
+
+/* Of namespaces and of joining a cgroup; anything else is a failure. */
+static bool is_denial(int number)
+{
+	static const int denials[] = {EPERM, EACCES, EINVAL, ENOSPC, EUSERS, EBUSY, ENOENT, EOPNOTSUPP};
+	for (size_t i = 0; i < array_count(denials); i++)
+		if (number == denials[i])
+			return true;
+	return false;
+}
+
+static void leave_out(struct launcher *launcher, struct spawned *s, uint64_t namespaces, int cgroup)
+{
+	if (launcher->namespace_flags != namespaces) {
+		log_warn("executors get no namespaces of their own: this user may make none (cella doctor says more)");
+		launcher->namespace_flags = namespaces;
+	}
+	if (cgroup < 0) {
+		if (s->cgroup)
+			log_warn("executors get no cgroup limits: none may be started in %s", launcher->cgroup);
+		cgroup_free(take_ptr(&s->cgroup));
+		launcher->has_cgroup = false;
+		s->cgroup_name[0] = '\0';
+	}
+}
+
+static int spawn_child(struct launcher *launcher, uint64_t heap, struct spawned *s, struct error *err)
+{
+	int cgroup = make_cgroup(launcher, heap, s);
+	const struct {
+		uint64_t namespaces;
+		int cgroup;
+	} attempts[] = {{launcher->namespace_flags, cgroup}, {launcher->namespace_flags, -1}, {0, cgroup}, {0, -1}};
+	for (size_t i = 0; i < array_count(attempts); i++) {
+		int rc = plan_for(launcher, attempts[i].namespaces, heap, &s->plan, err);
+		if (rc < 0)
+			return rc;
+		s->pid = clone_child(attempts[i].namespaces, attempts[i].cgroup, s);
+		if (s->pid > 0) {
+			leave_out(launcher, s, attempts[i].namespaces, attempts[i].cgroup);
+			return 0;
+		}
+		if (!is_denial(errno))
+			break;
+	}
+	return error_errno(err, CELLA_EIO, "cannot start a process for an executor");
+}
+
+/* The child's ends live until it has its copies. */
+static int spawn_connected(struct launcher *launcher, uint64_t heap, int agent, int bundle, struct spawned *s,
+                           struct error *err)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_errno(err, CELLA_EIO, "cannot make an executor's launch socket");
+	s->launch = pair[0];
+	cleanup_close int launch_end = pair[1];
+	if (fcntl(s->launch, F_SETFL, O_NONBLOCK) < 0)
+		return error_errno(err, CELLA_EIO, "cannot set up an executor's launch socket");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_errno(err, CELLA_EIO, "cannot make an executor's owner channel");
+	s->owner = pair[0];
+	cleanup_close int owner_end = pair[1];
+	if (pipe2(pair, O_CLOEXEC | O_NONBLOCK) < 0)
+		return error_errno(err, CELLA_EIO, "cannot make an executor's report pipe");
+	s->report = pair[0];
+	cleanup_close int report_end = pair[1];
+	const int fds[LAUNCH_FD_COUNT] = {
+		[LAUNCH_FD_NULL_IN] = launcher->null_fd, [LAUNCH_FD_NULL_OUT] = launcher->null_fd,
+		[LAUNCH_FD_LOG] = STDERR_FILENO,         [LAUNCH_FD_LAUNCHER] = launch_end,
+		[LAUNCH_FD_OWNER] = owner_end,           [LAUNCH_FD_AGENT] = agent,
+		[LAUNCH_FD_BUNDLE] = bundle,
+	};
+	memcpy(s->plan.fds, fds, sizeof(fds));
+	s->plan.executor = launcher->executor.fd;
+	s->plan.report = report_end;
+	return spawn_child(launcher, heap, s, err);
+}
+
+int spawn(struct launcher *launcher, uint64_t heap, int agent, int bundle, struct spawned *ret_spawned,
+          struct error *err)
+{
+	struct spawned s = {.pidfd = -1, .report = -1, .launch = -1, .owner = -1};
+	int rc = spawn_connected(launcher, heap, agent, bundle, &s, err);
+	launcher->launched++;
+	if (rc < 0) {
+		spawned_done(&s);
+		return rc;
+	}
+	*ret_spawned = s;
+	return 0;
+}
+
+void spawned_kill(const struct spawned *s)
+{
+	if (s->pid > 0)
+		syscall(SYS_pidfd_send_signal, s->pidfd, SIGKILL, NULL, 0);
+}
+
+int spawned_reap(struct spawned *s)
+{
+	int status = 0;
+	while (s->pid > 0 && waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	s->pid = 0;
+	return status;
+}
+
+void spawned_done(struct spawned *s)
+{
+	const int fds[] = {s->pidfd, s->report, s->launch, s->owner};
+	for (size_t i = 0; i < array_count(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	cgroup_free(take_ptr(&s->cgroup));
+}

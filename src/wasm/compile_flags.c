@@ -1,0 +1,51 @@
+/*
+ * The flags that a translated unit is compiled with. What each is for:
+ *
+ *   speed, same bits   -O3; -march=x86-64-v3; -ffp-contract=off keeps a product and a sum apart, so
+ *                      that all machines give the same bits
+ *   exactness          -fno-strict-overflow: integers and addresses wrap, as the prelude counts on;
+ *                      -fno-strict-aliasing; -fsignaling-nans (gcc): x - 0 and x * 1 make a NaN quiet,
+ *                      so they are not folded away; -fno-math-errno: sqrt is an instruction;
+ *                      -fno-optimize-sibling-calls: endless recursion ends in the stack's guard;
+ *                      -fstack-clash-protection: no frame jumps over that guard
+ *   backtraces         -fno-omit-frame-pointer, -fno-shrink-wrap, and no function split, cloned or
+ *                      merged with another, so that a return address tells the function
+ *   nothing imported   -ffreestanding -nostdlib -fno-tree-loop-distribute-patterns: no call of
+ *                      memcpy or memset appears; -fvisibility=hidden -fPIC -shared -Bsymbolic: relative relocations only
+ *   same bytes         -frandom-seed, no build id, no compiler's name
+ */
+#include <stddef.h>
+
+#include "wasm/wasm.h"
+
+#define COMMON                                                                                               \
+	"-std=gnu17", "-w", "-O3", "-march=x86-64-v3", "-ffp-contract=off", "-fno-math-errno",               \
+		"-fno-strict-overflow", "-fno-strict-aliasing", "-ffreestanding", "-fno-builtin",            \
+		"-fno-optimize-sibling-calls", "-fno-omit-frame-pointer", "-fstack-clash-protection",        \
+		"-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables",           \
+		"-fno-unwind-tables", "-fno-ident", "-fPIC", "-fvisibility=hidden", "-shared", "-nostdlib",  \
+		"-Wl,--build-id=none", "-Wl,--hash-style=gnu", "-Wl,-Bsymbolic", "-Wl,-z,noexecstack",       \
+		"-Wl,-z,separate-code", "-Wl,-z,defs", "-Wl,-e,cella_image", "-Wl,-s"
+
+const char *const wasm_flags_gcc[] = {
+	COMMON,
+	"-fsignaling-nans",
+	"-fno-tree-loop-distribute-patterns",
+	"-fno-shrink-wrap",
+	"-fno-reorder-blocks-and-partition",
+	"-fno-ipa-icf",
+	"-fno-ipa-cp",
+	"-fno-ipa-sra",
+	"-fno-ipa-modref",
+	"-fno-partial-inlining",
+	"-frandom-seed=cella",
+	NULL,
+};
+
+const char *const wasm_flags_clang[] = {
+	COMMON,
+	"-fno-finite-loops",
+	"-mllvm",
+	"-enable-shrink-wrap=0",
+	NULL,
+};

@@ -1,0 +1,158 @@
+/*
+ * The translation unit of a module: cell_abi.h, the prelude, then types, state, prototypes, the
+ * table of functions, bodies, and the border to the host. The order is the module's own
+ * throughout, so that the same module gives the same text.
+ */
+#include <string.h>
+
+#include "wasm/translate.h"
+#include "wasm/wasm.h"
+
+static int refuse_import(const struct wasm_import *import, struct error *err)
+{
+	static const char *const kinds[KIND_COUNT] = {"function", "table", "memory", "global"};
+	return error_set(err, CELLA_EUNSUPPORTED,
+	                 "import section, offset 0x%zx: a cell cannot import a %s (\"%.*s\".\"%.*s\"), only functions",
+	                 import->offset, kinds[import->kind], (int)min_of(import->module.size, (uint32_t)WASM_NAME_SHOWN_MAX),
+	                 (const char *)import->module.bytes, (int)min_of(import->name.size, (uint32_t)WASM_NAME_SHOWN_MAX),
+	                 (const char *)import->name.bytes);
+}
+
+static bool has_nul(const struct wasm_text *name)
+{
+	return name->size && memchr(name->bytes, 0, name->size);
+}
+
+/* What a valid module may have and a cell may not. */
+static int check_cell(const struct wasm_module *m, struct error *err)
+{
+	for (uint32_t i = 0; i < m->import_count; i++) {
+		const struct wasm_import *import = &m->imports[i];
+		if (import->kind != KIND_FUNCTION)
+			return refuse_import(import, err);
+		if (has_nul(&import->module) || has_nul(&import->name))
+			return error_set(err, CELLA_EUNSUPPORTED, "import section, offset 0x%zx: a name holds a zero byte",
+			                 import->offset);
+	}
+	for (uint32_t i = 0; i < m->export_count; i++)
+		if (has_nul(&m->exports[i].name))
+			return error_set(err, CELLA_EUNSUPPORTED, "export section, export %u: its name holds a zero byte", i);
+	uint64_t elements = 0;
+	for (uint32_t i = 0; i < m->table_count; i++)
+		elements += wasm_table_room(&m->tables[i]);
+	if (elements > WASM_TABLE_ELEMENTS_MAX)
+		return error_set(err, CELLA_ELIMIT, "table section: %llu elements; at most %u are supported",
+		                 (unsigned long long)elements, WASM_TABLE_ELEMENTS_MAX);
+	return 0;
+}
+
+static bool types_use_vectors(const struct wasm_module *m)
+{
+	for (uint32_t i = 0; i < m->type_count; i++)
+		if (strchr(m->types[i].signature, TYPE_V128))
+			return true;
+	for (uint32_t i = 0; i < m->global_count; i++)
+		if (m->globals[i].type == TYPE_V128)
+			return true;
+	return false;
+}
+
+static void put_type(const struct wasm_type *type, struct buf *out)
+{
+	if (type->result_count > 1) {
+		buf_printf(out, "struct result%u {", type->canonical);
+		for (uint32_t i = 0; i < type->result_count; i++)
+			buf_printf(out, " %s r%u;", wasm_c_type(type->results[i]), i);
+		wasm_put(out, " };\n");
+	}
+	wasm_put(out, "typedef ");
+	wasm_put_result_type(type, out);
+	buf_printf(out, " type%u(struct cell_instance *", type->canonical);
+	for (uint32_t i = 0; i < type->param_count; i++)
+		buf_printf(out, ", %s", wasm_c_type(type->params[i]));
+	wasm_put(out, ");\n");
+}
+
+static void put_types(const struct wasm_module *m, struct buf *out)
+{
+	wasm_put(out, "\n/* The module */\n\n");
+	for (uint32_t i = 0; i < m->type_count; i++)
+		if (m->types[i].canonical == i)
+			put_type(&m->types[i], out);
+}
+
+static void put_state(const struct wasm_module *m, struct buf *out)
+{
+	wasm_put(out, "\nstruct state {\n");
+	for (uint32_t i = 0; i < m->global_count; i++)
+		buf_printf(out, "\t%s g%u;\n", wasm_c_type(m->globals[i].type), i);
+	for (uint32_t i = 0; i < m->table_count; i++)
+		buf_printf(out, "\tu32 t%u[1 + %u];\n", i, wasm_table_room(&m->tables[i]));
+	buf_printf(out, "\tu8 data_dropped[%u];\n\tu8 elements_dropped[%u];\n};\n", max_of(m->data_count, 1u),
+	           max_of(m->element_count, 1u));
+	wasm_put(out, "#define STATE(instance) ((struct state *)(instance)->state)\n"
+	              "#define TABLE(t) ((struct table *)(t))\n");
+}
+
+static void put_elements(const struct wasm_module *m, struct buf *out)
+{
+	for (uint32_t i = 0; i < m->element_count; i++) {
+		const struct wasm_element_segment *segment = &m->elements[i];
+		buf_printf(out, "static const u32 e%u[%u] = {", i, max_of(segment->count, 1u));
+		for (uint32_t k = 0; k < segment->count; k++) {
+			wasm_put(out, k == 0 ? "\n\t" : k % 16 == 0 ? ",\n\t" : ", ");
+			wasm_put_number(out, segment->elements[k].value.ref);
+			wasm_put(out, "u");
+		}
+		wasm_put(out, "};\n");
+	}
+}
+
+static void put_functions(const struct wasm_module *m, struct buf *out)
+{
+	wasm_put(out, "\n");
+	for (uint32_t i = 0; i < m->function_count; i++) {
+		wasm_put(out, i < m->function_import_count ? "GLUE " : "static ");
+		wasm_put_heading(m, i, out);
+		wasm_put(out, ";\n");
+	}
+	buf_printf(out, "\n#define FUNCTION_COUNT %uu\nstatic const struct function functions[] = {\n", m->function_count);
+	for (uint32_t i = 0; i < m->function_count; i++)
+		buf_printf(out, "\t{F%u, %u},\n", i, m->functions[i].type->canonical);
+	wasm_put(out, "\t{0},\n};\n");
+}
+
+static void put_unit(struct wasm_translation *t, struct buf *out)
+{
+	const struct wasm_module *m = t->m;
+	wasm_put(out, wasm_text_cell_abi);
+	wasm_put(out, wasm_text_prelude);
+	if (t->uses_vectors)
+		wasm_put(out, wasm_text_prelude_simd);
+	put_types(m, out);
+	put_state(m, out);
+	put_elements(m, out);
+	put_functions(m, out);
+	wasm_put_import_stubs(m, out);
+	buf_put(out, t->bodies.data, t->bodies.size);
+	wasm_put_border(m, out);
+}
+
+int wasm_translate(const struct wasm_module *m, struct buf *ret_c, struct error *err)
+{
+	int rc = check_cell(m, err);
+	if (rc < 0)
+		return rc;
+	/* Validation only sets what it has set before, when the module was decoded. */
+	struct wasm_translation t = {.m = (struct wasm_module *)m, .uses_vectors = types_use_vectors(m)};
+	rc = wasm_validate(t.m, &wasm_body_visitor, &t, err);
+	if (rc == 0)
+		put_unit(&t, ret_c);
+	if (rc == 0 && ret_c->failed)
+		rc = error_set(err, CELLA_ENOMEM, "no memory for the translated module");
+	buf_done(&t.bodies);
+	buf_done(&t.body);
+	buf_done(&t.slots);
+	buf_done(&t.read);
+	return rc;
+}

@@ -1,0 +1,296 @@
+/*
+ * What crosses between a cell and its host: stubs for imported functions, entries for exported
+ * ones and for tables' elements, initialization, and the image that names it all.
+ */
+#include <string.h>
+
+#include "wasm/translate.h"
+
+/* The member of union cell_value that holds a type: an lvalue "v[<index>]…" */
+static void put_value(struct buf *out, uint32_t index, char type)
+{
+	static const char *const members[] = {
+		[TYPE_I32] = "i32", [TYPE_I64] = "i64", [TYPE_F32] = "f32",
+		[TYPE_F64] = "f64", [TYPE_FUNCREF] = "ref", [TYPE_EXTERNREF] = "ref",
+	};
+	if (type == TYPE_V128)
+		buf_printf(out, "*(v128_at *)v[%u].v128", index);
+	else
+		buf_printf(out, "v[%u].%s", index, members[(unsigned char)type]);
+}
+
+static void put_stub_return(const struct wasm_type *type, struct buf *out)
+{
+	if (type->result_count == 0)
+		return;
+	wasm_put(out, "\treturn ");
+	if (type->result_count > 1)
+		buf_printf(out, "(struct result%u){", type->canonical);
+	for (uint32_t i = 0; i < type->result_count; i++) {
+		wasm_put(out, i ? ", " : "");
+		put_value(out, i, type->results[i]);
+	}
+	wasm_put(out, type->result_count > 1 ? "};\n" : ";\n");
+}
+
+static void put_import_stub(const struct wasm_module *m, uint32_t index, struct buf *out)
+{
+	const struct wasm_type *type = m->functions[index].type;
+	wasm_put(out, "\nGLUE ");
+	wasm_put_heading(m, index, out);
+	buf_printf(out, "\n{\n\tunion cell_value v[%u];\n",
+	           max_of(max_of(type->param_count, type->result_count), 1u));
+	for (uint32_t i = 0; i < type->param_count; i++) {
+		wasm_put(out, "\t");
+		put_value(out, i, type->params[i]);
+		buf_printf(out, " = x%u;\n", i);
+	}
+	wasm_put(out, "\tif ((uintptr_t)__builtin_frame_address(0) < instance->stack_limit)\n"
+	              "\t\tinstance->host->trap(instance, CELL_TRAP_STACK);\n");
+	buf_printf(out, "\tinstance->imports[%u](instance, v);\n", index);
+	put_stub_return(type, out);
+	wasm_put(out, "}\n");
+}
+
+void wasm_put_import_stubs(const struct wasm_module *m, struct buf *out)
+{
+	for (uint32_t i = 0; i < m->function_import_count; i++)
+		put_import_stub(m, i, out);
+}
+
+/* Whether this function is the first of its type: entries are made once a type. */
+static bool first_of_type(const struct wasm_module *m, uint32_t index, uint8_t *seen)
+{
+	uint32_t type = m->functions[index].type->canonical;
+	bool first = !seen[type];
+	seen[type] = 1;
+	return first;
+}
+
+/* "static void enter3(instance, code, v)": calls a function of type 3 with what v holds. */
+static void put_enter(const struct wasm_type *type, struct buf *out)
+{
+	buf_printf(out, "\nGLUE void enter%u(struct cell_instance *instance, const void *code, union cell_value *v)\n{\n\t",
+	           type->canonical);
+	if (type->result_count > 1)
+		buf_printf(out, "struct result%u r = ", type->canonical);
+	else if (type->result_count == 1) {
+		put_value(out, 0, type->results[0]);
+		wasm_put(out, " = ");
+	}
+	buf_printf(out, "((type%u *)code)(instance", type->canonical);
+	for (uint32_t i = 0; i < type->param_count; i++) {
+		wasm_put(out, ", ");
+		put_value(out, i, type->params[i]);
+	}
+	wasm_put(out, ");\n");
+	for (uint32_t i = 0; type->result_count > 1 && i < type->result_count; i++) {
+		wasm_put(out, "\t");
+		put_value(out, i, type->results[i]);
+		buf_printf(out, " = r.r%u;\n", i);
+	}
+	wasm_put(out, "}\n");
+}
+
+static void put_enters(const struct wasm_module *m, struct buf *out)
+{
+	cleanup_buf struct buf seen = {0};
+	uint8_t *flags = buf_reserve(&seen, (size_t)m->type_count + 1);
+	out->failed |= !flags;
+	for (uint32_t i = 0; flags && i < m->function_count; i++)
+		if (first_of_type(m, i, flags))
+			put_enter(m->functions[i].type, out);
+}
+
+static void put_call_table_cases(const struct wasm_module *m, struct buf *out)
+{
+	cleanup_buf struct buf seen = {0};
+	uint8_t *flags = buf_reserve(&seen, (size_t)m->type_count + 1);
+	out->failed |= !flags;
+	for (uint32_t i = 0; flags && i < m->function_count; i++) {
+		const struct wasm_type *type = m->functions[i].type;
+		if (!first_of_type(m, i, flags))
+			continue;
+		buf_printf(out,
+		           "\tcase %u:\n\t\tif (!same_text(signature, \"%s\"))\n"
+		           "\t\t\ttrap(instance, CELL_TRAP_SIGNATURE);\n"
+		           "\t\tenter%u(instance, functions[function].code, v);\n\t\tbreak;\n",
+		           type->canonical, type->signature, type->canonical);
+	}
+}
+
+static void put_call_table(const struct wasm_module *m, struct buf *out)
+{
+	wasm_put(out, "\nGLUE void call_table(struct cell_instance *instance, u32 element, const char *signature, "
+	              "union cell_value *v)\n{\n");
+	if (m->table_count == 0 || m->tables[0].type != TYPE_FUNCREF) {
+		wasm_put(out, "\ttrap(instance, CELL_TRAP_TABLE);\n}\n");
+		return;
+	}
+	wasm_put(out, "\tu32 function = table_get(instance, TABLE(STATE(instance)->t0), element);\n"
+	              "\tif (function >= FUNCTION_COUNT)\n\t\ttrap(instance, CELL_TRAP_NULL_FUNCTION);\n"
+	              "\tswitch (functions[function].type) {\n");
+	put_call_table_cases(m, out);
+	wasm_put(out, "\t}\n}\n");
+}
+
+static void put_constant(struct buf *out, const struct wasm_constant *constant, char type)
+{
+	wasm_put_constant(out, type, &constant->value);
+}
+
+static void put_global_values(const struct wasm_module *m, struct buf *out)
+{
+	for (uint32_t i = 0; i < m->global_count; i++) {
+		buf_printf(out, "\tstate->g%u = ", i);
+		put_constant(out, &m->globals[i].value, m->globals[i].type);
+		wasm_put(out, ";\n");
+	}
+}
+
+static void put_table_values(const struct wasm_module *m, struct buf *out)
+{
+	for (uint32_t i = 0; i < m->table_count; i++)
+		buf_printf(out, "\ttable_grow(TABLE(state->t%u), %uu, CELL_NO_FUNCTION, %uu);\n", i,
+		           wasm_table_room(&m->tables[i]), m->tables[i].limits.minimum);
+	for (uint32_t i = 0; i < m->element_count; i++) {
+		const struct wasm_element_segment *segment = &m->elements[i];
+		if (segment->mode == SEGMENT_ACTIVE)
+			buf_printf(out, "\ttable_init(instance, TABLE(state->t%u), e%u, %uu, %uu, 0, %uu);\n", segment->table,
+			           i, segment->count, segment->offset.value.i32, segment->count);
+		if (segment->mode != SEGMENT_PASSIVE)
+			buf_printf(out, "\tstate->elements_dropped[%u] = 1;\n", i);
+	}
+}
+
+static void put_memory_values(const struct wasm_module *m, struct buf *out)
+{
+	for (uint32_t i = 0; i < m->data_count; i++) {
+		const struct wasm_data_segment *segment = &m->data[i];
+		if (segment->mode == SEGMENT_ACTIVE)
+			buf_printf(out, "\tmemory_init(instance, %u, 0, %uu, 0, %uu);\n\tstate->data_dropped[%u] = 1;\n", i,
+			           segment->offset.value.i32, segment->size, i);
+	}
+}
+
+static void put_initialize(const struct wasm_module *m, struct buf *out)
+{
+	wasm_put(out, "\nGLUE void initialize(struct cell_instance *instance)\n{\n"
+	              "\tstruct state *const state = STATE(instance);\n\t(void)state;\n");
+	put_global_values(m, out);
+	put_table_values(m, out);
+	put_memory_values(m, out);
+	wasm_put(out, "}\n");
+	if (m->start != WASM_NO_INDEX)
+		buf_printf(out, "\nGLUE void start(struct cell_instance *instance)\n{\n\tF%u(instance);\n}\n", m->start);
+}
+
+/* Functions of exports: into the cell, or, for a global, what it holds. */
+static void put_export_function(const struct wasm_module *m, uint32_t number, struct buf *out)
+{
+	const struct wasm_export *export = &m->exports[number];
+	if (export->kind != KIND_FUNCTION && export->kind != KIND_GLOBAL)
+		return;
+	buf_printf(out, "\nGLUE void export%u(struct cell_instance *instance, union cell_value *v)\n{\n\t", number);
+	if (export->kind == KIND_FUNCTION) {
+		buf_printf(out, "enter%u(instance, F%u, v);\n}\n", m->functions[export->index].type->canonical,
+		           export->index);
+		return;
+	}
+	put_value(out, 0, m->globals[export->index].type);
+	buf_printf(out, " = STATE(instance)->g%u;\n}\n", export->index);
+}
+
+static void put_exports(const struct wasm_module *m, struct buf *out)
+{
+	for (uint32_t i = 0; i < m->export_count; i++)
+		put_export_function(m, i, out);
+	wasm_put(out, "\nstatic const struct cell_export exports[] = {\n");
+	for (uint32_t i = 0; i < m->export_count; i++) {
+		const struct wasm_export *export = &m->exports[i];
+		if (export->kind == KIND_TABLE)
+			continue;
+		wasm_put(out, "\t{");
+		wasm_put_literal(out, export->name.bytes, export->name.size);
+		if (export->kind == KIND_FUNCTION)
+			buf_printf(out, ", \"%s\", export%u, ", m->functions[export->index].type->signature, i);
+		else if (export->kind == KIND_GLOBAL)
+			buf_printf(out, ", 0, export%u, ", i);
+		else
+			wasm_put(out, ", 0, 0, ");
+		buf_printf(out, "%u},\n", export->index);
+	}
+	wasm_put(out, "\t{0},\n};\n");
+}
+
+static void put_imports(const struct wasm_module *m, struct buf *out)
+{
+	wasm_put(out, "\nstatic const struct cell_import imports[] = {\n");
+	for (uint32_t i = 0; i < m->import_count; i++) {
+		const struct wasm_import *import = &m->imports[i];
+		wasm_put(out, "\t{");
+		wasm_put_literal(out, import->module.bytes, import->module.size);
+		wasm_put(out, ", ");
+		wasm_put_literal(out, import->name.bytes, import->name.size);
+		buf_printf(out, ", \"%s\"},\n", m->functions[import->index].type->signature);
+	}
+	wasm_put(out, "\t{0},\n};\n");
+}
+
+/* Symbols are told to the assembler: a distance between two addresses is no constant of C. */
+static void put_symbols(const struct wasm_module *m, struct buf *out)
+{
+	cleanup_buf struct buf names = {0};
+	size_t size = 0;
+	wasm_put(out, "\n__asm__(\".pushsection .rodata\\n\\t.balign 4\\nsymbols:\\n\"\n");
+	for (uint32_t i = m->function_import_count; i < m->function_count; i++) {
+		size_t start = names.size;
+		buf_printf(out, "\t\"\\t.long F%u - ., %zu\\n\"\n", i, size);
+		wasm_put(&names, "\t\"");
+		wasm_put_function_name(m, i, &names);
+		size += names.size - start - 1;
+		wasm_put(&names, "\\0\"\n");
+	}
+	wasm_put(out, "\t\"\\t.popsection\\n\");\n"
+	              "extern const struct cell_symbol symbols[] __attribute__((visibility(\"hidden\")));\n"
+	              "static const char names[] =\n");
+	buf_put(out, names.data, names.size);
+	out->failed |= names.failed;
+	wasm_put(out, "\t\"\";\n");
+}
+
+static uint32_t exported_count(const struct wasm_module *m)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < m->export_count; i++)
+		count += m->exports[i].kind != KIND_TABLE;
+	return count;
+}
+
+static void put_image(const struct wasm_module *m, struct buf *out)
+{
+	bool memory = m->memory_count > 0;
+	wasm_put(out, "\nPUBLIC const struct cell_image cella_image = {\n"
+	              "\t.abi_version = CELL_ABI_VERSION,\n\t.translator_version = 1,\n"
+	              "\t.state_size = sizeof(struct state),\n");
+	buf_printf(out, "\t.memory_pages = %u,\n\t.memory_pages_max = %u,\n", memory ? m->memory.minimum : 0,
+	           memory ? m->memory.maximum : 0);
+	wasm_put(out, "\t.imports = imports,\n\t.exports = exports,\n\t.symbols = symbols,\n\t.names = names,\n");
+	buf_printf(out, "\t.import_count = %u,\n\t.export_count = %u,\n\t.symbol_count = %u,\n\t.segment_count = %u,\n",
+	           m->import_count, exported_count(m), m->function_count - m->function_import_count, m->data_count);
+	wasm_put(out, "\t.initialize = initialize,\n");
+	if (m->start != WASM_NO_INDEX)
+		wasm_put(out, "\t.start = start,\n");
+	wasm_put(out, "\t.call_table = call_table,\n};\n");
+}
+
+void wasm_put_border(const struct wasm_module *m, struct buf *out)
+{
+	put_enters(m, out);
+	put_call_table(m, out);
+	put_initialize(m, out);
+	put_imports(m, out);
+	put_exports(m, out);
+	put_symbols(m, out);
+	put_image(m, out);
+}

@@ -1,0 +1,133 @@
+#!/usr/bin/python3
+"""Does the test runner count rightly, fail when it must, and leave nothing running?"""
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SUPERVISE = ROOT / "tests/supervise"
+
+
+def supervise(seconds, script):
+    return subprocess.run([SUPERVISE, str(seconds), "sh", "-c", script], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, check=False)
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class Supervise(unittest.TestCase):
+    def test_the_status_is_the_commands(self):
+        for script, status in (("exit 0", 0), ("exit 77", 77), ("kill -9 $$", 137)):
+            with self.subTest(script):
+                self.assertEqual(supervise(10, script).returncode, status)
+
+    def test_a_command_that_does_not_exist(self):
+        done = subprocess.run([SUPERVISE, "10", "/no/such/command"], stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual(done.returncode, 127)
+        self.assertIn("/no/such/command", done.stderr)
+
+    def test_the_time_is_over(self):
+        done = supervise(0.3, "setsid sleep 1000 & echo $!; sleep 1000")
+        self.assertEqual(done.returncode, 124)
+        self.assertFalse(is_running(int(done.stdout)))
+
+    def test_what_is_left_running_is_named_and_killed(self):
+        done = supervise(10, "setsid sh -c 'sleep 1000 & echo $!' & exit 0")
+        self.assertEqual(done.returncode, 123)
+        self.assertIn("sleep", done.stderr)
+        self.assertFalse(is_running(int(done.stdout)))
+
+    def test_what_ends_by_itself_is_waited_for(self):
+        self.assertEqual(supervise(10, "setsid sleep 0.5 & exit 0").returncode, 0)
+
+    def test_the_supervisor_takes_all_along_when_it_is_ended(self):
+        with subprocess.Popen([SUPERVISE, "100", "sh", "-c", "setsid sleep 1000 & echo $!; exec sleep 1000"],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
+            pid = int(running.stdout.readline())
+            self.assertTrue(is_running(pid))
+            running.send_signal(signal.SIGTERM)
+            running.wait()
+        self.assertFalse(is_running(pid))
+
+
+class Runner(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(dir="/tmp")  # where an ordinary user can go
+        self.addCleanup(self.folder.cleanup)
+        self.tests = Path(self.folder.name, "tests")
+        self.tests.mkdir()
+        os.chmod(self.folder.name, 0o755)
+
+    def add(self, name, script):
+        path = self.tests / f"{name}.sh"
+        path.write_text("#!/bin/sh\n" + script + "\n")
+        path.chmod(0o755)
+
+    def run_all(self, skips="", *options):
+        allow = Path(self.folder.name, "skips.allow")
+        allow.write_text(skips)
+        build = os.environ.get("CELLA_BUILD", str(ROOT / "build"))
+        done = subprocess.run([ROOT / "tests/run", "--build", build, "--integration", self.tests, "--skips", allow,
+                               *options, "integration/*"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                              check=False)
+        lines = done.stdout.splitlines()
+        return done.returncode, lines[-1], done.stdout
+
+    def test_all_passed(self):
+        self.add("one", "exit 0")
+        self.add("two", "test -d $TMPDIR && test -d $CELLA_BUILD && test -d $CELLA_SOURCE")
+        self.assertEqual(self.run_all()[:2], (0, "2 passed, 0 failed, 0 skipped"))
+
+    def test_a_failure_is_shown_and_counted(self):
+        self.add("one", "exit 0")
+        self.add("two", "echo the reason; exit 3")
+        status, last, text = self.run_all()
+        self.assertEqual((status, last), (1, "1 passed, 1 failed, 0 skipped"))
+        self.assertIn("| the reason", text)
+        self.assertIn("failed: integration/two@root", text)
+
+    def test_a_skip_fails_unless_it_is_allowed(self):
+        self.add("one", "exit 0")
+        self.add("two", "echo much; echo no such kernel; exit 77")
+        status, last, text = self.run_all()
+        self.assertEqual((status, last), (1, "1 passed, 0 failed, 1 skipped"))
+        self.assertIn("skipped integration/two@root: no such kernel", text)
+        self.assertEqual(self.run_all("integration/two@* # old kernels\n")[0], 0)
+        self.assertEqual(self.run_all("# integration/two@*\n")[0], 1)
+        self.assertEqual(self.run_all("integration/tw\n")[0], 1)
+
+    def test_nothing_run_is_no_success(self):
+        self.assertEqual(self.run_all()[:2], (1, "0 passed, 0 failed, 0 skipped"))
+
+    def test_time_outs_and_leftovers_fail(self):
+        self.add("slow", "# timeout: 1\nsleep 100")
+        self.add("left", "sleep 100 &")
+        start = time.monotonic()
+        self.assertEqual(self.run_all()[1], "0 passed, 2 failed, 0 skipped")
+        self.assertLess(time.monotonic() - start, 20)
+
+    def test_repeat(self):
+        self.add("one", "exit 0")
+        self.assertEqual(self.run_all("", "--repeat", "3")[1], "3 passed, 0 failed, 0 skipped")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_identities(self):
+        self.add("who", "# as: root user memlock\necho uid=$(id -u) locked=$(ulimit -l); touch $TMPDIR/x; ls $CELLA_SOURCE/Makefile; exit 1")
+        _, last, text = self.run_all()
+        self.assertEqual(last, "0 passed, 3 failed, 0 skipped")
+        self.assertIn("| uid=0 ", text)
+        self.assertIn("| uid=65534 locked=8192", text)
+        self.assertNotIn("Permission denied", text)
+
+
+if __name__ == "__main__":
+    unittest.main()

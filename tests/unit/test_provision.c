@@ -1,0 +1,135 @@
+/* Does a provisioning come back as it was written, and does every damaged one fail cleanly? */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cell/provision.h"
+
+static struct mem_pool *pool;
+
+static int make_pool(void **state)
+{
+	(void)state;
+	return mem_pool_new(MEM_INSECURE_NONE, 16 << 20, &pool, NULL);
+}
+
+static int drop_pool(void **state)
+{
+	(void)state;
+	mem_pool_free(pool);
+	return 0;
+}
+
+static const char *const arguments[] = {"ecg.cell", "predict", ""};
+static const char *const environment[] = {"LANG=C", "EMPTY="};
+
+static void write_example(uint8_t **data, size_t *size)
+{
+	static struct provision p;
+	p = (struct provision){
+		.executor = 7,
+		.role = PROVISION_TASKS,
+		.executor_count = 2,
+		.builder_count = 2,
+		.arguments = (const char **)(uintptr_t)arguments,
+		.argument_count = 3,
+		.environment = (const char **)(uintptr_t)environment,
+		.environment_count = 2,
+		.preopens = {{"/data", OWNER_PREOPEN_READ_ONLY}, {"/out", 0}},
+		.preopen_count = 2,
+	};
+	memset(p.session, 1, sizeof(p.session));
+	memset(p.data_key, 2, sizeof(p.data_key));
+	memset(p.identity, 3, sizeof(p.identity));
+	memset(p.builders[1], 4, sizeof(p.builders[1]));
+	assert_int_equal(provision_write(&p, pool, data, size, NULL), 0);
+}
+
+static void comes_back(void **state)
+{
+	(void)state;
+	uint8_t *data;
+	size_t size;
+	struct provision *p;
+	write_example(&data, &size);
+	assert_int_equal(provision_read(data, size, pool, &p, NULL), 0);
+	assert_int_equal(p->executor, 7);
+	assert_int_equal(p->role, PROVISION_TASKS);
+	assert_int_equal(p->executor_count, 2);
+	assert_int_equal(p->data_key[31], 2);
+	assert_int_equal(p->identity[47], 3);
+	assert_int_equal(p->builders[1][0], 4);
+	assert_int_equal(p->argument_count, 3);
+	assert_string_equal(p->arguments[1], "predict");
+	assert_string_equal(p->arguments[2], "");
+	assert_string_equal(p->environment[1], "EMPTY=");
+	assert_string_equal(p->preopens[0].guest, "/data");
+	assert_int_equal(p->preopens[0].flags, OWNER_PREOPEN_READ_ONLY);
+	provision_free(pool, p);
+	mem_free(pool, data);
+}
+
+static void too_large_is_refused(void **state)
+{
+	(void)state;
+	static char long_argument[PROVISION_SIZE_MAX + 1];
+	memset(long_argument, 'x', sizeof(long_argument) - 1);
+	const char *one[] = {long_argument};
+	struct provision p = {.executor = 1, .role = PROVISION_DRIVER, .arguments = one, .argument_count = 1};
+	uint8_t *data;
+	size_t size;
+	struct error err;
+	assert_int_equal(provision_write(&p, pool, &data, &size, &err), CELLA_ELIMIT);
+	assert_non_null(strstr(err.text, "pass data in files"));
+}
+
+static void every_truncation_is_refused(void **state)
+{
+	(void)state;
+	uint8_t *data;
+	size_t size;
+	struct provision *p;
+	write_example(&data, &size);
+	for (size_t cut = 0; cut < size; cut++)
+		assert_int_equal(provision_read(data, cut, pool, &p, NULL), CELLA_EFORMAT);
+	mem_free(pool, data);
+}
+
+static void bad_fields_are_refused(void **state)
+{
+	(void)state;
+	static const struct {
+		size_t offset;
+		uint8_t value;
+	} bad[] = {
+		{0, 2},    /* version */
+		{4, 0},    /* executor 0 */
+		{6, 1},    /* executor beyond 65,535 */
+		{8, 3},    /* role */
+		{112, 17}, /* builders */
+		{180, 99}, /* arguments */
+	};
+	for (size_t i = 0; i < array_count(bad); i++) {
+		uint8_t *data;
+		size_t size;
+		struct provision *p;
+		write_example(&data, &size);
+		data[bad[i].offset] = bad[i].value;
+		assert_int_equal(provision_read(data, size, pool, &p, NULL), CELLA_EFORMAT);
+		mem_free(pool, data);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(comes_back),
+		cmocka_unit_test(too_large_is_refused),
+		cmocka_unit_test(every_truncation_is_refused),
+		cmocka_unit_test(bad_fields_are_refused),
+	};
+	return cmocka_run_group_tests(tests, make_pool, drop_pool);
+}

@@ -27,8 +27,10 @@ double exact_cos_turn(uint32_t k, uint32_t n)
 		k = n - k;
 	if (4 * k > n)
 		return -exact_cos_turn(n / 2 - k, n);
-	if (8 * k > n)
-		return sin_series(two_pi * (n / 4 - k) / n);
+	if (8 * k > n) {
+		uint32_t rest = n / 4 - k;
+		return sin_series(two_pi * rest / n);
+	}
 	return cos_series(two_pi * k / n);
 }
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sizes.h"
+
 static int extract_one(struct extractor *e, const char *path, float *row, struct failure *why)
 {
 	struct recording recording;
@@ -17,15 +19,11 @@ static int extract_one(struct extractor *e, const char *path, float *row, struct
 	return rc;
 }
 
-static inline size_t values_count(uint32_t kind, uint32_t rows)
-{
-	return (size_t)rows * feature_columns((enum feature_kind)kind);
-}
-
 /* `paths` holds `count` strings, each with its end. */
 CELLA_TASK(extract_features, CELLA_VALUE(uint32_t, kind), CELLA_VALUE(uint32_t, count),
            CELLA_VALUE(uint32_t, paths_size), CELLA_COPY(const char, paths, paths_size),
-           CELLA_OUT(float, rows, values_count(kind, count)), CELLA_OUT(struct outcome, outcomes, count))
+           CELLA_OUT(float, rows, values_count_of_kind(count, kind)),
+           CELLA_OUT(struct outcome, outcomes, count))
 {
 	struct extractor *extractor;
 	struct failure why;
@@ -34,8 +32,10 @@ CELLA_TASK(extract_features, CELLA_VALUE(uint32_t, kind), CELLA_VALUE(uint32_t, 
 	uint32_t columns = feature_columns((enum feature_kind)kind);
 	const char *path = paths;
 	for (uint32_t i = 0; i < count && path < paths + paths_size; i++) {
+		float *row = rows + values_count(i, columns);
 		outcomes[i].code = OUTCOME_GOOD;
-		if (extract_one(extractor, path, rows + (size_t)i * columns, &why) < 0) {
+		if (extract_one(extractor, path, row, &why) < 0) {
+			memset(row, 0, columns * sizeof(*row));
 			outcomes[i].code = why.code == ENOENT ? OUTCOME_MISSING : OUTCOME_BAD;
 			memcpy(outcomes[i].text, why.text, sizeof(outcomes[i].text));
 		}
@@ -47,7 +47,7 @@ CELLA_TASK(extract_features, CELLA_VALUE(uint32_t, kind), CELLA_VALUE(uint32_t, 
 uint32_t batch_rows(enum feature_kind kind, uint32_t recordings)
 {
 	uint32_t most = kind == FEATURES_COMPACT ? BATCH_ROWS_COMPACT : BATCH_ROWS_SPECTROGRAM;
-	uint32_t parts = (uint32_t)cella_executors() * BATCHES_PER_EXECUTOR;
+	uint32_t parts = tasks_under_way(BATCHES_PER_EXECUTOR);
 	uint32_t fair = (recordings + parts - 1) / parts;
 	return fair < most ? fair : most;
 }
@@ -56,7 +56,7 @@ uint32_t batches_under_way(enum feature_kind kind, uint32_t recordings)
 {
 	uint32_t rows = batch_rows(kind, recordings);
 	uint32_t batches = (recordings + rows - 1) / rows;
-	uint32_t parts = (uint32_t)cella_executors() * BATCHES_PER_EXECUTOR;
+	uint32_t parts = tasks_under_way(BATCHES_PER_EXECUTOR);
 	return batches < parts ? batches : parts;
 }
 
@@ -95,13 +95,18 @@ static int pipeline_init(struct pipeline *p, struct failure *why)
 	return ok ? 0 : failed_memory(why, "the recordings' features");
 }
 
+static struct batch *batch_of(const struct pipeline *p, uint32_t index)
+{
+	return &p->slots[p->slot_count > 1 ? index % p->slot_count : 0];
+}
+
 /* The paths, each with its end, in one piece; NULL without memory. */
 static char *join_paths(const char *const *paths, uint32_t count, uint32_t *ret_size)
 {
 	size_t size = 0;
 	for (uint32_t i = 0; i < count; i++)
 		size += strlen(paths[i]) + 1;
-	char *joined = size <= UINT32_MAX ? malloc(size) : NULL;
+	char *joined = size < UINT32_MAX ? malloc(size + 1) : NULL;
 	if (!joined)
 		return NULL;
 	char *at = joined;
@@ -116,7 +121,7 @@ static char *join_paths(const char *const *paths, uint32_t count, uint32_t *ret_
 
 static int batch_submit(struct pipeline *p, uint32_t index, struct failure *why)
 {
-	struct batch *batch = &p->slots[index % p->slot_count];
+	struct batch *batch = batch_of(p, index);
 	uint32_t rows = batch_rows(p->kind, p->path_count);
 	batch->first = index * rows;
 	batch->count = p->path_count - batch->first < rows ? p->path_count - batch->first : rows;
@@ -131,7 +136,7 @@ static int batch_submit(struct pipeline *p, uint32_t index, struct failure *why)
 
 static int batch_finish(struct pipeline *p, uint32_t index, struct failure *why)
 {
-	struct batch *batch = &p->slots[index % p->slot_count];
+	struct batch *batch = batch_of(p, index);
 	if (cella_wait_on(batch->outcomes) != 0)
 		return failed(why,
 		              "the features of %s and the %" PRIu32 " recordings behind it were cancelled",

@@ -5,17 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
-int failed(struct failure *why, const char *format, ...)
+void failure_set(struct failure *why, const char *format, ...)
 {
 	why->code = 0;
 	va_list args;
 	va_start(args, format);
 	vsnprintf(why->text, sizeof(why->text), format, args);
 	va_end(args);
-	return -1;
 }
 
-int failed_errno(struct failure *why, const char *format, ...)
+void failure_set_errno(struct failure *why, const char *format, ...)
 {
 	why->code = errno;
 	va_list args;
@@ -24,10 +23,4 @@ int failed_errno(struct failure *why, const char *format, ...)
 	va_end(args);
 	size_t used = strlen(why->text);
 	snprintf(why->text + used, sizeof(why->text) - used, ": %s", strerror(why->code));
-	return -1;
-}
-
-int failed_memory(struct failure *why, const char *what)
-{
-	return failed(why, "not enough memory for %s", what);
 }

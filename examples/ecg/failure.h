@@ -18,12 +18,14 @@ struct failure {
 	char text[FAILURE_SIZE];
 };
 
-/* Fill why->text and return -1, so that `return failed(...)` reads well. */
-int failed(struct failure *why, const char *format, ...) printf_like(2, 3);
-/* The same, with ": strerror(errno)" behind the text. */
-int failed_errno(struct failure *why, const char *format, ...) printf_like(2, 3);
-/* The failure of an allocation for `what`. */
-int failed_memory(struct failure *why, const char *what);
+/* Fill *why; failure_set_errno puts ": strerror(errno)" behind the text. */
+void failure_set(struct failure *why, const char *format, ...) printf_like(2, 3);
+void failure_set_errno(struct failure *why, const char *format, ...) printf_like(2, 3);
+
+/* The same as values, so that `return failed(...)` reads well. */
+#define failed(...) (failure_set(__VA_ARGS__), -1)
+#define failed_errno(...) (failure_set_errno(__VA_ARGS__), -1)
+#define failed_memory(why, what) (failure_set((why), "not enough memory for %s", (what)), -1)
 
 static inline void cleanup_free_fn(void *p)
 {

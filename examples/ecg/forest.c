@@ -60,7 +60,7 @@ int forest_pack(const struct forest_tree *tree, union tree_slot **ret_slots, uin
 	uint32_t leaves = 0;
 	for (uint32_t i = 0; i < tree->count; i++)
 		leaves += tree->nodes[i].feature == LEAF;
-	union tree_slot *slots = calloc(tree->count + 2 * (size_t)leaves, sizeof(*slots));
+	union tree_slot *slots = calloc(tree->count + 2 * (size_t)leaves + 1, sizeof(*slots));
 	if (!slots)
 		return failed_memory(why, "a tree");
 	uint32_t end = tree->count;

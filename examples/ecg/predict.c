@@ -4,16 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The sizes of a block's answers and rows. */
-static inline size_t votes_count(uint32_t rows)
-{
-	return (size_t)rows * CLASS_COUNT;
-}
-
-static inline size_t values_count(uint32_t rows, uint32_t columns)
-{
-	return (size_t)rows * columns;
-}
+#include "sizes.h"
 
 CELLA_TASK(predict_branch, CELLA_VALUE(uint32_t, slot_count), CELLA_VALUE(uint32_t, columns),
            CELLA_VALUE(uint32_t, count), CELLA_IN(const union tree_slot, tree, slot_count),
@@ -76,6 +67,7 @@ static int request_init(const struct predictor *p, uint32_t rows_max, struct req
 {
 	size_t values = votes_count(rows_max);
 	r->rows_max = rows_max;
+	r->tree_count = p->tree_count;
 	r->branches = calloc(p->tree_count * values, sizeof(double));
 	r->sum = calloc(values, sizeof(double));
 	r->votes = calloc(rows_max, sizeof(*r->votes));
@@ -97,9 +89,24 @@ int requests_init(const struct predictor *p, uint32_t count, uint32_t rows_max, 
 	return 0;
 }
 
+static double *request_branch(const struct request *r, uint32_t tree)
+{
+	return r->branches + (size_t)tree * r->rows_max * CLASS_COUNT;
+}
+
+static void request_forget(struct request *r)
+{
+	for (uint32_t i = 0; r->count > 0 && i < r->tree_count; i++)
+		cella_forget(request_branch(r, i));
+	if (r->count > 0)
+		cella_forget(r->votes);
+	r->count = 0;
+}
+
 void requests_done(struct requests *r)
 {
 	for (uint32_t i = 0; r->each && i < r->count; i++) {
+		request_forget(&r->each[i]);
 		free(r->each[i].branches);
 		free(r->each[i].sum);
 		free(r->each[i].votes);
@@ -108,13 +115,13 @@ void requests_done(struct requests *r)
 	*r = (struct requests){0};
 }
 
-static double *request_branch(const struct request *r, uint32_t tree)
-{
-	return r->branches + (size_t)tree * r->rows_max * CLASS_COUNT;
-}
-
+/* Branches and votes are only written, so the next graph of the same size goes on with their buffers; the sum
+ * begins with zeros, so its buffer becomes a new one each time. */
 void request_submit(const struct predictor *p, struct request *r, const float *rows, uint32_t count)
 {
+	if (r->count != count)
+		request_forget(r);
+	r->count = count;
 	memset(r->sum, 0, votes_count(count) * sizeof(double));
 	for (uint32_t i = 0; i < p->tree_count; i++) {
 		double *branch = request_branch(r, i);
@@ -124,13 +131,10 @@ void request_submit(const struct predictor *p, struct request *r, const float *r
 	soft_vote(count, p->tree_count, r->sum, &r->votes[0][0]);
 }
 
-int request_wait(const struct predictor *p, struct request *r, struct failure *why)
+int request_wait(struct request *r, struct failure *why)
 {
 	int rc = cella_wait_on(r->votes);
-	for (uint32_t i = 0; i < p->tree_count; i++)
-		cella_forget(request_branch(r, i));
 	cella_forget(r->sum);
-	cella_forget(r->votes);
 	return rc == 0 ? 0 : failed(why, "a prediction was cancelled");
 }
 

@@ -31,6 +31,8 @@ void predictor_done(struct predictor *p);
 /* The buffers of one block's graph. */
 struct request {
 	uint32_t rows_max;
+	uint32_t tree_count;
+	uint32_t count; /* rows of the graph submitted last, 0: none */
 	double *branches; /* [tree][rows_max][CLASS_COUNT], a buffer for each tree */
 	double *sum;
 	double (*votes)[CLASS_COUNT];
@@ -49,7 +51,7 @@ void requests_done(struct requests *r);
 /* Submit the graph for `count` rows, at most rows_max. */
 void request_submit(const struct predictor *p, struct request *r, const float *rows, uint32_t count);
 /* Wait for r->votes[count], the probabilities of the classes. The request may then be submitted again. */
-int request_wait(const struct predictor *p, struct request *r, struct failure *why) must_check;
+int request_wait(struct request *r, struct failure *why) must_check;
 /* How many tasks a request is. */
 uint32_t request_tasks(const struct predictor *p);
 

@@ -29,7 +29,7 @@ int record_of_path(const char *path, char ret_record[RECORD_NAME_SIZE], struct f
 		size -= 4;
 	char record[RECORD_NAME_SIZE] = "";
 	if (size < sizeof(record))
-		memcpy(record, base, size);
+		snprintf(record, sizeof(record), "%.*s", (int)size, base);
 	if (!record_name_valid(record))
 		return failed(
 			why,
@@ -43,7 +43,8 @@ int record_of_path(const char *path, char ret_record[RECORD_NAME_SIZE], struct f
  * without memory. */
 static void *resized(void *rows, uint32_t count, size_t size)
 {
-	return count <= SIZE_MAX / size ? realloc(rows, count * size) : NULL;
+	size_t bytes;
+	return __builtin_mul_overflow(count, size, &bytes) ? NULL : realloc(rows, bytes);
 }
 
 /* ---- labels ---- */

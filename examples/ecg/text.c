@@ -101,14 +101,14 @@ int text_next(struct text *t, char **ret_line, struct failure *why)
 	}
 }
 
-int text_failed(const struct text *t, struct failure *why, const char *format, ...)
+void text_failure_set(const struct text *t, struct failure *why, const char *format, ...)
 {
 	struct failure detail;
 	va_list args;
 	va_start(args, format);
 	vsnprintf(detail.text, sizeof(detail.text), format, args);
 	va_end(args);
-	return failed(why, "%s: line %" PRIu64 ": %s", t->name, t->line, detail.text);
+	failure_set(why, "%s: line %" PRIu64 ": %s", t->name, t->line, detail.text);
 }
 
 char *text_field(char **rest, char separator)

@@ -31,7 +31,8 @@ void text_close(struct text *t);
 /* The next line without its end, NULL behind the last. It is the caller's to cut up until the next call. */
 int text_next(struct text *t, char **ret_line, struct failure *why) must_check;
 /* A failure on the line read last: "NAME: line N: ...". */
-int text_failed(const struct text *t, struct failure *why, const char *format, ...) printf_like(3, 4);
+void text_failure_set(const struct text *t, struct failure *why, const char *format, ...) printf_like(3, 4);
+#define text_failed(...) (text_failure_set(__VA_ARGS__), -1)
 
 /* Cut the next field off *rest; NULL behind the last. */
 char *text_field(char **rest, char separator);

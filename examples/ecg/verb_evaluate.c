@@ -41,7 +41,7 @@ static int judge_batch(void *context, const struct batch *batch, struct failure 
 {
 	struct evaluation *e = context;
 	struct request *request = &e->requests.each[batch->slot];
-	if (request_wait(&e->predictor, request, why) < 0)
+	if (request_wait(request, why) < 0)
 		return -1;
 	for (uint32_t i = 0; i < batch->count; i++) {
 		if (tally_add(&e->tally, &batch->outcomes[i], true))
@@ -79,7 +79,7 @@ static int judge_block(struct evaluation *e, const struct table *table, uint32_t
 	}
 	struct request *request = &e->requests.each[0];
 	request_submit(&e->predictor, request, block, count);
-	int rc = request_wait(&e->predictor, request, why);
+	int rc = request_wait(request, why);
 	cella_forget(block);
 	for (uint32_t i = 0; rc == 0 && i < count; i++)
 		confusion_add(&e->confusion, e->choice.classes[first + i], class_of_votes(request->votes[i]));

@@ -48,7 +48,7 @@ static int repeat_request(struct prediction *p, const struct batch *batch, struc
 	for (uint32_t i = 1; i < p->options->repeat; i++) {
 		uint64_t start = now_ns();
 		request_submit(&p->predictor, request, batch->rows, batch->count);
-		if (request_wait(&p->predictor, request, why) < 0)
+		if (request_wait(request, why) < 0)
 			return -1;
 		p->answer_ns[i] = now_ns() - start;
 	}
@@ -59,7 +59,7 @@ static int print_answers(void *context, const struct batch *batch, struct failur
 {
 	struct prediction *p = context;
 	const struct request *request = &p->requests.each[batch->slot];
-	if (request_wait(&p->predictor, &p->requests.each[batch->slot], why) < 0)
+	if (request_wait(&p->requests.each[batch->slot], why) < 0)
 		return -1;
 	if (p->answer_ns && repeat_request(p, batch, why) < 0)
 		return -1;

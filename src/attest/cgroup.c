@@ -58,14 +58,16 @@ int cgroup_own(const char *mountinfo, const char *membership, char ret_mount[CGR
 {
 	char root[CGROUP_PATH_MAX], point[CGROUP_PATH_MAX], own[CGROUP_PATH_MAX];
 	if (!find_mount(mountinfo, root, point))
-		return error_set(err, CELLA_EUNSUPPORTED,
-		                 "no cgroup v2 tree is mounted: boot with systemd.unified_cgroup_hierarchy=1");
+		return error_set(
+			err, CELLA_EUNSUPPORTED,
+			"no cgroup v2 tree is mounted: boot with systemd.unified_cgroup_hierarchy=1");
 	if (!find_membership(membership, own))
 		return error_set(err, CELLA_EUNSUPPORTED, "this process is in no cgroup v2 group");
 	size_t above = strcmp(root, "/") == 0 ? 0 : strlen(root);
 	bool inside = strncmp(own, root, above) == 0 && (own[above] == '/' || own[above] == '\0');
 	if (!inside || strstr(own, "/.."))
-		return error_set(err, CELLA_EPERM, "the cgroup %s lies outside of what is mounted on %s", own, point);
+		return error_set(err, CELLA_EPERM, "the cgroup %s lies outside of what is mounted on %s", own,
+		                 point);
 	const char *below = strcmp(own + above, "/") == 0 ? "" : own + above;
 	snprintf(ret_mount, CGROUP_PATH_MAX, "%s", point);
 	snprintf(ret_own, CGROUP_PATH_MAX, "%s", below);
@@ -112,8 +114,8 @@ int cgroup_search(const char *mount, const char *own, char ret_directory[CGROUP_
 		*slash = '\0';
 	}
 	return error_set(err, CELLA_EPERM,
-	                 "no cgroup at or above %s%s hands the memory and pids controllers down to this user: run it in a "
-	                 "delegated group (systemd-run --user --scope -p Delegate=yes ...)",
+	                 "no cgroup at or above %s%s hands the memory and pids controllers down to this "
+	                 "user: run it in a delegated group (systemd-run --user --scope -p Delegate=yes ...)",
 	                 mount, own);
 }
 

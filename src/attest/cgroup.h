@@ -24,6 +24,7 @@ int cgroup_find(char ret_directory[CGROUP_PATH_MAX], struct error *err) must_che
 int cgroup_own(const char *mountinfo, const char *membership, char ret_mount[CGROUP_PATH_MAX],
                char ret_own[CGROUP_PATH_MAX], struct error *err) must_check;
 /* The nearest group at or above mount/own that will do. */
-int cgroup_search(const char *mount, const char *own, char ret_directory[CGROUP_PATH_MAX], struct error *err) must_check;
+int cgroup_search(const char *mount, const char *own, char ret_directory[CGROUP_PATH_MAX],
+                  struct error *err) must_check;
 
 #endif

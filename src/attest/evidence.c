@@ -9,8 +9,8 @@
 #include "base/io.h"
 
 static const char *const isolation_names[] = {
-	"own-uid", "user-namespace", "mount-namespace", "pid-namespace", "net-namespace",
-	"ipc-namespace", "uts-namespace", "cgroup", "no-inherited-filter", "no-new-privs",
+	"own-uid",       "user-namespace", "mount-namespace", "pid-namespace",       "net-namespace",
+	"ipc-namespace", "uts-namespace",  "cgroup",          "no-inherited-filter", "no-new-privs",
 };
 static_assert(1u << array_count(isolation_names) == EVIDENCE_ISOLATION_ALL + 1u, "a name for each bit");
 
@@ -63,7 +63,8 @@ static void put_body(struct buf *b, const struct evidence *e, const uint8_t laun
 	put_text(b, e->machine, sizeof(e->machine));
 }
 
-int evidence_sign(const struct evidence *e, const struct crypto_signer *launcher, struct buf *ret, struct error *err)
+int evidence_sign(const struct evidence *e, const struct crypto_signer *launcher, struct buf *ret,
+                  struct error *err)
 {
 	if (e->isolation & ~(uint32_t)EVIDENCE_ISOLATION_ALL || e->host & ~(uint32_t)EVIDENCE_HOST_ALL)
 		return error_set(err, CELLA_EBUG, "evidence with bits that its format does not have");
@@ -100,8 +101,8 @@ static int parse(const void *data, size_t size, struct evidence *ret, struct err
 	if (!magic || !crypto_equal(magic, EVIDENCE_MAGIC, EVIDENCE_MAGIC_SIZE))
 		return error_set(err, CELLA_EFORMAT, "these %zu bytes are no evidence", size);
 	if (version != EVIDENCE_VERSION)
-		return error_set(err, CELLA_EFORMAT, "evidence of version %" PRIu32 ", this program knows %d", version,
-		                 EVIDENCE_VERSION);
+		return error_set(err, CELLA_EFORMAT, "evidence of version %" PRIu32 ", this program knows %d",
+		                 version, EVIDENCE_VERSION);
 	reader_copy(&r, e.launcher, sizeof(e.launcher));
 	reader_copy(&r, e.executor, sizeof(e.executor));
 	reader_copy(&r, e.public_key, sizeof(e.public_key));
@@ -116,12 +117,13 @@ static int parse(const void *data, size_t size, struct evidence *ret, struct err
 	texts = get_text(&r, e.machine, sizeof(e.machine)) && texts;
 	reader_bytes(&r, CRYPTO_SIGNATURE_SIZE);
 	if (!reader_finished(&r))
-		return error_set(err, CELLA_EFORMAT, "evidence of %zu bytes, %d expected", size, EVIDENCE_SIZE);
+		return error_set(err, CELLA_EFORMAT, "evidence of %zu bytes, %d expected", size,
+		                 EVIDENCE_SIZE);
 	if (!texts)
 		return error_set(err, CELLA_EFORMAT, "evidence with a malformed string");
 	if (e.isolation & ~(uint32_t)EVIDENCE_ISOLATION_ALL || e.host & ~(uint32_t)EVIDENCE_HOST_ALL)
-		return error_set(err, CELLA_EFORMAT, "evidence with unknown bits (isolation %#x, host %#x)", e.isolation,
-		                 e.host);
+		return error_set(err, CELLA_EFORMAT, "evidence with unknown bits (isolation %#x, host %#x)",
+		                 e.isolation, e.host);
 	*ret = e;
 	return 0;
 }
@@ -146,7 +148,8 @@ static void printf_like(2, 3) refuse(struct refusal *r, const char *format, ...)
 /* Digests and keys are told apart by their first bytes. */
 enum { SHOWN_BYTES = 8 };
 
-static void demand_bytes(struct refusal *r, const char *what, const uint8_t *is, const uint8_t *demanded, size_t size)
+static void demand_bytes(struct refusal *r, const char *what, const uint8_t *is, const uint8_t *demanded,
+                         size_t size)
 {
 	char is_hex[2 * SHOWN_BYTES + 1], demanded_hex[2 * SHOWN_BYTES + 1];
 	if (crypto_equal(is, demanded, size))

@@ -41,18 +41,18 @@ const char *evidence_isolation_names(uint32_t bits, char *to, size_t size);
 const char *evidence_host_names(uint32_t bits, char *to, size_t size);
 
 struct evidence {
-	uint8_t launcher[CRYPTO_ED25519_SIZE];   /* who signed */
-	uint8_t executor[CRYPTO_SHA384_SIZE];    /* digest of the executor's binary; measured by the launcher */
-	uint8_t public_key[CRYPTO_X25519_SIZE];  /* the executor's; stated by it over its launch socket */
-	uint8_t nonce[32];                       /* the verifier's */
-	uint32_t memory_level;                   /* enum mem_level, as granted; stated by the executor */
-	uint32_t isolation;                      /* enum evidence_isolation bits; measured by the launcher */
-	uint32_t host;                           /* enum evidence_host bits */
+	uint8_t launcher[CRYPTO_ED25519_SIZE]; /* who signed */
+	uint8_t executor[CRYPTO_SHA384_SIZE]; /* digest of the executor's binary; measured by the launcher */
+	uint8_t public_key[CRYPTO_X25519_SIZE]; /* the executor's; stated by it over its launch socket */
+	uint8_t nonce[32]; /* the verifier's */
+	uint32_t memory_level; /* enum mem_level, as granted; stated by the executor */
+	uint32_t isolation; /* enum evidence_isolation bits; measured by the launcher */
+	uint32_t host; /* enum evidence_host bits */
 	uint32_t uid;
-	uint64_t heap;                           /* bytes */
-	uint64_t time_s;                         /* of the launcher's clock, informative */
-	char kernel[64];                         /* uname release */
-	char machine[16];                        /* machine class: "soft" */
+	uint64_t heap; /* bytes */
+	uint64_t time_s; /* of the launcher's clock, informative */
+	char kernel[64]; /* uname release */
+	char machine[16]; /* machine class: "soft" */
 };
 
 /* Appends the encoding of *e to `ret`, with the signer's key as launcher (e->launcher is not read). */
@@ -65,7 +65,7 @@ struct evidence_policy {
 	uint8_t executor[CRYPTO_SHA384_SIZE];
 	uint8_t nonce[32];
 	uint32_t memory_level; /* at least */
-	uint32_t isolation;    /* these bits at least */
+	uint32_t isolation; /* these bits at least */
 	uint32_t host;
 };
 /* Parse, check the signature and the policy. On refusal CELLA_EAUTH with *every* failed

@@ -18,9 +18,9 @@
  *      252    16  machine class, padded with NUL
  *      268    64  Ed25519 signature of everything before it
  *
- * The form is canonical: each evidence has exactly one encoding. Strings end inside their field and are followed by
- * NULs only, bits that this version does not know are zero. The magic sets what is signed here
- * apart from everything else that a launcher's key may ever sign.
+ * The form is canonical: each evidence has exactly one encoding. Strings end inside their field and
+ * are followed by NULs only, bits that this version does not know are zero. The magic sets what is
+ * signed here apart from everything else that a launcher's key may ever sign.
  */
 #ifndef ATTEST_EVIDENCE_FORMAT_H
 #define ATTEST_EVIDENCE_FORMAT_H
@@ -43,9 +43,9 @@ enum {
 	EVIDENCE_HOST_ALL = (EVIDENCE_KEXEC_DISABLED << 1) - 1,
 };
 
-static_assert(EVIDENCE_BODY_SIZE ==
-                      EVIDENCE_MAGIC_SIZE + 4 + CRYPTO_ED25519_SIZE + CRYPTO_SHA384_SIZE + CRYPTO_X25519_SIZE +
-                              EVIDENCE_NONCE_SIZE + 4 * 4 + 2 * 8 + EVIDENCE_KERNEL_SIZE + EVIDENCE_MACHINE_SIZE,
+static_assert(EVIDENCE_BODY_SIZE == EVIDENCE_MAGIC_SIZE + 4 + CRYPTO_ED25519_SIZE + CRYPTO_SHA384_SIZE +
+                                            CRYPTO_X25519_SIZE + EVIDENCE_NONCE_SIZE + 4 * 4 + 2 * 8 +
+                                            EVIDENCE_KERNEL_SIZE + EVIDENCE_MACHINE_SIZE,
               "the table above");
 static_assert(sizeof(((struct evidence *)0)->nonce) == EVIDENCE_NONCE_SIZE, "nonce");
 static_assert(sizeof(((struct evidence *)0)->kernel) == EVIDENCE_KERNEL_SIZE, "kernel");

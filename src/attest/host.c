@@ -76,7 +76,8 @@ static bool exists(const char *root, const char *path)
 static bool lockdown_is_confidential(const char *root)
 {
 	char line[120];
-	return read_line(root, "/sys/kernel/security/lockdown", line, sizeof(line)) && strstr(line, "[confidentiality]");
+	return read_line(root, "/sys/kernel/security/lockdown", line, sizeof(line)) &&
+	       strstr(line, "[confidentiality]");
 }
 
 static bool yama_is_3(const char *root)
@@ -88,7 +89,8 @@ static bool yama_is_3(const char *root)
 static bool kexec_is_disabled(const char *root)
 {
 	static const char path[] = "/proc/sys/kernel/kexec_load_disabled";
-	return file_is(root, path, "1") || (!exists(root, path) && file_is(root, "/proc/sys/kernel/ostype", "Linux"));
+	return file_is(root, path, "1") ||
+	       (!exists(root, path) && file_is(root, "/proc/sys/kernel/ostype", "Linux"));
 }
 
 uint32_t host_claims_at(const char *root)
@@ -110,7 +112,8 @@ uint32_t host_claims(void)
 
 uint64_t host_namespace_flags(const struct process_status *status)
 {
-	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+	                 CLONE_NEWCGROUP;
 	return process_may(status, CAP_SYS_ADMIN) ? flags : flags | CLONE_NEWUSER;
 }
 
@@ -166,15 +169,16 @@ static void probe_locked_memory(const struct machine *machine, struct host_fact 
 		return;
 	}
 	char value[sizeof(f->value)];
-	snprintf(value, sizeof(value), "%" PRIu64 " MiB, at most %" PRIu64 " MiB", (uint64_t)limit.rlim_cur / MIB,
-	         (uint64_t)limit.rlim_max / MIB);
+	snprintf(value, sizeof(value), "%" PRIu64 " MiB, at most %" PRIu64 " MiB",
+	         (uint64_t)limit.rlim_cur / MIB, (uint64_t)limit.rlim_max / MIB);
 	if (process_may(&machine->status, CAP_SYS_RESOURCE))
 		set(f, HOST_GOOD, value, "the launcher raises it for executors", "");
 	else if (process_may(&machine->status, CAP_IPC_LOCK))
 		set(f, HOST_GOOD, value, "the launcher leaves executors the right to lock more", "");
 	else
 		set(f, HOST_LIMITED, value, "bounds the protected memory of each executor",
-		    "`ulimit -l`, memlock in /etc/security/limits.conf, or LimitMEMLOCK=infinity in the systemd unit");
+		    "`ulimit -l`, memlock in /etc/security/limits.conf, or LimitMEMLOCK=infinity in "
+		    "the systemd unit");
 }
 
 static void probe_swap(const struct machine *machine not_used, struct host_fact *f)
@@ -201,9 +205,11 @@ static void probe_userfaultfd(const struct machine *machine, struct host_fact *f
 	         file_is("", "/proc/sys/vm/unprivileged_userfaultfd", "1"))
 		set(f, HOST_GOOD, "by system call", "", "");
 	else if (exists("", "/proc/sys/vm/unprivileged_userfaultfd"))
-		set(f, HOST_LIMITED, "for faults in user mode only", "paged memory bounces the buffers of system calls", "");
+		set(f, HOST_LIMITED, "for faults in user mode only",
+		    "paged memory bounces the buffers of system calls", "");
 	else
-		set(f, HOST_MISSING, "none", "this kernel has no userfaultfd: paged memory takes signals instead", "");
+		set(f, HOST_MISSING, "none",
+		    "this kernel has no userfaultfd: paged memory takes signals instead", "");
 }
 
 static void probe_user(const struct machine *machine, struct host_fact *f)
@@ -212,11 +218,13 @@ static void probe_user(const struct machine *machine, struct host_fact *f)
 		unsigned capability;
 		const char *name;
 	} wanted[] = {
-		{CAP_SETUID, "setuid"},       {CAP_SETGID, "setgid"},     {CAP_SYS_ADMIN, "sys_admin"},
-		{CAP_SYS_RESOURCE, "sys_resource"}, {CAP_IPC_LOCK, "ipc_lock"},
+		{CAP_SETUID, "setuid"},       {CAP_SETGID, "setgid"},
+		{CAP_SYS_ADMIN, "sys_admin"}, {CAP_SYS_RESOURCE, "sys_resource"},
+		{CAP_IPC_LOCK, "ipc_lock"},
 	};
 	char value[sizeof(f->value)];
-	size_t used = (size_t)snprintf(value, sizeof(value), "uid %" PRIu32 ", capabilities:", machine->status.uid[1]);
+	size_t used = (size_t)snprintf(value, sizeof(value),
+	                               "uid %" PRIu32 ", capabilities:", machine->status.uid[1]);
 	size_t count = 0;
 	for (size_t i = 0; i < array_count(wanted) && used < sizeof(value); i++)
 		if (process_may(&machine->status, wanted[i].capability)) {
@@ -228,7 +236,8 @@ static void probe_user(const struct machine *machine, struct host_fact *f)
 	if (process_may(&machine->status, CAP_SETUID) && process_may(&machine->status, CAP_SETGID))
 		set(f, HOST_GOOD, value, "every executor gets a user id of its own", "");
 	else
-		set(f, HOST_LIMITED, value, "executors run under this user's id", "start Cella as root for own-uid evidence");
+		set(f, HOST_LIMITED, value, "executors run under this user's id",
+		    "start Cella as root for own-uid evidence");
 }
 
 /* In the namespaces an executor is to have: does mounting work, too? Exits with an errno. */
@@ -259,7 +268,7 @@ static const char *namespaces_remedy(void)
 		return "an AppArmor profile with `userns` for cella-las, or start Cella as root";
 	if (file_is("", "/proc/sys/user/max_user_namespaces", "0"))
 		return "sysctl user.max_user_namespaces=10000, or start Cella as root";
-	return "allow clone3 with new namespaces in the container's profile, or start Cella as root of the host";
+	return "allow clone3 with new namespaces in the container's profile, or start Cella as root";
 }
 
 static void probe_namespaces(const struct machine *machine, struct host_fact *f)
@@ -271,14 +280,16 @@ static void probe_namespaces(const struct machine *machine, struct host_fact *f)
 		set(f, HOST_GOOD, flags & CLONE_NEWUSER ? "with a user namespace" : "as root", "", "");
 		return;
 	}
-	snprintf(reason, sizeof(reason), "executors would share this user's processes, network and files' names: %s",
+	snprintf(reason, sizeof(reason),
+	         "executors would share this user's processes, network and files' names: %s",
 	         strerror(error));
 	set(f, HOST_MISSING, "none", reason, namespaces_remedy());
 }
 
 static void probe_landlock(const struct machine *machine not_used, struct host_fact *f)
 {
-	static const char remedy[] = "boot with lsm=landlock,... where the kernel was built with CONFIG_SECURITY_LANDLOCK";
+	static const char remedy[] =
+		"boot with lsm=landlock,... where the kernel was built with CONFIG_SECURITY_LANDLOCK";
 	char value[sizeof(f->value)];
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	snprintf(value, sizeof(value), "ABI %ld", abi);
@@ -386,7 +397,8 @@ static void probe_device(struct host_fact *f, const char *path, const char *reme
 		return;
 	}
 	snprintf(value, sizeof(value), "%s", path);
-	set(f, HOST_INFO, value, "present; evidence of this version is of the machine class soft all the same", "");
+	set(f, HOST_INFO, value,
+	    "present; evidence of this version is of the machine class soft all the same", "");
 }
 
 static void probe_tpm(const struct machine *machine not_used, struct host_fact *f)

@@ -46,7 +46,8 @@ uint32_t host_claims(void);
 /* The same of the files below `root` ("": this machine's /proc and /sys). */
 uint32_t host_claims_at(const char *root);
 
-/* Flags of clone3 for the namespaces that an executor is to have: a user namespace only where the others are not to be had without. */
+/* Flags of clone3 for the namespaces that an executor is to have: a user namespace only where the
+ * others are not to be had without. */
 uint64_t host_namespace_flags(const struct process_status *status);
 
 #endif

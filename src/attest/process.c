@@ -127,13 +127,15 @@ int process_status_parse(const char *text, size_t size, struct process_status *r
 			if (strncmp(line, line_names[i], length) != 0)
 				continue;
 			if (seen & (1u << i) || !take_line((enum status_line)i, line + length, &status))
-				return error_set(err, CELLA_EFORMAT, "a process's status has the line \"%.60s\"", line);
+				return error_set(err, CELLA_EFORMAT,
+				                 "a process's status has the line \"%.60s\"", line);
 			seen |= 1u << i;
 		}
 	}
 	for (size_t i = 0; i < LINE_COUNT; i++)
 		if (!(seen & (1u << i)))
-			return error_set(err, CELLA_EFORMAT, "a process's status lacks the line %s", line_names[i]);
+			return error_set(err, CELLA_EFORMAT, "a process's status lacks the line %s",
+			                 line_names[i]);
 	*ret = status;
 	return 0;
 }

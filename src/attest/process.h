@@ -23,7 +23,8 @@ struct process_status {
 };
 
 /* The text of a status file. CELLA_EFORMAT if a line is missing or malformed. */
-int process_status_parse(const char *text, size_t size, struct process_status *ret, struct error *err) must_check;
+int process_status_parse(const char *text, size_t size, struct process_status *ret,
+                         struct error *err) must_check;
 /* pid 0: this process. */
 int process_status_read(pid_t pid, struct process_status *ret, struct error *err) must_check;
 

@@ -29,22 +29,21 @@ const char *cella_error_name(int code)
 	}
 }
 
-int error_set(struct error *err, int code, const char *format, ...)
+void error_fill(struct error *err, int code, const char *format, ...)
 {
 	if (!err)
-		return code;
+		return;
 	va_list args;
 	va_start(args, format);
 	err->code = code;
 	vsnprintf(err->text, sizeof(err->text), format, args);
 	va_end(args);
-	return code;
 }
 
-int error_errno(struct error *err, int code, const char *format, ...)
+void error_fill_errno(struct error *err, int code, const char *format, ...)
 {
 	if (!err)
-		return code;
+		return;
 	int number = errno;
 	va_list args;
 	va_start(args, format);
@@ -53,13 +52,12 @@ int error_errno(struct error *err, int code, const char *format, ...)
 	va_end(args);
 	size_t size = strlen(err->text);
 	snprintf(err->text + size, sizeof(err->text) - size, ": %s", strerror(number));
-	return code;
 }
 
-int error_prefix(struct error *err, int code, const char *format, ...)
+void error_fill_prefix(struct error *err, int code, const char *format, ...)
 {
 	if (!err)
-		return code;
+		return;
 	char before[sizeof(err->text)];
 	va_list args;
 	va_start(args, format);
@@ -71,5 +69,4 @@ int error_prefix(struct error *err, int code, const char *format, ...)
 	memcpy(err->text, before, size);
 	err->text[size + kept] = '\0';
 	err->code = code;
-	return code;
 }

@@ -51,8 +51,8 @@ int owner_paths_add(struct owner_paths *paths, const char *host_directory, bool 
 		return error_set(err, CELLA_ELIMIT, "more than %d directories", PATHS_MAX);
 	int fd = open(host_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return error_errno(err, errno == ENOENT ? CELLA_ENOENT : CELLA_EIO, "cannot open the directory %s",
-		                   host_directory);
+		return error_errno(err, errno == ENOENT ? CELLA_ENOENT : CELLA_EIO,
+		                   "cannot open the directory %s", host_directory);
 	paths->directories[paths->count++] = (struct owner_directory){.fd = fd, .read_only = read_only};
 	return 0;
 }
@@ -70,7 +70,8 @@ struct path_call {
 };
 
 /* Opens beneath the directory, whatever the path and the links on it say. -1 and errno. */
-static int open_beneath(const struct owner_directory *directory, const char *path, uint64_t flags, uint64_t mode)
+static int open_beneath(const struct owner_directory *directory, const char *path, uint64_t flags,
+                        uint64_t mode)
 {
 	struct open_how how = {
 		.flags = flags | O_CLOEXEC,
@@ -284,12 +285,15 @@ static int parse(const struct owner_paths *paths, const void *data, size_t size,
 	bool known = !r.failed && q->operation < array_count(operations) && operations[q->operation].perform;
 	if (!known || q->preopen >= paths->count ||
 	    (operations[q->operation].two_directories && q->second_preopen >= paths->count))
-		return error_set(err, CELLA_EFORMAT, "an executor asked for an operation on a directory it does not have");
+		return error_set(err, CELLA_EFORMAT,
+		                 "an executor asked for an operation on a directory it does not have");
 	if (take_text(&r, q->path_size, c->path) < 0 || take_text(&r, q->second_size, c->second) < 0 ||
 	    !reader_finished(&r))
 		return error_set(err, CELLA_EFORMAT, "an executor sent a malformed path");
 	c->directory = &paths->directories[q->preopen];
-	c->second_directory = operations[q->operation].two_directories ? &paths->directories[q->second_preopen] : NULL;
+	c->second_directory = operations[q->operation].two_directories
+	                              ? &paths->directories[q->second_preopen]
+	                              : NULL;
 	return 0;
 }
 

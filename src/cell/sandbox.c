@@ -13,13 +13,13 @@
 
 #include "base/cleanup.h"
 
-/* Landlock's rights by ABI, as the kernel's documentation numbers them; Debian 12's headers end with ABI 2. */
+/* Landlock's rights by ABI, as the kernel's documentation numbers them; Debian 12's headers end
+ * with ABI 2. */
 static const uint64_t landlock_files[] = {
 	[1] = (1u << 13) - 1, /* execute to make_sym */
 	[2] = (1u << 14) - 1, /* refer */
 	[3] = (1u << 15) - 1, /* truncate */
-	[4] = (1u << 15) - 1,
-	[5] = (1u << 16) - 1, /* ioctl_dev */
+	[4] = (1u << 15) - 1, [5] = (1u << 16) - 1, /* ioctl_dev */
 };
 enum {
 	LANDLOCK_NET_ABI = 4,
@@ -57,7 +57,8 @@ int sandbox_enter_landlock(uint32_t *measures, struct error *err)
 	int abi = sandbox_landlock_abi();
 	if (abi == 0)
 		return 0;
-	struct ruleset rules = {.files = landlock_files[min_of((size_t)abi, array_count(landlock_files) - 1)]};
+	struct ruleset rules = {
+		.files = landlock_files[min_of((size_t)abi, array_count(landlock_files) - 1)]};
 	size_t size = offsetof(struct ruleset, net);
 	if (abi >= LANDLOCK_NET_ABI) {
 		rules.net = LANDLOCK_NET_ALL;
@@ -80,20 +81,58 @@ int sandbox_enter_landlock(uint32_t *measures, struct error *err)
 /* Allowed whatever the arguments are. */
 static const int allowed_calls[] = {
 	/* descriptors that it has */
-	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(preadv), SCMP_SYS(write), SCMP_SYS(writev),
-	SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(ftruncate), SCMP_SYS(fsync),
-	SCMP_SYS(fdatasync), SCMP_SYS(fallocate), SCMP_SYS(fadvise64), SCMP_SYS(getdents64), SCMP_SYS(close),
-	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(recvmsg), SCMP_SYS(recvfrom), SCMP_SYS(sendmsg),
+	SCMP_SYS(read),
+	SCMP_SYS(readv),
+	SCMP_SYS(pread64),
+	SCMP_SYS(preadv),
+	SCMP_SYS(write),
+	SCMP_SYS(writev),
+	SCMP_SYS(pwrite64),
+	SCMP_SYS(pwritev),
+	SCMP_SYS(lseek),
+	SCMP_SYS(fstat),
+	SCMP_SYS(ftruncate),
+	SCMP_SYS(fsync),
+	SCMP_SYS(fdatasync),
+	SCMP_SYS(fallocate),
+	SCMP_SYS(fadvise64),
+	SCMP_SYS(getdents64),
+	SCMP_SYS(close),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
+	SCMP_SYS(recvmsg),
+	SCMP_SYS(recvfrom),
+	SCMP_SYS(sendmsg),
 	/* memory, but for what conditions[] says */
-	SCMP_SYS(munmap), SCMP_SYS(madvise), SCMP_SYS(mincore), SCMP_SYS(brk), SCMP_SYS(memfd_secret),
+	SCMP_SYS(munmap),
+	SCMP_SYS(madvise),
+	SCMP_SYS(mincore),
+	SCMP_SYS(brk),
+	SCMP_SYS(memfd_secret),
 	SCMP_SYS(futex),
 	/* time, chance */
-	SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),
-	SCMP_SYS(gettimeofday), SCMP_SYS(setitimer), SCMP_SYS(getrandom),
+	SCMP_SYS(clock_gettime),
+	SCMP_SYS(clock_getres),
+	SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(nanosleep),
+	SCMP_SYS(gettimeofday),
+	SCMP_SYS(setitimer),
+	SCMP_SYS(getrandom),
 	/* itself */
-	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack),
-	SCMP_SYS(restart_syscall), SCMP_SYS(sched_yield), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getuid),
-	SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(exit), SCMP_SYS(exit_group),
+	SCMP_SYS(rt_sigaction),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(sigaltstack),
+	SCMP_SYS(restart_syscall),
+	SCMP_SYS(sched_yield),
+	SCMP_SYS(getpid),
+	SCMP_SYS(gettid),
+	SCMP_SYS(getuid),
+	SCMP_SYS(geteuid),
+	SCMP_SYS(getgid),
+	SCMP_SYS(getegid),
+	SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
 };
 
 /* Allowed if one argument, masked, has a value. */
@@ -103,7 +142,8 @@ static const struct condition {
 } conditions[] = {
 	{SCMP_SYS(mmap), {2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}},
 	{SCMP_SYS(mprotect), {2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}},
-	{SCMP_SYS(mremap), {3, SCMP_CMP_LE, MREMAP_MAYMOVE, 0}}, /* malloc; not to a place of the caller's choice */
+	{SCMP_SYS(mremap),
+         {3, SCMP_CMP_LE, MREMAP_MAYMOVE, 0}}, /* malloc; not to a place of the caller's choice */
 	{SCMP_SYS(sendto), {4, SCMP_CMP_EQ, 0, 0}}, /* no address: to the peer */
 	{SCMP_SYS(fcntl), {1, SCMP_CMP_EQ, F_GETFL, 0}},
 	{SCMP_SYS(fcntl), {1, SCMP_CMP_EQ, F_SETFL, 0}},
@@ -111,7 +151,7 @@ static const struct condition {
 	{SCMP_SYS(fcntl), {1, SCMP_CMP_EQ, F_SETFD, 0}},
 	{SCMP_SYS(fcntl), {1, SCMP_CMP_EQ, F_GET_SEALS, 0}},
 	{SCMP_SYS(newfstatat), {3, SCMP_CMP_EQ, AT_EMPTY_PATH, 0}}, /* the C library's fstat */
-	{SCMP_SYS(utimensat), {1, SCMP_CMP_EQ, 0, 0}},              /* of a descriptor: futimens */
+	{SCMP_SYS(utimensat), {1, SCMP_CMP_EQ, 0, 0}}, /* of a descriptor: futimens */
 };
 
 /* Probes that are answered with an error. */
@@ -119,24 +159,12 @@ static const struct denial {
 	int call;
 	uint32_t number;
 } denials[] = {
-	{SCMP_SYS(ioctl), ENOTTY},
-	{SCMP_SYS(open), EPERM},
-	{SCMP_SYS(openat), EPERM},
-	{SCMP_SYS(access), EPERM},
-	{SCMP_SYS(faccessat), EPERM},
-	{SCMP_SYS(faccessat2), EPERM},
-	{SCMP_SYS(stat), EPERM},
-	{SCMP_SYS(lstat), EPERM},
-	{SCMP_SYS(statx), EPERM},
-	{SCMP_SYS(readlink), EPERM},
-	{SCMP_SYS(readlinkat), EPERM},
-	{SCMP_SYS(getcwd), EPERM},
-	{SCMP_SYS(uname), EPERM},
-	{SCMP_SYS(sysinfo), EPERM},
-	{SCMP_SYS(prlimit64), EPERM},
-	{SCMP_SYS(getrlimit), EPERM},
-	{SCMP_SYS(getrusage), EPERM},
-	{SCMP_SYS(sched_getaffinity), EPERM},
+	{SCMP_SYS(ioctl), ENOTTY},    {SCMP_SYS(open), EPERM},       {SCMP_SYS(openat), EPERM},
+	{SCMP_SYS(access), EPERM},    {SCMP_SYS(faccessat), EPERM},  {SCMP_SYS(faccessat2), EPERM},
+	{SCMP_SYS(stat), EPERM},      {SCMP_SYS(lstat), EPERM},      {SCMP_SYS(statx), EPERM},
+	{SCMP_SYS(readlink), EPERM},  {SCMP_SYS(readlinkat), EPERM}, {SCMP_SYS(getcwd), EPERM},
+	{SCMP_SYS(uname), EPERM},     {SCMP_SYS(sysinfo), EPERM},    {SCMP_SYS(prlimit64), EPERM},
+	{SCMP_SYS(getrlimit), EPERM}, {SCMP_SYS(getrusage), EPERM},  {SCMP_SYS(sched_getaffinity), EPERM},
 };
 
 static void release_filter(scmp_filter_ctx *filter)
@@ -148,11 +176,13 @@ static void release_filter(scmp_filter_ctx *filter)
 /* 0 or a negative errno. A call that this architecture does not have is no failure. */
 static int add_rules(scmp_filter_ctx filter)
 {
-	int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0_64(SCMP_CMP_EQ, (uint64_t)getpid()));
+	int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+	                          SCMP_A0_64(SCMP_CMP_EQ, (uint64_t)getpid()));
 	for (size_t i = 0; rc == 0 && i < array_count(allowed_calls); i++)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_calls[i], 0);
 	for (size_t i = 0; rc == 0 && i < array_count(conditions); i++)
-		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, conditions[i].call, 1, &conditions[i].argument);
+		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, conditions[i].call, 1,
+		                            &conditions[i].argument);
 	for (size_t i = 0; rc == 0 && i < array_count(denials); i++)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(denials[i].number), denials[i].call, 0);
 	return rc;

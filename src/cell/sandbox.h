@@ -7,7 +7,8 @@
  *                   cell runs: no new privileges, Landlock, seccomp; for good
  *
  * Landlock denies every path, TCP port, abstract socket and signal that the running kernel's
- * version knows. Open descriptors, and those that the owner passes later, are not affected: they are capabilities.
+ * version knows. Open descriptors, and those that the owner passes later, are not affected: they
+ * are capabilities.
  *
  * seccomp allows what an executor needs on memory and descriptors that it has (the table in
  * sandbox.c). The rest falls in two classes. Calls that a C library makes as harmless probes
@@ -16,8 +17,8 @@
  * and the job's record shows it: an executor that calls socket, execve or clone is not one.
  * Other architectures' calls (i386, x32) kill, too.
  *
- * What seccomp cannot see is behind pointers: fstat is newfstatat with AT_EMPTY_PATH, so a cell could stat a path;
- * the root of its mount namespace is empty.
+ * What seccomp cannot see is behind pointers: fstat is newfstatat with AT_EMPTY_PATH, so a cell
+ * could stat a path; the root of its mount namespace is empty.
  */
 #ifndef CELL_SANDBOX_H
 #define CELL_SANDBOX_H

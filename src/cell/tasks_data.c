@@ -151,7 +151,7 @@ static int find_object(struct tasks *t, const struct task_location *location, ui
 static int open_object(struct tasks *t, const struct task_location *location, const struct version_datum *datum,
                        uint8_t *to, uint64_t size, struct error *err)
 {
-	const uint8_t *sealed;
+	const uint8_t *sealed = NULL;
 	struct seal_id claimed;
 	size_t claimed_size;
 	int rc = find_object(t, location, datum->id, &sealed, &claimed, &claimed_size, err);

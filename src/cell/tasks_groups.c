@@ -46,7 +46,8 @@ static int group_new(struct tasks *t, struct tasks_submitter *s, const char *nam
 	LIST_INSERT_HEAD(&s->groups, group, link);
 	struct task_group message = {
 		.group = group->id, .outer = group->outer ? group->outer->id : 0, .parent = s->task};
-	struct ring_part parts[] = {{&message, sizeof(message)}, {name, strnlen(name, TASK_NAME_MAX)}};
+	char public[TASK_NAME_MAX + 1];
+	struct ring_part parts[] = {{&message, sizeof(message)}, {public, tasks_public_name(name, public)}};
 	*ret_group = group;
 	return tasks_send(t, TASK_UP_GROUP, parts, array_count(parts), err);
 }

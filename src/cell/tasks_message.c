@@ -139,6 +139,17 @@ static int make_room(struct tasks *t, struct spin *spin, struct error *err)
 	return rc < 0 ? tasks_lose(t, rc, err) : 0;
 }
 
+size_t tasks_public_name(const char *name, char to[TASK_NAME_MAX + 1])
+{
+	size_t size = 0;
+	for (; name[size] && size < TASK_NAME_MAX; size++)
+		to[size] = name[size] >= ' ' && name[size] <= '~' ? name[size] : '?';
+	if (!size)
+		to[size++] = '?';
+	to[size] = '\0';
+	return size;
+}
+
 int tasks_send(struct tasks *t, enum task_up type, const struct ring_part *parts, size_t count, struct error *err)
 {
 	struct spin spin = {0};

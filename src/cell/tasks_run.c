@@ -268,8 +268,15 @@ static int finish_children(struct running *r, struct error *err)
 	while (rc == 0 && invocation_next(&w, &part))
 		if (part.writes || part.takes_turn)
 			rc = bring_back(r, &part, err);
-	if (rc < 0)
-		return rc;
+	return rc;
+}
+
+/* However it ended, what it submitted is of no use to anybody else. */
+static int release_children(struct running *r, struct error *err)
+{
+	struct tasks_submitter *s = &r->level->submitter;
+	if (!s->versions || s->torn)
+		return 0;
 	versions_forget_all(s->versions);
 	return tasks_release(r->t, s, err);
 }
@@ -316,7 +323,7 @@ static int run_task(struct running *r, struct error *err)
 {
 	struct tasks_level *level = r->level;
 	const struct task_submit *submit = &level->run.submit;
-	uint64_t frame_size;
+	uint64_t frame_size = 0;
 	int rc = open_invocation(r->t, level, err);
 	if (rc == 0)
 		rc = measure_frame(level, &frame_size, err);
@@ -444,7 +451,9 @@ int tasks_run(struct tasks *t, const uint8_t *body, size_t size, struct error *e
 	if (rc < 0)
 		return tasks_lose(t, rc, err);
 	int result = run_task(&r, &why);
-	rc = t->lost.code ? error_set(err, t->lost.code, "%s", t->lost.text) : send_done(&r, result, why.text, err);
+	rc = t->lost.code ? error_set(err, t->lost.code, "%s", t->lost.text) : release_children(&r, err);
+	if (rc == 0)
+		rc = send_done(&r, result, why.text, err);
 	end_level(&r);
 	tasks_flush(t);
 	return rc;

@@ -75,6 +75,7 @@ struct tasks_submitter {
 	struct tasks_waiting waiting;
 	uint64_t deadline_ns; /* 0: none */
 	char *failure;        /* protected; why it must end. NULL: it need not */
+	bool torn;            /* a submission ended half way: the agent does not know all of its data */
 	bool canceled;        /* the agent has said so of a task where nothing was cancelled */
 };
 
@@ -158,6 +159,8 @@ int tasks_level_at(struct tasks *t, size_t depth, struct tasks_level **ret_level
 int tasks_lose(struct tasks *t, int rc, const struct error *err) must_check;
 
 /* tasks_message.c */
+/* A name as the agent may see it: printable and not empty. Its size. */
+size_t tasks_public_name(const char *name, char to[TASK_NAME_MAX + 1]);
 /* One record; waits for room in the ring, receiving meanwhile. Not published before a flush. */
 int tasks_send(struct tasks *t, enum task_up type, const struct ring_part *parts, size_t count,
                struct error *err) must_check;

@@ -44,8 +44,7 @@ static int announce(struct tasks *t, uint32_t index, const char *name, uint32_t 
 		return rc;
 	struct tasks_function *f = &t->functions[index];
 	f->on_failure = on_failure;
-	size_t size = strnlen(name, TASK_NAME_MAX);
-	memcpy(f->name, name, size);
+	size_t size = tasks_public_name(name, f->name);
 	struct task_function message = {.index = index};
 	struct ring_part parts[] = {{&message, sizeof(message)}, {f->name, size}};
 	rc = tasks_send(t, TASK_UP_FUNCTION, parts, array_count(parts), err);
@@ -381,5 +380,6 @@ int tasks_submit(struct tasks *t, struct cell_instance *cell, const struct tasks
 	if (rc == 0)
 		rc = tasks_release(t, b.submitter, err);
 	ring_flush(&t->link.up);
+	b.submitter->torn |= rc < 0;
 	return rc;
 }

@@ -116,13 +116,7 @@ int tasks_outcome(struct tasks *t, const struct down_outcome *d, struct error *e
 	return amend_ledgers(t, s, o->task, ignored, err);
 }
 
-static int send_taken(struct tasks *t, uint64_t wait, struct error *err)
-{
-	struct ring_part part = {&wait, sizeof(wait)};
-	return tasks_send(t, TASK_UP_TAKEN, &part, 1, err);
-}
-
-/* Whoever waited for it may have ended meanwhile. */
+/* An answer that nobody waits for any more: its submitter has ended, and the agent knows by now. */
 int tasks_ready(struct tasks *t, const struct down_ready *d, struct error *err)
 {
 	for (size_t i = t->depth + 1; i-- > 0;) {
@@ -139,7 +133,7 @@ int tasks_ready(struct tasks *t, const struct down_ready *d, struct error *err)
 		w->ready = true;
 		return 0;
 	}
-	return d->ready.location_count ? send_taken(t, d->ready.wait, err) : 0;
+	return 0;
 }
 
 /* Waiting. */
@@ -238,6 +232,12 @@ int tasks_barrier(struct tasks *t, struct tasks_submitter *s, struct error *err)
 }
 
 /* Data. */
+
+static int send_taken(struct tasks *t, uint64_t wait, struct error *err)
+{
+	struct ring_part part = {&wait, sizeof(wait)};
+	return tasks_send(t, TASK_UP_TAKEN, &part, 1, err);
+}
 
 /* Until the source's data are there: s->waiting has their locations. */
 static int wait_for_data(struct tasks *t, struct tasks_submitter *s, const struct version_source *source,

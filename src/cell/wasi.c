@@ -12,24 +12,18 @@ enum { DESCRIPTORS_FIRST = 16 };
 uint32_t wasi_errno_of(int number)
 {
 	static const uint8_t of[] = {
-		[E2BIG] = WASI_E2BIG,         [EACCES] = WASI_EACCES,
-		[EAGAIN] = WASI_EAGAIN,       [EBADF] = WASI_EBADF,
-		[EBUSY] = WASI_EBUSY,         [EDQUOT] = WASI_EDQUOT,
-		[EEXIST] = WASI_EEXIST,       [EFAULT] = WASI_EFAULT,
-		[EFBIG] = WASI_EFBIG,         [EILSEQ] = WASI_EILSEQ,
-		[EINTR] = WASI_EINTR,         [EINVAL] = WASI_EINVAL,
-		[EIO] = WASI_EIO,             [EISDIR] = WASI_EISDIR,
-		[ELOOP] = WASI_ELOOP,         [EMFILE] = WASI_EMFILE,
-		[EMLINK] = WASI_EMLINK,       [ENAMETOOLONG] = WASI_ENAMETOOLONG,
-		[ENFILE] = WASI_ENFILE,       [ENODEV] = WASI_ENODEV,
-		[ENOENT] = WASI_ENOENT,       [ENOMEM] = WASI_ENOMEM,
-		[ENOSPC] = WASI_ENOSPC,       [ENOSYS] = WASI_ENOSYS,
-		[ENOTDIR] = WASI_ENOTDIR,     [ENOTEMPTY] = WASI_ENOTEMPTY,
-		[EOPNOTSUPP] = WASI_ENOTSUP,  [ENXIO] = WASI_ENXIO,
-		[EOVERFLOW] = WASI_EOVERFLOW, [EPERM] = WASI_EPERM,
-		[EPIPE] = WASI_EPIPE,         [ERANGE] = WASI_ERANGE,
-		[EROFS] = WASI_EROFS,         [ESPIPE] = WASI_ESPIPE,
-		[ETXTBSY] = WASI_ETXTBSY,     [EXDEV] = WASI_EXDEV,
+		[E2BIG] = WASI_E2BIG,     [EACCES] = WASI_EACCES,       [EAGAIN] = WASI_EAGAIN,
+		[EBADF] = WASI_EBADF,     [EBUSY] = WASI_EBUSY,         [EDQUOT] = WASI_EDQUOT,
+		[EEXIST] = WASI_EEXIST,   [EFAULT] = WASI_EFAULT,       [EFBIG] = WASI_EFBIG,
+		[EILSEQ] = WASI_EILSEQ,   [EINTR] = WASI_EINTR,         [EINVAL] = WASI_EINVAL,
+		[EIO] = WASI_EIO,         [EISDIR] = WASI_EISDIR,       [ELOOP] = WASI_ELOOP,
+		[EMFILE] = WASI_EMFILE,   [EMLINK] = WASI_EMLINK,       [ENAMETOOLONG] = WASI_ENAMETOOLONG,
+		[ENFILE] = WASI_ENFILE,   [ENODEV] = WASI_ENODEV,       [ENOENT] = WASI_ENOENT,
+		[ENOMEM] = WASI_ENOMEM,   [ENOSPC] = WASI_ENOSPC,       [ENOSYS] = WASI_ENOSYS,
+		[ENOTDIR] = WASI_ENOTDIR, [ENOTEMPTY] = WASI_ENOTEMPTY, [EOPNOTSUPP] = WASI_ENOTSUP,
+		[ENXIO] = WASI_ENXIO,     [EOVERFLOW] = WASI_EOVERFLOW, [EPERM] = WASI_EPERM,
+		[EPIPE] = WASI_EPIPE,     [ERANGE] = WASI_ERANGE,       [EROFS] = WASI_EROFS,
+		[ESPIPE] = WASI_ESPIPE,   [ETXTBSY] = WASI_ETXTBSY,     [EXDEV] = WASI_EXDEV,
 	};
 	if (number > 0 && (size_t)number < array_count(of) && of[number])
 		return of[number];
@@ -41,6 +35,13 @@ uint64_t wasi_now_ns(void)
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+char *wasi_copy(struct wasi *w, const char *text)
+{
+	size_t size = strlen(text) + 1;
+	char *to = mem_alloc(w->pool, size);
+	return to ? memcpy(to, text, size) : NULL;
 }
 
 uint32_t wasi_descriptor(struct wasi *w, uint32_t number, uint64_t rights, struct wasi_descriptor **ret)
@@ -161,21 +162,16 @@ static int strings_copy(struct wasi *w, const char *what, const char *const *fro
 	return 0;
 }
 
-static char *string_copy(struct wasi *w, const char *from)
-{
-	char *to = mem_alloc(w->pool, strlen(from) + 1);
-	return to ? memcpy(to, from, strlen(from) + 1) : NULL;
-}
-
 static int root_add(struct wasi *w, const char *name, uint32_t flags, bool memory, struct error *err)
 {
 	char absolute[OWNER_PATH_MAX + 1] = "/";
 	struct wasi_root *root = &w->roots[w->root_count];
 	if (!*name || strlen(name) > OWNER_PATH_MAX || wasi_path_join(absolute, 1, name) != WASI_SUCCESS)
-		return error_set(err, CELLA_EINVAL, "%.200s cannot be the name of a directory in a cell", name);
+		return error_set(err, CELLA_EINVAL, "%.200s cannot be the name of a directory in a cell",
+		                 name);
 	*root = (struct wasi_root){.flags = flags, .memory = memory};
-	root->name = string_copy(w, name);
-	root->absolute = string_copy(w, absolute);
+	root->name = wasi_copy(w, name);
+	root->absolute = wasi_copy(w, absolute);
 	w->root_count++;
 	if (!root->name || !root->absolute)
 		return error_set(err, CELLA_ENOMEM, "no protected memory for the names of directories");
@@ -185,7 +181,8 @@ static int root_add(struct wasi *w, const char *name, uint32_t flags, bool memor
 static int roots_add(struct wasi *w, const struct wasi_config *config, struct error *err)
 {
 	if (config->preopen_count > WASI_PREOPENS_MAX)
-		return error_set(err, CELLA_ELIMIT, "%zu directories are more than the %d that a cell may have",
+		return error_set(err, CELLA_ELIMIT,
+		                 "%zu directories are more than the %d that a cell may have",
 		                 config->preopen_count, WASI_PREOPENS_MAX);
 	w->roots = mem_alloc(w->pool, (config->preopen_count + 1) * sizeof(*w->roots));
 	if (!w->roots)
@@ -210,8 +207,8 @@ int wasi_new(const struct wasi_config *config, struct wasi **ret_wasi, struct er
 	TAILQ_INIT(&w->files);
 	int rc = strings_copy(w, "arguments", config->arguments, config->argument_count, &w->arguments, err);
 	if (rc == 0)
-		rc = strings_copy(w, "environment", config->environment, config->environment_count, &w->environment,
-		                  err);
+		rc = strings_copy(w, "environment", config->environment, config->environment_count,
+		                  &w->environment, err);
 	if (rc == 0)
 		rc = roots_add(w, config, err);
 	if (rc == 0)

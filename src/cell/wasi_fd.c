@@ -109,14 +109,10 @@ static uint32_t move_stream(struct transfer *t, const struct iovec *parts, int c
 static uint32_t move(struct transfer *t, const struct iovec *parts, int count, size_t *ret_moved)
 {
 	switch (t->d->kind) {
-	case WASI_FILE:
-		return move_host(t, parts, count, ret_moved);
-	case WASI_MEMORY:
-		return move_memory(t, parts, count, ret_moved);
-	case WASI_STREAM:
-		return move_stream(t, parts, count, ret_moved);
-	default:
-		return WASI_EISDIR;
+	case WASI_FILE: return move_host(t, parts, count, ret_moved);
+	case WASI_MEMORY: return move_memory(t, parts, count, ret_moved);
+	case WASI_STREAM: return move_stream(t, parts, count, ret_moved);
+	default: return WASI_EISDIR;
 	}
 }
 
@@ -165,8 +161,8 @@ static uint32_t transfer(struct transfer *t, struct cell_instance *cell, uint32_
 		uint32_t step = min_of(count - at, (uint32_t)IOVECS_AT_ONCE);
 		size_t wanted = 0, moved = 0;
 		int part_count;
-		rc = take_iovecs(cell, address + at * (uint32_t)sizeof(struct wasi_iovec), step, parts, &part_count,
-		                 &wanted);
+		rc = take_iovecs(cell, address + at * (uint32_t)sizeof(struct wasi_iovec), step, parts,
+		                 &part_count, &wanted);
 		if (rc == WASI_SUCCESS && t->moved + wanted > UINT32_MAX)
 			rc = WASI_EINVAL;
 		if (rc == WASI_SUCCESS && part_count)
@@ -233,8 +229,8 @@ static uint32_t seek_memory(struct wasi_descriptor *d, int64_t delta, uint32_t w
 
 static uint32_t seek(struct wasi_descriptor *d, int64_t delta, uint32_t whence, uint64_t *ret)
 {
-	static const int whence_of[] = {
-		[WASI_WHENCE_SET] = SEEK_SET, [WASI_WHENCE_CUR] = SEEK_CUR, [WASI_WHENCE_END] = SEEK_END};
+	static const int whence_of[] =
+		{[WASI_WHENCE_SET] = SEEK_SET, [WASI_WHENCE_CUR] = SEEK_CUR, [WASI_WHENCE_END] = SEEK_END};
 	if (whence >= array_count(whence_of))
 		return WASI_EINVAL;
 	if (d->kind == WASI_MEMORY)
@@ -265,8 +261,8 @@ static uint32_t seek_and_tell(struct wasi *w, struct cell_instance *cell, uint32
 uint32_t wasi_fd_seek(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
 {
 	bool only_asks = v[1].i64 == 0 && v[2].i32 == WASI_WHENCE_CUR;
-	return seek_and_tell(w, cell, v[0].i32, only_asks ? WASI_FD_TELL : WASI_FD_SEEK, (int64_t)v[1].i64, v[2].i32,
-	                     v[3].i32);
+	return seek_and_tell(w, cell, v[0].i32, only_asks ? WASI_FD_TELL : WASI_FD_SEEK, (int64_t)v[1].i64,
+	                     v[2].i32, v[3].i32);
 }
 
 uint32_t wasi_fd_tell(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
@@ -350,6 +346,7 @@ uint32_t wasi_fd_allocate(struct wasi *w, struct cell_instance *cell, const unio
 	if (size == 0 || offset > INT64_MAX || size > INT64_MAX - offset)
 		return WASI_EINVAL;
 	if (d->kind == WASI_MEMORY)
-		return offset + size > d->file->size ? wasi_memory_resize(w, d->file, offset + size) : WASI_SUCCESS;
+		return offset + size > d->file->size ? wasi_memory_resize(w, d->file, offset + size)
+		                                     : WASI_SUCCESS;
 	return fallocate(d->fd, 0, (off_t)offset, (off_t)size) < 0 ? wasi_errno_of(errno) : WASI_SUCCESS;
 }

@@ -10,10 +10,10 @@
 #include "base/log.h"
 #include "cell/wasi_state.h"
 
-#define WASI_ENTER(function, signature)                                                                          \
-	static void enter_##function(struct cell_instance *cell, union cell_value *v)                            \
-	{                                                                                                        \
-		v[0].i32 = wasi_##function(instance_wasi(cell), cell, v);                                        \
+#define WASI_ENTER(function, signature)                                               \
+	static void enter_##function(struct cell_instance *cell, union cell_value *v) \
+	{                                                                             \
+		v[0].i32 = wasi_##function(instance_wasi(cell), cell, v);             \
 	}
 WASI_FUNCTIONS(WASI_ENTER)
 
@@ -31,10 +31,10 @@ static uint32_t unsupported(struct wasi *w, enum unsupported which, const char *
 	return WASI_ENOSYS;
 }
 
-#define WASI_REFUSE(function, signature)                                                                         \
-	static void enter_##function(struct cell_instance *cell, union cell_value *v)                            \
-	{                                                                                                        \
-		v[0].i32 = unsupported(instance_wasi(cell), UNSUPPORTED_##function, #function);                  \
+#define WASI_REFUSE(function, signature)                                                        \
+	static void enter_##function(struct cell_instance *cell, union cell_value *v)           \
+	{                                                                                       \
+		v[0].i32 = unsupported(instance_wasi(cell), UNSUPPORTED_##function, #function); \
 	}
 WASI_UNSUPPORTED(WASI_REFUSE)
 
@@ -44,34 +44,23 @@ static void enter_proc_exit(struct cell_instance *cell, union cell_value *v)
 }
 
 #define WASI_ENTRY(function, signature) {WASI_MODULE, #function, signature, enter_##function},
-const struct host_function wasi_functions[] = {
-	WASI_FUNCTIONS(WASI_ENTRY)
-	WASI_UNSUPPORTED(WASI_ENTRY)
-	WASI_ENTRY(proc_exit, "i:")
-};
+const struct host_function wasi_functions[] = {WASI_FUNCTIONS(WASI_ENTRY) WASI_UNSUPPORTED(WASI_ENTRY)
+                                                       WASI_ENTRY(proc_exit, "i:")};
 const size_t wasi_function_count = array_count(wasi_functions);
 
 static const char *text_of(uint32_t number)
 {
 	switch (number) {
-	case WASI_ENOENT:
-		return "it does not exist";
+	case WASI_ENOENT: return "it does not exist";
 	case WASI_EACCES:
-	case WASI_EPERM:
-		return "it is not permitted";
-	case WASI_EROFS:
-		return "its directory is read-only";
-	case WASI_ENOTCAPABLE:
-		return "it lies in no directory that the job was given (--dir)";
-	case WASI_EISDIR:
-		return "it is a directory";
+	case WASI_EPERM: return "it is not permitted";
+	case WASI_EROFS: return "its directory is read-only";
+	case WASI_ENOTCAPABLE: return "it lies in no directory that the job was given (--dir)";
+	case WASI_EISDIR: return "it is a directory";
 	case WASI_ENOSPC:
-	case WASI_ENOMEM:
-		return "no room";
-	case WASI_ENAMETOOLONG:
-		return "its path is too long";
-	default:
-		return "input/output failed";
+	case WASI_ENOMEM: return "no room";
+	case WASI_ENAMETOOLONG: return "its path is too long";
+	default: return "input/output failed";
 	}
 }
 
@@ -115,7 +104,8 @@ int wasi_file_put(struct wasi *w, const char *path, const void *data, size_t siz
 
 static uint32_t read_at_owner(struct wasi *w, const struct wasi_target *target, struct wasi_memory_file *ret)
 {
-	struct owner_path_request request = {.operation = OWNER_PATH_OPEN, .flags = OWNER_PATH_READ | OWNER_PATH_FOLLOW};
+	struct owner_path_request request = {.operation = OWNER_PATH_OPEN,
+	                                     .flags = OWNER_PATH_READ | OWNER_PATH_FOLLOW};
 	cleanup_close int fd = -1;
 	struct stat st;
 	uint32_t rc = wasi_ask(w, &request, target, NULL, NULL, NULL, &fd);
@@ -148,12 +138,12 @@ int wasi_file_read(struct wasi *w, const char *path, uint8_t **ret_data, size_t 
 	return 0;
 }
 
-static int write_at_owner(struct wasi *w, const struct wasi_target *target, const char *path, const void *data,
-                          size_t size, struct error *err)
+static int write_at_owner(struct wasi *w, const struct wasi_target *target, const char *path,
+                          const void *data, size_t size, struct error *err)
 {
 	struct owner_path_request request = {.operation = OWNER_PATH_OPEN,
-	                                     .flags = OWNER_PATH_WRITE | OWNER_PATH_CREATE | OWNER_PATH_TRUNCATE |
-	                                              OWNER_PATH_FOLLOW};
+	                                     .flags = OWNER_PATH_WRITE | OWNER_PATH_CREATE |
+	                                              OWNER_PATH_TRUNCATE | OWNER_PATH_FOLLOW};
 	cleanup_close int fd = -1;
 	uint32_t rc = wasi_may_change(target);
 	if (rc == WASI_SUCCESS)

@@ -12,21 +12,15 @@ struct wasi_memory_file *wasi_memory_find(struct wasi *w, const char *absolute)
 {
 	struct wasi_memory_file *file;
 	TAILQ_FOREACH(file, &w->files, link)
-		if (strcmp(file->path, absolute) == 0)
-			return file;
+	if (strcmp(file->path, absolute) == 0)
+		return file;
 	return NULL;
-}
-
-static char *copy_path(struct wasi *w, const char *absolute)
-{
-	char *path = mem_alloc(w->pool, strlen(absolute) + 1);
-	return path ? memcpy(path, absolute, strlen(absolute) + 1) : NULL;
 }
 
 struct wasi_memory_file *wasi_memory_new(struct wasi *w, const char *absolute)
 {
 	struct wasi_memory_file *file = mem_alloc(w->pool, sizeof(*file));
-	char *path = copy_path(w, absolute);
+	char *path = wasi_copy(w, absolute);
 	if (!file || !path) {
 		mem_free(w->pool, file);
 		mem_free(w->pool, path);
@@ -64,7 +58,7 @@ uint32_t wasi_memory_move(struct wasi *w, struct wasi_memory_file *file, const c
 	struct wasi_memory_file *before = wasi_memory_find(w, absolute);
 	if (before == file)
 		return WASI_SUCCESS;
-	char *path = copy_path(w, absolute);
+	char *path = wasi_copy(w, absolute);
 	if (!path)
 		return WASI_ENOSPC;
 	if (before)

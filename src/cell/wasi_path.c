@@ -101,7 +101,8 @@ uint32_t wasi_path_filestat_set_times(struct wasi *w, struct cell_instance *cell
 	struct owner_path_request request = {.operation = OWNER_PATH_SET_TIMES};
 	uint32_t rc = scratch_of(w, &s);
 	if (rc == WASI_SUCCESS)
-		rc = wasi_resolve(w, cell, v[0].i32, WASI_PATH_FILESTAT_SET_TIMES, v[2].i32, v[3].i32, &s->first);
+		rc = wasi_resolve(w, cell, v[0].i32, WASI_PATH_FILESTAT_SET_TIMES, v[2].i32, v[3].i32,
+		                  &s->first);
 	if (rc == WASI_SUCCESS)
 		rc = wasi_may_change(&s->first);
 	if (rc == WASI_SUCCESS)
@@ -222,7 +223,8 @@ uint32_t wasi_path_rename(struct wasi *w, struct cell_instance *cell, const unio
 	struct wasi_scratch *s;
 	uint32_t rc = two_paths(w, cell, v, WASI_PATH_RENAME_SOURCE, v + 3, WASI_PATH_RENAME_TARGET, &s);
 	if (rc == WASI_SUCCESS && s->first.file)
-		return s->second.as_directory ? WASI_ENOTDIR : wasi_memory_move(w, s->first.file, s->second.absolute);
+		return s->second.as_directory ? WASI_ENOTDIR
+		                              : wasi_memory_move(w, s->first.file, s->second.absolute);
 	if (rc == WASI_SUCCESS)
 		rc = wasi_may_change(&s->second);
 	if (rc != WASI_SUCCESS)
@@ -280,33 +282,25 @@ static uint32_t owner_flags(const struct opening *o, uint32_t lookup)
 	return flags;
 }
 
-/* The descriptor that the owner sent: a directory keeps its path, for what is opened beneath it. */
+/* The descriptor that the owner sent. Its path is kept: for what is opened beneath a directory, and
+ * for what only the owner may do. */
 static uint32_t adopt(struct wasi *w, const struct opening *o, int fd, struct wasi_descriptor *d)
 {
 	struct stat st;
 	const struct wasi_target *target = o->target;
 	if (fstat(fd, &st) < 0)
 		return wasi_errno_of(errno);
-	if (S_ISREG(st.st_mode)) {
-		bool read_only = target->root->flags & OWNER_PREOPEN_READ_ONLY;
-		d->kind = WASI_FILE;
-		d->base = o->base & WASI_RIGHTS_FILE;
-		if (read_only)
-			d->base &= ~(uint64_t)(WASI_RIGHTS_WRITING | WASI_FD_FILESTAT_SET_TIMES);
-		return WASI_SUCCESS;
-	}
-	if (!S_ISDIR(st.st_mode))
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return WASI_EACCES;
-	const char *beneath = target->absolute + strlen(target->root->absolute);
-	beneath += *beneath == '/';
-	d->path = mem_alloc(w->pool, strlen(beneath) + 1);
+	d->path = wasi_copy(w, target->beneath);
 	if (!d->path)
 		return WASI_ENOMEM;
-	strcpy(d->path, beneath);
-	d->kind = WASI_DIRECTORY;
 	d->preopen = target->preopen;
-	d->base = o->base & WASI_RIGHTS_DIRECTORY;
-	d->inheriting = o->inheriting;
+	d->kind = S_ISDIR(st.st_mode) ? WASI_DIRECTORY : WASI_FILE;
+	d->base = o->base & (S_ISDIR(st.st_mode) ? WASI_RIGHTS_DIRECTORY : WASI_RIGHTS_FILE);
+	d->inheriting = S_ISDIR(st.st_mode) ? o->inheriting : 0;
+	if (d->kind == WASI_FILE && target->root->flags & OWNER_PREOPEN_READ_ONLY)
+		d->base &= ~(uint64_t)(WASI_RIGHTS_WRITING | WASI_FD_FILESTAT_SET_TIMES);
 	return WASI_SUCCESS;
 }
 
@@ -322,7 +316,8 @@ static uint32_t open_root(struct wasi *w, const struct opening *o, struct wasi_d
 	return WASI_SUCCESS;
 }
 
-static uint32_t open_at_owner(struct wasi *w, const struct opening *o, uint32_t lookup, struct wasi_descriptor *d)
+static uint32_t open_at_owner(struct wasi *w, const struct opening *o, uint32_t lookup,
+                              struct wasi_descriptor *d)
 {
 	const struct wasi_target *target = o->target;
 	int fd;

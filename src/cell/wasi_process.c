@@ -29,7 +29,8 @@ static uint32_t put_sizes(struct cell_instance *cell, const struct wasi_strings 
                           uint32_t size_to)
 {
 	uint32_t count = (uint32_t)strings->count, size = (uint32_t)strings->size;
-	void *ret_count = wasi_bytes(cell, count_to, sizeof(count)), *ret_size = wasi_bytes(cell, size_to, sizeof(size));
+	void *ret_count = wasi_bytes(cell, count_to, sizeof(count)),
+	     *ret_size = wasi_bytes(cell, size_to, sizeof(size));
 	if (!ret_count || !ret_size)
 		return WASI_EFAULT;
 	memcpy(ret_count, &count, sizeof(count));
@@ -60,7 +61,8 @@ uint32_t wasi_environ_sizes_get(struct wasi *w, struct cell_instance *cell, cons
 static uint32_t read_clock(uint32_t id, int (*read)(clockid_t, struct timespec *), uint64_t *ret_ns)
 {
 	static const clockid_t clock_of[WASI_CLOCK_COUNT] = {CLOCK_REALTIME, CLOCK_MONOTONIC,
-	                                                     CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID};
+	                                                     CLOCK_PROCESS_CPUTIME_ID,
+	                                                     CLOCK_THREAD_CPUTIME_ID};
 	struct timespec time;
 	if (id >= WASI_CLOCK_COUNT)
 		return WASI_EINVAL;
@@ -73,7 +75,7 @@ static uint32_t read_clock(uint32_t id, int (*read)(clockid_t, struct timespec *
 static uint32_t put_clock(struct cell_instance *cell, uint32_t id, int (*read)(clockid_t, struct timespec *),
                           uint32_t result)
 {
-	uint64_t ns;
+	uint64_t ns = 0;
 	void *ret = wasi_bytes(cell, result, sizeof(ns));
 	uint32_t rc = ret ? read_clock(id, read, &ns) : WASI_EFAULT;
 	if (rc == WASI_SUCCESS)
@@ -120,7 +122,7 @@ uint32_t wasi_sched_yield(struct wasi *w, struct cell_instance *cell, const unio
 /* How long until a clock subscription is due; UINT64_MAX for another kind. */
 static uint64_t due_in(const struct wasi_subscription *s)
 {
-	uint64_t now;
+	uint64_t now = 0;
 	if (s->type != WASI_EVENTTYPE_CLOCK || s->clock.id > WASI_CLOCK_MONOTONIC)
 		return UINT64_MAX;
 	if (!(s->clock.flags & WASI_SUBSCRIPTION_ABSTIME))
@@ -131,7 +133,8 @@ static uint64_t due_in(const struct wasi_subscription *s)
 }
 
 /* The event that a subscription has after `waited` nanoseconds; false: none. */
-static bool event_of(struct wasi *w, const struct wasi_subscription *s, uint64_t waited, struct wasi_event *ret)
+static bool event_of(struct wasi *w, const struct wasi_subscription *s, uint64_t waited,
+                     struct wasi_event *ret)
 {
 	struct wasi_descriptor *d;
 	*ret = (struct wasi_event){.userdata = s->userdata, .type = s->type};
@@ -145,14 +148,12 @@ static bool event_of(struct wasi *w, const struct wasi_subscription *s, uint64_t
 		ret->error = (uint16_t)wasi_descriptor(w, s->descriptor, WASI_POLL_FD_READWRITE, &d);
 		ret->byte_count = ret->error ? 0 : 1;
 		return true;
-	default:
-		ret->error = WASI_EINVAL;
-		return true;
+	default: ret->error = WASI_EINVAL; return true;
 	}
 }
 
-/* Files and streams are always ready, so only clocks alone make it wait. A signal ends the wait: a time-out of
- * the cell must reach it. */
+/* Files and streams are always ready, so only clocks alone make it wait. A signal ends the wait: a
+ * time-out of the cell must reach it. */
 static uint32_t wait_for(const uint8_t *subscriptions, uint32_t count, uint64_t *ret_waited)
 {
 	uint64_t least = UINT64_MAX;
@@ -166,7 +167,8 @@ static uint32_t wait_for(const uint8_t *subscriptions, uint32_t count, uint64_t 
 	*ret_waited = 0;
 	if (ready || least == 0)
 		return WASI_SUCCESS;
-	struct timespec time = {.tv_sec = (time_t)(least / 1000000000u), .tv_nsec = (long)(least % 1000000000u)};
+	struct timespec time = {.tv_sec = (time_t)(least / 1000000000u),
+	                        .tv_nsec = (long)(least % 1000000000u)};
 	int number = clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
 	*ret_waited = least;
 	return number ? wasi_errno_of(number) : WASI_SUCCESS;

@@ -1,4 +1,5 @@
 /* Paths of a cell: what they name, and operations of the owner on them. */
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -9,6 +10,12 @@ struct wasi_scratch *wasi_scratch(struct wasi *w)
 	if (!w->scratch)
 		w->scratch = mem_alloc(w->pool, sizeof(*w->scratch));
 	return w->scratch;
+}
+
+/* `from` is a path that was checked before: it fits. */
+static void put_path(char to[OWNER_PATH_MAX + 1], const char *from)
+{
+	snprintf(to, OWNER_PATH_MAX + 1, "%s", from);
 }
 
 /* Take the last component off. */
@@ -67,8 +74,8 @@ static uint32_t take_path(struct cell_instance *cell, const char *directory, uin
 	return WASI_SUCCESS;
 }
 
-uint32_t wasi_resolve(struct wasi *w, struct cell_instance *cell, uint32_t number, uint64_t rights, uint32_t address,
-                      uint32_t size, struct wasi_target *ret)
+uint32_t wasi_resolve(struct wasi *w, struct cell_instance *cell, uint32_t number, uint64_t rights,
+                      uint32_t address, uint32_t size, struct wasi_target *ret)
 {
 	struct wasi_descriptor *d;
 	uint32_t rc = wasi_descriptor(w, number, 0, &d);
@@ -82,7 +89,7 @@ uint32_t wasi_resolve(struct wasi *w, struct cell_instance *cell, uint32_t numbe
 		return rc;
 	ret->preopen = d->preopen;
 	ret->root = &w->roots[d->preopen];
-	strcpy(ret->absolute, ret->root->absolute);
+	put_path(ret->absolute, ret->root->absolute);
 	rc = wasi_path_join(ret->absolute, strlen(ret->absolute), d->path);
 	if (rc == WASI_SUCCESS)
 		rc = wasi_path_join(ret->absolute, strlen(ret->absolute),
@@ -103,7 +110,7 @@ static const char *path_beneath(const char *directory, const char *absolute)
 
 uint32_t wasi_resolve_absolute(struct wasi *w, const char *path, struct wasi_target *ret)
 {
-	strcpy(ret->absolute, "/");
+	put_path(ret->absolute, "/");
 	uint32_t rc = wasi_path_join(ret->absolute, 1, path);
 	if (rc != WASI_SUCCESS)
 		return rc;
@@ -117,7 +124,7 @@ uint32_t wasi_resolve_absolute(struct wasi *w, const char *path, struct wasi_tar
 	if (!best)
 		return WASI_ENOTCAPABLE;
 	const char *beneath = path_beneath(best->absolute, ret->absolute);
-	strcpy(ret->beneath, *beneath ? beneath : ".");
+	put_path(ret->beneath, *beneath ? beneath : ".");
 	ret->root = best;
 	ret->preopen = (uint32_t)(best - w->roots);
 	ret->as_directory = false;
@@ -164,18 +171,12 @@ uint32_t wasi_may_change(const struct wasi_target *target)
 uint8_t wasi_filetype_of(uint32_t mode)
 {
 	switch (mode & S_IFMT) {
-	case S_IFREG:
-		return WASI_FILETYPE_REGULAR_FILE;
-	case S_IFDIR:
-		return WASI_FILETYPE_DIRECTORY;
-	case S_IFLNK:
-		return WASI_FILETYPE_SYMBOLIC_LINK;
-	case S_IFCHR:
-		return WASI_FILETYPE_CHARACTER_DEVICE;
-	case S_IFBLK:
-		return WASI_FILETYPE_BLOCK_DEVICE;
-	default:
-		return WASI_FILETYPE_UNKNOWN;
+	case S_IFREG: return WASI_FILETYPE_REGULAR_FILE;
+	case S_IFDIR: return WASI_FILETYPE_DIRECTORY;
+	case S_IFLNK: return WASI_FILETYPE_SYMBOLIC_LINK;
+	case S_IFCHR: return WASI_FILETYPE_CHARACTER_DEVICE;
+	case S_IFBLK: return WASI_FILETYPE_BLOCK_DEVICE;
+	default: return WASI_FILETYPE_UNKNOWN;
 	}
 }
 
@@ -193,15 +194,20 @@ void wasi_stat_of_owner(const struct owner_path_stat *from, struct wasi_filestat
 	};
 }
 
+void wasi_target_of(const struct wasi *w, const struct wasi_descriptor *d, struct wasi_target *ret)
+{
+	ret->root = &w->roots[d->preopen];
+	ret->preopen = d->preopen;
+	put_path(ret->beneath, *d->path ? d->path : ".");
+}
+
 uint32_t wasi_directory_fd(struct wasi *w, struct wasi_descriptor *d, int *ret_fd)
 {
 	if (d->fd < 0) {
 		struct wasi_scratch *s = wasi_scratch(w);
 		if (!s)
 			return WASI_ENOMEM;
-		s->first.root = &w->roots[d->preopen];
-		s->first.preopen = d->preopen;
-		strcpy(s->first.beneath, *d->path ? d->path : ".");
+		wasi_target_of(w, d, &s->first);
 		struct owner_path_request request = {
 			.operation = OWNER_PATH_OPEN,
 			.flags = OWNER_PATH_READ | OWNER_PATH_DIRECTORY | OWNER_PATH_FOLLOW,

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -95,8 +96,9 @@ static uint32_t stat_descriptor(struct wasi *w, struct wasi_descriptor *d, struc
 	}
 	if (d->kind == WASI_STREAM || (d->kind == WASI_DIRECTORY && w->roots[d->preopen].memory)) {
 		bool directory = d->kind == WASI_DIRECTORY;
-		*ret = (struct wasi_filestat){
-			.filetype = directory ? WASI_FILETYPE_DIRECTORY : WASI_FILETYPE_UNKNOWN, .links = 1};
+		*ret = (struct wasi_filestat){.filetype = directory ? WASI_FILETYPE_DIRECTORY
+		                                                    : WASI_FILETYPE_UNKNOWN,
+		                              .links = 1};
 		return WASI_SUCCESS;
 	}
 	if (d->kind == WASI_DIRECTORY) {
@@ -161,17 +163,36 @@ void wasi_memory_set_times(struct wasi_memory_file *file, const struct owner_pat
 		file->mtime_ns = (uint64_t)times->mtime_ns;
 }
 
-static struct timespec timespec_of(int64_t ns)
+/* By path and at the owner: an executor does not own the files that it has open. Not if another file
+ * has the name by now. */
+static uint32_t set_times_at_owner(struct wasi *w, struct wasi_descriptor *d,
+                                   struct owner_path_request *times)
 {
-	if (ns == INT64_MIN)
-		return (struct timespec){.tv_nsec = UTIME_OMIT};
-	return (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+	struct owner_path_request look = {.operation = OWNER_PATH_STAT, .flags = OWNER_PATH_FOLLOW};
+	struct wasi_scratch *s = wasi_scratch(w);
+	struct owner_path_stat named;
+	struct wasi_filestat open;
+	size_t size;
+	if (!s)
+		return WASI_ENOMEM;
+	uint32_t rc = stat_descriptor(w, d, &open);
+	wasi_target_of(w, d, &s->first);
+	if (rc == WASI_SUCCESS)
+		rc = wasi_ask(w, &look, &s->first, NULL, NULL, &size, NULL);
+	if (rc != WASI_SUCCESS)
+		return rc;
+	memcpy(&named, s->answer, sizeof(named));
+	if (size < sizeof(named) || named.inode != open.inode || named.device != open.device)
+		return WASI_EPERM;
+	times->operation = OWNER_PATH_SET_TIMES;
+	times->flags = OWNER_PATH_FOLLOW;
+	return wasi_ask(w, times, &s->first, NULL, NULL, NULL, NULL);
 }
 
 uint32_t wasi_fd_filestat_set_times(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
 {
 	struct wasi_descriptor *d;
-	struct owner_path_request times;
+	struct owner_path_request times = {0};
 	(void)cell;
 	uint32_t rc = wasi_descriptor(w, v[0].i32, WASI_FD_FILESTAT_SET_TIMES, &d);
 	if (rc == WASI_SUCCESS)
@@ -182,16 +203,10 @@ uint32_t wasi_fd_filestat_set_times(struct wasi *w, struct cell_instance *cell, 
 		wasi_memory_set_times(d->file, &times);
 		return WASI_SUCCESS;
 	}
-	const struct wasi_root *root = d->kind == WASI_DIRECTORY ? &w->roots[d->preopen] : NULL;
-	if (root && (root->memory || root->flags & OWNER_PREOPEN_READ_ONLY))
+	const struct wasi_root *root = &w->roots[d->preopen];
+	if (root->memory || root->flags & OWNER_PREOPEN_READ_ONLY)
 		return root->memory ? WASI_ENOTCAPABLE : WASI_EROFS;
-	int fd = d->fd;
-	if (root)
-		rc = wasi_directory_fd(w, d, &fd);
-	struct timespec both[2] = {timespec_of(times.atime_ns), timespec_of(times.mtime_ns)};
-	if (rc == WASI_SUCCESS && futimens(fd, both) < 0)
-		rc = wasi_errno_of(errno);
-	return rc;
+	return set_times_at_owner(w, d, &times);
 }
 
 static uint32_t preopened(struct wasi *w, uint32_t number, const struct wasi_root **ret_root)
@@ -255,8 +270,10 @@ static void list_bytes(struct listing *l, const void *from, size_t size)
 
 static bool list_entry(struct listing *l, uint64_t next, uint64_t inode, uint8_t filetype, const char *name)
 {
-	struct wasi_dirent entry = {
-		.next = next, .inode = inode, .name_size = (uint32_t)strlen(name), .filetype = filetype};
+	struct wasi_dirent entry = {.next = next,
+	                            .inode = inode,
+	                            .name_size = (uint32_t)strlen(name),
+	                            .filetype = filetype};
 	list_bytes(l, &entry, sizeof(entry));
 	list_bytes(l, name, entry.name_size);
 	return l->used < l->size;
@@ -266,7 +283,8 @@ static bool list_entry(struct listing *l, uint64_t next, uint64_t inode, uint8_t
 static const char *name_in(const char *directory, const char *absolute)
 {
 	size_t size = strcmp(directory, "/") == 0 ? 0 : strlen(directory);
-	if (strncmp(directory, absolute, size) != 0 || absolute[size] != '/' || strchr(absolute + size + 1, '/'))
+	if (strncmp(directory, absolute, size) != 0 || absolute[size] != '/' ||
+	    strchr(absolute + size + 1, '/'))
 		return NULL;
 	return absolute + size + 1;
 }
@@ -274,10 +292,12 @@ static const char *name_in(const char *directory, const char *absolute)
 static bool list_memory_files(struct listing *l, uint64_t after)
 {
 	struct wasi_memory_file *file;
-	TAILQ_FOREACH(file, &l->w->files, link) {
+	TAILQ_FOREACH(file, &l->w->files, link)
+	{
 		const char *name = name_in(l->directory, file->path);
 		if (name && file->inode > after &&
-		    !list_entry(l, COOKIE_MEMORY | file->inode, file->inode, WASI_FILETYPE_REGULAR_FILE, name))
+		    !list_entry(l, COOKIE_MEMORY | file->inode, file->inode, WASI_FILETYPE_REGULAR_FILE,
+		                name))
 			return false;
 	}
 	return true;
@@ -286,7 +306,8 @@ static bool list_memory_files(struct listing *l, uint64_t after)
 static bool hidden(const struct listing *l, const char *name)
 {
 	const struct wasi_memory_file *file;
-	TAILQ_FOREACH(file, &l->w->files, link) {
+	TAILQ_FOREACH(file, &l->w->files, link)
+	{
 		const char *other = name_in(l->directory, file->path);
 		if (other && strcmp(other, name) == 0)
 			return true;
@@ -311,7 +332,8 @@ static uint32_t list_host(struct listing *l, int fd, uint64_t cookie, bool *ret_
 		for (long at = 0; at < size;) {
 			const struct dirent64 *e = (const struct dirent64 *)(entries + at);
 			uint8_t type = wasi_filetype_of((uint32_t)DTTOIF(e->d_type));
-			if (!hidden(l, e->d_name) && !list_entry(l, (uint64_t)e->d_off, e->d_ino, type, e->d_name))
+			if (!hidden(l, e->d_name) &&
+			    !list_entry(l, (uint64_t)e->d_off, e->d_ino, type, e->d_name))
 				return WASI_SUCCESS;
 			at += e->d_reclen;
 		}
@@ -351,10 +373,12 @@ uint32_t wasi_fd_readdir(struct wasi *w, struct cell_instance *cell, const union
 	if (rc != WASI_SUCCESS)
 		return rc;
 	char *directory = s->second.absolute;
-	strcpy(directory, w->roots[d->preopen].absolute);
+	snprintf(directory, sizeof(s->second.absolute), "%s", w->roots[d->preopen].absolute);
 	rc = wasi_path_join(directory, 1, d->path);
-	struct listing l = {
-		.w = w, .directory = directory, .to = wasi_bytes(cell, v[1].i32, v[2].i32), .size = v[2].i32};
+	struct listing l = {.w = w,
+	                    .directory = directory,
+	                    .to = wasi_bytes(cell, v[1].i32, v[2].i32),
+	                    .size = v[2].i32};
 	if (rc == WASI_SUCCESS && (!l.to || !ret))
 		rc = WASI_EFAULT;
 	if (rc == WASI_SUCCESS && l.size)

@@ -30,13 +30,14 @@ enum {
 	WASI_RIGHTS_WRITING = WASI_FD_WRITE | WASI_FD_ALLOCATE | WASI_FD_FILESTAT_SET_SIZE,
 	WASI_RIGHTS_DIRECTORY = WASI_FD_DATASYNC | WASI_FD_SYNC | WASI_FD_FDSTAT_SET_FLAGS |
 	                        WASI_PATH_CREATE_DIRECTORY | WASI_PATH_CREATE_FILE | WASI_PATH_LINK_SOURCE |
-	                        WASI_PATH_LINK_TARGET | WASI_PATH_OPEN | WASI_FD_READDIR | WASI_PATH_READLINK |
-	                        WASI_PATH_RENAME_SOURCE | WASI_PATH_RENAME_TARGET | WASI_PATH_FILESTAT_GET |
-	                        WASI_PATH_FILESTAT_SET_SIZE | WASI_PATH_FILESTAT_SET_TIMES |
-	                        WASI_FD_FILESTAT_GET | WASI_FD_FILESTAT_SET_TIMES | WASI_PATH_SYMLINK |
-	                        WASI_PATH_REMOVE_DIRECTORY | WASI_PATH_UNLINK_FILE,
-	WASI_RIGHTS_STREAM = WASI_FD_FDSTAT_SET_FLAGS | WASI_FD_FILESTAT_GET | WASI_FD_SYNC | WASI_FD_DATASYNC |
-	                     WASI_POLL_FD_READWRITE,
+	                        WASI_PATH_LINK_TARGET | WASI_PATH_OPEN | WASI_FD_READDIR |
+	                        WASI_PATH_READLINK | WASI_PATH_RENAME_SOURCE | WASI_PATH_RENAME_TARGET |
+	                        WASI_PATH_FILESTAT_GET | WASI_PATH_FILESTAT_SET_SIZE |
+	                        WASI_PATH_FILESTAT_SET_TIMES | WASI_FD_FILESTAT_GET |
+	                        WASI_FD_FILESTAT_SET_TIMES | WASI_PATH_SYMLINK | WASI_PATH_REMOVE_DIRECTORY |
+	                        WASI_PATH_UNLINK_FILE,
+	WASI_RIGHTS_STREAM = WASI_FD_FDSTAT_SET_FLAGS | WASI_FD_FILESTAT_GET | WASI_FD_SYNC |
+	                     WASI_FD_DATASYNC | WASI_POLL_FD_READWRITE,
 };
 
 struct wasi_memory_file {
@@ -56,19 +57,19 @@ struct wasi_descriptor {
 	enum wasi_kind kind;
 	bool preopened;
 	uint16_t flags; /* enum wasi_fdflags */
-	int fd;         /* of a file or directory on the host, or -1: the root, or a preopened one not opened yet */
-	uint32_t preopen;               /* of a directory: index into the preopens */
-	char *path;                     /* of a directory: beneath the preopened one; "" that itself */
-	struct wasi_memory_file *file;  /* WASI_MEMORY */
-	uint64_t offset;                /* WASI_MEMORY; WASI_STREAM: which one */
-	uint64_t base, inheriting;      /* rights */
+	int fd; /* of a file or directory on the host, or -1: the root, or a preopened one not opened yet */
+	uint32_t preopen; /* of a file or directory of the host: index into the roots */
+	char *path; /* the same: beneath the preopened directory; "" that itself */
+	struct wasi_memory_file *file; /* WASI_MEMORY */
+	uint64_t offset; /* WASI_MEMORY; WASI_STREAM: which one */
+	uint64_t base, inheriting; /* rights */
 };
 
 struct wasi_root {
-	char *name;     /* as the cell is told */
+	char *name; /* as the cell is told */
 	char *absolute; /* normal */
 	uint32_t flags; /* enum owner_preopen_flag */
-	bool memory;    /* no directory of the host */
+	bool memory; /* no directory of the host */
 };
 
 /* Zero-terminated strings, one after another. */
@@ -116,8 +117,9 @@ uint32_t wasi_descriptor(struct wasi *w, uint32_t number, uint64_t rights, struc
 /* A free one (to be filled at once), *ret_number its number; WASI_EMFILE. */
 uint32_t wasi_descriptor_new(struct wasi *w, uint32_t *ret_number, struct wasi_descriptor **ret);
 void wasi_descriptor_close(struct wasi *w, struct wasi_descriptor *d);
-uint32_t wasi_errno_of(int number); /* from Linux's */
-uint64_t wasi_now_ns(void);         /* the host's wall clock, which is not trusted */
+char *wasi_copy(struct wasi *w, const char *text); /* in protected memory; NULL: none is left */
+uint32_t wasi_errno_of(int number);                /* from Linux's */
+uint64_t wasi_now_ns(void); /* the host's wall clock, which is not trusted */
 
 /* wasi_memory.c: memory files */
 struct wasi_memory_file *wasi_memory_find(struct wasi *w, const char *absolute);
@@ -137,11 +139,12 @@ void wasi_memory_stat(const struct wasi_memory_file *file, struct wasi_filestat 
 /* wasi_resolve.c: paths */
 /* NULL: no memory. */
 struct wasi_scratch *wasi_scratch(struct wasi *w);
-/* Append `path` to the normal absolute path in `to` lexically; WASI_ENOTCAPABLE above the first `floor` bytes. */
+/* Append `path` to the normal absolute path in `to` lexically; WASI_ENOTCAPABLE above the first
+ * `floor` bytes. */
 uint32_t wasi_path_join(char to[OWNER_PATH_MAX + 1], size_t floor, const char *path);
 /* The path of `size` bytes at `address` in the cell, from the directory `number`, with these rights on it. */
-uint32_t wasi_resolve(struct wasi *w, struct cell_instance *cell, uint32_t number, uint64_t rights, uint32_t address,
-                      uint32_t size, struct wasi_target *ret);
+uint32_t wasi_resolve(struct wasi *w, struct cell_instance *cell, uint32_t number, uint64_t rights,
+                      uint32_t address, uint32_t size, struct wasi_target *ret);
 /* The same for an absolute path of the host's side. */
 uint32_t wasi_resolve_absolute(struct wasi *w, const char *path, struct wasi_target *ret);
 /* An operation of the owner on the target (and a second one, or a text in its place). */
@@ -150,6 +153,8 @@ uint32_t wasi_ask(struct wasi *w, struct owner_path_request *request, const stru
 /* Why the cell may not change the target: WASI_EROFS, WASI_ENOTCAPABLE; or WASI_SUCCESS. */
 uint32_t wasi_may_change(const struct wasi_target *target);
 void wasi_stat_of_owner(const struct owner_path_stat *from, struct wasi_filestat *ret);
+/* What a descriptor of the host was opened by: root, preopen and the path beneath. */
+void wasi_target_of(const struct wasi *w, const struct wasi_descriptor *d, struct wasi_target *ret);
 /* The directory's descriptor on the host; opens a preopened one when it is first needed. */
 uint32_t wasi_directory_fd(struct wasi *w, struct wasi_descriptor *d, int *ret_fd);
 uint8_t wasi_filetype_of(uint32_t mode);
@@ -165,56 +170,56 @@ static inline void *wasi_bytes(struct cell_instance *cell, uint32_t address, uin
 	return instance_memory(cell, address, size);
 }
 
-#define WASI_FUNCTIONS(X)                                                                                        \
-	X(args_get, "ii:i")                                                                                      \
-	X(args_sizes_get, "ii:i")                                                                                \
-	X(environ_get, "ii:i")                                                                                   \
-	X(environ_sizes_get, "ii:i")                                                                             \
-	X(clock_res_get, "ii:i")                                                                                 \
-	X(clock_time_get, "ili:i")                                                                               \
-	X(random_get, "ii:i")                                                                                    \
-	X(sched_yield, ":i")                                                                                     \
-	X(poll_oneoff, "iiii:i")                                                                                 \
-	X(fd_advise, "illi:i")                                                                                   \
-	X(fd_allocate, "ill:i")                                                                                  \
-	X(fd_close, "i:i")                                                                                       \
-	X(fd_datasync, "i:i")                                                                                    \
-	X(fd_fdstat_get, "ii:i")                                                                                 \
-	X(fd_fdstat_set_flags, "ii:i")                                                                           \
-	X(fd_fdstat_set_rights, "ill:i")                                                                         \
-	X(fd_filestat_get, "ii:i")                                                                               \
-	X(fd_filestat_set_size, "il:i")                                                                          \
-	X(fd_filestat_set_times, "illi:i")                                                                       \
-	X(fd_pread, "iiili:i")                                                                                   \
-	X(fd_prestat_get, "ii:i")                                                                                \
-	X(fd_prestat_dir_name, "iii:i")                                                                          \
-	X(fd_pwrite, "iiili:i")                                                                                  \
-	X(fd_read, "iiii:i")                                                                                     \
-	X(fd_readdir, "iiili:i")                                                                                 \
-	X(fd_renumber, "ii:i")                                                                                   \
-	X(fd_seek, "ilii:i")                                                                                     \
-	X(fd_sync, "i:i")                                                                                        \
-	X(fd_tell, "ii:i")                                                                                       \
-	X(fd_write, "iiii:i")                                                                                    \
-	X(path_create_directory, "iii:i")                                                                        \
-	X(path_filestat_get, "iiiii:i")                                                                          \
-	X(path_filestat_set_times, "iiiilli:i")                                                                  \
-	X(path_link, "iiiiiii:i")                                                                                \
-	X(path_open, "iiiiillii:i")                                                                              \
-	X(path_readlink, "iiiiii:i")                                                                             \
-	X(path_remove_directory, "iii:i")                                                                        \
-	X(path_rename, "iiiiii:i")                                                                               \
-	X(path_symlink, "iiiii:i")                                                                               \
+#define WASI_FUNCTIONS(X)                       \
+	X(args_get, "ii:i")                     \
+	X(args_sizes_get, "ii:i")               \
+	X(environ_get, "ii:i")                  \
+	X(environ_sizes_get, "ii:i")            \
+	X(clock_res_get, "ii:i")                \
+	X(clock_time_get, "ili:i")              \
+	X(random_get, "ii:i")                   \
+	X(sched_yield, ":i")                    \
+	X(poll_oneoff, "iiii:i")                \
+	X(fd_advise, "illi:i")                  \
+	X(fd_allocate, "ill:i")                 \
+	X(fd_close, "i:i")                      \
+	X(fd_datasync, "i:i")                   \
+	X(fd_fdstat_get, "ii:i")                \
+	X(fd_fdstat_set_flags, "ii:i")          \
+	X(fd_fdstat_set_rights, "ill:i")        \
+	X(fd_filestat_get, "ii:i")              \
+	X(fd_filestat_set_size, "il:i")         \
+	X(fd_filestat_set_times, "illi:i")      \
+	X(fd_pread, "iiili:i")                  \
+	X(fd_prestat_get, "ii:i")               \
+	X(fd_prestat_dir_name, "iii:i")         \
+	X(fd_pwrite, "iiili:i")                 \
+	X(fd_read, "iiii:i")                    \
+	X(fd_readdir, "iiili:i")                \
+	X(fd_renumber, "ii:i")                  \
+	X(fd_seek, "ilii:i")                    \
+	X(fd_sync, "i:i")                       \
+	X(fd_tell, "ii:i")                      \
+	X(fd_write, "iiii:i")                   \
+	X(path_create_directory, "iii:i")       \
+	X(path_filestat_get, "iiiii:i")         \
+	X(path_filestat_set_times, "iiiilli:i") \
+	X(path_link, "iiiiiii:i")               \
+	X(path_open, "iiiiillii:i")             \
+	X(path_readlink, "iiiiii:i")            \
+	X(path_remove_directory, "iii:i")       \
+	X(path_rename, "iiiiii:i")              \
+	X(path_symlink, "iiiii:i")              \
 	X(path_unlink_file, "iii:i")
 #define WASI_DECLARE(name, signature) wasi_function wasi_##name;
 WASI_FUNCTIONS(WASI_DECLARE)
 
 /* What a program that only computes on files does not need; answered WASI_ENOSYS. */
-#define WASI_UNSUPPORTED(X)                                                                                      \
-	X(proc_raise, "i:i")                                                                                     \
-	X(sock_accept, "iii:i")                                                                                  \
-	X(sock_recv, "iiiiii:i")                                                                                 \
-	X(sock_send, "iiiii:i")                                                                                  \
+#define WASI_UNSUPPORTED(X)      \
+	X(proc_raise, "i:i")     \
+	X(sock_accept, "iii:i")  \
+	X(sock_recv, "iiiiii:i") \
+	X(sock_send, "iiiii:i")  \
 	X(sock_shutdown, "ii:i")
 
 #endif

@@ -11,8 +11,8 @@
 #include "base/io.h"
 #include "cli/bench.h"
 #include "cli/bench_chart.h"
-#include "cli/resources.h"
 #include "cli/scratch.h"
+#include "cli/toolchain.h"
 #include "cli/verbs.h"
 
 struct bench_options {
@@ -54,11 +54,13 @@ static const struct bench_kind {
 
 int bench_build(struct bench *b, const char *source, bool native, char *ret_path, struct error *err)
 {
-	char path[4096];
-	int rc = resources_find(source, path, sizeof(path), err);
+	struct toolchain tools;
+	char path[TOOLCHAIN_PATH_MAX + BENCH_PATH_MAX];
+	int rc = toolchain_find_resources(&tools, err);
 	if (rc < 0)
 		return rc;
 	const char *base = strrchr(source, '/') + 1;
+	snprintf(path, sizeof(path), "%s/%s", tools.resources, source);
 	snprintf(ret_path, BENCH_PATH_MAX, "%s/%.*s%s", b->directory, (int)strcspn(base, "."), base,
 	         native ? "-native" : ".cell");
 	const char *words[] = {"cc", path, "-o", ret_path, "--native"};
@@ -119,17 +121,16 @@ int verb_bench(int argc, char **argv)
 	int status, count;
 	if (!verb_begin(&bench_verb, argc, argv, &o, &count, &status))
 		return status;
-	char directory[256];
-	int rc = scratch_make(directory, sizeof(directory), &err);
+	cleanup_scratch struct scratch scratch = {.path = ""};
+	int rc = scratch_make(NULL, &scratch, &err);
 	if (rc < 0)
 		return verb_fail(&bench_verb, &err);
-	struct bench b = {.directory = directory, .runs = min_of(max_of(o.runs, 1ull), (uint64_t)BENCH_SAMPLES_MAX)};
+	struct bench b = {.directory = scratch.path, .runs = min_of(max_of(o.runs, 1ull), (uint64_t)BENCH_SAMPLES_MAX)};
 	rc = run_kinds(&b, argv + 1, count, &err);
 	if (rc == 0 && o.json)
 		rc = write_json(&b, o.json, &err);
 	if (rc == 0 && o.svg)
 		rc = bench_chart(&b, o.svg, &err);
-	scratch_remove(directory);
 	free(b.rows);
 	if (rc < 0)
 		verb_fail(&bench_verb, &err);

@@ -1,5 +1,6 @@
 /* cella bench kernels: numerical kernels as a cell against gcc -O3 with the same flags. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/bench.h"

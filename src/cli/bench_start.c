@@ -53,7 +53,7 @@ static int touch_level(struct bench *b, enum mem_level level, const struct touch
 	struct error why;
 	snprintf(name, sizeof(name), "touch %s, %s", c->name, mem_level_name(level));
 	for (size_t i = 0; i < c->runs; i++) {
-		double cold_ms, pooled_ms;
+		double cold_ms = 0, pooled_ms = 0;
 		if (touch_once(level, c->size, &cold_ms, &pooled_ms, &why) < 0)
 			return bench_cannot(b, name, "cold", why.text, err);
 		bench_sample(&cold, cold_ms);

@@ -37,15 +37,16 @@ int builder_parse(const char *hex, uint8_t ret_key[CRYPTO_ED25519_SIZE], struct 
 {
 	uint8_t key[CRYPTO_ED25519_SIZE];
 	if (strlen(hex) != KEY_DIGITS || !parse_digits(hex, key))
-		return error_set(err, CELLA_EINVAL, "%.80s is no builder key: it has %d hexadecimal digits", hex,
-		                 KEY_DIGITS);
+		return error_set(err, CELLA_EINVAL, "%.80s is no builder key: it has %d hexadecimal digits",
+		                 hex, KEY_DIGITS);
 	memcpy(ret_key, key, sizeof(key));
 	return 0;
 }
 
 static int key_path(char to[KEY_PATH_MAX], struct error *err)
 {
-	const char *given = getenv("CELLA_BUILDER_KEY"), *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	const char *given = getenv("CELLA_BUILDER_KEY"), *config = getenv("XDG_CONFIG_HOME"),
+		   *home = getenv("HOME");
 	int size = -1;
 	if (given && *given)
 		size = snprintf(to, KEY_PATH_MAX, "%s", given);
@@ -68,16 +69,18 @@ static int key_read(const char *path, struct crypto_signer *ret_signer, struct e
 	char digits[KEY_DIGITS + 1];
 	uint8_t key[CRYPTO_ED25519_SIZE];
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return error_errno(err, errno == ENOENT ? CELLA_ENOENT : CELLA_EIO, "cannot open the builder's key %s",
-		                   path);
+		return error_errno(err, errno == ENOENT ? CELLA_ENOENT : CELLA_EIO,
+		                   "cannot open the builder's key %s", path);
 	if (st.st_uid != geteuid() || st.st_mode & 077)
-		return error_set(err, CELLA_EPERM, "the builder's key %s is open to others: chmod 600 it, as its owner",
-		                 path);
+		return error_set(err, CELLA_EPERM,
+		                 "the builder's key %s is open to others: chmod 600 it, as its owner", path);
 	if (!S_ISREG(st.st_mode) || st.st_size < KEY_DIGITS || st.st_size > KEY_DIGITS + 1)
-		return error_set(err, CELLA_EFORMAT, "%s holds no builder's key (%d hexadecimal digits)", path, KEY_DIGITS);
+		return error_set(err, CELLA_EFORMAT, "%s holds no builder's key (%d hexadecimal digits)",
+		                 path, KEY_DIGITS);
 	int rc = io_read_full(fd, digits, KEY_DIGITS, err);
 	if (rc == 0 && !parse_digits(digits, key))
-		rc = error_set(err, CELLA_EFORMAT, "%s holds no builder's key (%d hexadecimal digits)", path, KEY_DIGITS);
+		rc = error_set(err, CELLA_EFORMAT, "%s holds no builder's key (%d hexadecimal digits)", path,
+		               KEY_DIGITS);
 	if (rc == 0)
 		rc = crypto_signer_load(key, ret_signer, err);
 	mem_wipe(digits, sizeof(digits));
@@ -144,7 +147,7 @@ static bool is_own(const uint8_t builder[CRYPTO_ED25519_SIZE])
 	struct crypto_signer signer;
 	if (key_path(path, NULL) < 0 || key_read(path, &signer, NULL) < 0)
 		return false;
-	bool own = memcmp(builder, signer.public_key, CRYPTO_ED25519_SIZE) == 0;
+	bool own = crypto_equal(builder, signer.public_key, CRYPTO_ED25519_SIZE);
 	mem_wipe(&signer, sizeof(signer));
 	return own;
 }
@@ -158,13 +161,15 @@ int builder_check(const uint8_t builder[CRYPTO_ED25519_SIZE], const char *const 
 		int rc = builder_parse(accepted[i], key, err);
 		if (rc < 0)
 			return rc;
-		if (memcmp(builder, key, sizeof(key)) == 0)
+		if (crypto_equal(builder, key, sizeof(key)))
 			return 0;
 	}
 	if (is_own(builder))
 		return 0;
 	io_hex(builder, CRYPTO_ED25519_SIZE, hex);
-	return error_set(err, CELLA_EAUTH,
-	                 "it was built by %s, which is not your own key: build it yourself, or accept that builder by "
-	                 "name", hex);
+	return error_set(
+		err, CELLA_EAUTH,
+		"it was built by %s, which is not your own key: build it yourself, or accept that builder by "
+		"name",
+		hex);
 }

@@ -51,14 +51,17 @@ static void hide_directory(struct arguments *command, const char *path, bool is_
 		arguments_print(command, "-ffile-prefix-map=%.*s=", (int)(slash + 1 - path), path);
 }
 
-/* What the user passed on; "-I" may be a word of its own. */
+/* What the user passed on; the value of "-I" may be a word of its own. */
 static void add_compile_options(struct arguments *command, const struct option_list *passed)
 {
+	for (size_t i = 0; i < passed->count; i++)
+		arguments_add(command, passed->items[i]);
 	for (size_t i = 0; i < passed->count; i++) {
 		const char *word = passed->items[i];
-		arguments_add(command, word);
-		if (strncmp(word, "-I", 2) == 0)
-			hide_directory(command, word[2] ? word + 2 : passed->items[min_of(i + 1, passed->count - 1)], true);
+		if (strcmp(word, "-I") == 0)
+			hide_directory(command, passed->items[++i], true);
+		else if (strncmp(word, "-I", 2) == 0)
+			hide_directory(command, word + 2, true);
 	}
 }
 
@@ -85,7 +88,8 @@ static void add_clang(struct arguments *command, const struct work *w)
 	arguments_print(command, "--sysroot=%s", w->tools.sysroot);
 }
 
-static void compile_command(struct arguments *command, const struct work *w, const char *source, const char *object)
+static void compile_command(struct arguments *command, const struct work *w, const char *source,
+                            const char *object)
 {
 	add_clang(command, w);
 	arguments_add(command, "-msimd128");
@@ -100,20 +104,26 @@ static void compile_command(struct arguments *command, const struct work *w, con
 	arguments_print(command, "%s/%s", w->scratch.path, object);
 }
 
-/* The task library is one more source; the linker takes it only if the program uses it. */
+/* Our own sources come behind the program's: its start, and the task library, which the linker takes
+ * only if the program uses it. */
+static const char *const guest_sources[] = {"start", "task"};
+
 static int compile(const struct work *w, struct error *err)
 {
-	size_t count = w->b->source_count + 1;
+	size_t own = w->b->source_count, count = own + array_count(guest_sources);
 	struct arguments *commands = calloc(count, sizeof(*commands));
 	char library[TOOLCHAIN_PATH_MAX + 32], object[32];
 	if (!commands)
 		return error_set(err, CELLA_ENOMEM, "no memory for the compiler's command lines");
-	for (size_t i = 0; i + 1 < count; i++) {
+	for (size_t i = 0; i < own; i++) {
 		snprintf(object, sizeof(object), "%zu.o", i);
 		compile_command(&commands[i], w, w->b->sources[i], object);
 	}
-	snprintf(library, sizeof(library), "%s/guest/task.c", w->tools.resources);
-	compile_command(&commands[count - 1], w, library, "task.o");
+	for (size_t i = 0; i < array_count(guest_sources); i++) {
+		snprintf(library, sizeof(library), "%s/guest/%s.c", w->tools.resources, guest_sources[i]);
+		snprintf(object, sizeof(object), "%s.o", guest_sources[i]);
+		compile_command(&commands[own + i], w, library, object);
+	}
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	size_t parallel = min_of((size_t)max_of(processors, 1L), (size_t)BUILD_PARALLEL_MAX);
 	int rc = process_run(commands, count, parallel, w->b->verbose, err);
@@ -130,6 +140,8 @@ static int link_wasm(const struct work *w, struct error *err)
 	add_clang(&command, w);
 	for (size_t i = 0; i < w->b->source_count; i++)
 		arguments_print(&command, "%s/%zu.o", scratch, i);
+	arguments_add(&command, "-nostartfiles");
+	arguments_print(&command, "%s/start.o", scratch);
 	arguments_add(&command, "-Wl,--start-lib");
 	arguments_print(&command, "%s/task.o", scratch);
 	arguments_add(&command, "-Wl,--end-lib");
@@ -200,7 +212,8 @@ static int write_bundle(const struct work *w, const struct buf *wasm, const stru
 	struct manifest manifest = {.stack = w->b->stack, .tasks = tasks};
 	struct crypto_signer builder;
 	if (snprintf(manifest.name, sizeof(manifest.name), "%s", w->b->name) > MANIFEST_NAME_MAX)
-		return error_set(err, CELLA_EINVAL, "the cell's name is longer than %d bytes", MANIFEST_NAME_MAX);
+		return error_set(err, CELLA_EINVAL, "the cell's name is longer than %d bytes",
+		                 MANIFEST_NAME_MAX);
 	int rc = manifest_write(&manifest, &text, err);
 	if (rc == 0)
 		rc = read_scratch(w, "cell.so", &image, err);
@@ -226,7 +239,7 @@ int cell_build_bundle(const struct cell_build *b, struct buf *ret_bundle, struct
 {
 	cleanup_work struct work w = {0};
 	cleanup_buf struct buf wasm = {0}, data = {0};
-	bool tasks;
+	bool tasks = false;
 	int rc = work_init(&w, b, err);
 	if (rc == 0)
 		rc = toolchain_find_clang(&w.tools, err);

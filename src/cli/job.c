@@ -15,7 +15,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "cell/launch_format.h"
-#include "cli/executor_digest.h"
+#include "executor_digest.h"
 #include "cli/owner_server.h"
 #include "cli/spawn.h"
 #include "seal/seal.h"

@@ -82,7 +82,7 @@ const char *option_nearest(const char *word, const char *(*name_of)(const void *
                            const void *data, size_t count)
 {
 	const char *nearest = NULL;
-	size_t least = strlen(word) / 3 + 2;
+	size_t least = strlen(word) / 3 + 1;
 	for (size_t i = 0; i < count; i++) {
 		size_t distance = word_distance(word, name_of(data, i));
 		if (distance < least) {
@@ -147,22 +147,13 @@ static int store(const struct option *o, const char *word, const char *value, bo
                  struct error *err)
 {
 	switch (o->kind) {
-	case OPTION_FLAG:
-		*(bool *)field = true;
-		return 0;
-	case OPTION_TEXT:
-		*(const char **)field = value;
-		return 0;
-	case OPTION_SIZE:
-		return option_size(value, field, err);
-	case OPTION_NUMBER:
-		return option_number(value, field, err);
-	case OPTION_CHOICE:
-		return choose(o, value, field, err);
-	case OPTION_LIST:
-		return option_list_add(field, value, err);
-	case OPTION_PASS:
-		break;
+	case OPTION_FLAG: *(bool *)field = true; return 0;
+	case OPTION_TEXT: *(const char **)field = value; return 0;
+	case OPTION_SIZE: return option_size(value, field, err);
+	case OPTION_NUMBER: return option_number(value, field, err);
+	case OPTION_CHOICE: return choose(o, value, field, err);
+	case OPTION_LIST: return option_list_add(field, value, err);
+	case OPTION_PASS: break;
 	}
 	int rc = option_list_add(field, word, err);
 	return rc == 0 && !joined ? option_list_add(field, value, err) : rc;
@@ -210,6 +201,7 @@ int options_parse(const struct option_table *table, int argc, char **argv, void 
 				return rc;
 		}
 	}
+	argv[1 + operands] = NULL;
 	*ret_operands = operands;
 	*ret_outcome = OPTION_PARSED;
 	return 0;

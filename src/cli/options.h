@@ -7,9 +7,9 @@
  *             struct option_list dirs;
  *     };
  *     static const struct option bake_table[] = {
- *             {"--heap", NULL, OPTION_SIZE, "SIZE", "protected memory at most", option_field(bake_options, heap)},
+ *             {"--heap", NULL, OPTION_SIZE, "SIZE", "memory at most", option_field(bake_options, heap)},
  *             {"--quiet", "-q", OPTION_FLAG, NULL, "say nothing", option_field(bake_options, quiet)},
- *             {"--dir", NULL, OPTION_LIST, "DIR", "a directory; may be repeated", option_field(bake_options, dirs)},
+ *             {"--dir", NULL, OPTION_LIST, "DIR", "a directory", option_field(bake_options, dirs)},
  *     };
  *
  * Defaults are what the structure holds before parsing. Long options are written `--heap 2G` or
@@ -60,11 +60,11 @@ struct option_table {
 
 enum option_outcome { OPTION_PARSED, OPTION_HELP };
 
-/* Parse argv[1..argc): fields into `values`; operands are moved to the front of argv + 1 and
- * counted. --help and -h give OPTION_HELP at once. CELLA_EINVAL says what is wrong, with the
- * nearest name for an unknown option. */
-int options_parse(const struct option_table *table, int argc, char **argv, void *values,
-                  size_t *ret_operands, enum option_outcome *ret_outcome, struct error *err) must_check;
+/* Parse argv[1..argc): fields into `values`; operands are moved to the front of argv + 1, counted,
+ * and followed by NULL (argv has room for argc + 1). --help and -h give OPTION_HELP at once.
+ * CELLA_EINVAL says what is wrong, with the nearest name for an unknown option. */
+int options_parse(const struct option_table *table, int argc, char **argv, void *values, size_t *ret_operands,
+                  enum option_outcome *ret_outcome, struct error *err) must_check;
 
 /* "8M", "2GiB", "4096". */
 int option_size(const char *text, uint64_t *ret_size, struct error *err) must_check;

@@ -86,7 +86,8 @@ static int start(const struct arguments *command, const posix_spawn_file_actions
 		posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 		posix_spawnattr_setsigmask(&attributes, &none);
 		posix_spawnattr_setsigdefault(&attributes, &all);
-		number = posix_spawnp(ret_pid, command->items[0], actions, &attributes, command->items, environ);
+		number = posix_spawnp(ret_pid, command->items[0], actions, &attributes, command->items,
+		                      environ);
 		posix_spawnattr_destroy(&attributes);
 	}
 	errno = number;
@@ -185,7 +186,8 @@ static int batch_run(struct batch *b, size_t count, size_t parallel, bool verbos
 	return error_set(err, CELLA_ECANCELED, "interrupted");
 }
 
-int process_run(const struct arguments *commands, size_t count, size_t parallel, bool verbose, struct error *err)
+int process_run(const struct arguments *commands, size_t count, size_t parallel, bool verbose,
+                struct error *err)
 {
 	struct batch b = {.commands = commands};
 	sigset_t waited, before;
@@ -195,8 +197,8 @@ int process_run(const struct arguments *commands, size_t count, size_t parallel,
 	sigaddset(&waited, SIGTERM);
 	sigaddset(&waited, SIGHUP);
 	sigprocmask(SIG_BLOCK, &waited, &before);
-	int rc = batch_run(&b, count, min_of(max_of(parallel, (size_t)1), (size_t)PROCESSES_MAX), verbose, &waited,
-	                   err);
+	int rc = batch_run(&b, count, min_of(max_of(parallel, (size_t)1), (size_t)PROCESSES_MAX), verbose,
+	                   &waited, err);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return rc;
 }

@@ -21,9 +21,9 @@ void arguments_print(struct arguments *a, const char *format, ...) printf_like(2
 void arguments_done(struct arguments *a);
 #define cleanup_arguments __attribute__((cleanup(arguments_done)))
 
-/* Run them all, at most `parallel` at a time, with our standard streams; `verbose` prints each command line.
- * After the first that fails no other is started. CELLA_EINVAL: one had an exit status other than 0 (it has said
- * why itself); CELLA_ENOENT: there is no such program; CELLA_ECANCELED: interrupted. */
+/* Run them all, at most `parallel` at a time, with our standard streams; `verbose` prints each
+ * command line. After the first that fails no other is started. CELLA_EINVAL: one had an exit status
+ * other than 0 (it has said why itself); CELLA_ENOENT: no such program; CELLA_ECANCELED: interrupted. */
 int process_run(const struct arguments *commands, size_t count, size_t parallel, bool verbose,
                 struct error *err) must_check;
 

@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "cli/builder.h"
 #include "cli/job.h"
+#include "cli/manifest.h"
 #include "cli/verbs.h"
 
 enum {
@@ -176,16 +177,6 @@ static int run_job(struct run_options *o, char **arguments, uint32_t argument_co
 	if (!o->quiet)
 		fprintf(stderr, "cella run: memory %s, machine soft\n", mem_level_name(config.memory_level));
 	return job_run(&config, result, err);
-}
-
-/* Pictures and records come after the job; that one of them fails does not change how the program ended. */
-static void run_report(const struct run_options *o, const struct job_result *result, const struct job_record *record)
-{
-	struct error err;
-	if (result->event_log < 0)
-		return;
-	if (job_report(result->event_log, record, o->graph, o->trace, o->record, &err) < 0)
-		fprintf(stderr, "cella run: %s\n", err.text);
 }
 
 int verb_run(int argc, char **argv)

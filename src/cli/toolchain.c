@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "cli/process.h"
-#include "cli/spawn.h"
+#include "cli/resources.h"
 
 static int find_program(const char *variable, const char *const *names, const char *what, const char *package,
                         char to[TOOLCHAIN_PATH_MAX], struct error *err)
@@ -19,7 +19,8 @@ static int find_program(const char *variable, const char *const *names, const ch
 	for (size_t i = 0; names[i]; i++)
 		if (process_find(names[i], to, TOOLCHAIN_PATH_MAX, NULL) == 0)
 			return 0;
-	return error_set(err, CELLA_ENOENT, "%s is missing: apt install %s (or set %s to it)", what, package, variable);
+	return error_set(err, CELLA_ENOENT, "%s is missing: apt install %s (or set %s to it)", what, package,
+	                 variable);
 }
 
 int toolchain_find_clang(struct toolchain *t, struct error *err)
@@ -38,17 +39,19 @@ int toolchain_find_sysroot(struct toolchain *t, struct error *err)
 	for (size_t i = 0; i < array_count(files); i++) {
 		int size = snprintf(path, sizeof(path), "%s/%s", sysroot, files[i]);
 		if (size >= (int)sizeof(path) || access(path, R_OK) < 0)
-			return error_set(err, CELLA_ENOENT,
-			                 "the C library of cells is missing (%s): apt install wasi-libc (or set "
-			                 "CELLA_SYSROOT)",
-			                 path);
+			return error_set(
+				err, CELLA_ENOENT,
+				"the C library of cells is missing (%s): apt install wasi-libc (or set "
+				"CELLA_SYSROOT)",
+				path);
 	}
 	snprintf(t->sysroot, sizeof(t->sysroot), "%s", sysroot);
 	return 0;
 }
 
 /* The path that clang gives for a part, or the bare name when it has none. */
-static int ask_clang(const struct toolchain *t, const char *question, char to[TOOLCHAIN_PATH_MAX], struct error *err)
+static int ask_clang(const struct toolchain *t, const char *question, char to[TOOLCHAIN_PATH_MAX],
+                     struct error *err)
 {
 	cleanup_arguments struct arguments command = {0};
 	cleanup_buf struct buf output = {0};
@@ -61,7 +64,8 @@ static int ask_clang(const struct toolchain *t, const char *question, char to[TO
 	buf_put_u8(&output, '\0');
 	if (output.failed)
 		return error_set(err, CELLA_ENOMEM, "no memory for clang's answer");
-	snprintf(to, TOOLCHAIN_PATH_MAX, "%.*s", (int)strcspn((char *)output.data, "\n"), (char *)output.data);
+	snprintf(to, TOOLCHAIN_PATH_MAX, "%.*s", (int)strcspn((char *)output.data, "\n"),
+	         (char *)output.data);
 	return 0;
 }
 
@@ -103,8 +107,9 @@ static int name_compiler(struct toolchain *t, struct error *err)
 	if (rc == 0 && (name.failed || version.failed))
 		rc = error_set(err, CELLA_ENOMEM, "no memory for the compiler's version");
 	if (rc == 0)
-		snprintf(t->compiler_name, sizeof(t->compiler_name), "%s %.*s", t->compiler_is_clang ? "clang" : "gcc",
-		         (int)strcspn((char *)version.data, "\n"), (char *)version.data);
+		snprintf(t->compiler_name, sizeof(t->compiler_name), "%s %.*s",
+		         t->compiler_is_clang ? "clang" : "gcc", (int)strcspn((char *)version.data, "\n"),
+		         (char *)version.data);
 	return rc;
 }
 
@@ -117,18 +122,5 @@ int toolchain_find_compiler(struct toolchain *t, struct error *err)
 
 int toolchain_find_resources(struct toolchain *t, struct error *err)
 {
-	static const char *const places[] = {".", "../share/cella"}; /* a build tree, an installation */
-	char directory[TOOLCHAIN_PATH_MAX / 2], path[TOOLCHAIN_PATH_MAX];
-	int rc = spawn_directory(directory, sizeof(directory), err);
-	if (rc < 0)
-		return rc;
-	for (size_t i = 0; i < array_count(places); i++) {
-		snprintf(path, sizeof(path), "%s/%s/guest/task.c", directory, places[i]);
-		if (access(path, R_OK) == 0) {
-			snprintf(t->resources, sizeof(t->resources), "%s/%s", directory, places[i]);
-			return 0;
-		}
-	}
-	return error_set(err, CELLA_ENOENT, "Cella's own sources for cells (guest/task.c) are neither in %s nor in "
-	                 "%s/../share/cella: install Cella again", directory, directory);
+	return resources_directory(t->resources, sizeof(t->resources), err);
 }

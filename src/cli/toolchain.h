@@ -9,12 +9,16 @@
 enum { TOOLCHAIN_PATH_MAX = 1024 };
 
 struct toolchain {
-	char clang[TOOLCHAIN_PATH_MAX];    /* C to WebAssembly: $CELLA_CLANG, else clang-19 or clang */
-	char sysroot[TOOLCHAIN_PATH_MAX];  /* holds include/wasm32-wasi and lib/wasm32-wasi: $CELLA_SYSROOT, else /usr */
-	char compiler[TOOLCHAIN_PATH_MAX]; /* translated C to machine code: $CELLA_CC, else gcc or clang */
-	char compiler_name[64];            /* such as "gcc 12.2.0" */
+	/* C to WebAssembly: $CELLA_CLANG, else clang-19 or clang */
+	char clang[TOOLCHAIN_PATH_MAX];
+	/* holds include/wasm32-wasi and lib/wasm32-wasi: $CELLA_SYSROOT, else /usr */
+	char sysroot[TOOLCHAIN_PATH_MAX];
+	/* translated C to machine code: $CELLA_CC, else gcc or clang */
+	char compiler[TOOLCHAIN_PATH_MAX];
+	char compiler_name[64]; /* such as "gcc 12.2.0" */
 	bool compiler_is_clang;
-	char resources[TOOLCHAIN_PATH_MAX]; /* holds include/cella and guest */
+	/* holds include/cella and guest */
+	char resources[TOOLCHAIN_PATH_MAX];
 };
 
 /* Each finds one part; the error says what is missing and how to get it. */

@@ -54,7 +54,8 @@ struct verb {
 
 /* Parse the verb's options. True: *ret_count operands lie at argv[1]. False: *ret_status is the exit
  * status, 0 after --help was printed, VERB_USAGE after a mistake was explained. */
-bool verb_begin(const struct verb *verb, int argc, char **argv, void *values, int *ret_count, int *ret_status);
+bool verb_begin(const struct verb *verb, int argc, char **argv, void *values, int *ret_count,
+                int *ret_status);
 
 /* "cella VERB: text" on standard error; returns VERB_FAILED. */
 int verb_fail(const struct verb *verb, const struct error *err);

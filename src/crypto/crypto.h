@@ -107,8 +107,8 @@ int crypto_aead_open_finish(struct crypto_aead *a, const uint8_t tag[CRYPTO_TAG_
                             struct error *err) must_check;
 
 /*
- * A pseudo-random function on 16-byte blocks (AES-256, one block), for receipts: see
- * task/receipt in docs/protocols/tasks.md.
+ * A pseudo-random function on 16-byte blocks (AES-256, one block), for receipts:
+ * docs/protocols/seal.md.
  */
 struct crypto_prf;
 int crypto_prf_new(const uint8_t key[CRYPTO_KEY_SIZE], struct crypto_prf **ret, struct error *err) must_check;
@@ -118,8 +118,8 @@ int crypto_prf_block(struct crypto_prf *p, const uint8_t in[16], uint8_t out[16]
 
 /*
  * HPKE base mode, single shot (RFC 9180 sections 5.1.1 and 6.1):
- * DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM. The sealed form is enc || ct || tag, CRYPTO_HPKE_OVERHEAD
- * bytes longer than the plaintext.
+ * DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM. The sealed form is enc || ct || tag,
+ * CRYPTO_HPKE_OVERHEAD bytes longer than the plaintext.
  */
 struct crypto_key_pair {
 	uint8_t private_key[CRYPTO_X25519_SIZE];

@@ -27,6 +27,8 @@ int crypto_failed(const char *what, struct error *err)
 {
 	unsigned long code = ERR_peek_last_error();
 	ERR_clear_error();
+	if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE)
+		return error_set(err, CELLA_ENOMEM, "%s: no protected memory is left: raise --heap", what);
 	return error_set(err, CELLA_EBUG, "%s failed in OpenSSL (error %#lx)", what, code);
 }
 

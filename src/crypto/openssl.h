@@ -19,7 +19,7 @@ struct crypto_algorithms {
 /* NULL before crypto_init. */
 const struct crypto_algorithms *crypto_algorithms(void);
 
-/* The failure of OpenSSL in `what`; empties its queue of errors. */
+/* The failure of OpenSSL in `what`, mostly for want of memory; empties its queue of errors. */
 int crypto_failed(const char *what, struct error *err);
 
 #endif

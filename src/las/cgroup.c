@@ -25,8 +25,8 @@ static int write_limit(const struct cgroup *group, const char *file, uint64_t va
 	if (pread(fd, got, sizeof(got) - 1, 0) < 0)
 		return error_errno(err, CELLA_EIO, "cannot read %s of the cgroup %s back", file, group->path);
 	if (strtoull(got, NULL, 10) != value)
-		return error_set(err, CELLA_EPERM, "%s of the cgroup %s is %.20s instead of %" PRIu64, file, group->path, got,
-		                 value);
+		return error_set(err, CELLA_EPERM, "%s of the cgroup %s is %.20s instead of %" PRIu64, file,
+		                 group->path, got, value);
 	return 0;
 }
 

@@ -160,7 +160,8 @@ static int become_user(const struct child_plan *plan, struct child_report *repor
 {
 	if (!plan->own_user)
 		return EPERM;
-	if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, plan->uid, plan->uid, plan->uid) < 0)
+	if (syscall(SYS_setgroups, 0, NULL) < 0 ||
+	    syscall(SYS_setresgid, plan->uid, plan->uid, plan->uid) < 0)
 		return errno;
 	return result_of(syscall(SYS_setresuid, plan->uid, plan->uid, plan->uid));
 }
@@ -173,7 +174,8 @@ static int drop_capabilities(const struct child_plan *plan, struct child_report 
 		data[0].effective = data[0].permitted = data[0].inheritable = 1u << CAP_IPC_LOCK;
 	if (syscall(SYS_capset, &header, data) < 0)
 		return errno;
-	return plan->keep_lock ? result_of(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_IPC_LOCK, 0, 0)) : 0;
+	return plan->keep_lock ? result_of(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_IPC_LOCK, 0, 0))
+	                       : 0;
 }
 
 /* The death signal goes with the user id, so it comes after it; a launcher that died before it has left a

@@ -1,11 +1,11 @@
 /*
- * The child between clone and exec: from a copy of the launcher to a process that has nothing but what launch_format.h
- * gives it.
+ * The child between clone and exec: from a copy of the launcher to a process that has nothing but
+ * what launch_format.h gives it.
  *
- * It works through a table of steps (child.c) in a fixed order, with system calls only. A required step that fails ends
- * the child. An optional one is what an ordinary user or a container may be denied: the child goes
- * on, and the evidence lacks the bit. Before exec it reports over a pipe that closes by itself when
- * the exec succeeds; after a failed exec a second report follows.
+ * It works through a table of steps (child.c) in a fixed order, with system calls only. A required
+ * step that fails ends the child. An optional one is what an ordinary user or a container may be
+ * denied: the child goes on, and the evidence lacks the bit. Before exec it reports over a pipe
+ * that closes by itself when the exec succeeds; after a failed exec a second report follows.
  */
 #ifndef LAS_CHILD_H
 #define LAS_CHILD_H

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,7 @@ struct launch {
 	bool has_report;
 	uint32_t isolation;
 	uint32_t uid;
+	struct error why; /* ENDING: what the agent will be told */
 };
 
 /* ---- what it says to the agent ---- */
@@ -50,19 +52,19 @@ static void reply_error(struct launch *l, const struct error *why)
 	l->hooks.replied(l->hooks.data, &reply, NULL, 0);
 }
 
-/* It will not run: the agent learns why, the process goes. */
+/* It will not run. The agent learns why once the process is gone: then its id is free again. */
 static void give_up(struct launch *l, const struct error *why)
 {
 	l->state = ENDING;
+	l->why = *why;
 	loop_remove(l->loop, &l->report_watch);
 	loop_remove(l->loop, &l->hello_watch);
 	spawned_kill(&l->child);
-	reply_error(l, why);
 }
 
 static int sign(struct launch *l, const struct launch_hello *hello, struct buf *ret, struct error *err)
 {
-	const struct launcher *launcher = l->launcher;
+	struct launcher *launcher = l->launcher;
 	struct evidence e = {
 		.memory_level = hello->memory_level,
 		.isolation = l->isolation,
@@ -72,11 +74,11 @@ static int sign(struct launch *l, const struct launch_hello *hello, struct buf *
 		.time_s = (uint64_t)time(NULL),
 		.machine = "soft",
 	};
-	memcpy(e.executor, launcher->executor.digest, sizeof(e.executor));
 	memcpy(e.public_key, hello->public_key, sizeof(e.public_key));
 	memcpy(e.nonce, l->request.nonce, sizeof(e.nonce));
 	memcpy(e.kernel, launcher->kernel, sizeof(e.kernel));
-	return evidence_sign(&e, launcher->signer, ret, err);
+	int rc = executor_digest(&launcher->executor, e.executor, err);
+	return rc < 0 ? rc : evidence_sign(&e, launcher->signer, ret, err);
 }
 
 static void reply_started(struct launch *l, const struct buf *evidence)
@@ -92,8 +94,8 @@ static void reply_started(struct launch *l, const struct buf *evidence)
 	l->state = RUNNING;
 	l->hooks.replied(l->hooks.data, &reply, fds, array_count(fds));
 	close(take_fd(&l->child.owner)); /* else its reader would not see the executor's end */
-	log_info("executor %" PRIu32 " (process %d) runs, %" PRIu64 " us after its request", l->request.id, (int)l->child.pid,
-	         (clock_ns() - l->begun_ns) / 1000);
+	log_info("executor %" PRIu32 " (process %d) runs, %" PRIu64 " us after its request", l->request.id,
+	         (int)l->child.pid, (clock_ns() - l->begun_ns) / 1000);
 }
 
 /* ---- the states ---- */
@@ -119,15 +121,16 @@ static int failed_step(const struct launch *l, struct error *err)
 	if (step < 0 || step >= CHILD_STEPS)
 		return 0;
 	errno = l->report.errors[step];
-	return error_errno(err, CELLA_EPERM, "the executor cannot %s", child_step_name((enum child_step)step));
+	return error_errno(err, CELLA_EPERM, "the executor cannot %s",
+	                   child_step_name((enum child_step)step));
 }
 
 static void log_missing(const struct launch *l)
 {
 	for (int i = 0; i < CHILD_STEPS; i++)
 		if (l->report.errors[i])
-			log_info("executor %" PRIu32 " could not %s: %s", l->request.id, child_step_name((enum child_step)i),
-			         strerror(l->report.errors[i]));
+			log_info("executor %" PRIu32 " could not %s: %s", l->request.id,
+			         child_step_name((enum child_step)i), strerror(l->report.errors[i]));
 }
 
 static int start_executor(struct launch *l, struct error *err)
@@ -145,11 +148,11 @@ static int start_executor(struct launch *l, struct error *err)
 		.report = &l->report,
 	};
 	int rc = measure(l->launcher, &subject, &l->isolation, &l->uid, err);
-	if (rc == 0)
-		rc = io_send_message(l->child.launch, &start, sizeof(start), NULL, 0, err);
-	if (rc == 0)
-		rc = loop_add(l->loop, &l->hello_watch, err);
-	return rc;
+	if (rc < 0)
+		return rc;
+	if (io_send_message(l->child.launch, &start, sizeof(start), NULL, 0, err) < 0)
+		return error_prefix(err, CELLA_ELOST, "the executor does not listen: ");
+	return loop_add(l->loop, &l->hello_watch, err);
 }
 
 static void on_report(struct launch *l)
@@ -178,7 +181,8 @@ static int receive_hello(struct launch *l, struct launch_hello *ret, struct erro
 	size_t size;
 	int rc = io_receive_message(l->child.launch, bytes, sizeof(bytes), &size, NULL, 0, NULL, err);
 	if (rc == 0 && size == 0)
-		return error_set(err, CELLA_ELOST, "the executor closed its launch socket before it said hello");
+		return error_set(err, CELLA_ELOST,
+		                 "the executor closed its launch socket before it said hello");
 	return rc < 0 ? rc : message_decode_hello(bytes, size, ret, err);
 }
 
@@ -201,7 +205,8 @@ static void on_hello(struct launch *l)
 		reply_started(l, &evidence);
 }
 
-/* Nothing more is expected on the launch socket; its end stays open, so that the executor sees the launcher's. */
+/* Nothing more is expected on the launch socket; its end stays open, so that the executor sees the
+ * launcher's. */
 static void on_chatter(struct launch *l)
 {
 	loop_remove(l->loop, &l->hello_watch);
@@ -218,9 +223,24 @@ static void end(struct launch *l)
 	l->hooks.gone(l->hooks.data, l);
 }
 
+static void explain_end(int status, struct error *why)
+{
+	if (WIFSIGNALED(status))
+		error_set(why, CELLA_ELOST, "the executor was killed by signal %d while it started",
+		          WTERMSIG(status));
+	else
+		error_set(why, CELLA_ELOST, "the executor exited with status %d while it started",
+		          WEXITSTATUS(status));
+}
+
+/* A socket that was closed early says less than the end that closed it, unless that end was the
+ * launcher's doing. */
 static void on_gone(struct launch *l)
 {
-	reap(l);
+	int status = reap(l);
+	if (l->why.code == CELLA_ELOST && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
+		explain_end(status, &l->why);
+	reply_error(l, &l->why);
 	end(l);
 }
 
@@ -233,11 +253,8 @@ static void on_early_exit(struct launch *l)
 		;
 	int rc = l->state == SETUP ? failed_step(l, &err) : greet(l, &evidence, &err);
 	int status = reap(l);
-	if (rc == 0 || rc == CELLA_ELOST || rc == CELLA_EAGAIN) {
-		const char *how = WIFSIGNALED(status) ? "was killed by signal" : "exited with status";
-		error_set(&err, CELLA_ELOST, "the executor %s %d while it started", how,
-		          WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	}
+	if (rc == 0 || rc == CELLA_ELOST || rc == CELLA_EAGAIN)
+		explain_end(status, &err);
 	reply_error(l, &err);
 	end(l);
 }
@@ -253,7 +270,8 @@ static void on_exit_of_running(struct launch *l)
 static void on_expired(struct launch *l)
 {
 	struct error err = {0};
-	error_set(&err, CELLA_ETIMEOUT, "the executor did not say hello within %d seconds", LAS_HELLO_MS / 1000);
+	error_set(&err, CELLA_ETIMEOUT, "the executor did not say hello within %d seconds",
+	          LAS_HELLO_MS / 1000);
 	give_up(l, &err);
 }
 
@@ -272,8 +290,14 @@ static void on_killed(struct launch *l)
 typedef void handler(struct launch *l);
 
 static handler *const transitions[STATE_COUNT][EVENT_COUNT] = {
-	[SETUP] = {[REPORTED] = on_report, [EXITED] = on_early_exit, [EXPIRED] = on_expired, [KILLED] = on_cancelled},
-	[GREETING] = {[SPOKE] = on_hello, [EXITED] = on_early_exit, [EXPIRED] = on_expired, [KILLED] = on_cancelled},
+	[SETUP] = {[REPORTED] = on_report,
+                   [EXITED] = on_early_exit,
+                   [EXPIRED] = on_expired,
+                   [KILLED] = on_cancelled},
+	[GREETING] = {[SPOKE] = on_hello,
+                      [EXITED] = on_early_exit,
+                      [EXPIRED] = on_expired,
+                      [KILLED] = on_cancelled},
 	[RUNNING] = {[SPOKE] = on_chatter, [EXITED] = on_exit_of_running, [KILLED] = on_killed},
 	[ENDING] = {[EXITED] = on_gone},
 };

@@ -5,7 +5,7 @@
  *              launcher measures it and sends launch_start
  *   GREETING   the executor prepares its memory and keys, and says hello
  *   RUNNING    evidence is signed, the agent has its reply
- *   ENDING     killed before it ran; the agent has an error; waits for the process to go
+ *   ENDING     killed before it ran; once the process is gone, the agent's reply says why
  *
  * Nothing here waits: launches proceed side by side. The executor must not enter its sandbox
  * before launch_start, so that a filter which is there when it is measured was inherited.

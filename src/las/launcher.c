@@ -82,14 +82,14 @@ int launcher_new(const char *executor, struct launcher **ret_launcher, struct er
 	struct launcher *launcher = calloc(1, sizeof(*launcher));
 	if (!launcher)
 		return error_set(err, CELLA_ENOMEM, "no memory for the launcher");
-	launcher->executor.fd = launcher->null_fd = -1;
+	launcher->executor.fd = launcher->executor.digest_pipe = launcher->null_fd = -1;
 	int rc = harden(err);
 	if (rc == 0)
 		rc = look_around(launcher, err);
 	if (rc == 0)
-		rc = make_key(launcher, err);
-	if (rc == 0)
 		rc = executor_load(executor, &launcher->executor, err);
+	if (rc == 0)
+		rc = make_key(launcher, err);
 	if (rc < 0) {
 		launcher_free(launcher);
 		return rc;
@@ -109,9 +109,13 @@ void launcher_free(struct launcher *launcher)
 	free(launcher);
 }
 
-void launcher_identity(const struct launcher *launcher, struct launch_identity *ret_identity)
+int launcher_identity(struct launcher *launcher, struct launch_identity *ret_identity, struct error *err)
 {
-	*ret_identity = (struct launch_identity){.type = LAUNCH_IDENTITY};
-	memcpy(ret_identity->public_key, launcher->signer->public_key, sizeof(ret_identity->public_key));
-	memcpy(ret_identity->executor, launcher->executor.digest, sizeof(ret_identity->executor));
+	struct launch_identity identity = {.type = LAUNCH_IDENTITY};
+	memcpy(identity.public_key, launcher->signer->public_key, sizeof(identity.public_key));
+	int rc = executor_digest(&launcher->executor, identity.executor, err);
+	if (rc < 0)
+		return rc;
+	*ret_identity = identity;
+	return 0;
 }

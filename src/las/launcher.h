@@ -36,6 +36,8 @@ int launcher_new(const char *executor, struct launcher **ret_launcher, struct er
 /* Ends the process's cryptography with it. */
 void launcher_free(struct launcher *launcher);
 
-void launcher_identity(const struct launcher *launcher, struct launch_identity *ret_identity);
+/* Waits for the executor's digest. */
+int launcher_identity(struct launcher *launcher, struct launch_identity *ret_identity,
+                      struct error *err) must_check;
 
 #endif

@@ -14,7 +14,8 @@ static bool has_own_user(const struct launcher *launcher, const struct subject *
                          const struct process_status *s)
 {
 	for (size_t i = 0; i < array_count(s->uid); i++)
-		if (s->uid[i] != subject->uid || s->gid[i] != subject->uid || s->uid[i] == launcher->status.uid[i])
+		if (s->uid[i] != subject->uid || s->gid[i] != subject->uid ||
+		    s->uid[i] == launcher->status.uid[i])
 			return false;
 	return s->group_count == 0;
 }
@@ -36,12 +37,14 @@ static bool is_in_cgroup(const struct subject *subject)
 	return name && name + strlen(end) == strchrnul(line, '\n') + 1;
 }
 
-static int check_capabilities(const struct subject *subject, const struct process_status *s, struct error *err)
+static int check_capabilities(const struct subject *subject, const struct process_status *s,
+                              struct error *err)
 {
 	uint64_t kept = subject->keeps_lock ? (uint64_t)1 << CAP_IPC_LOCK : 0;
 	uint64_t has = s->permitted | s->effective | s->inheritable | s->ambient;
 	if (has & ~kept)
-		return error_set(err, CELLA_EPERM, "the executor has capabilities %#" PRIx64 " that it should not have",
+		return error_set(err, CELLA_EPERM,
+		                 "the executor has capabilities %#" PRIx64 " that it should not have",
 		                 has & ~kept);
 	return 0;
 }
@@ -52,7 +55,8 @@ int measure(const struct launcher *launcher, const struct subject *subject, uint
 	struct process_status s;
 	int rc = process_status_read(subject->pid, &s, err);
 	if (rc == 0 && s.tracer)
-		rc = error_set(err, CELLA_EPERM, "process %" PRIu32 " traces the executor: nobody can vouch for it", s.tracer);
+		rc = error_set(err, CELLA_EPERM,
+		               "process %" PRIu32 " traces the executor: nobody can vouch for it", s.tracer);
 	if (rc == 0)
 		rc = check_capabilities(subject, &s, err);
 	if (rc < 0)

@@ -13,14 +13,15 @@
 
 struct subject {
 	pid_t pid;
-	uint32_t uid;                      /* that it was to get */
+	uint32_t uid;        /* that it was to get */
 	bool keeps_lock;                   /* it was left CAP_IPC_LOCK */
 	const char *cgroup;                /* the name of its group; NULL: none */
 	const struct child_report *report; /* its own, from before exec */
 };
 
-/* *ret_isolation gets enum evidence_isolation bits, *ret_uid its user id as the kernel says. CELLA_EPERM for a process that nobody may vouch
- * for: somebody traces it, or it has capabilities that it should not have. */
+/* *ret_isolation gets enum evidence_isolation bits, *ret_uid its user id as the kernel says.
+ * CELLA_EPERM for a process that nobody may vouch for: somebody traces it, or it has capabilities
+ * that it should not have. */
 int measure(const struct launcher *launcher, const struct subject *subject, uint32_t *ret_isolation,
             uint32_t *ret_uid, struct error *err) must_check;
 

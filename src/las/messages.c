@@ -18,7 +18,8 @@ int message_decode_agent(const void *data, size_t size, struct agent_message *re
 	if (head.type == LAUNCH_REQUEST && size == sizeof(message.request))
 		memcpy(&message.request, data, size);
 	else if (head.type != LAUNCH_KILL || size != sizeof(head))
-		return error_set(err, CELLA_EFORMAT, "the agent sent a message of type %" PRIu32 " and %zu bytes", head.type,
+		return error_set(err, CELLA_EFORMAT,
+		                 "the agent sent a message of type %" PRIu32 " and %zu bytes", head.type,
 		                 size);
 	*ret = message;
 	return 0;
@@ -27,16 +28,18 @@ int message_decode_agent(const void *data, size_t size, struct agent_message *re
 int message_check_request(const struct launch_request *request, size_t fd_count, struct error *err)
 {
 	if (request->memory_level > MEM_SECRET)
-		return error_set(err, CELLA_EINVAL, "launch request %" PRIu32 ": unknown memory level %" PRIu32, request->id,
+		return error_set(err, CELLA_EINVAL,
+		                 "launch request %" PRIu32 ": unknown memory level %" PRIu32, request->id,
 		                 request->memory_level);
 	if (request->flags)
-		return error_set(err, CELLA_EINVAL, "launch request %" PRIu32 ": unknown flags %#" PRIx32, request->id,
-		                 request->flags);
+		return error_set(err, CELLA_EINVAL, "launch request %" PRIu32 ": unknown flags %#" PRIx32,
+		                 request->id, request->flags);
 	if (request->heap == 0 || request->heap > LAS_HEAP_MAX)
-		return error_set(err, CELLA_ELIMIT, "launch request %" PRIu32 ": a heap of %" PRIu64 " bytes", request->id,
-		                 request->heap);
+		return error_set(err, CELLA_ELIMIT, "launch request %" PRIu32 ": a heap of %" PRIu64 " bytes",
+		                 request->id, request->heap);
 	if (fd_count != 2)
-		return error_set(err, CELLA_EINVAL, "launch request %" PRIu32 ": %zu descriptors instead of 2", request->id,
+		return error_set(err, CELLA_EINVAL,
+		                 "launch request %" PRIu32 ": %zu descriptors instead of 2", request->id,
 		                 fd_count);
 	return 0;
 }
@@ -45,10 +48,12 @@ int message_decode_hello(const void *data, size_t size, struct launch_hello *ret
 {
 	struct launch_hello hello;
 	if (size != sizeof(hello))
-		return error_set(err, CELLA_EFORMAT, "the executor's hello has %zu bytes, %zu expected", size, sizeof(hello));
+		return error_set(err, CELLA_EFORMAT, "the executor's hello has %zu bytes, %zu expected", size,
+		                 sizeof(hello));
 	memcpy(&hello, data, size);
 	if (hello.type != LAUNCH_HELLO || hello.error > 0)
-		return error_set(err, CELLA_EFORMAT, "the executor sent a message of type %" PRIu32 " instead of a hello",
+		return error_set(err, CELLA_EFORMAT,
+		                 "the executor sent a message of type %" PRIu32 " instead of a hello",
 		                 hello.type);
 	hello.text[sizeof(hello.text) - 1] = '\0';
 	for (char *c = hello.text; *c; c++)

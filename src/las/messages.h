@@ -17,11 +17,14 @@ struct agent_message {
 
 /* CELLA_EFORMAT for anything that is no message: the sender cannot be answered. What a request
  * asks for is checked by message_check_request. */
-int message_decode_agent(const void *data, size_t size, struct agent_message *ret, struct error *err) must_check;
+int message_decode_agent(const void *data, size_t size, struct agent_message *ret,
+                         struct error *err) must_check;
 /* CELLA_EINVAL or CELLA_ELIMIT if it cannot be granted. */
-int message_check_request(const struct launch_request *request, size_t fd_count, struct error *err) must_check;
+int message_check_request(const struct launch_request *request, size_t fd_count,
+                          struct error *err) must_check;
 
 /* The hello's text ends inside it and has only printable characters: it goes to terminals. */
-int message_decode_hello(const void *data, size_t size, struct launch_hello *ret, struct error *err) must_check;
+int message_decode_hello(const void *data, size_t size, struct launch_hello *ret,
+                         struct error *err) must_check;
 
 #endif

@@ -12,15 +12,15 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/map.h"
-#include "las/launch.h"
 #include "las/bounds.h"
+#include "las/launch.h"
 #include "las/messages.h"
 
 struct server {
 	const struct server_config *config;
 	struct loop *loop;
 	struct map launches; /* by id */
-	struct watch owner, agent, signal;
+	struct watch owner, agent, signal, digest;
 	struct launch_hooks hooks;
 	bool over;
 	int rc; /* how it ends */
@@ -69,14 +69,15 @@ static void on_gone(void *data, struct launch *launch)
 static int start(struct server *s, const struct launch_request *request, const int *fds, size_t fd_count,
                  struct error *err)
 {
-	struct launch *launch;
+	struct launch *launch = NULL;
 	int rc = message_check_request(request, fd_count, err);
 	if (rc == 0 && s->launches.count >= LAS_EXECUTORS_MAX)
 		rc = error_set(err, CELLA_ELIMIT, "%d executors run already", LAS_EXECUTORS_MAX);
 	if (rc == 0 && map_get(&s->launches, request->id))
 		rc = error_set(err, CELLA_EEXIST, "executor %" PRIu32 " runs already", request->id);
 	if (rc == 0)
-		rc = launch_new(s->config->launcher, s->loop, &s->hooks, request, fds[0], fds[1], &launch, err);
+		rc = launch_new(s->config->launcher, s->loop, &s->hooks, request, fds[0], fds[1], &launch,
+		                err);
 	if (rc < 0)
 		return rc;
 	if (map_put(&s->launches, request->id, launch) < 0) {
@@ -86,7 +87,8 @@ static int start(struct server *s, const struct launch_request *request, const i
 	return 0;
 }
 
-static void on_request(struct server *s, const struct launch_request *request, const int *fds, size_t fd_count)
+static void on_request(struct server *s, const struct launch_request *request, const int *fds,
+                       size_t fd_count)
 {
 	struct error err = {0};
 	if (start(s, request, fds, fd_count, &err) == 0)
@@ -111,7 +113,8 @@ static void agent_ready(void *data)
 	size_t size, fd_count;
 	struct agent_message message;
 	struct error err = {0};
-	int rc = io_receive_message(s->config->agent, bytes, sizeof(bytes), &size, fds, array_count(fds), &fd_count, &err);
+	int rc = io_receive_message(s->config->agent, bytes, sizeof(bytes), &size, fds, array_count(fds),
+	                            &fd_count, &err);
 	if (rc < 0)
 		return finish(s, rc, &err);
 	if (size == 0) {
@@ -142,6 +145,20 @@ static void signal_ready(void *data)
 	finish(data, 0, NULL);
 }
 
+/* The launcher can introduce itself, now that it knows whom it starts. */
+static void digest_ready(void *data)
+{
+	struct server *s = data;
+	struct launch_identity identity;
+	struct error err = {0};
+	loop_remove(s->loop, &s->digest);
+	int rc = launcher_identity(s->config->launcher, &identity, &err);
+	if (rc == 0)
+		rc = io_send_message(s->config->owner, &identity, sizeof(identity), NULL, 0, &err);
+	if (rc < 0)
+		finish(s, rc, &err);
+}
+
 /* The shortest patience of all launches, those that are out of it given up. */
 static int patience(struct server *s)
 {
@@ -159,17 +176,12 @@ static int patience(struct server *s)
 
 static int serve(struct server *s, struct error *err)
 {
-	struct launch_identity identity;
+	struct watch *const watches[] = {&s->owner, &s->agent, &s->signal, &s->digest};
 	const struct timeval send_limit = {.tv_sec = LAS_SEND_S};
+	int rc = 0;
 	setsockopt(s->config->agent, SOL_SOCKET, SO_SNDTIMEO, &send_limit, sizeof(send_limit));
-	launcher_identity(s->config->launcher, &identity);
-	int rc = io_send_message(s->config->owner, &identity, sizeof(identity), NULL, 0, err);
-	if (rc == 0)
-		rc = loop_add(s->loop, &s->owner, err);
-	if (rc == 0)
-		rc = loop_add(s->loop, &s->agent, err);
-	if (rc == 0)
-		rc = loop_add(s->loop, &s->signal, err);
+	for (size_t i = 0; rc == 0 && i < array_count(watches); i++)
+		rc = loop_add(s->loop, watches[i], err);
 	while (rc == 0 && !s->over)
 		rc = loop_turn(s->loop, patience(s), err);
 	return rc;
@@ -193,6 +205,7 @@ int server_run(const struct server_config *config, struct error *err)
 	s.owner = (struct watch){config->owner, owner_ready, &s};
 	s.agent = (struct watch){config->agent, agent_ready, &s};
 	s.signal = (struct watch){config->signal, signal_ready, &s};
+	s.digest = (struct watch){config->launcher->executor.digest_pipe, digest_ready, &s};
 	s.hooks = (struct launch_hooks){&s, on_replied, on_exited, on_gone};
 	int rc = loop_new(&s.loop, err);
 	if (rc < 0)

@@ -1,8 +1,9 @@
 /*
  * The launcher's service: the owner's socket, the agent's socket, and the executors between them.
  *
- * It ends, and every executor with it, when the owner or the agent is gone, when the agent sends what is no message,
- * or on SIGTERM. SIGKILL of the launcher kills the executors through their death signal.
+ * It ends, and every executor with it, when the owner or the agent is gone, when the agent sends
+ * what is no message, or on SIGTERM. SIGKILL of the launcher kills the executors through their
+ * death signal.
  */
 #ifndef LAS_SERVER_H
 #define LAS_SERVER_H

@@ -44,8 +44,8 @@ static bool needs_lock_capability(const struct process_status *s, uint64_t wante
 	       getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_max < wanted;
 }
 
-static int plan_for(const struct launcher *launcher, uint64_t namespaces, uint64_t heap, struct child_plan *plan,
-                    struct error *err)
+static int plan_for(const struct launcher *launcher, uint64_t namespaces, uint64_t heap,
+                    struct child_plan *plan, struct error *err)
 {
 	const struct process_status *s = &launcher->status;
 	bool same_users = !(namespaces & CLONE_NEWUSER);
@@ -63,9 +63,10 @@ static int make_cgroup(struct launcher *launcher, uint64_t heap, struct spawned 
 	struct error why = {0};
 	if (!launcher->has_cgroup)
 		return -1;
-	snprintf(s->cgroup_name, sizeof(s->cgroup_name), "cella-%d-%" PRIu32, (int)getpid(), launcher->launched);
-	if (cgroup_new(launcher->cgroup, s->cgroup_name, heap + LAS_MEMORY_OVERHEAD, LAS_EXECUTOR_PROCESSES, &s->cgroup,
-	               &why) == 0)
+	snprintf(s->cgroup_name, sizeof(s->cgroup_name), "cella-%d-%" PRIu32, (int)getpid(),
+	         launcher->launched);
+	if (cgroup_new(launcher->cgroup, s->cgroup_name, heap + LAS_MEMORY_OVERHEAD, LAS_EXECUTOR_PROCESSES,
+	               &s->cgroup, &why) == 0)
 		return cgroup_fd(s->cgroup);
 	log_warn("executors get no cgroup limits: %s", why.text);
 	launcher->has_cgroup = false;
@@ -99,12 +100,13 @@ static bool is_denial(int number)
 static void leave_out(struct launcher *launcher, struct spawned *s, uint64_t namespaces, int cgroup)
 {
 	if (launcher->namespace_flags != namespaces) {
-		log_warn("executors get no namespaces of their own: this user may make none (cella doctor says more)");
+		log_warn("executors get no namespaces of their own: see cella doctor");
 		launcher->namespace_flags = namespaces;
 	}
 	if (cgroup < 0) {
 		if (s->cgroup)
-			log_warn("executors get no cgroup limits: none may be started in %s", launcher->cgroup);
+			log_warn("executors get no cgroup limits: none may be started in %s",
+			         launcher->cgroup);
 		cgroup_free(take_ptr(&s->cgroup));
 		launcher->has_cgroup = false;
 		s->cgroup_name[0] = '\0';
@@ -117,7 +119,10 @@ static int spawn_child(struct launcher *launcher, uint64_t heap, struct spawned 
 	const struct {
 		uint64_t namespaces;
 		int cgroup;
-	} attempts[] = {{launcher->namespace_flags, cgroup}, {launcher->namespace_flags, -1}, {0, cgroup}, {0, -1}};
+	} attempts[] = {{launcher->namespace_flags, cgroup},
+	                {launcher->namespace_flags, -1},
+	                {0, cgroup},
+	                {0, -1}};
 	for (size_t i = 0; i < array_count(attempts); i++) {
 		int rc = plan_for(launcher, attempts[i].namespaces, heap, &s->plan, err);
 		if (rc < 0)
@@ -153,9 +158,12 @@ static int spawn_connected(struct launcher *launcher, uint64_t heap, int agent, 
 	s->report = pair[0];
 	cleanup_close int report_end = pair[1];
 	const int fds[LAUNCH_FD_COUNT] = {
-		[LAUNCH_FD_NULL_IN] = launcher->null_fd, [LAUNCH_FD_NULL_OUT] = launcher->null_fd,
-		[LAUNCH_FD_LOG] = STDERR_FILENO,         [LAUNCH_FD_LAUNCHER] = launch_end,
-		[LAUNCH_FD_OWNER] = owner_end,           [LAUNCH_FD_AGENT] = agent,
+		[LAUNCH_FD_NULL_IN] = launcher->null_fd,
+		[LAUNCH_FD_NULL_OUT] = launcher->null_fd,
+		[LAUNCH_FD_LOG] = STDERR_FILENO,
+		[LAUNCH_FD_LAUNCHER] = launch_end,
+		[LAUNCH_FD_OWNER] = owner_end,
+		[LAUNCH_FD_AGENT] = agent,
 		[LAUNCH_FD_BUNDLE] = bundle,
 	};
 	memcpy(s->plan.fds, fds, sizeof(fds));

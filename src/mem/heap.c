@@ -342,7 +342,7 @@ size_t heap_idle(const struct heap *heap)
 	return heap->free_pages * HEAP_PAGE_SIZE;
 }
 
-void heap_done(struct heap *heap)
+void mem_heap_done(struct heap *heap)
 {
 	struct map_slot *slot;
 	for (size_t i = 0; (slot = map_next(&heap->chunks, &i));)

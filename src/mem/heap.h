@@ -64,7 +64,7 @@ struct heap {
 };
 
 /* Frees the bookkeeping; the memory goes with the pool's regions. */
-void heap_done(struct heap *heap);
+void mem_heap_done(struct heap *heap);
 /* Bytes of chunks that wait for use. */
 size_t heap_idle(const struct heap *heap);
 

@@ -31,7 +31,7 @@ void mem_pool_free(struct mem_pool *pool)
 		return;
 	if (process_pool == pool)
 		process_pool = NULL;
-	heap_done(&pool->heap);
+	mem_heap_done(&pool->heap);
 	region_free_all(pool);
 	free(pool);
 }

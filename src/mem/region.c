@@ -93,7 +93,7 @@ static int charge(struct region *r, size_t size, struct error *err)
 	if (more > pool->budget - pool->committed)
 		return error_set(
 			err, CELLA_ELIMIT,
-			"%zu KiB more of protected memory do not fit: %zu of %zu KiB are in use; raise --heap",
+			"no room for %zu KiB of protected memory: %zu of %zu KiB are in use; raise --heap",
 			more / 1024, pool->committed / 1024, pool->budget / 1024);
 	pool->committed += more;
 	r->charged += more;

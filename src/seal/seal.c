@@ -210,7 +210,7 @@ static int check_identity(const struct seal_session *s, const struct seal_header
 	if (!id_equal(&h->id, expected))
 		return error_set(
 			err, CELLA_EAUTH,
-			"a sealed object is not the one expected: kind %u object %llu version %llu attempt %u "
+			"not the sealed object expected: kind %u object %llu version %llu attempt %u "
 			"instead of kind %u object %llu version %llu attempt %u",
 			h->id.kind, (unsigned long long)h->id.object, (unsigned long long)h->id.version,
 			h->id.attempt, expected->kind, (unsigned long long)expected->object,

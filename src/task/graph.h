@@ -99,6 +99,16 @@ struct graph_run {
 };
 int graph_run(struct graph *g, uint32_t task, struct graph_run *ret_run) must_check;
 
+/* Objects in the store that nobody has been told of, oldest first, as far as one round over all of them goes: `*looked`
+ * begins with 0. False when there are no more. */
+struct graph_spill {
+	uint32_t datum;
+	uint64_t offset, size;
+};
+bool graph_spill_next(struct graph *g, uint32_t *looked, struct graph_spill *ret_spill);
+/* It has been moved to `offset` of the spill file. */
+void graph_spilled(struct graph *g, const struct graph_spill *spill);
+
 /* Tasks whose back-off is over become ready. The next time to call, UINT64_MAX: none. */
 uint64_t graph_tick(struct graph *g, uint64_t now_ns);
 

@@ -40,10 +40,13 @@ bool datum_consume(struct graph *g, struct graph_datum *d, uint32_t consumer, bo
 	struct graph_edge *edge = slab_new(&g->edges);
 	if (!edge)
 		return false;
-	edge->item.next = d->consumers;
 	edge->consumer = consumer;
 	edge->is_wait = is_wait;
-	d->consumers = edge->item.handle;
+	if (d->consumers)
+		((struct graph_edge *)slab_at(&g->edges, d->last_consumer))->item.next = edge->item.handle;
+	else
+		d->consumers = edge->item.handle;
+	d->last_consumer = edge->item.handle;
 	if (is_wait) {
 		wait_at(g, consumer)->missing++;
 		return true;
@@ -235,4 +238,25 @@ int graph_release(struct graph *g, uint32_t executor, uint64_t datum, struct err
 		return error_set(err, CELLA_EFORMAT, "executor %u releases a datum that is not its own", executor);
 	datum_release(g, d);
 	return settle(g, err);
+}
+
+bool graph_spill_next(struct graph *g, uint32_t *looked, struct graph_spill *ret_spill)
+{
+	for (; *looked < g->data.used; (*looked)++) {
+		g->spill_hand = g->spill_hand % g->data.used + 1;
+		const struct graph_datum *d = datum_at(g, g->spill_hand);
+		if (!d->item.handle || !d->size || d->spilled || d->pins)
+			continue;
+		(*looked)++;
+		*ret_spill = (struct graph_spill){.datum = g->spill_hand, .offset = d->offset, .size = d->size};
+		return true;
+	}
+	return false;
+}
+
+void graph_spilled(struct graph *g, const struct graph_spill *spill)
+{
+	struct graph_datum *d = datum_at(g, spill->datum);
+	d->offset = spill->offset;
+	d->spilled = true;
 }

@@ -71,11 +71,13 @@ int graph_group(struct graph *g, uint32_t executor, const struct task_group *m, 
 void group_add(struct graph *g, struct graph_group *group, struct graph_task *t)
 {
 	t->group = group->item.handle;
-	t->group_next = group->tasks;
-	t->group_before = 0;
-	if (group->tasks)
-		task_at(g, group->tasks)->group_before = t->item.handle;
-	group->tasks = t->item.handle;
+	t->group_next = 0;
+	t->group_before = group->last_task;
+	if (group->last_task)
+		task_at(g, group->last_task)->group_next = t->item.handle;
+	else
+		group->tasks = t->item.handle;
+	group->last_task = t->item.handle;
 	for (; group; group = group_at(g, group->outer))
 		group->live++;
 }
@@ -88,6 +90,8 @@ static void group_remove(struct graph *g, struct graph_group *group, struct grap
 		group->tasks = t->group_next;
 	if (t->group_next)
 		task_at(g, t->group_next)->group_before = t->group_before;
+	else
+		group->last_task = t->group_before;
 }
 
 /* A group and those in it, none of which has tasks any more. */
@@ -368,7 +372,7 @@ void waits_abandon(struct graph *g, uint32_t executor, uint32_t parent)
 	for (uint32_t at = g->executors[executor].waits; at; at = next) {
 		struct graph_wait *w = wait_at(g, at);
 		next = w->others;
-		if (!parent || w->parent == parent)
+		if (!parent || (w->parent == parent && !w->answered))
 			wait_abandon(g, w);
 	}
 }

@@ -81,7 +81,7 @@ struct graph_datum {
 	uint64_t offset, size; /* size 0: it lies nowhere */
 	uint64_t holders;   /* executors that have it in the clear, by number modulo 64 */
 	uint32_t producer;  /* PENDING: the task that makes it, 0: a membership */
-	uint32_t consumers; /* PENDING: list of edges */
+	uint32_t consumers, last_consumer; /* PENDING: list of edges */
 	uint32_t uses;
 	uint32_t pins;
 	uint32_t turn; /* the membership that makes it, 0: none */
@@ -124,7 +124,7 @@ struct graph_group {
 	uint32_t parent; /* the task that submits into it; 0: the main program */
 	uint32_t executor; /* its number */
 	uint32_t depth;    /* 0: a root */
-	uint32_t tasks;  /* list of those that lie in it directly */
+	uint32_t tasks, last_task; /* list of those that lie in it directly */
 	uint32_t live;   /* tasks not ended, inner groups' included */
 	uint32_t waits;  /* list */
 	uint64_t ok_count, receipt_low, receipt_high;
@@ -173,9 +173,10 @@ struct graph {
 	uint32_t function_count;
 	struct graph_counts counts;
 	uint32_t main_group;
-	uint32_t ended; /* list: tasks to be settled */
+	uint32_t ended, last_ended; /* list: tasks to be settled */
 	uint64_t order;
 	uint32_t stamp;
+	uint32_t spill_hand; /* the datum that was looked at last */
 	int broken; /* CELLA_ENOMEM, CELLA_EBUG...: the session cannot go on */
 	struct task_location locations[TASK_DATA_MAX];
 };
@@ -259,6 +260,6 @@ void group_count_receipt(struct graph *g, const struct graph_task *t, const stru
 void group_task_ended(struct graph *g, struct graph_task *t);
 void group_orphan(struct graph *g, struct graph_task *parent); /* what `parent` submitted is cancelled */
 void wait_datum_settled(struct graph *g, struct graph_wait *w, bool failed);
-void waits_abandon(struct graph *g, uint32_t executor, uint32_t parent); /* parent 0: all of the executor */
+void waits_abandon(struct graph *g, uint32_t executor, uint32_t parent); /* parent 0: all of the executor; else those not answered */
 
 #endif

@@ -156,8 +156,12 @@ void task_end(struct graph *g, struct graph_task *t, enum task_status status)
 	turns_release(g, t);
 	task_move(g, t, TASK_EVENT_END);
 	t->end_status = (uint8_t)status;
-	t->item.next = g->ended;
-	g->ended = t->item.handle;
+	t->item.next = 0;
+	if (g->ended)
+		task_at(g, g->last_ended)->item.next = t->item.handle;
+	else
+		g->ended = t->item.handle;
+	g->last_ended = t->item.handle;
 }
 
 void task_cancel(struct graph *g, struct graph_task *t)

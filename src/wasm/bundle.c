@@ -34,7 +34,7 @@ static int next_section(struct parser *p, enum bundle_section kind, size_t artif
 	if (found != kind || owner != artifact)
 		return error_set(
 			err, CELLA_EFORMAT,
-			"a malformed bundle: byte %zu: section kind %u of artifact %u where %s of artifact %zu "
+			"a malformed bundle: byte %zu: section kind %u of artifact %u where %s of %zu "
 			"belongs",
 			at, found, owner, section_names[kind], artifact);
 	if (offset != p->end)
@@ -104,7 +104,7 @@ static int parse_names(struct parser *p, struct reader names, struct bundle_arti
 static int parse_artifact(struct parser *p, size_t number, struct error *err)
 {
 	struct bundle_artifact *artifact = &p->bundle->artifacts[number];
-	struct reader names, image, data;
+	struct reader names = {0}, image = {0}, data = {0};
 	int rc = next_section(p, BUNDLE_NAMES, number, &names, err);
 	if (rc == 0)
 		rc = parse_names(p, names, artifact, err);

@@ -70,17 +70,20 @@ struct cell_segment {
 };
 
 /*
- * The instance: the host allocates cell_image.state_size bytes behind it (zeroed, in protected memory), fills
- * the fields up to `state`, and calls cell_image.initialize.
+ * The instance: the host allocates cell_image.state_size bytes behind it (zeroed, in protected
+ * memory), fills the fields up to `state`, and calls cell_image.initialize.
  */
 struct cell_instance {
-	uint8_t *memory;      /* linear memory's base; constant for the instance's life */
-	uint64_t memory_size; /* bytes; [memory, memory + memory_size) is accessible, all beyond, up to 8 GiB + 64 KiB, faults */
+	uint8_t *memory; /* linear memory's base; constant for the instance's life */
+	/* Bytes: [memory, memory + memory_size) is accessible, all beyond, up to 8 GiB + 64 KiB, faults. */
+	uint64_t memory_size;
 	const struct cell_host *host;
-	cell_function *const *imports;       /* in the order of cell_image.imports */
-	const struct cell_segment *segments; /* data segments, in the module's order; code reads them for memory.init */
-	void *host_data;                     /* the executor's own; code does not touch it */
-	uintptr_t stack_limit; /* a stub traps with CELL_TRAP_STACK rather than enter the host with its frame below this */
+	cell_function *const *imports; /* in the order of cell_image.imports */
+	/* Data segments, in the module's order; code reads them for memory.init. */
+	const struct cell_segment *segments;
+	void *host_data; /* the executor's own; code does not touch it */
+	/* A stub traps with CELL_TRAP_STACK rather than enter the host with its frame below this. */
+	uintptr_t stack_limit;
 	uint64_t reserved;
 	uint8_t state[] __attribute__((aligned(16)));
 };
@@ -103,31 +106,31 @@ struct cell_export {
 };
 
 struct cell_symbol {
-	int32_t offset;      /* of the function's code from the address of this field */
-	uint32_t name;       /* offset into cell_image.names */
+	int32_t offset; /* of the function's code from the address of this field */
+	uint32_t name;  /* offset into cell_image.names */
 };
 
-/* A function by its index, for tables' elements (call_indirect) and for a host that has a guest's function pointer. */
 struct cell_image {
 	uint32_t abi_version;
 	uint32_t translator_version;
 	uint64_t state_size;
-	uint64_t memory_pages;         /* initial; 0 and memory_pages_max 0: the module has no memory */
-	uint64_t memory_pages_max;     /* declared maximum, at most 65,536 */
+	uint64_t memory_pages;     /* initial; 0 and memory_pages_max 0: the module has no memory */
+	uint64_t memory_pages_max; /* declared maximum, at most 65,536 */
 	const struct cell_import *imports;
 	const struct cell_export *exports;
-	const struct cell_symbol *symbols; /* each defined function, ascending by code address is not promised */
-	const char *names;                 /* zero-terminated names, from the name section or "func[N]" */
+	/* Each defined function, in no promised order. What lies below all of them is not the module's. */
+	const struct cell_symbol *symbols;
+	const char *names; /* zero-terminated names, from the name section or "func[N]" */
 	uint32_t import_count;
 	uint32_t export_count;
 	uint32_t symbol_count;
 	uint32_t segment_count;
-	/* Sets globals and tables, applies active segments, in the specification's order; traps like any call. Does not run
-	 * the start function. */
+	/* Sets globals and tables, applies active segments, in the specification's order; traps like any
+	 * call. Does not run the start function. */
 	void (*initialize)(struct cell_instance *instance);
 	void (*start)(struct cell_instance *instance); /* NULL: no start function */
-	/* Captured state is host-independent, so the host can call a table's element: traps as call_indirect does.
-	 * `signature` must match, or it traps with CELL_TRAP_SIGNATURE. */
+	/* Calls an element of table 0, for a host that has a guest's function pointer: traps as
+	 * call_indirect does. `signature` must match, or it traps with CELL_TRAP_SIGNATURE. */
 	void (*call_table)(struct cell_instance *instance, uint32_t element, const char *signature,
 	                   union cell_value *v);
 };

@@ -11,20 +11,21 @@
  *   backtraces         -fno-omit-frame-pointer, -fno-shrink-wrap, and no function split, cloned or
  *                      merged with another, so that a return address tells the function
  *   nothing imported   -ffreestanding -nostdlib -fno-tree-loop-distribute-patterns: no call of
- *                      memcpy or memset appears; -fvisibility=hidden -fPIC -shared -Bsymbolic: relative relocations only
+ *                      memcpy or memset appears; -fvisibility=hidden -fPIC -shared -Bsymbolic:
+ *                      relative relocations only
  *   same bytes         -frandom-seed, no build id, no compiler's name
  */
 #include <stddef.h>
 
 #include "wasm/wasm.h"
 
-#define COMMON                                                                                               \
-	"-std=gnu17", "-w", "-O3", "-march=x86-64-v3", "-ffp-contract=off", "-fno-math-errno",               \
-		"-fno-strict-overflow", "-fno-strict-aliasing", "-ffreestanding", "-fno-builtin",            \
-		"-fno-optimize-sibling-calls", "-fno-omit-frame-pointer", "-fstack-clash-protection",        \
-		"-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables",           \
-		"-fno-unwind-tables", "-fno-ident", "-fPIC", "-fvisibility=hidden", "-shared", "-nostdlib",  \
-		"-Wl,--build-id=none", "-Wl,--hash-style=gnu", "-Wl,-Bsymbolic", "-Wl,-z,noexecstack",       \
+#define COMMON                                                                                              \
+	"-std=gnu17", "-w", "-O3", "-march=x86-64-v3", "-ffp-contract=off", "-fno-math-errno",              \
+		"-fno-strict-overflow", "-fno-strict-aliasing", "-ffreestanding", "-fno-builtin",           \
+		"-fno-optimize-sibling-calls", "-fno-omit-frame-pointer", "-fstack-clash-protection",       \
+		"-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables",          \
+		"-fno-unwind-tables", "-fno-ident", "-fPIC", "-fvisibility=hidden", "-shared", "-nostdlib", \
+		"-Wl,--build-id=none", "-Wl,--hash-style=gnu", "-Wl,-Bsymbolic", "-Wl,-z,noexecstack",      \
 		"-Wl,-z,separate-code", "-Wl,-z,defs", "-Wl,-e,cella_image", "-Wl,-s"
 
 const char *const wasm_flags_gcc[] = {
@@ -43,9 +44,5 @@ const char *const wasm_flags_gcc[] = {
 };
 
 const char *const wasm_flags_clang[] = {
-	COMMON,
-	"-fno-finite-loops",
-	"-mllvm",
-	"-enable-shrink-wrap=0",
-	NULL,
+	COMMON, "-fno-finite-loops", "-mllvm", "-enable-shrink-wrap=0", NULL,
 };

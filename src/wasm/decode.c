@@ -61,7 +61,8 @@ static void decode_type(struct wasm_decoder *d, struct wasm_type *type)
 	size_t start = d->r.at;
 	uint8_t form = wasm_read_u8(d);
 	if (d->rc == 0 && form != TYPE_BYTE_FUNCTION)
-		wasm_fail_at(d, start, CELLA_EFORMAT, "type form 0x%02x is not supported; only functions are", form);
+		wasm_fail_at(d, start, CELLA_EFORMAT, "type form 0x%02x is not supported; only functions are",
+		             form);
 	type->param_count = read_type_list(d, WASM_PARAMETERS_MAX, "parameters", &text);
 	buf_put_u8(&text, ':');
 	type->result_count = read_type_list(d, WASM_RESULTS_MAX, "results", &text);
@@ -120,10 +121,11 @@ static void decode_limits(struct wasm_decoder *d, uint32_t most, const char *wha
 	size_t start = d->r.at;
 	uint8_t flags = wasm_read_u8(d);
 	if (flags > 1) {
-		const char *why = flags <= 3 ? "shared memories (threads) are" :
-		                  flags <= 7 ? "64-bit indices (memory64) are" :
-		                               "these limits are";
-		wasm_fail_at(d, start, CELLA_EFORMAT, "%s of kind 0x%02x: %s not supported", what, flags, why);
+		const char *why = flags <= 3   ? "shared memories (threads) are"
+		                  : flags <= 7 ? "64-bit indices (memory64) are"
+		                               : "these limits are";
+		wasm_fail_at(d, start, CELLA_EFORMAT, "%s of kind 0x%02x: %s not supported", what, flags,
+		             why);
 		return;
 	}
 	ret->minimum = wasm_read_u32(d);
@@ -206,15 +208,12 @@ static void decode_import(struct wasm_decoder *d, struct wasm_import *import)
 		import->index = m->table_count;
 		decode_table_type(d, &m->tables[m->table_count++]);
 		break;
-	case KIND_MEMORY:
-		decode_memory_type(d);
-		break;
+	case KIND_MEMORY: decode_memory_type(d); break;
 	case KIND_GLOBAL:
 		import->index = m->global_count;
 		decode_global_type(d, &m->globals[m->global_count++]);
 		break;
-	default:
-		wasm_fail_at(d, start, CELLA_EFORMAT, "import kind 0x%02x is not supported", kind);
+	default: wasm_fail_at(d, start, CELLA_EFORMAT, "import kind 0x%02x is not supported", kind);
 	}
 }
 
@@ -249,7 +248,8 @@ static void decode_table_section(struct wasm_decoder *d)
 {
 	struct wasm_module *m = d->m;
 	uint32_t count = wasm_read_count(d, WASM_TABLES_MAX, "tables");
-	if (!grow_space(d, (void **)&m->tables, m->table_count, count, sizeof(*m->tables), WASM_TABLES_MAX, "tables"))
+	if (!grow_space(d, (void **)&m->tables, m->table_count, count, sizeof(*m->tables), WASM_TABLES_MAX,
+	                "tables"))
 		return;
 	for (uint32_t i = 0; i < count && d->rc == 0; i++)
 		decode_table_type(d, &m->tables[m->table_count++]);
@@ -266,8 +266,8 @@ static void decode_global_section(struct wasm_decoder *d)
 {
 	struct wasm_module *m = d->m;
 	uint32_t count = wasm_read_count(d, WASM_GLOBALS_MAX, "globals");
-	if (!grow_space(d, (void **)&m->globals, m->global_count, count, sizeof(*m->globals), WASM_GLOBALS_MAX,
-	                "globals"))
+	if (!grow_space(d, (void **)&m->globals, m->global_count, count, sizeof(*m->globals),
+	                WASM_GLOBALS_MAX, "globals"))
 		return;
 	for (uint32_t i = 0; i < count && d->rc == 0; i++) {
 		struct wasm_global *global = &m->globals[m->global_count];
@@ -307,7 +307,8 @@ static void decode_export(struct wasm_decoder *d, struct wasm_export *export)
 {
 	const struct wasm_module *m = d->m;
 	static const char *const kinds[KIND_COUNT] = {"function", "table", "memory", "global"};
-	const uint32_t counts[KIND_COUNT] = {m->function_count, m->table_count, m->memory_count, m->global_count};
+	const uint32_t counts[KIND_COUNT] = {m->function_count, m->table_count, m->memory_count,
+	                                     m->global_count};
 	export->name = wasm_read_name(d);
 	size_t start = d->r.at;
 	uint8_t kind = wasm_read_u8(d);
@@ -432,7 +433,8 @@ static void decode_section(struct wasm_decoder *d, size_t *next_row)
 	uint8_t id = wasm_read_u8(d);
 	uint32_t size = wasm_read_u32(d);
 	if (d->rc == 0 && size > reader_left(&d->r))
-		wasm_fail_at(d, start, CELLA_EFORMAT, "a section of %u bytes ends beyond the module's end", size);
+		wasm_fail_at(d, start, CELLA_EFORMAT, "a section of %u bytes ends beyond the module's end",
+		             size);
 	if (d->rc < 0)
 		return;
 	d->r.size = d->r.at + size;
@@ -450,8 +452,8 @@ static void check_counts(struct wasm_decoder *d)
 	if (m->function_count > m->function_import_count && !m->functions[m->function_count - 1].body)
 		wasm_fail(d, CELLA_EFORMAT, "functions are declared, but there is no code section");
 	if (m->declared_data_count != WASM_NO_INDEX && m->declared_data_count != m->data_count)
-		wasm_fail(d, CELLA_EFORMAT, "%u data segments, but the data count section says %u", m->data_count,
-		          m->declared_data_count);
+		wasm_fail(d, CELLA_EFORMAT, "%u data segments, but the data count section says %u",
+		          m->data_count, m->declared_data_count);
 }
 
 static void decode_module(struct wasm_decoder *d)
@@ -499,9 +501,11 @@ bool wasm_imports(const struct wasm_module *m, const char *module, const char *n
 {
 	for (uint32_t i = 0; i < m->import_count; i++) {
 		const struct wasm_import *import = &m->imports[i];
-		if (import->module.size != strlen(module) || memcmp(import->module.bytes, module, import->module.size) != 0)
+		if (import->module.size != strlen(module) ||
+		    memcmp(import->module.bytes, module, import->module.size) != 0)
 			continue;
-		if (!name || (import->name.size == strlen(name) && memcmp(import->name.bytes, name, import->name.size) == 0))
+		if (!name || (import->name.size == strlen(name) &&
+		              memcmp(import->name.bytes, name, import->name.size) == 0))
 			return true;
 	}
 	return false;

@@ -44,27 +44,13 @@ static char read_constant_instruction(struct wasm_decoder *d, char type, struct 
 	uint8_t opcode = wasm_read_u8(d);
 	union cell_value *v = &ret->value;
 	switch (opcode) {
-	case OP_I32_CONST:
-		v->i32 = (uint32_t)wasm_read_signed(d, 32);
-		return TYPE_I32;
-	case OP_I64_CONST:
-		v->i64 = (uint64_t)wasm_read_signed(d, 64);
-		return TYPE_I64;
-	case OP_F32_CONST:
-		v->i32 = (uint32_t)read_fixed(d, 4);
-		return TYPE_F32;
-	case OP_F64_CONST:
-		v->i64 = read_fixed(d, 8);
-		return TYPE_F64;
-	case OP_REF_NULL:
-		v->ref = CELL_NO_FUNCTION;
-		return wasm_read_reference_type(d);
-	case OP_REF_FUNC:
-		v->ref = read_function_reference(d);
-		return TYPE_FUNCREF;
-	case OP_GLOBAL_GET:
-		read_global_constant(d, type, ret);
-		return type;
+	case OP_I32_CONST: v->i32 = (uint32_t)wasm_read_signed(d, 32); return TYPE_I32;
+	case OP_I64_CONST: v->i64 = (uint64_t)wasm_read_signed(d, 64); return TYPE_I64;
+	case OP_F32_CONST: v->i32 = (uint32_t)read_fixed(d, 4); return TYPE_F32;
+	case OP_F64_CONST: v->i64 = read_fixed(d, 8); return TYPE_F64;
+	case OP_REF_NULL: v->ref = CELL_NO_FUNCTION; return wasm_read_reference_type(d);
+	case OP_REF_FUNC: v->ref = read_function_reference(d); return TYPE_FUNCREF;
+	case OP_GLOBAL_GET: read_global_constant(d, type, ret); return type;
 	case OP_PREFIX_FD:
 		if (wasm_read_u32(d) == (OP_V128_CONST & 0xff)) {
 			v->lanes[0] = read_fixed(d, 8);
@@ -72,8 +58,7 @@ static char read_constant_instruction(struct wasm_decoder *d, char type, struct 
 			return TYPE_V128;
 		}
 		break;
-	default:
-		break;
+	default: break;
 	}
 	wasm_fail_at(d, start, CELLA_EFORMAT, "opcode 0x%02x may not stand in a constant expression", opcode);
 	return 0;
@@ -85,8 +70,8 @@ void wasm_read_constant(struct wasm_decoder *d, char type, struct wasm_constant 
 	*ret = (struct wasm_constant){.kind = CONSTANT_VALUE};
 	char found = read_constant_instruction(d, type, ret);
 	if (d->rc == 0 && found != type)
-		wasm_fail_at(d, start, CELLA_EFORMAT, "a constant is %s; %s was expected", wasm_type_name(found),
-		             wasm_type_name(type));
+		wasm_fail_at(d, start, CELLA_EFORMAT, "a constant is %s; %s was expected",
+		             wasm_type_name(found), wasm_type_name(type));
 	start = d->r.at;
 	if (wasm_read_u8(d) != OP_END)
 		wasm_fail_at(d, start, CELLA_EFORMAT, "a constant expression is longer than one instruction");
@@ -130,14 +115,16 @@ static void decode_element_segment(struct wasm_decoder *d, struct wasm_element_s
 		start = d->r.at;
 		segment->table = flags & ELEMENT_TABLE_OR_DECLARED ? wasm_read_u32(d) : 0;
 		if (d->rc == 0 && segment->table >= d->m->table_count)
-			wasm_fail_at(d, start, CELLA_EFORMAT, "unknown table %u; there are %u", segment->table,
-			             d->m->table_count);
+			wasm_fail_at(d, start, CELLA_EFORMAT, "unknown table %u; there are %u",
+			             segment->table, d->m->table_count);
 		wasm_read_constant(d, TYPE_I32, &segment->offset);
 	}
 	read_element_type(d, flags, segment);
-	if (d->rc == 0 && segment->mode == SEGMENT_ACTIVE && d->m->tables[segment->table].type != segment->type)
+	if (d->rc == 0 && segment->mode == SEGMENT_ACTIVE &&
+	    d->m->tables[segment->table].type != segment->type)
 		wasm_fail_at(d, start, CELLA_EFORMAT, "elements of type %s for a table of %s",
-		             wasm_type_name(segment->type), wasm_type_name(d->m->tables[segment->table].type));
+		             wasm_type_name(segment->type),
+		             wasm_type_name(d->m->tables[segment->table].type));
 	segment->count = wasm_read_count(d, WASM_TABLE_ELEMENTS_MAX, "elements");
 	segment->elements = wasm_alloc(d->m, segment->count, sizeof(*segment->elements));
 	if (!segment->elements)

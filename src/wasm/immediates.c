@@ -23,8 +23,9 @@ void wasm_read_opcode(struct wasm_validator *v, struct wasm_step *step)
 	}
 	const char *proposal = wasm_op_proposal(has_prefix ? prefix : 0, opcode);
 	if (has_prefix)
-		wasm_fail_at(d, step->offset, CELLA_EFORMAT, "opcode 0x%02x 0x%02x is not supported%s%s%s", prefix,
-		             opcode, proposal ? " (" : "", proposal ? proposal : "", proposal ? ")" : "");
+		wasm_fail_at(d, step->offset, CELLA_EFORMAT, "opcode 0x%02x 0x%02x is not supported%s%s%s",
+		             prefix, opcode, proposal ? " (" : "", proposal ? proposal : "",
+		             proposal ? ")" : "");
 	else
 		wasm_fail_at(d, step->offset, CELLA_EFORMAT, "opcode 0x%02x is not supported%s%s%s", opcode,
 		             proposal ? " (" : "", proposal ? proposal : "", proposal ? ")" : "");
@@ -33,20 +34,14 @@ void wasm_read_opcode(struct wasm_validator *v, struct wasm_step *step)
 /* A block type that is one value type: its result. */
 static const struct wasm_type *short_block_type(uint8_t byte)
 {
-#define SHORT(byte, text)                                                                                    \
-	{                                                                                                    \
-		byte,                                                                                        \
-		{                                                                                            \
-			.signature = text, .params = text, .results = &text[1],                              \
-			.result_count = sizeof(text) - 2                                                     \
-		}                                                                                            \
-	}
+#define SHORT(byte, text) \
+	{byte, {.signature = text, .params = text, .results = &text[1], .result_count = sizeof(text) - 2}}
 	static const struct {
 		uint8_t byte;
 		struct wasm_type type;
 	} shorts[] = {
-		SHORT(TYPE_BYTE_EMPTY, ":"),     SHORT(TYPE_BYTE_I32, ":i"),       SHORT(TYPE_BYTE_I64, ":l"),
-		SHORT(TYPE_BYTE_F32, ":f"),      SHORT(TYPE_BYTE_F64, ":d"),       SHORT(TYPE_BYTE_V128, ":v"),
+		SHORT(TYPE_BYTE_EMPTY, ":"),    SHORT(TYPE_BYTE_I32, ":i"),       SHORT(TYPE_BYTE_I64, ":l"),
+		SHORT(TYPE_BYTE_F32, ":f"),     SHORT(TYPE_BYTE_F64, ":d"),       SHORT(TYPE_BYTE_V128, ":v"),
 		SHORT(TYPE_BYTE_FUNCREF, ":r"), SHORT(TYPE_BYTE_EXTERNREF, ":x"),
 	};
 #undef SHORT
@@ -113,7 +108,8 @@ static void read_memory(struct wasm_validator *v)
 {
 	size_t start = v->d.r.at;
 	if (wasm_read_u8(&v->d) != 0)
-		wasm_fail_at(&v->d, start, CELLA_EFORMAT, "a memory other than 0 is not supported (multiple memories)");
+		wasm_fail_at(&v->d, start, CELLA_EFORMAT,
+		             "a memory other than 0 is not supported (multiple memories)");
 	check_memory(v, start);
 }
 
@@ -123,8 +119,8 @@ static void read_address(struct wasm_validator *v, struct wasm_step *step)
 	size_t start = d->r.at;
 	uint32_t align = wasm_read_u32(d);
 	if (d->rc == 0 && align > step->op->align)
-		wasm_fail_at(d, start, CELLA_EFORMAT, "%s: alignment 2^%u is above the natural 2^%u", step->op->name,
-		             align, step->op->align);
+		wasm_fail_at(d, start, CELLA_EFORMAT, "%s: alignment 2^%u is above the natural 2^%u",
+		             step->op->name, align, step->op->align);
 	step->address.offset = wasm_read_u32(d);
 	check_memory(v, start);
 }
@@ -134,8 +130,8 @@ static void read_lane(struct wasm_validator *v, struct wasm_step *step)
 	size_t start = v->d.r.at;
 	step->address.lane = wasm_read_u8(&v->d);
 	if (v->d.rc == 0 && step->address.lane >= step->op->lanes)
-		wasm_fail_at(&v->d, start, CELLA_EFORMAT, "%s: lane %u of %u", step->op->name, step->address.lane,
-		             step->op->lanes);
+		wasm_fail_at(&v->d, start, CELLA_EFORMAT, "%s: lane %u of %u", step->op->name,
+		             step->address.lane, step->op->lanes);
 }
 
 static uint64_t read_little_endian(struct wasm_validator *v, size_t size)
@@ -187,35 +183,24 @@ static void read_indices(struct wasm_validator *v, struct wasm_step *step)
 	struct wasm_decoder *d = &v->d;
 	const struct wasm_module *m = d->m;
 	switch ((enum wasm_immediate)step->op->immediate) {
-	case IMMEDIATE_FUNCTION:
-		step->index = wasm_read_index(d, m->function_count, "function");
-		break;
+	case IMMEDIATE_FUNCTION: step->index = wasm_read_index(d, m->function_count, "function"); break;
 	case IMMEDIATE_TYPE_TABLE:
 		step->index = wasm_read_index(d, m->type_count, "type");
 		step->other = wasm_read_index(d, m->table_count, "table");
 		break;
-	case IMMEDIATE_LOCAL:
-		step->index = wasm_read_index(d, v->body.local_count, "local");
-		break;
-	case IMMEDIATE_GLOBAL:
-		step->index = wasm_read_index(d, m->global_count, "global");
-		break;
-	case IMMEDIATE_TABLE:
-		step->index = wasm_read_index(d, m->table_count, "table");
-		break;
+	case IMMEDIATE_LOCAL: step->index = wasm_read_index(d, v->body.local_count, "local"); break;
+	case IMMEDIATE_GLOBAL: step->index = wasm_read_index(d, m->global_count, "global"); break;
+	case IMMEDIATE_TABLE: step->index = wasm_read_index(d, m->table_count, "table"); break;
 	case IMMEDIATE_TABLE_TABLE:
 		step->index = wasm_read_index(d, m->table_count, "table");
 		step->other = wasm_read_index(d, m->table_count, "table");
 		break;
-	case IMMEDIATE_ELEMENT:
-		step->index = wasm_read_index(d, m->element_count, "element segment");
-		break;
+	case IMMEDIATE_ELEMENT: step->index = wasm_read_index(d, m->element_count, "element segment"); break;
 	case IMMEDIATE_ELEMENT_TABLE:
 		step->index = wasm_read_index(d, m->element_count, "element segment");
 		step->other = wasm_read_index(d, m->table_count, "table");
 		break;
-	default:
-		break;
+	default: break;
 	}
 }
 
@@ -223,66 +208,34 @@ void wasm_read_immediates(struct wasm_validator *v, struct wasm_step *step)
 {
 	struct wasm_decoder *d = &v->d;
 	switch ((enum wasm_immediate)step->op->immediate) {
-	case IMMEDIATE_NONE:
-		break;
-	case IMMEDIATE_BLOCK_TYPE:
-		read_block_type(v);
-		break;
-	case IMMEDIATE_LABEL:
-		read_labels(v, 1);
-		break;
-	case IMMEDIATE_LABELS:
-		read_labels(v, wasm_read_count(d, WASM_BODY_SIZE_MAX, "labels") + 1);
-		break;
-	case IMMEDIATE_MEMORY:
-		read_memory(v);
-		break;
+	case IMMEDIATE_NONE: break;
+	case IMMEDIATE_BLOCK_TYPE: read_block_type(v); break;
+	case IMMEDIATE_LABEL: read_labels(v, 1); break;
+	case IMMEDIATE_LABELS: read_labels(v, wasm_read_count(d, WASM_BODY_SIZE_MAX, "labels") + 1); break;
+	case IMMEDIATE_MEMORY: read_memory(v); break;
 	case IMMEDIATE_MEMORY_MEMORY:
 		read_memory(v);
 		read_memory(v);
 		break;
-	case IMMEDIATE_DATA:
-		step->index = read_data_segment(v);
-		break;
+	case IMMEDIATE_DATA: step->index = read_data_segment(v); break;
 	case IMMEDIATE_DATA_MEMORY:
 		step->index = read_data_segment(v);
 		read_memory(v);
 		break;
-	case IMMEDIATE_REF_TYPE:
-		step->type = wasm_read_reference_type(d);
-		break;
-	case IMMEDIATE_TYPES:
-		read_selected_type(v);
-		break;
-	case IMMEDIATE_I32:
-		step->constant.i32 = (uint32_t)wasm_read_signed(d, 32);
-		break;
-	case IMMEDIATE_I64:
-		step->constant.i64 = (uint64_t)wasm_read_signed(d, 64);
-		break;
-	case IMMEDIATE_F32:
-		step->constant.i32 = (uint32_t)read_little_endian(v, 4);
-		break;
-	case IMMEDIATE_F64:
-		step->constant.i64 = read_little_endian(v, 8);
-		break;
-	case IMMEDIATE_V128:
-		read_v128(v, step);
-		break;
-	case IMMEDIATE_LANE:
-		read_lane(v, step);
-		break;
-	case IMMEDIATE_SHUFFLE:
-		read_shuffle(v, step);
-		break;
-	case IMMEDIATE_ADDRESS:
-		read_address(v, step);
-		break;
+	case IMMEDIATE_REF_TYPE: step->type = wasm_read_reference_type(d); break;
+	case IMMEDIATE_TYPES: read_selected_type(v); break;
+	case IMMEDIATE_I32: step->constant.i32 = (uint32_t)wasm_read_signed(d, 32); break;
+	case IMMEDIATE_I64: step->constant.i64 = (uint64_t)wasm_read_signed(d, 64); break;
+	case IMMEDIATE_F32: step->constant.i32 = (uint32_t)read_little_endian(v, 4); break;
+	case IMMEDIATE_F64: step->constant.i64 = read_little_endian(v, 8); break;
+	case IMMEDIATE_V128: read_v128(v, step); break;
+	case IMMEDIATE_LANE: read_lane(v, step); break;
+	case IMMEDIATE_SHUFFLE: read_shuffle(v, step); break;
+	case IMMEDIATE_ADDRESS: read_address(v, step); break;
 	case IMMEDIATE_ADDRESS_LANE:
 		read_address(v, step);
 		read_lane(v, step);
 		break;
-	default:
-		read_indices(v, step);
+	default: read_indices(v, step);
 	}
 }

@@ -9,7 +9,7 @@
 #define WITH(n, s, i) {.name = n, .signature = s, .immediate = IMMEDIATE_##i}
 #define LOAD(n, s, a) {.name = n, .signature = s, .immediate = IMMEDIATE_ADDRESS, .align = a}
 #define LANE(n, s, l) {.name = n, .signature = s, .immediate = IMMEDIATE_LANE, .lanes = l}
-#define LANE_AT(n, s, a, l)                                                                                  \
+#define LANE_AT(n, s, a, l) \
 	{.name = n, .signature = s, .immediate = IMMEDIATE_ADDRESS_LANE, .align = a, .lanes = l}
 
 /* clang-format off */

@@ -4,8 +4,9 @@
  *
  * Every instruction without an expression in opcodes.c has a function or macro here that bears
  * its name. Instructions that may trap take the instance, those with an address take the linear
- * memory, first. The address of an access is the 32-bit index plus the 32-bit offset, so it lies in the 8 GiB + 64 KiB
- * that the host reserves, and what is not accessible faults: no access is checked here.
+ * memory, first. The address of an access is the 32-bit index plus the 32-bit offset, so it lies
+ * in the 8 GiB + 64 KiB that the host reserves, and what is not accessible faults: no access is
+ * checked here.
  */
 #ifndef WASM_PRELUDE_H
 #define WASM_PRELUDE_H
@@ -60,11 +61,11 @@ typedef f64 f64_at ANYWHERE;
 #endif
 #define KEEP(x) __asm__ volatile("" : : "r"(x))
 #define KEEP_VECTOR(x) __asm__ volatile("" : : VECTOR_REGISTER(x))
-#define OPAQUE(type, x)                                                                                      \
-	({                                                                                                   \
-		type opaque_ = (x);                                                                          \
-		__asm__("" : "+" VECTOR_REGISTER(opaque_));                                                  \
-		opaque_;                                                                                     \
+#define OPAQUE(type, x)                                     \
+	({                                                  \
+		type opaque_ = (x);                         \
+		__asm__("" : "+" VECTOR_REGISTER(opaque_)); \
+		opaque_;                                    \
 	})
 
 /* A floating-point constant with which gcc computes (-fsignaling-nans) and clang would not. */
@@ -114,76 +115,76 @@ INLINE u32 i32_popcnt(u32 x)
 	return (u32)i64_popcnt(x);
 }
 
-#define DIVIDE(name, type, signed_type, least)                                                               \
-	INLINE type name##_div_s(struct cell_instance *instance, type x, type y)                             \
-	{                                                                                                    \
-		if (UNLIKELY(y == 0))                                                                        \
-			trap(instance, CELL_TRAP_DIVIDE_BY_ZERO);                                            \
-		if (UNLIKELY(x == (least) && y == (type)-1))                                                 \
-			trap(instance, CELL_TRAP_INTEGER_OVERFLOW);                                          \
-		return (type)((signed_type)x / (signed_type)y);                                              \
-	}                                                                                                    \
-	INLINE type name##_div_u(struct cell_instance *instance, type x, type y)                             \
-	{                                                                                                    \
-		if (UNLIKELY(y == 0))                                                                        \
-			trap(instance, CELL_TRAP_DIVIDE_BY_ZERO);                                            \
-		return x / y;                                                                                \
-	}                                                                                                    \
-	INLINE type name##_rem_s(struct cell_instance *instance, type x, type y)                             \
-	{                                                                                                    \
-		if (UNLIKELY(y == 0))                                                                        \
-			trap(instance, CELL_TRAP_DIVIDE_BY_ZERO);                                            \
-		return y == (type)-1 ? 0 : (type)((signed_type)x % (signed_type)y);                          \
-	}                                                                                                    \
-	INLINE type name##_rem_u(struct cell_instance *instance, type x, type y)                             \
-	{                                                                                                    \
-		if (UNLIKELY(y == 0))                                                                        \
-			trap(instance, CELL_TRAP_DIVIDE_BY_ZERO);                                            \
-		return x % y;                                                                                \
+#define DIVIDE(name, type, signed_type, least)                                        \
+	INLINE type name##_div_s(struct cell_instance *instance, type x, type y)      \
+	{                                                                             \
+		if (UNLIKELY(y == 0))                                                 \
+			trap(instance, CELL_TRAP_DIVIDE_BY_ZERO);                     \
+		if (UNLIKELY(x == (least) && y == (type) - 1))                        \
+			trap(instance, CELL_TRAP_INTEGER_OVERFLOW);                   \
+		return (type)((signed_type)x / (signed_type)y);                       \
+	}                                                                             \
+	INLINE type name##_div_u(struct cell_instance *instance, type x, type y)      \
+	{                                                                             \
+		if (UNLIKELY(y == 0))                                                 \
+			trap(instance, CELL_TRAP_DIVIDE_BY_ZERO);                     \
+		return x / y;                                                         \
+	}                                                                             \
+	INLINE type name##_rem_s(struct cell_instance *instance, type x, type y)      \
+	{                                                                             \
+		if (UNLIKELY(y == 0))                                                 \
+			trap(instance, CELL_TRAP_DIVIDE_BY_ZERO);                     \
+		return y == (type) - 1 ? 0 : (type)((signed_type)x % (signed_type)y); \
+	}                                                                             \
+	INLINE type name##_rem_u(struct cell_instance *instance, type x, type y)      \
+	{                                                                             \
+		if (UNLIKELY(y == 0))                                                 \
+			trap(instance, CELL_TRAP_DIVIDE_BY_ZERO);                     \
+		return x % y;                                                         \
 	}
 DIVIDE(i32, u32, s32, 0x80000000u)
 DIVIDE(i64, u64, s64, 0x8000000000000000u)
 
 /* Floating point */
 
-#define REINTERPRET(name, from, to)                                                                          \
-	INLINE to name(from x)                                                                               \
-	{                                                                                                    \
-		union {                                                                                      \
-			from in;                                                                             \
-			to out;                                                                              \
-		} both = {.in = x};                                                                          \
-		return both.out;                                                                             \
+#define REINTERPRET(name, from, to) \
+	INLINE to name(from x)      \
+	{                           \
+		union {             \
+			from in;    \
+			to out;     \
+		} both = {.in = x}; \
+		return both.out;    \
 	}
 REINTERPRET(i32_reinterpret_f32, f32, u32)
 REINTERPRET(i64_reinterpret_f64, f64, u64)
 REINTERPRET(f32_reinterpret_i32, u32, f32)
 REINTERPRET(f64_reinterpret_i64, u64, f64)
 
-/* An instruction, not a call, for each: with SSE 4.1 they round as told, elsewhere as the mode is, to nearest. */
+/* An instruction, not a call, for each: SSE 4.1 rounds as it is told, others as the mode is, to nearest. */
 #if defined(__SSE4_1__)
 typedef f32 f32x4_round __attribute__((vector_size(16)));
 typedef f64 f64x2_round __attribute__((vector_size(16)));
-#define ROUND(op, mode, other)                                                                               \
-	INLINE f32 f32_##op(f32 x)                                                                           \
-	{                                                                                                    \
-		f32x4_round v = {x};                                                                         \
-		return __builtin_ia32_roundss(v, v, (mode) | 8)[0];                                          \
-	}                                                                                                    \
-	INLINE f64 f64_##op(f64 x)                                                                           \
-	{                                                                                                    \
-		f64x2_round v = {x};                                                                         \
-		return __builtin_ia32_roundsd(v, v, (mode) | 8)[0];                                          \
+#define ROUND(op, mode, other)                                      \
+	INLINE f32 f32_##op(f32 x)                                  \
+	{                                                           \
+		f32x4_round v = {x};                                \
+		return __builtin_ia32_roundss(v, v, (mode) | 8)[0]; \
+	}                                                           \
+	INLINE f64 f64_##op(f64 x)                                  \
+	{                                                           \
+		f64x2_round v = {x};                                \
+		return __builtin_ia32_roundsd(v, v, (mode) | 8)[0]; \
 	}
 #else
-#define ROUND(op, mode, other)                                                                               \
-	INLINE f32 f32_##op(f32 x)                                                                           \
-	{                                                                                                    \
-		return __builtin_##other##f(x);                                                              \
-	}                                                                                                    \
-	INLINE f64 f64_##op(f64 x)                                                                           \
-	{                                                                                                    \
-		return __builtin_##other(x);                                                                 \
+#define ROUND(op, mode, other)                  \
+	INLINE f32 f32_##op(f32 x)              \
+	{                                       \
+		return __builtin_##other##f(x); \
+	}                                       \
+	INLINE f64 f64_##op(f64 x)              \
+	{                                       \
+		return __builtin_##other(x);    \
 	}
 #endif
 ROUND(nearest, 0, nearbyint)
@@ -192,36 +193,36 @@ ROUND(ceil, 2, ceil)
 ROUND(trunc, 3, trunc)
 
 /* The smaller of two NaNs is a NaN, the smaller of two zeros the negative one. */
-#define FLOAT(t, bits, suffix)                                                                               \
-	INLINE t t##_abs(t x)                                                                                \
-	{                                                                                                    \
-		return __builtin_fabs##suffix(x);                                                            \
-	}                                                                                                    \
-	INLINE t t##_sqrt(t x)                                                                               \
-	{                                                                                                    \
-		return __builtin_sqrt##suffix(x);                                                            \
-	}                                                                                                    \
-	INLINE t t##_copysign(t x, t y)                                                                      \
-	{                                                                                                    \
-		return __builtin_copysign##suffix(x, y);                                                     \
-	}                                                                                                    \
-	INLINE t t##_min(t x, t y)                                                                           \
-	{                                                                                                    \
-		if (UNLIKELY(x != x || y != y))                                                              \
-			return x + y;                                                                        \
-		if (UNLIKELY(x == y))                                                                        \
-			return t##_reinterpret_i##bits(i##bits##_reinterpret_##t(x) |                        \
-			                               i##bits##_reinterpret_##t(y));                        \
-		return x < y ? x : y;                                                                        \
-	}                                                                                                    \
-	INLINE t t##_max(t x, t y)                                                                           \
-	{                                                                                                    \
-		if (UNLIKELY(x != x || y != y))                                                              \
-			return x + y;                                                                        \
-		if (UNLIKELY(x == y))                                                                        \
-			return t##_reinterpret_i##bits(i##bits##_reinterpret_##t(x) &                        \
-			                               i##bits##_reinterpret_##t(y));                        \
-		return x > y ? x : y;                                                                        \
+#define FLOAT(t, bits, suffix)                                                        \
+	INLINE t t##_abs(t x)                                                         \
+	{                                                                             \
+		return __builtin_fabs##suffix(x);                                     \
+	}                                                                             \
+	INLINE t t##_sqrt(t x)                                                        \
+	{                                                                             \
+		return __builtin_sqrt##suffix(x);                                     \
+	}                                                                             \
+	INLINE t t##_copysign(t x, t y)                                               \
+	{                                                                             \
+		return __builtin_copysign##suffix(x, y);                              \
+	}                                                                             \
+	INLINE t t##_min(t x, t y)                                                    \
+	{                                                                             \
+		if (UNLIKELY(x != x || y != y))                                       \
+			return x + y;                                                 \
+		if (UNLIKELY(x == y))                                                 \
+			return t##_reinterpret_i##bits(i##bits##_reinterpret_##t(x) | \
+			                               i##bits##_reinterpret_##t(y)); \
+		return x < y ? x : y;                                                 \
+	}                                                                             \
+	INLINE t t##_max(t x, t y)                                                    \
+	{                                                                             \
+		if (UNLIKELY(x != x || y != y))                                       \
+			return x + y;                                                 \
+		if (UNLIKELY(x == y))                                                 \
+			return t##_reinterpret_i##bits(i##bits##_reinterpret_##t(x) & \
+			                               i##bits##_reinterpret_##t(y)); \
+		return x > y ? x : y;                                                 \
 	}
 FLOAT(f32, 32, f)
 FLOAT(f64, 64, )
@@ -233,18 +234,18 @@ INLINE f32 f32_demote_f64(f64 x)
 }
 
 /* Truncation to an integer; `in` is false for what has no place in the integer's range, and for NaN. */
-#define TRUNCATE(to, source, from, type, via, in, least, greatest)                                           \
-	INLINE type to##_trunc_##source(struct cell_instance *instance, from x)                              \
-	{                                                                                                    \
-		if (UNLIKELY(!(in)))                                                                         \
-			trap(instance, x != x ? CELL_TRAP_CONVERSION : CELL_TRAP_INTEGER_OVERFLOW);          \
-		return (type)(via)x;                                                                         \
-	}                                                                                                    \
-	INLINE type to##_trunc_sat_##source(from x)                                                          \
-	{                                                                                                    \
-		if (in)                                                                                      \
-			return (type)(via)x;                                                                 \
-		return x != x ? 0 : x < 0 ? (type)(least) : (type)(greatest);                                \
+#define TRUNCATE(to, source, from, type, via, in, least, greatest)                                  \
+	INLINE type to##_trunc_##source(struct cell_instance *instance, from x)                     \
+	{                                                                                           \
+		if (UNLIKELY(!(in)))                                                                \
+			trap(instance, x != x ? CELL_TRAP_CONVERSION : CELL_TRAP_INTEGER_OVERFLOW); \
+		return (type)(via)x;                                                                \
+	}                                                                                           \
+	INLINE type to##_trunc_sat_##source(from x)                                                 \
+	{                                                                                           \
+		if (in)                                                                             \
+			return (type)(via)x;                                                        \
+		return x != x ? 0 : x < 0 ? (type)(least) : (type)(greatest);                       \
 	}
 #define LEAST_32 0x80000000u
 #define LEAST_64 0x8000000000000000u
@@ -384,16 +385,16 @@ GLUE void table_fill(struct cell_instance *instance, struct table *t, u32 to, re
 		t->elements[to + i] = value;
 }
 
-GLUE void table_copy(struct cell_instance *instance, struct table *t, const struct table *source, u32 to, u32 from,
-                     u32 count)
+GLUE void table_copy(struct cell_instance *instance, struct table *t, const struct table *source, u32 to,
+                     u32 from, u32 count)
 {
 	if (!within(to, count, t->size) || !within(from, count, source->size))
 		trap(instance, CELL_TRAP_TABLE);
 	instance->host->memmove(&t->elements[to], &source->elements[from], (u64)count * sizeof(u32));
 }
 
-GLUE void table_init(struct cell_instance *instance, struct table *t, const u32 *segment, u32 segment_size, u32 to,
-                     u32 from, u32 count)
+GLUE void table_init(struct cell_instance *instance, struct table *t, const u32 *segment, u32 segment_size,
+                     u32 to, u32 from, u32 count)
 {
 	if (!within(to, count, t->size) || !within(from, count, segment_size))
 		trap(instance, CELL_TRAP_TABLE);

@@ -111,12 +111,12 @@ INLINE v128 f64x2_splat(f64 x)
 	return (v128)(f64x2){x, x};
 }
 
-#define LANES(name, type, lane_type, value_type)                                                             \
-	INLINE v128 name##_replace_lane(v128 x, value_type value, u32 lane)                                  \
-	{                                                                                                    \
-		type v = (type)x;                                                                            \
-		v[lane] = (lane_type)value;                                                                  \
-		return (v128)v;                                                                              \
+#define LANES(name, type, lane_type, value_type)                            \
+	INLINE v128 name##_replace_lane(v128 x, value_type value, u32 lane) \
+	{                                                                   \
+		type v = (type)x;                                           \
+		v[lane] = (lane_type)value;                                 \
+		return (v128)v;                                             \
 	}
 LANES(i8x16, u8x16, u8, u32)
 LANES(i16x8, u16x8, u16, u32)
@@ -149,29 +149,29 @@ INLINE v128 i8x16_swizzle(v128 x, v128 lanes)
 
 /* Instructions that a vector expression says: over x and y of the given type. */
 
-#define UNARY(name, type, expression)                                                                        \
-	INLINE v128 name(v128 x_)                                                                            \
-	{                                                                                                    \
-		type x = (type)x_;                                                                           \
-		return (v128)(expression);                                                                   \
+#define UNARY(name, type, expression)      \
+	INLINE v128 name(v128 x_)          \
+	{                                  \
+		type x = (type)x_;         \
+		return (v128)(expression); \
 	}
-#define BINARY(name, type, expression)                                                                       \
-	INLINE v128 name(v128 x_, v128 y_)                                                                   \
-	{                                                                                                    \
-		type x = (type)x_, y = (type)y_;                                                             \
-		return (v128)(expression);                                                                   \
+#define BINARY(name, type, expression)           \
+	INLINE v128 name(v128 x_, v128 y_)       \
+	{                                        \
+		type x = (type)x_, y = (type)y_; \
+		return (v128)(expression);       \
 	}
 
-#define COMPARE(shape, s, u)                                                                                 \
-	BINARY(shape##_eq, u, x == y)                                                                        \
-	BINARY(shape##_ne, u, x != y)                                                                        \
-	BINARY(shape##_lt_s, s, x < y)                                                                       \
-	BINARY(shape##_lt_u, u, x < y)                                                                       \
-	BINARY(shape##_gt_s, s, x > y)                                                                       \
-	BINARY(shape##_gt_u, u, x > y)                                                                       \
-	BINARY(shape##_le_s, s, x <= y)                                                                      \
-	BINARY(shape##_le_u, u, x <= y)                                                                      \
-	BINARY(shape##_ge_s, s, x >= y)                                                                      \
+#define COMPARE(shape, s, u)            \
+	BINARY(shape##_eq, u, x == y)   \
+	BINARY(shape##_ne, u, x != y)   \
+	BINARY(shape##_lt_s, s, x < y)  \
+	BINARY(shape##_lt_u, u, x < y)  \
+	BINARY(shape##_gt_s, s, x > y)  \
+	BINARY(shape##_gt_u, u, x > y)  \
+	BINARY(shape##_le_s, s, x <= y) \
+	BINARY(shape##_le_u, u, x <= y) \
+	BINARY(shape##_ge_s, s, x >= y) \
 	BINARY(shape##_ge_u, u, x >= y)
 COMPARE(i8x16, s8x16, u8x16)
 COMPARE(i16x8, s16x8, u16x8)
@@ -183,12 +183,12 @@ BINARY(i64x2_gt_s, s64x2, x > y)
 BINARY(i64x2_le_s, s64x2, x <= y)
 BINARY(i64x2_ge_s, s64x2, x >= y)
 
-#define FLOAT_COMPARE(shape)                                                                                 \
-	BINARY(shape##_eq, shape, x == y)                                                                    \
-	BINARY(shape##_ne, shape, x != y)                                                                    \
-	BINARY(shape##_lt, shape, x < y)                                                                     \
-	BINARY(shape##_gt, shape, x > y)                                                                     \
-	BINARY(shape##_le, shape, x <= y)                                                                    \
+#define FLOAT_COMPARE(shape)              \
+	BINARY(shape##_eq, shape, x == y) \
+	BINARY(shape##_ne, shape, x != y) \
+	BINARY(shape##_lt, shape, x < y)  \
+	BINARY(shape##_gt, shape, x > y)  \
+	BINARY(shape##_le, shape, x <= y) \
 	BINARY(shape##_ge, shape, x >= y)
 FLOAT_COMPARE(f32x4)
 FLOAT_COMPARE(f64x2)
@@ -196,10 +196,10 @@ FLOAT_COMPARE(f64x2)
 /* `x` where `mask` is set in every bit of a lane, `y` where in none. */
 #define CHOOSE(type, mask, x, y) ((type)(((u64x2)(x) & (u64x2)(mask)) | ((u64x2)(y) & ~(u64x2)(mask))))
 
-#define MIN_MAX(shape, s, u)                                                                                 \
-	BINARY(shape##_min_s, s, CHOOSE(s, x < y, x, y))                                                     \
-	BINARY(shape##_min_u, u, CHOOSE(u, x < y, x, y))                                                     \
-	BINARY(shape##_max_s, s, CHOOSE(s, x > y, x, y))                                                     \
+#define MIN_MAX(shape, s, u)                             \
+	BINARY(shape##_min_s, s, CHOOSE(s, x < y, x, y)) \
+	BINARY(shape##_min_u, u, CHOOSE(u, x < y, x, y)) \
+	BINARY(shape##_max_s, s, CHOOSE(s, x > y, x, y)) \
 	BINARY(shape##_max_u, u, CHOOSE(u, x > y, x, y))
 #if SSE
 BINARY(i8x16_min_s, v128, _mm_min_epi8(I(x), I(y)))
@@ -220,33 +220,33 @@ MIN_MAX(i16x8, s16x8, u16x8)
 MIN_MAX(i32x4, s32x4, u32x4)
 #endif
 
-#define ARITHMETIC(shape, s, u)                                                                              \
-	BINARY(shape##_add, u, x + y)                                                                        \
-	BINARY(shape##_sub, u, x - y)                                                                        \
-	UNARY(shape##_neg, u, -x)                                                                            \
+#define ARITHMETIC(shape, s, u)       \
+	BINARY(shape##_add, u, x + y) \
+	BINARY(shape##_sub, u, x - y) \
+	UNARY(shape##_neg, u, -x)     \
 	UNARY(shape##_abs, s, (u)CHOOSE(s, x < 0, 0 - (u)x, x))
 ARITHMETIC(i8x16, s8x16, u8x16)
 ARITHMETIC(i16x8, s16x8, u16x8)
 ARITHMETIC(i32x4, s32x4, u32x4)
 ARITHMETIC(i64x2, s64x2, u64x2)
-BINARY(i16x8_mul, u16x8, x * y)
-BINARY(i32x4_mul, u32x4, x * y)
-BINARY(i64x2_mul, u64x2, x * y)
+BINARY(i16x8_mul, u16x8, x *y)
+BINARY(i32x4_mul, u32x4, x *y)
+BINARY(i64x2_mul, u64x2, x *y)
 
 /* Shifts, by a count modulo the lane's bits */
 
-#define SHIFT(shape, s, u, bits)                                                                             \
-	INLINE v128 shape##_shl(v128 x, u32 count)                                                           \
-	{                                                                                                    \
-		return (v128)((u)x << (count & (bits - 1)));                                                 \
-	}                                                                                                    \
-	INLINE v128 shape##_shr_s(v128 x, u32 count)                                                         \
-	{                                                                                                    \
-		return (v128)((s)x >> (count & (bits - 1)));                                                 \
-	}                                                                                                    \
-	INLINE v128 shape##_shr_u(v128 x, u32 count)                                                         \
-	{                                                                                                    \
-		return (v128)((u)x >> (count & (bits - 1)));                                                 \
+#define SHIFT(shape, s, u, bits)                             \
+	INLINE v128 shape##_shl(v128 x, u32 count)           \
+	{                                                    \
+		return (v128)((u)x << (count & (bits - 1))); \
+	}                                                    \
+	INLINE v128 shape##_shr_s(v128 x, u32 count)         \
+	{                                                    \
+		return (v128)((s)x >> (count & (bits - 1))); \
+	}                                                    \
+	INLINE v128 shape##_shr_u(v128 x, u32 count)         \
+	{                                                    \
+		return (v128)((u)x >> (count & (bits - 1))); \
 	}
 SHIFT(i16x8, s16x8, u16x8, 16)
 SHIFT(i32x4, s32x4, u32x4, 32)
@@ -301,15 +301,15 @@ INLINE s32 clamp(s32 x, s32 least, s32 most)
 {
 	return x < least ? least : x > most ? most : x;
 }
-#define EACH(name, type, lanes, least, most, expression)                                                     \
-	INLINE v128 name(v128 x_, v128 y_)                                                                   \
-	{                                                                                                    \
-		type xs = (type)x_, ys = (type)y_, to;                                                       \
-		for (u32 i = 0; i < lanes; i++) {                                                            \
-			s32 x = xs[i], y = ys[i];                                                            \
-			to[i] = (__typeof__(to[0]))clamp(expression, least, most);                           \
-		}                                                                                            \
-		return (v128)to;                                                                             \
+#define EACH(name, type, lanes, least, most, expression)                           \
+	INLINE v128 name(v128 x_, v128 y_)                                         \
+	{                                                                          \
+		type xs = (type)x_, ys = (type)y_, to;                             \
+		for (u32 i = 0; i < lanes; i++) {                                  \
+			s32 x = xs[i], y = ys[i];                                  \
+			to[i] = (__typeof__(to[0]))clamp(expression, least, most); \
+		}                                                                  \
+		return (v128)to;                                                   \
 	}
 EACH(i8x16_add_sat_s, s8x16, 16, -128, 127, x + y)
 EACH(i8x16_add_sat_u, u8x16, 16, 0, 255, x + y)
@@ -323,15 +323,15 @@ EACH(i8x16_avgr_u, u8x16, 16, 0, 255, (x + y + 1) / 2)
 EACH(i16x8_avgr_u, u16x8, 8, 0, 65535, (x + y + 1) / 2)
 EACH(i16x8_q15mulr_sat_s, s16x8, 8, -32768, 32767, (x * y + 0x4000) >> 15)
 
-#define NARROW(name, from, to, lanes, least, most)                                                           \
-	INLINE v128 name(v128 x, v128 y)                                                                     \
-	{                                                                                                    \
-		to v;                                                                                        \
-		for (u32 i = 0; i < lanes / 2; i++) {                                                        \
-			v[i] = (__typeof__(v[0]))clamp(((from)x)[i], least, most);                           \
-			v[lanes / 2 + i] = (__typeof__(v[0]))clamp(((from)y)[i], least, most);               \
-		}                                                                                            \
-		return (v128)v;                                                                              \
+#define NARROW(name, from, to, lanes, least, most)                                             \
+	INLINE v128 name(v128 x, v128 y)                                                       \
+	{                                                                                      \
+		to v;                                                                          \
+		for (u32 i = 0; i < lanes / 2; i++) {                                          \
+			v[i] = (__typeof__(v[0]))clamp(((from)x)[i], least, most);             \
+			v[lanes / 2 + i] = (__typeof__(v[0]))clamp(((from)y)[i], least, most); \
+		}                                                                              \
+		return (v128)v;                                                                \
 	}
 NARROW(i8x16_narrow_i16x8_s, s16x8, s8x16, 16, -128, 127)
 NARROW(i8x16_narrow_i16x8_u, s16x8, u8x16, 16, 0, 255)
@@ -350,24 +350,23 @@ INLINE v128 i32x4_dot_i16x8_s(v128 x_, v128 y_)
 
 /* Widening: the low or the high half, lanes twice as wide */
 
-#define HALVES(half, wide, x, low_or_high)                                                                   \
-	CONVERT(low_or_high(half, x), wide)
-#define LOW(half, x)                                                                                         \
-	({                                                                                                   \
-		union {                                                                                      \
-			v128 whole;                                                                          \
-			half halves[2];                                                                      \
-		} both_ = {.whole = (x)};                                                                    \
-		both_.halves[0];                                                                             \
+#define HALVES(half, wide, x, low_or_high) CONVERT(low_or_high(half, x), wide)
+#define LOW(half, x)                      \
+	({                                \
+		union {                   \
+			v128 whole;       \
+			half halves[2];   \
+		} both_ = {.whole = (x)}; \
+		both_.halves[0];          \
 	})
 #define HIGH(half, x) LOW(half, ((v128){(x)[1], 0}))
 
-#define WIDEN(to, from, sign, half, wide)                                                                    \
-	UNARY(to##_extend_low_##from##_##sign, v128, HALVES(half, wide, x, LOW))                             \
-	UNARY(to##_extend_high_##from##_##sign, v128, HALVES(half, wide, x, HIGH))                           \
-	BINARY(to##_extmul_low_##from##_##sign, v128,                                                        \
-	       (wide)to##_extend_low_##from##_##sign(x) * (wide)to##_extend_low_##from##_##sign(y))          \
-	BINARY(to##_extmul_high_##from##_##sign, v128,                                                       \
+#define WIDEN(to, from, sign, half, wide)                                                           \
+	UNARY(to##_extend_low_##from##_##sign, v128, HALVES(half, wide, x, LOW))                    \
+	UNARY(to##_extend_high_##from##_##sign, v128, HALVES(half, wide, x, HIGH))                  \
+	BINARY(to##_extmul_low_##from##_##sign, v128,                                               \
+	       (wide)to##_extend_low_##from##_##sign(x) * (wide)to##_extend_low_##from##_##sign(y)) \
+	BINARY(to##_extmul_high_##from##_##sign, v128,                                              \
 	       (wide)to##_extend_high_##from##_##sign(x) * (wide)to##_extend_high_##from##_##sign(y))
 WIDEN(i16x8, i8x16, s, s8x8, s16x8)
 WIDEN(i16x8, i8x16, u, u8x8, u16x8)
@@ -393,10 +392,10 @@ INLINE u32 v128_any_true(v128 x)
 #endif
 }
 
-#define ALL_TRUE(shape, type)                                                                                \
-	INLINE u32 shape##_all_true(v128 x)                                                                  \
-	{                                                                                                    \
-		return !v128_any_true((v128)((type)x == 0));                                                 \
+#define ALL_TRUE(shape, type)                                \
+	INLINE u32 shape##_all_true(v128 x)                  \
+	{                                                    \
+		return !v128_any_true((v128)((type)x == 0)); \
 	}
 ALL_TRUE(i8x16, u8x16)
 ALL_TRUE(i16x8, u16x8)
@@ -421,13 +420,13 @@ INLINE u32 i64x2_bitmask(v128 x)
 	return (u32)_mm_movemask_pd(D(x));
 }
 #else
-#define BITMASK(shape, type, lanes)                                                                          \
-	INLINE u32 shape##_bitmask(v128 x)                                                                   \
-	{                                                                                                    \
-		u32 mask = 0;                                                                                \
-		for (u32 i = 0; i < lanes; i++)                                                              \
-			mask |= (u32)(((type)x)[i] < 0) << i;                                                \
-		return mask;                                                                                 \
+#define BITMASK(shape, type, lanes)                           \
+	INLINE u32 shape##_bitmask(v128 x)                    \
+	{                                                     \
+		u32 mask = 0;                                 \
+		for (u32 i = 0; i < lanes; i++)               \
+			mask |= (u32)(((type)x)[i] < 0) << i; \
+		return mask;                                  \
 	}
 BITMASK(i8x16, s8x16, 16)
 BITMASK(i16x8, s16x8, 8)
@@ -447,14 +446,14 @@ INLINE v128 i8x16_popcnt(v128 x_)
 
 /* Floating point */
 
-#define FLOAT_ARITHMETIC(shape, bits, sign)                                                                  \
-	BINARY(shape##_add, shape, x + y)                                                                    \
-	BINARY(shape##_sub, shape, x - y)                                                                    \
-	BINARY(shape##_mul, shape, x * y)                                                                    \
-	BINARY(shape##_div, shape, x / y)                                                                    \
-	UNARY(shape##_neg, bits, x ^ (sign))                                                                 \
-	UNARY(shape##_abs, bits, x & ~(sign))                                                                \
-	BINARY(shape##_pmin, shape, CHOOSE(shape, y < x, y, x))                                              \
+#define FLOAT_ARITHMETIC(shape, bits, sign)                     \
+	BINARY(shape##_add, shape, x + y)                       \
+	BINARY(shape##_sub, shape, x - y)                       \
+	BINARY(shape##_mul, shape, x *y)                        \
+	BINARY(shape##_div, shape, x / y)                       \
+	UNARY(shape##_neg, bits, x ^ (sign))                    \
+	UNARY(shape##_abs, bits, x & ~(sign))                   \
+	BINARY(shape##_pmin, shape, CHOOSE(shape, y < x, y, x)) \
 	BINARY(shape##_pmax, shape, CHOOSE(shape, x < y, y, x))
 FLOAT_ARITHMETIC(f32x4, u32x4, 0x80000000u)
 FLOAT_ARITHMETIC(f64x2, u64x2, 0x8000000000000000u)
@@ -465,22 +464,22 @@ FLOAT_ARITHMETIC(f64x2, u64x2, 0x8000000000000000u)
  * of anything with a NaN a quiet NaN.
  */
 #if SSE
-#define FLOAT_MIN_MAX(shape, vector, cast, suffix, shift)                                                    \
-	INLINE v128 shape##_min(v128 x, v128 y)                                                              \
-	{                                                                                                    \
-		vector a = _mm_min_##suffix(cast(x), cast(y));                                               \
-		vector b = _mm_min_##suffix(cast(y), cast(x));                                               \
-		vector either = _mm_or_##suffix(a, b);                                                       \
-		vector nan = _mm_cmpunord_##suffix(a, b);                                                    \
-		return CHOOSE(v128, nan, _mm_add_##suffix(cast(x), cast(y)), either);                        \
-	}                                                                                                    \
-	INLINE v128 shape##_max(v128 x, v128 y)                                                              \
-	{                                                                                                    \
-		vector a = _mm_max_##suffix(cast(x), cast(y));                                               \
-		vector b = _mm_max_##suffix(cast(y), cast(x));                                               \
-		vector both = _mm_and_##suffix(a, b);                                                        \
-		vector nan = _mm_cmpunord_##suffix(a, b);                                                    \
-		return CHOOSE(v128, nan, _mm_add_##suffix(cast(x), cast(y)), both);                          \
+#define FLOAT_MIN_MAX(shape, vector, cast, suffix, shift)                             \
+	INLINE v128 shape##_min(v128 x, v128 y)                                       \
+	{                                                                             \
+		vector a = _mm_min_##suffix(cast(x), cast(y));                        \
+		vector b = _mm_min_##suffix(cast(y), cast(x));                        \
+		vector either = _mm_or_##suffix(a, b);                                \
+		vector nan = _mm_cmpunord_##suffix(a, b);                             \
+		return CHOOSE(v128, nan, _mm_add_##suffix(cast(x), cast(y)), either); \
+	}                                                                             \
+	INLINE v128 shape##_max(v128 x, v128 y)                                       \
+	{                                                                             \
+		vector a = _mm_max_##suffix(cast(x), cast(y));                        \
+		vector b = _mm_max_##suffix(cast(y), cast(x));                        \
+		vector both = _mm_and_##suffix(a, b);                                 \
+		vector nan = _mm_cmpunord_##suffix(a, b);                             \
+		return CHOOSE(v128, nan, _mm_add_##suffix(cast(x), cast(y)), both);   \
 	}
 FLOAT_MIN_MAX(f32x4, __m128, F, ps, 10)
 FLOAT_MIN_MAX(f64x2, __m128d, D, pd, 13)
@@ -495,29 +494,29 @@ UNARY(f64x2_floor, v128, _mm_round_pd(D(x), 9))
 UNARY(f64x2_ceil, v128, _mm_round_pd(D(x), 10))
 UNARY(f64x2_trunc, v128, _mm_round_pd(D(x), 11))
 #else
-#define BY_LANE(name, shape, lanes, lane_function)                                                           \
-	INLINE v128 name(v128 x_)                                                                            \
-	{                                                                                                    \
-		shape x = (shape)x_;                                                                         \
-		for (u32 i = 0; i < lanes; i++)                                                              \
-			x[i] = lane_function(x[i]);                                                          \
-		return (v128)x;                                                                              \
+#define BY_LANE(name, shape, lanes, lane_function)  \
+	INLINE v128 name(v128 x_)                   \
+	{                                           \
+		shape x = (shape)x_;                \
+		for (u32 i = 0; i < lanes; i++)     \
+			x[i] = lane_function(x[i]); \
+		return (v128)x;                     \
 	}
-#define BY_LANES(name, shape, lanes, lane_function)                                                          \
-	INLINE v128 name(v128 x_, v128 y_)                                                                   \
-	{                                                                                                    \
-		shape x = (shape)x_, y = (shape)y_;                                                          \
-		for (u32 i = 0; i < lanes; i++)                                                              \
-			x[i] = lane_function(x[i], y[i]);                                                    \
-		return (v128)x;                                                                              \
+#define BY_LANES(name, shape, lanes, lane_function)       \
+	INLINE v128 name(v128 x_, v128 y_)                \
+	{                                                 \
+		shape x = (shape)x_, y = (shape)y_;       \
+		for (u32 i = 0; i < lanes; i++)           \
+			x[i] = lane_function(x[i], y[i]); \
+		return (v128)x;                           \
 	}
-#define FLOAT_BY_LANE(shape, lane, lanes)                                                                    \
-	BY_LANES(shape##_min, shape, lanes, lane##_min)                                                      \
-	BY_LANES(shape##_max, shape, lanes, lane##_max)                                                      \
-	BY_LANE(shape##_sqrt, shape, lanes, lane##_sqrt)                                                     \
-	BY_LANE(shape##_nearest, shape, lanes, lane##_nearest)                                               \
-	BY_LANE(shape##_floor, shape, lanes, lane##_floor)                                                   \
-	BY_LANE(shape##_ceil, shape, lanes, lane##_ceil)                                                     \
+#define FLOAT_BY_LANE(shape, lane, lanes)                      \
+	BY_LANES(shape##_min, shape, lanes, lane##_min)        \
+	BY_LANES(shape##_max, shape, lanes, lane##_max)        \
+	BY_LANE(shape##_sqrt, shape, lanes, lane##_sqrt)       \
+	BY_LANE(shape##_nearest, shape, lanes, lane##_nearest) \
+	BY_LANE(shape##_floor, shape, lanes, lane##_floor)     \
+	BY_LANE(shape##_ceil, shape, lanes, lane##_ceil)       \
 	BY_LANE(shape##_trunc, shape, lanes, lane##_trunc)
 FLOAT_BY_LANE(f32x4, f32, 4)
 FLOAT_BY_LANE(f64x2, f64, 2)

@@ -172,22 +172,14 @@ uint32_t wasm_read_index(struct wasm_decoder *d, uint32_t count, const char *wha
 static char type_letter(uint8_t byte)
 {
 	switch (byte) {
-	case TYPE_BYTE_I32:
-		return TYPE_I32;
-	case TYPE_BYTE_I64:
-		return TYPE_I64;
-	case TYPE_BYTE_F32:
-		return TYPE_F32;
-	case TYPE_BYTE_F64:
-		return TYPE_F64;
-	case TYPE_BYTE_V128:
-		return TYPE_V128;
-	case TYPE_BYTE_FUNCREF:
-		return TYPE_FUNCREF;
-	case TYPE_BYTE_EXTERNREF:
-		return TYPE_EXTERNREF;
-	default:
-		return 0;
+	case TYPE_BYTE_I32: return TYPE_I32;
+	case TYPE_BYTE_I64: return TYPE_I64;
+	case TYPE_BYTE_F32: return TYPE_F32;
+	case TYPE_BYTE_F64: return TYPE_F64;
+	case TYPE_BYTE_V128: return TYPE_V128;
+	case TYPE_BYTE_FUNCREF: return TYPE_FUNCREF;
+	case TYPE_BYTE_EXTERNREF: return TYPE_EXTERNREF;
+	default: return 0;
 	}
 }
 
@@ -214,21 +206,13 @@ char wasm_read_reference_type(struct wasm_decoder *d)
 const char *wasm_type_name(char letter)
 {
 	switch (letter) {
-	case TYPE_I32:
-		return "i32";
-	case TYPE_I64:
-		return "i64";
-	case TYPE_F32:
-		return "f32";
-	case TYPE_F64:
-		return "f64";
-	case TYPE_V128:
-		return "v128";
-	case TYPE_FUNCREF:
-		return "funcref";
-	case TYPE_EXTERNREF:
-		return "externref";
-	default:
-		return "anything";
+	case TYPE_I32: return "i32";
+	case TYPE_I64: return "i64";
+	case TYPE_F32: return "f32";
+	case TYPE_F64: return "f64";
+	case TYPE_V128: return "v128";
+	case TYPE_FUNCREF: return "funcref";
+	case TYPE_EXTERNREF: return "externref";
+	default: return "anything";
 	}
 }

@@ -11,11 +11,14 @@
 static int refuse_import(const struct wasm_import *import, struct error *err)
 {
 	static const char *const kinds[KIND_COUNT] = {"function", "table", "memory", "global"};
-	return error_set(err, CELLA_EUNSUPPORTED,
-	                 "import section, offset 0x%zx: a cell cannot import a %s (\"%.*s\".\"%.*s\"), only functions",
-	                 import->offset, kinds[import->kind], (int)min_of(import->module.size, (uint32_t)WASM_NAME_SHOWN_MAX),
-	                 (const char *)import->module.bytes, (int)min_of(import->name.size, (uint32_t)WASM_NAME_SHOWN_MAX),
-	                 (const char *)import->name.bytes);
+	return error_set(
+		err, CELLA_EUNSUPPORTED,
+		"import section, offset 0x%zx: a cell cannot import a %s (\"%.*s\".\"%.*s\"), only functions",
+		import->offset, kinds[import->kind],
+		(int)min_of(import->module.size, (uint32_t)WASM_NAME_SHOWN_MAX),
+		(const char *)import->module.bytes,
+		(int)min_of(import->name.size, (uint32_t)WASM_NAME_SHOWN_MAX),
+		(const char *)import->name.bytes);
 }
 
 static bool has_nul(const struct wasm_text *name)
@@ -31,12 +34,14 @@ static int check_cell(const struct wasm_module *m, struct error *err)
 		if (import->kind != KIND_FUNCTION)
 			return refuse_import(import, err);
 		if (has_nul(&import->module) || has_nul(&import->name))
-			return error_set(err, CELLA_EUNSUPPORTED, "import section, offset 0x%zx: a name holds a zero byte",
+			return error_set(err, CELLA_EUNSUPPORTED,
+			                 "import section, offset 0x%zx: a name holds a zero byte",
 			                 import->offset);
 	}
 	for (uint32_t i = 0; i < m->export_count; i++)
 		if (has_nul(&m->exports[i].name))
-			return error_set(err, CELLA_EUNSUPPORTED, "export section, export %u: its name holds a zero byte", i);
+			return error_set(err, CELLA_EUNSUPPORTED,
+			                 "export section, export %u: its name holds a zero byte", i);
 	uint64_t elements = 0;
 	for (uint32_t i = 0; i < m->table_count; i++)
 		elements += wasm_table_room(&m->tables[i]);
@@ -116,7 +121,8 @@ static void put_functions(const struct wasm_module *m, struct buf *out)
 		wasm_put_heading(m, i, out);
 		wasm_put(out, ";\n");
 	}
-	buf_printf(out, "\n#define FUNCTION_COUNT %uu\nstatic const struct function functions[] = {\n", m->function_count);
+	buf_printf(out, "\n#define FUNCTION_COUNT %uu\nstatic const struct function functions[] = {\n",
+	           m->function_count);
 	for (uint32_t i = 0; i < m->function_count; i++)
 		buf_printf(out, "\t{F%u, %u},\n", i, m->functions[i].type->canonical);
 	wasm_put(out, "\t{0},\n};\n");

@@ -2,11 +2,12 @@
  * The translator's parts: translate.c puts the unit together, translate_body.c writes function
  * bodies as the validator walks them, translate_border.c what crosses to the host.
  *
- * How a module looks in C. Function n is F<n>, an import too (it is a stub that calls through the instance's table).
- * Its locals are x0, x1, …; an operand of type t at height h of the operand stack is the variable
- * s<h><t>, so that control flow needs no moves where heights agree. A block's label is L<id>, an if's other branch E<id>; all
- * control is by goto, so that no nesting of the module becomes one of C. Globals, tables and flags of
- * dropped segments are members g<n>, t<n>, data_dropped, elements_dropped of struct state.
+ * How a module looks in C. Function n is F<n>; an import too, as a stub that calls through the
+ * instance's table. Its locals are x0, x1, …; an operand of type t at height h of the operand stack
+ * is the variable s<h><t>, so that control flow needs no moves where heights agree. A block's label
+ * is L<id>, an if's other branch E<id>; all control is by goto, so that no nesting of the module
+ * becomes one of C. Globals, tables and flags of dropped segments are members g<n>, t<n>,
+ * data_dropped, elements_dropped of struct state.
  *
  * A load must trap even if nothing needs its value, but the C compiler leaves out what nothing
  * needs. So a value that the code drops, leaves behind when it branches, or puts into a local that

@@ -10,7 +10,7 @@
 static void put_value(struct buf *out, uint32_t index, char type)
 {
 	static const char *const members[] = {
-		[TYPE_I32] = "i32", [TYPE_I64] = "i64", [TYPE_F32] = "f32",
+		[TYPE_I32] = "i32", [TYPE_I64] = "i64",     [TYPE_F32] = "f32",
 		[TYPE_F64] = "f64", [TYPE_FUNCREF] = "ref", [TYPE_EXTERNREF] = "ref",
 	};
 	if (type == TYPE_V128)
@@ -70,8 +70,8 @@ static bool first_of_type(const struct wasm_module *m, uint32_t index, uint8_t *
 /* "static void enter3(instance, code, v)": calls a function of type 3 with what v holds. */
 static void put_enter(const struct wasm_type *type, struct buf *out)
 {
-	buf_printf(out, "\nGLUE void enter%u(struct cell_instance *instance, const void *code, union cell_value *v)\n{\n\t",
-	           type->canonical);
+	buf_printf(out, "\nGLUE void enter%u(", type->canonical);
+	wasm_put(out, "struct cell_instance *instance, const void *code, union cell_value *v)\n{\n\t");
 	if (type->result_count > 1)
 		buf_printf(out, "struct result%u r = ", type->canonical);
 	else if (type->result_count == 1) {
@@ -121,8 +121,9 @@ static void put_call_table_cases(const struct wasm_module *m, struct buf *out)
 
 static void put_call_table(const struct wasm_module *m, struct buf *out)
 {
-	wasm_put(out, "\nGLUE void call_table(struct cell_instance *instance, u32 element, const char *signature, "
-	              "union cell_value *v)\n{\n");
+	wasm_put(out,
+	         "\nGLUE void call_table(struct cell_instance *instance, u32 element, const char *signature, "
+	         "union cell_value *v)\n{\n");
 	if (m->table_count == 0 || m->tables[0].type != TYPE_FUNCREF) {
 		wasm_put(out, "\ttrap(instance, CELL_TRAP_TABLE);\n}\n");
 		return;
@@ -156,8 +157,9 @@ static void put_table_values(const struct wasm_module *m, struct buf *out)
 	for (uint32_t i = 0; i < m->element_count; i++) {
 		const struct wasm_element_segment *segment = &m->elements[i];
 		if (segment->mode == SEGMENT_ACTIVE)
-			buf_printf(out, "\ttable_init(instance, TABLE(state->t%u), e%u, %uu, %uu, 0, %uu);\n", segment->table,
-			           i, segment->count, segment->offset.value.i32, segment->count);
+			buf_printf(out, "\ttable_init(instance, TABLE(state->t%u), e%u, %uu, %uu, 0, %uu);\n",
+			           segment->table, i, segment->count, segment->offset.value.i32,
+			           segment->count);
 		if (segment->mode != SEGMENT_PASSIVE)
 			buf_printf(out, "\tstate->elements_dropped[%u] = 1;\n", i);
 	}
@@ -167,9 +169,11 @@ static void put_memory_values(const struct wasm_module *m, struct buf *out)
 {
 	for (uint32_t i = 0; i < m->data_count; i++) {
 		const struct wasm_data_segment *segment = &m->data[i];
-		if (segment->mode == SEGMENT_ACTIVE)
-			buf_printf(out, "\tmemory_init(instance, %u, 0, %uu, 0, %uu);\n\tstate->data_dropped[%u] = 1;\n", i,
-			           segment->offset.value.i32, segment->size, i);
+		if (segment->mode != SEGMENT_ACTIVE)
+			continue;
+		uint32_t at = segment->offset.value.i32;
+		buf_printf(out, "\tmemory_init(instance, %u, 0, %uu, 0, %uu);\n", i, at, segment->size);
+		buf_printf(out, "\tstate->data_dropped[%u] = 1;\n", i);
 	}
 }
 
@@ -182,7 +186,8 @@ static void put_initialize(const struct wasm_module *m, struct buf *out)
 	put_memory_values(m, out);
 	wasm_put(out, "}\n");
 	if (m->start != WASM_NO_INDEX)
-		buf_printf(out, "\nGLUE void start(struct cell_instance *instance)\n{\n\tF%u(instance);\n}\n", m->start);
+		buf_printf(out, "\nGLUE void start(struct cell_instance *instance)\n{\n\tF%u(instance);\n}\n",
+		           m->start);
 }
 
 /* Functions of exports: into the cell, or, for a global, what it holds. */
@@ -191,10 +196,11 @@ static void put_export_function(const struct wasm_module *m, uint32_t number, st
 	const struct wasm_export *export = &m->exports[number];
 	if (export->kind != KIND_FUNCTION && export->kind != KIND_GLOBAL)
 		return;
-	buf_printf(out, "\nGLUE void export%u(struct cell_instance *instance, union cell_value *v)\n{\n\t", number);
+	buf_printf(out, "\nGLUE void export%u(struct cell_instance *instance, union cell_value *v)\n{\n\t",
+	           number);
 	if (export->kind == KIND_FUNCTION) {
-		buf_printf(out, "enter%u(instance, F%u, v);\n}\n", m->functions[export->index].type->canonical,
-		           export->index);
+		buf_printf(out, "enter%u(instance, F%u, v);\n}\n",
+		           m->functions[export->index].type->canonical, export->index);
 		return;
 	}
 	put_value(out, 0, m->globals[export->index].type);
@@ -213,7 +219,8 @@ static void put_exports(const struct wasm_module *m, struct buf *out)
 		wasm_put(out, "\t{");
 		wasm_put_literal(out, export->name.bytes, export->name.size);
 		if (export->kind == KIND_FUNCTION)
-			buf_printf(out, ", \"%s\", export%u, ", m->functions[export->index].type->signature, i);
+			buf_printf(out, ", \"%s\", export%u, ", m->functions[export->index].type->signature,
+			           i);
 		else if (export->kind == KIND_GLOBAL)
 			buf_printf(out, ", 0, export%u, ", i);
 		else
@@ -275,9 +282,11 @@ static void put_image(const struct wasm_module *m, struct buf *out)
 	              "\t.state_size = sizeof(struct state),\n");
 	buf_printf(out, "\t.memory_pages = %u,\n\t.memory_pages_max = %u,\n", memory ? m->memory.minimum : 0,
 	           memory ? m->memory.maximum : 0);
-	wasm_put(out, "\t.imports = imports,\n\t.exports = exports,\n\t.symbols = symbols,\n\t.names = names,\n");
-	buf_printf(out, "\t.import_count = %u,\n\t.export_count = %u,\n\t.symbol_count = %u,\n\t.segment_count = %u,\n",
-	           m->import_count, exported_count(m), m->function_count - m->function_import_count, m->data_count);
+	wasm_put(out,
+	         "\t.imports = imports,\n\t.exports = exports,\n\t.symbols = symbols,\n\t.names = names,\n");
+	buf_printf(out, "\t.import_count = %u,\n\t.export_count = %u,\n", m->import_count, exported_count(m));
+	buf_printf(out, "\t.symbol_count = %u,\n\t.segment_count = %u,\n",
+	           m->function_count - m->function_import_count, m->data_count);
 	wasm_put(out, "\t.initialize = initialize,\n");
 	if (m->start != WASM_NO_INDEX)
 		wasm_put(out, "\t.start = start,\n");

@@ -50,18 +50,12 @@ void wasm_put_function_name(const struct wasm_module *m, uint32_t index, struct 
 const char *wasm_c_type(char letter)
 {
 	switch (letter) {
-	case TYPE_I32:
-		return "u32";
-	case TYPE_I64:
-		return "u64";
-	case TYPE_F32:
-		return "f32";
-	case TYPE_F64:
-		return "f64";
-	case TYPE_V128:
-		return "v128";
-	default:
-		return "ref";
+	case TYPE_I32: return "u32";
+	case TYPE_I64: return "u64";
+	case TYPE_F32: return "f32";
+	case TYPE_F64: return "f64";
+	case TYPE_V128: return "v128";
+	default: return "ref";
 	}
 }
 
@@ -112,18 +106,12 @@ void wasm_put_constant(struct buf *out, char type, const union cell_value *value
 		wasm_put_number(out, value->i64);
 		wasm_put(out, "u");
 		break;
-	case TYPE_F32:
-		put_f32(out, value->i32);
-		break;
-	case TYPE_F64:
-		put_f64(out, value->i64);
-		break;
+	case TYPE_F32: put_f32(out, value->i32); break;
+	case TYPE_F64: put_f64(out, value->i64); break;
 	case TYPE_V128:
 		buf_printf(out, "v128_const(0x%016llxu, 0x%016llxu)", (unsigned long long)value->lanes[0],
 		           (unsigned long long)value->lanes[1]);
 		break;
-	default:
-		wasm_put_number(out, value->i32);
-		wasm_put(out, "u");
+	default: wasm_put_number(out, value->i32); wasm_put(out, "u");
 	}
 }

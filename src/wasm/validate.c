@@ -32,14 +32,15 @@ static char pop(struct wasm_validator *v, const struct wasm_step *step, char exp
 	const struct wasm_frame *frame = innermost(v);
 	if (v->height == frame->height) {
 		if (!frame->polymorphic)
-			wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT, "%s: an operand of type %s is missing",
-			             step->op->name, wasm_type_name(expected));
+			wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT,
+			             "%s: an operand of type %s is missing", step->op->name,
+			             wasm_type_name(expected));
 		return expected;
 	}
 	char found = v->operands[--v->height];
 	if (found != expected && found != TYPE_ANY && expected != TYPE_ANY)
-		wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT, "%s: an operand is %s; %s was expected", step->op->name,
-		             wasm_type_name(found), wasm_type_name(expected));
+		wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT, "%s: an operand is %s; %s was expected",
+		             step->op->name, wasm_type_name(found), wasm_type_name(expected));
 	return found == TYPE_ANY ? expected : found;
 }
 
@@ -49,7 +50,8 @@ static void push_list(struct wasm_validator *v, const char *types, uint32_t coun
 		push(v, types[i]);
 }
 
-static void pop_list(struct wasm_validator *v, const struct wasm_step *step, const char *types, uint32_t count)
+static void pop_list(struct wasm_validator *v, const struct wasm_step *step, const char *types,
+                     uint32_t count)
 {
 	for (uint32_t i = count; i > 0; i--)
 		pop(v, step, types[i - 1]);
@@ -68,8 +70,11 @@ static void open_frame(struct wasm_validator *v, uint16_t opcode, const struct w
 		v->frames = frames;
 		v->frame_capacity = capacity;
 	}
-	v->frames[v->depth++] = (struct wasm_frame){
-		.id = v->frame_ids++, .opcode = opcode, .type = type, .height = v->height, .entered = v->live};
+	v->frames[v->depth++] = (struct wasm_frame){.id = v->frame_ids++,
+	                                            .opcode = opcode,
+	                                            .type = type,
+	                                            .height = v->height,
+	                                            .entered = v->live};
 }
 
 /* The rest of the block is never reached: its operand stack holds whatever is asked of it. */
@@ -129,8 +134,10 @@ static void check_end(struct wasm_validator *v, struct wasm_step *step)
 	if (v->d.rc == 0 && frame->opcode == OP_IF &&
 	    (frame->type->param_count != frame->type->result_count ||
 	     memcmp(frame->type->params, frame->type->results, frame->type->param_count) != 0))
-		wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT, "end: an if without else must give what it takes");
-	v->live |= (frame->targeted && frame->opcode != OP_LOOP) || (frame->entered && frame->opcode == OP_IF);
+		wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT,
+		             "end: an if without else must give what it takes");
+	v->live |= (frame->targeted && frame->opcode != OP_LOOP) ||
+	           (frame->entered && frame->opcode == OP_IF);
 	v->depth--;
 	push_list(v, frame->type->results, frame->type->result_count);
 	step->frame = frame;
@@ -178,11 +185,12 @@ static void check_br_table_target(struct wasm_validator *v, struct wasm_step *st
 		char found = i < room ? v->operands[v->height - 1 - i] : TYPE_ANY;
 		char expected = types[arity - 1 - i];
 		if (i >= room && !inner->polymorphic)
-			wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT, "br_table: an operand of type %s is missing",
-			             wasm_type_name(expected));
+			wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT,
+			             "br_table: an operand of type %s is missing", wasm_type_name(expected));
 		else if (found != TYPE_ANY && found != expected)
-			wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT, "br_table: an operand is %s; %s was expected",
-			             wasm_type_name(found), wasm_type_name(expected));
+			wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT,
+			             "br_table: an operand is %s; %s was expected", wasm_type_name(found),
+			             wasm_type_name(expected));
 	}
 }
 
@@ -194,8 +202,9 @@ static void check_br_table(struct wasm_validator *v, struct wasm_step *step)
 	for (uint32_t i = 0; i < v->label_count && v->d.rc == 0; i++) {
 		struct wasm_frame *frame = label_frame(v, v->labels[i]);
 		if (wasm_label_arity(frame) != arity)
-			wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT, "br_table: targets take %u and %u operands",
-			             wasm_label_arity(frame), arity);
+			wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT,
+			             "br_table: targets take %u and %u operands", wasm_label_arity(frame),
+			             arity);
 		check_br_table_target(v, step, v->labels[i]);
 		frame->targeted |= v->live;
 		v->targets[i] = frame;
@@ -217,7 +226,8 @@ static void check_call_indirect(struct wasm_validator *v, struct wasm_step *step
 {
 	const struct wasm_module *m = v->d.m;
 	if (m->tables[step->other].type != TYPE_FUNCREF)
-		wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT, "call_indirect: table %u holds no functions", step->other);
+		wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT, "call_indirect: table %u holds no functions",
+		             step->other);
 	pop(v, step, TYPE_I32);
 	check_call(v, step, &m->types[step->index]);
 }
@@ -229,7 +239,8 @@ static void check_select(struct wasm_validator *v, struct wasm_step *step)
 	char second = pop(v, step, typed ? v->selected : TYPE_ANY);
 	step->type = pop(v, step, second);
 	if (!typed && (step->type == TYPE_FUNCREF || step->type == TYPE_EXTERNREF))
-		wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT, "select: a reference needs a select that names its type");
+		wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT,
+		             "select: a reference needs a select that names its type");
 	step->base = v->height;
 	push(v, typed ? v->selected : step->type);
 }
@@ -238,7 +249,8 @@ static void check_ref_is_null(struct wasm_validator *v, struct wasm_step *step)
 {
 	step->type = pop(v, step, TYPE_ANY);
 	if (step->type != TYPE_FUNCREF && step->type != TYPE_EXTERNREF && step->type != TYPE_ANY)
-		wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT, "ref.is_null: an operand is %s; a reference was expected",
+		wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT,
+		             "ref.is_null: an operand is %s; a reference was expected",
 		             wasm_type_name(step->type));
 	step->base = v->height;
 	push(v, TYPE_I32);
@@ -268,7 +280,8 @@ static void check_global_set(struct wasm_validator *v, struct wasm_step *step)
 {
 	const struct wasm_global *global = &v->d.m->globals[step->index];
 	if (!global->changes)
-		wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT, "global.set: global %u is immutable", step->index);
+		wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT, "global.set: global %u is immutable",
+		             step->index);
 	apply_typed(v, step, "*:", global->type);
 }
 
@@ -284,8 +297,10 @@ static void check_table_copy(struct wasm_validator *v, struct wasm_step *step)
 {
 	const struct wasm_table *tables = v->d.m->tables;
 	if (tables[step->index].type != tables[step->other].type)
-		wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT, "table.copy: from a table of %s to one of %s",
-		             wasm_type_name(tables[step->other].type), wasm_type_name(tables[step->index].type));
+		wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT,
+		             "table.copy: from a table of %s to one of %s",
+		             wasm_type_name(tables[step->other].type),
+		             wasm_type_name(tables[step->index].type));
 	apply(v, step, step->op->signature);
 }
 
@@ -303,36 +318,19 @@ static void check_variable(struct wasm_validator *v, struct wasm_step *step)
 {
 	struct wasm_module *m = v->d.m;
 	switch (step->opcode) {
-	case OP_LOCAL_GET:
-		apply_typed(v, step, ":*", v->locals[step->index]);
-		break;
-	case OP_LOCAL_SET:
-		apply_typed(v, step, "*:", v->locals[step->index]);
-		break;
-	case OP_LOCAL_TEE:
-		apply_typed(v, step, "*:*", v->locals[step->index]);
-		break;
-	case OP_GLOBAL_GET:
-		apply_typed(v, step, ":*", m->globals[step->index].type);
-		break;
-	case OP_GLOBAL_SET:
-		check_global_set(v, step);
-		break;
-	case OP_TABLE_GET:
-		apply_typed(v, step, "i:*", m->tables[step->index].type);
-		break;
-	case OP_TABLE_SET:
-		apply_typed(v, step, "i*:", m->tables[step->index].type);
-		break;
+	case OP_LOCAL_GET: apply_typed(v, step, ":*", v->locals[step->index]); break;
+	case OP_LOCAL_SET: apply_typed(v, step, "*:", v->locals[step->index]); break;
+	case OP_LOCAL_TEE: apply_typed(v, step, "*:*", v->locals[step->index]); break;
+	case OP_GLOBAL_GET: apply_typed(v, step, ":*", m->globals[step->index].type); break;
+	case OP_GLOBAL_SET: check_global_set(v, step); break;
+	case OP_TABLE_GET: apply_typed(v, step, "i:*", m->tables[step->index].type); break;
+	case OP_TABLE_SET: apply_typed(v, step, "i*:", m->tables[step->index].type); break;
 	case OP_TABLE_GROW:
 		m->tables[step->index].grows = true;
 		apply_typed(v, step, "*i:i", m->tables[step->index].type);
 		break;
-	case OP_TABLE_FILL:
-		apply_typed(v, step, "i*i:", m->tables[step->index].type);
-		break;
-	default:
-		apply(v, step, step->op->signature);
+	case OP_TABLE_FILL: apply_typed(v, step, "i*i:", m->tables[step->index].type); break;
+	default: apply(v, step, step->op->signature);
 	}
 }
 
@@ -340,65 +338,31 @@ static void check_instruction(struct wasm_validator *v, struct wasm_step *step)
 {
 	const struct wasm_module *m = v->d.m;
 	switch (step->opcode) {
-	case OP_UNREACHABLE:
-		set_unreachable(v);
-		break;
-	case OP_NOP:
-		break;
+	case OP_UNREACHABLE: set_unreachable(v); break;
+	case OP_NOP: break;
 	case OP_BLOCK:
 	case OP_LOOP:
-	case OP_IF:
-		check_block(v, step);
-		break;
-	case OP_ELSE:
-		check_else(v, step);
-		break;
-	case OP_END:
-		check_end(v, step);
-		break;
-	case OP_BR:
-		check_br(v, step, v->labels[0]);
-		break;
-	case OP_BR_IF:
-		check_br_if(v, step);
-		break;
-	case OP_BR_TABLE:
-		check_br_table(v, step);
-		break;
-	case OP_RETURN:
-		check_br(v, step, v->depth - 1);
-		break;
-	case OP_CALL:
-		check_call(v, step, m->functions[step->index].type);
-		break;
-	case OP_CALL_INDIRECT:
-		check_call_indirect(v, step);
-		break;
+	case OP_IF: check_block(v, step); break;
+	case OP_ELSE: check_else(v, step); break;
+	case OP_END: check_end(v, step); break;
+	case OP_BR: check_br(v, step, v->labels[0]); break;
+	case OP_BR_IF: check_br_if(v, step); break;
+	case OP_BR_TABLE: check_br_table(v, step); break;
+	case OP_RETURN: check_br(v, step, v->depth - 1); break;
+	case OP_CALL: check_call(v, step, m->functions[step->index].type); break;
+	case OP_CALL_INDIRECT: check_call_indirect(v, step); break;
 	case OP_DROP:
 		step->type = pop(v, step, TYPE_ANY);
 		step->base = v->height;
 		break;
 	case OP_SELECT:
-	case OP_SELECT_T:
-		check_select(v, step);
-		break;
-	case OP_REF_NULL:
-		apply_typed(v, step, ":*", step->type);
-		break;
-	case OP_REF_IS_NULL:
-		check_ref_is_null(v, step);
-		break;
-	case OP_REF_FUNC:
-		check_ref_func(v, step);
-		break;
-	case OP_TABLE_COPY:
-		check_table_copy(v, step);
-		break;
-	case OP_TABLE_INIT:
-		check_table_init(v, step);
-		break;
-	default:
-		check_variable(v, step);
+	case OP_SELECT_T: check_select(v, step); break;
+	case OP_REF_NULL: apply_typed(v, step, ":*", step->type); break;
+	case OP_REF_IS_NULL: check_ref_is_null(v, step); break;
+	case OP_REF_FUNC: check_ref_func(v, step); break;
+	case OP_TABLE_COPY: check_table_copy(v, step); break;
+	case OP_TABLE_INIT: check_table_init(v, step); break;
+	default: check_variable(v, step);
 	}
 }
 
@@ -417,7 +381,8 @@ static void read_locals(struct wasm_validator *v, struct buf *locals)
 		total += count;
 		if (d->rc == 0 && total > WASM_LOCALS_MAX)
 			wasm_fail_at(d, start, total > UINT32_MAX ? CELLA_EFORMAT : CELLA_ELIMIT,
-			             "%llu locals; at most %u are supported", (unsigned long long)total, WASM_LOCALS_MAX);
+			             "%llu locals; at most %u are supported", (unsigned long long)total,
+			             WASM_LOCALS_MAX);
 		uint8_t *at = d->rc == 0 ? buf_reserve(locals, count) : NULL;
 		if (at)
 			memset(at, letter, count);

@@ -25,7 +25,7 @@ struct wasm_frame {
 	bool entered;                 /* control can reach its beginning */
 	bool targeted;                /* a live branch to its label was seen */
 	bool polymorphic;             /* the rest of it is unreachable, by the specification's reckoning */
-	bool live;                    /* control can reach the instruction at hand, if this is the innermost block */
+	bool live; /* control can reach the instruction at hand, if this is the innermost block */
 };
 
 /* What a branch to it carries: a loop's parameters, otherwise the block's results. */
@@ -47,14 +47,14 @@ struct wasm_step {
 	const char *operands; /* types of the operand stack below `base`; valid during the call */
 	char type; /* of the operand: drop, select, local.*, global.*, table.*, ref.* */
 	union {
-		uint32_t index;            /* local, global, function, table, segment */
+		uint32_t index; /* local, global, function, table, segment */
 		union cell_value constant; /* also the 16 lanes of a shuffle */
 		struct wasm_address {
 			uint32_t offset;
 			uint8_t lane; /* also of instructions without address */
 		} address;
 	};
-	uint32_t other;                 /* a second index: table.init's and table.copy's source, call_indirect's table */
+	uint32_t other; /* a second index: table.init's and table.copy's source, call_indirect's table */
 	const struct wasm_type *callee; /* of call and call_indirect */
 	/* block, loop, if: the frame just opened. else: the frame just turned. end: the frame just closed,
 	 * `fell` telling whether control comes from within. br, br_if, return: the target's. */

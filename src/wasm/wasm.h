@@ -1,8 +1,12 @@
 /*
  * WebAssembly modules: decode, validate, translate to C.
  *
- * The source is the WebAssembly core specification 2.0 (sections 2 structure, 3 validation, 5 binary format, and
- * the validation algorithm of appendix 7.3). An error names section, function and byte offset.
+ * The source is the WebAssembly core specification 2.0 (sections 2 structure, 3 validation,
+ * 5 binary format, and the validation algorithm of appendix 7.3), all of it, and nothing beyond it.
+ * An error names section, function and byte offset.
+ *
+ * A cell is less than a module may be: it imports functions only (no memory, table or global), and no
+ * name of an import or export holds a zero byte. wasm_translate refuses the rest.
  */
 #ifndef WASM_WASM_H
 #define WASM_WASM_H

@@ -66,14 +66,14 @@ enum {
 	WASM_TABLES_MAX = 100000,
 	WASM_SEGMENTS_MAX = 100000,
 	WASM_TABLE_ELEMENTS_MAX = 10000000, /* what a table may start with */
-	WASM_TABLE_GROWTH_MAX = 65536,      /* elements that a table may grow by; cells, not the interface */
+	WASM_TABLE_GROWTH_MAX = 65536, /* elements that a table may grow by; cells, not the interface */
 	WASM_MEMORY_PAGES_MAX = 65536,
 	WASM_BODY_SIZE_MAX = 7654321,
 	WASM_LOCALS_MAX = 50000,
 	WASM_PARAMETERS_MAX = 1000,
 	WASM_RESULTS_MAX = 1000,
-	WASM_DEPTH_MAX = 100000,    /* nested blocks; ours */
-	WASM_NAME_SHOWN_MAX = 120,  /* bytes of a function's name in symbols and errors; ours */
+	WASM_DEPTH_MAX = 100000, /* nested blocks; ours */
+	WASM_NAME_SHOWN_MAX = 120, /* bytes of a function's name in symbols and errors; ours */
 	WASM_MODULE_SIZE_MAX = 1 << 30,
 	WASM_TEXT_SIZE_MAX = 1 << 30, /* of the C that a module may become; ours */
 };

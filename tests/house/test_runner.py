@@ -76,9 +76,10 @@ class Runner(unittest.TestCase):
         allow = Path(self.folder.name, "skips.allow")
         allow.write_text(skips)
         build = os.environ.get("CELLA_BUILD", str(ROOT / "build"))
+        env = {**os.environ, "TMPDIR": self.folder.name}
         done = subprocess.run([ROOT / "tests/run", "--build", build, "--integration", self.tests, "--skips", allow,
-                               *options, "integration/*"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                              check=False)
+                               *options, "integration/*"], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              text=True, check=False)
         lines = done.stdout.splitlines()
         return done.returncode, lines[-1], done.stdout
 

@@ -10,6 +10,8 @@ import tempfile
 SYS_PIDFD_OPEN = 434
 SYS_PIDFD_GETFD = 438
 SYS_TEE = 276
+PAGE = 4096
+PAGES_AT_ONCE = 1 << 18
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.process_vm_readv.restype = ctypes.c_ssize_t
@@ -21,7 +23,7 @@ class iovec(ctypes.Structure):
 
 
 def descendants(pid):
-    """The process and all below it, as (pid, command) pairs."""
+    """All processes below this one that run, as (pid, command) pairs."""
     children = {}
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
@@ -32,73 +34,93 @@ def descendants(pid):
         except OSError:
             continue
         command = text[text.index("(") + 1:text.rindex(")")]
-        parent = int(text[text.rindex(")") + 2:].split()[1])
-        children.setdefault(parent, []).append((int(entry), command))
+        status, parent = text[text.rindex(")") + 2:].split()[:2]
+        parent = int(parent)
+        children.setdefault(parent, []).append((int(entry), command, status))
     found, todo = [], [pid]
     while todo:
-        for child, command in children.get(todo.pop(), []):
-            found.append((child, command))
+        for child, command, status in children.get(todo.pop(), []):
+            if status != "Z":
+                found.append((child, command))
             todo.append(child)
     return found
 
 
 def mappings(pid):
-    with open(f"/proc/{pid}/maps") as f:
+    """The mappings that have pages, as (low, high, mode, line)."""
+    current = None
+    with open(f"/proc/{pid}/smaps") as f:
         for line in f:
-            span, mode = line.split()[:2]
-            low, high = (int(x, 16) for x in span.split("-"))
-            yield low, high, mode, line.strip()
+            head = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S{4}) ", line)
+            if head:
+                current = (int(head.group(1), 16), int(head.group(2), 16), head.group(3), line.strip())
+            elif re.match(r"(Rss|Swap):\s+[1-9]", line) and current:
+                yield current
+                current = None
+
+
+def present(pid, low, high):
+    """Runs of pages of a mapping that exist, at most 1 MiB each; a sparse mapping may be huge."""
+    with open(f"/proc/{pid}/pagemap", "rb", buffering=0) as pagemap:
+        for at in range(low, high, PAGES_AT_ONCE * PAGE):
+            count = min(PAGES_AT_ONCE, (high - at) // PAGE)
+            entries = os.pread(pagemap.fileno(), count * 8, at // PAGE * 8)
+            if not any(entries[7::8]):
+                continue
+            for step in range(0, count, 256):
+                if any(entries[step * 8 + 7:(step + 256) * 8:8]):
+                    yield at + step * PAGE, min(at + (step + 256) * PAGE, at + count * PAGE)
+
+
+def search(pid, marker, read):
+    """The mappings in which read(address, size) finds the marker."""
+    hits = []
+    for low, high, _, line in mappings(pid):
+        carry, end = b"", 0
+        for start, stop in present(pid, low, high):
+            data = read(start, stop - start)
+            if marker in (carry if start == end else b"") + data:
+                hits.append(line)
+                break
+            carry, end = data[-len(marker):], stop
+    return hits
 
 
 def in_mem(pid, marker):
     """Mappings whose bytes, read through /proc/PID/mem, hold the marker."""
-    hits = []
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as mem:
-        for low, high, mode, line in mappings(pid):
-            at, carry = low, b""
-            while at < high:
-                step = min(1 << 20, high - at)
+        def read(address, size):
+            try:
+                return os.pread(mem.fileno(), size, address)
+            except (OSError, OverflowError):
+                return pages(address, size)
+
+        def pages(address, size):
+            got = b""
+            for at in range(address, address + size, PAGE):
                 try:
-                    data = os.pread(mem.fileno(), step, at)
+                    got += os.pread(mem.fileno(), PAGE, at)
                 except (OSError, OverflowError):
-                    at, carry = (at + step if mode[0] == "r" and high - low < 1 << 33 else high), b""
-                    continue
-                if marker in carry + data:
-                    hits.append(line)
-                    break
-                carry, at = data[-len(marker):], at + len(data)
-                if not data:
-                    break
-    return hits
+                    got += bytes(PAGE)
+            return got
+        return search(pid, marker, read)
 
 
 def in_vm_readv(pid, marker):
     """The same through process_vm_readv."""
-    hits = []
-    for low, high, mode, line in mappings(pid):
-        if mode[0] != "r" or high - low > 1 << 33:
-            continue
-        at, carry = low, b""
-        while at < high:
-            step = min(1 << 20, high - at)
-            buffer = ctypes.create_string_buffer(step)
-            local, remote = iovec(ctypes.addressof(buffer), step), iovec(at, step)
-            got = libc.process_vm_readv(pid, ctypes.byref(local), ctypes.c_ulong(1), ctypes.byref(remote),
-                                        ctypes.c_ulong(1), ctypes.c_ulong(0))
-            if got <= 0:
-                at, carry = at + step, b""
-                continue
-            if marker in carry + buffer.raw[:got]:
-                hits.append(line)
-                break
-            carry, at = buffer.raw[:got][-len(marker):], at + got
-    return hits
+    def read(address, size):
+        buffer = ctypes.create_string_buffer(size)
+        local, remote = iovec(ctypes.addressof(buffer), size), iovec(address, size)
+        got = libc.process_vm_readv(pid, ctypes.byref(local), ctypes.c_ulong(1), ctypes.byref(remote),
+                                    ctypes.c_ulong(1), ctypes.c_ulong(0))
+        return buffer.raw[:max(got, 0)]
+    return search(pid, marker, read)
 
 
 def in_core(pid, marker):
     """In the core file that gcore writes."""
     with tempfile.TemporaryDirectory() as directory:
-        subprocess.run(["gcore", "-a", "-o", f"{directory}/core", str(pid)], stdout=subprocess.DEVNULL,
+        subprocess.run(["gcore", "-o", f"{directory}/core", str(pid)], stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL, timeout=120, check=False)
         path = f"{directory}/core.{pid}"
         if not os.path.exists(path):

@@ -55,8 +55,9 @@ static ssize_t read_input(void *data, void *to, size_t size)
 	return (ssize_t)take;
 }
 
-static int ask_path(void *data, const struct owner_path_request *request, const char *path, const char *second,
-                    struct owner_path_reply *reply, void *reply_data, size_t capacity, int *ret_fd)
+static int ask_path(void *data, const struct owner_path_request *request, const char *path,
+                    const char *second, struct owner_path_reply *reply, void *reply_data, size_t capacity,
+                    int *ret_fd)
 {
 	struct fake_cell *fake = data;
 	cleanup_buf struct buf frame = {0};
@@ -69,7 +70,8 @@ static int ask_path(void *data, const struct owner_path_request *request, const 
 	buf_put(&frame, path, request->path_size);
 	buf_put(&frame, second, request->second_size);
 	struct error err;
-	if (owner_paths_serve(fake->paths, frame.data, frame.size, answer, sizeof(answer), &size, ret_fd, &err) < 0)
+	if (owner_paths_serve(fake->paths, frame.data, frame.size, answer, sizeof(answer), &size, ret_fd,
+	                      &err) < 0)
 		fail_msg("%s", err.text);
 	memcpy(reply, answer, sizeof(*reply));
 	assert_int_equal(size, sizeof(*reply) + reply->size);
@@ -102,7 +104,8 @@ struct fake_cell *fake_cell_new(const char *const *arguments, size_t argument_co
 	assert_non_null(fake->cell);
 	assert_non_null(fake->memory);
 	memset(fake->memory, 0xee, FAKE_MEMORY);
-	*fake->cell = (struct cell_instance){.memory = fake->memory, .memory_size = FAKE_MEMORY, .host_data = fake};
+	*fake->cell =
+		(struct cell_instance){.memory = fake->memory, .memory_size = FAKE_MEMORY, .host_data = fake};
 	int rc = mem_pool_new(MEM_INSECURE_NONE, 64 << 20, &fake->pool, &err);
 	if (rc == 0)
 		rc = owner_paths_new(&fake->paths, &err);

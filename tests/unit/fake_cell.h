@@ -34,7 +34,7 @@ void fake_cell_free(struct fake_cell *fake);
 
 /* Calls the host function; its answer. */
 uint32_t fake_call(struct fake_cell *fake, const char *name, const uint64_t *arguments, size_t count);
-#define FAKE_CALL(fake, name, ...)                                                                               \
+#define FAKE_CALL(fake, name, ...) \
 	fake_call(fake, name, (const uint64_t[]){__VA_ARGS__}, sizeof((const uint64_t[]){__VA_ARGS__}) / 8)
 
 /* Access to the cell's memory. */

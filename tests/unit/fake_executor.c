@@ -2,8 +2,8 @@
  * Stands in for the executor in the launcher's tests: does what its bundle says, then tells over the
  * owner's channel what it finds around itself, one "name=value" a line.
  *
- * Bundles: report, exit, crash, silent (no hello), garbage (a hello of the wrong size), refuse (a hello with an
- * error), early (talks and exits before it was started).
+ * Bundles: report, exit, crash, silent (no hello), garbage (a hello of the wrong size), refuse (a
+ * hello with an error), early (exits before it was started), anything else: waits.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -156,7 +156,8 @@ static void say_hello(const char *mode)
 		snprintf(hello.text, sizeof(hello.text), "no \033[31mmemory");
 	}
 	if (strcmp(mode, "silent") != 0)
-		send(LAUNCH_FD_LAUNCHER, &hello, strcmp(mode, "garbage") == 0 ? 9 : sizeof(hello), MSG_NOSIGNAL);
+		send(LAUNCH_FD_LAUNCHER, &hello, strcmp(mode, "garbage") == 0 ? 9 : sizeof(hello),
+		     MSG_NOSIGNAL);
 }
 
 int main(int argc, char **argv)

@@ -1,7 +1,7 @@
 /*
- * The ECG example's random forests. Does a trained tree separate what it was trained on, the same way each time? Does
- * the graph of tasks answer what a walk through the text's nodes answers? Is the forest as good as the
- * reference, on synthetic and on real recordings?
+ * The ECG example's random forests. Does a trained tree separate what it was trained on, the same way each
+ * time? Does the graph of tasks answer what a walk through the text's nodes answers? Is the forest as good as
+ * the reference, on synthetic and on real recordings?
  */
 #include "ecg_support.h"
 
@@ -175,7 +175,8 @@ static void test_nothing_to_divide(void **state)
 	}
 }
 
-/* Any floats may be features, neighbours and extremes too: a threshold lies between the two that it divides. */
+/* Any floats may be features, neighbours and extremes too: a threshold lies between the two that it divides.
+ * */
 static void test_extreme_values(void **state)
 {
 	(void)state;
@@ -207,7 +208,7 @@ static void test_text_round_trip(void **state)
 	struct text t = text_of_file(tmpfile(), "forest");
 	assert_non_null(t.file);
 	forest_print(&forest, t.file);
-	rewind(t.file);
+	assert_int_equal(fseek(t.file, 0, SEEK_SET), 0);
 	must_work(forest_parse(&t, &copy, &why), why);
 	assert_int_equal(copy.columns, 111);
 	assert_int_equal(copy.count, 4);
@@ -283,7 +284,7 @@ static void test_graph_is_the_mean(void **state)
 			rows[i / COLUMNS][i % COLUMNS] = (float)random_below(&random, 1000) / 100 - 5;
 		struct request *request = &requests.each[repeat % 2];
 		request_submit(&predictor, request, rows[0], ROWS);
-		must_work(request_wait(&predictor, request, &why), why);
+		must_work(request_wait(request, &why), why);
 		for (uint32_t i = 0; i < ROWS; i++) {
 			double sum[CLASS_COUNT] = {0};
 			for (uint32_t t = 0; t < TREES; t++) {
@@ -294,7 +295,7 @@ static void test_graph_is_the_mean(void **state)
 					sum[k] += leaf->counts[k] / all;
 			}
 			for (int k = 0; k < CLASS_COUNT; k++)
-				assert_true(request->votes[i][k] == sum[k] / TREES);
+				assert_true(request->votes[i][k] == sum[k] / (double)TREES);
 		}
 	}
 	requests_done(&requests);
@@ -370,7 +371,7 @@ static double accuracy_of_split(const struct table *table, const struct labels *
 	for (uint32_t i = 0; i < test.count; i++) {
 		request_submit(&predictor, &requests.each[0],
 		               table->values + (size_t)test.rows[i] * table->columns, 1);
-		must_work(request_wait(&predictor, &requests.each[0], &why), why);
+		must_work(request_wait(&requests.each[0], &why), why);
 		confusion_add(&confusion, test.classes[i], class_of_votes(requests.each[0].votes[0]));
 	}
 	print_message("trained on %u, judged by %u, accuracy %.4f\n", train.count, test.count,

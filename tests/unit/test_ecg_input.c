@@ -157,12 +157,12 @@ static void test_long_lines(void **state)
 	size_t size = (size_t)LINE_SIZE_MAX + 2;
 	char *text = malloc(size);
 	assert_non_null(text);
-	memset(text, 'x', size);
 	for (int over = 0; over < 2; over++) {
 		for (int with_end = 0; with_end < 2; with_end++) {
 			struct failure why;
 			char *line = NULL;
 			size_t length = (size_t)LINE_SIZE_MAX + (size_t)over;
+			memset(text, 'x', size);
 			text[length] = with_end ? '\n' : 'x';
 			struct text t = text_of_bytes(text, length + (size_t)with_end);
 			int rc = text_next(&t, &line, &why);
@@ -273,7 +273,8 @@ static void test_find_label(void **state)
 
 /* ---- features ---- */
 
-/* "record[,label],dur_s,..." with the header's column `odd` renamed, and one row whose value `odd_value` is `value`. */
+/* "record[,label],dur_s,..." with the header's column `odd` renamed, and one row whose value `odd_value` is
+ * `value`. */
 static size_t make_table(char *to, size_t size, const char *first, uint32_t columns, uint32_t odd,
                          const char *row, uint32_t values, uint32_t odd_value, const char *value)
 {
@@ -512,7 +513,8 @@ static int count_batch(void *context, const struct batch *batch, struct failure 
 	return 0;
 }
 
-/* Every seventh recording is malformed, every fifth missing: each fails by itself, in order, in every batch. */
+/* Every seventh recording is malformed, every fifth missing: each fails by itself, in order, in every batch.
+ * */
 static void test_bad_recordings_among_good(void **state)
 {
 	(void)state;

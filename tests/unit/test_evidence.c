@@ -161,12 +161,9 @@ static void test_signed_but_malformed(void **state)
 		uint8_t value;
 		const char *text;
 	} cases[] = {
-		{0, 'X', "no evidence"},
-		{8, 2, "version 2"},
-		{160 + 2, 1, "unknown bits"},
-		{164 + 3, 1, "unknown bits"},
-		{251, 'x', "malformed string"},
-		{267, 'x', "malformed string"},
+		{0, 'X', "no evidence"},        {8, 2, "version 2"},
+		{160 + 2, 1, "unknown bits"},   {164 + 3, 1, "unknown bits"},
+		{251, 'x', "malformed string"}, {267, 'x', "malformed string"},
 	};
 	for (size_t i = 0; i < array_count(cases); i++) {
 		cleanup_buf struct buf b = {0};
@@ -174,7 +171,9 @@ static void test_signed_but_malformed(void **state)
 		struct error err = {0};
 		sign(&facts, &b);
 		b.data[cases[i].at] = cases[i].value;
-		assert_int_equal(crypto_sign(&launcher, b.data, EVIDENCE_BODY_SIZE, b.data + EVIDENCE_BODY_SIZE, NULL), 0);
+		assert_int_equal(crypto_sign(&launcher, b.data, EVIDENCE_BODY_SIZE,
+		                             b.data + EVIDENCE_BODY_SIZE, NULL),
+		                 0);
 		assert_int_equal(evidence_verify(b.data, b.size, &policy, &got, &err), CELLA_EFORMAT);
 		assert_non_null(strstr(err.text, cases[i].text));
 	}
@@ -191,11 +190,16 @@ static void test_each_demand(void **state)
 		const char *text;
 	} cases[] = {
 		{"launcher", offsetof(struct evidence_policy, launcher), 1, "launcher is ea"},
-		{"executor", offsetof(struct evidence_policy, executor), 1, "executor is 1111111111111111..., demanded 1011"},
-		{"executor's end", offsetof(struct evidence_policy, executor) + 44, 1, "executor is 1111111111111111"},
-		{"nonce", offsetof(struct evidence_policy, nonce), 1, "nonce is 3333333333333333..., demanded 3233"},
-		{"level", offsetof(struct evidence_policy, memory_level), 3, "memory level is secret, demanded an unknown one"},
-		{"isolation", offsetof(struct evidence_policy, isolation), EVIDENCE_NET_NAMESPACE | EVIDENCE_CGROUP,
+		{"executor", offsetof(struct evidence_policy, executor), 1,
+	         "executor is 1111111111111111..., demanded 1011"},
+		{"executor's end", offsetof(struct evidence_policy, executor) + 44, 1,
+	         "executor is 1111111111111111"},
+		{"nonce", offsetof(struct evidence_policy, nonce), 1,
+	         "nonce is 3333333333333333..., demanded 3233"},
+		{"level", offsetof(struct evidence_policy, memory_level), 3,
+	         "memory level is secret, demanded an unknown one"},
+		{"isolation", offsetof(struct evidence_policy, isolation),
+	         EVIDENCE_NET_NAMESPACE | EVIDENCE_CGROUP,
 	         "isolation lacks net-namespace cgroup, has own-uid pid-namespace no-new-privs"},
 		{"host", offsetof(struct evidence_policy, host), EVIDENCE_YAMA_SCOPE_3,
 	         "host lacks yama-scope-3, has kexec-disabled"},
@@ -241,12 +245,13 @@ static void test_all_demands(void **state)
 {
 	(void)state;
 	static const char *const parts[] = {
-		"signature", "launcher is", "executor is", "nonce is",
+		"signature",    "launcher is",     "executor is",         "nonce is",
 		"memory level", "isolation lacks", "no-inherited-filter", "host lacks",
 	};
 	cleanup_buf struct buf b = {0};
 	struct evidence e = facts, got;
-	struct evidence_policy p = {.memory_level = MEM_SECRET, .isolation = EVIDENCE_ISOLATION_ALL,
+	struct evidence_policy p = {.memory_level = MEM_SECRET,
+	                            .isolation = EVIDENCE_ISOLATION_ALL,
 	                            .host = EVIDENCE_HOST_ALL};
 	struct error err = {0};
 	e.memory_level = MEM_INSECURE_NONE;
@@ -271,7 +276,8 @@ static void test_other_signer(void **state)
 	struct error err = {0};
 	sign(&facts, &b);
 	assert_int_equal(crypto_signer_generate(&other, NULL), 0);
-	assert_int_equal(crypto_sign(&other, b.data, EVIDENCE_BODY_SIZE, b.data + EVIDENCE_BODY_SIZE, NULL), 0);
+	assert_int_equal(crypto_sign(&other, b.data, EVIDENCE_BODY_SIZE, b.data + EVIDENCE_BODY_SIZE, NULL),
+	                 0);
 	assert_int_equal(evidence_verify(b.data, b.size, &policy, &got, &err), CELLA_EAUTH);
 	assert_non_null(strstr(err.text, "its signature does not verify"));
 	b.size = 0;

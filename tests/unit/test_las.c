@@ -17,11 +17,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/seccomp.h>
 #include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -50,9 +51,6 @@ struct las {
 	int agent;
 	struct launch_identity identity;
 };
-
-static void cleanup_las(struct las *las);
-#define cleanup_las __attribute__((cleanup(cleanup_las)))
 
 /* What a test does to the launcher's process before it starts. */
 typedef void prepare_fn(void);
@@ -110,7 +108,8 @@ static struct las start_las(prepare_fn *prepare)
 	close(agent[1]);
 	las.owner = owner[0];
 	las.agent = agent[0];
-	assert_int_equal(receive(las.owner, &las.identity, sizeof(las.identity), NULL, NULL), sizeof(las.identity));
+	assert_int_equal(receive(las.owner, &las.identity, sizeof(las.identity), NULL, NULL),
+	                 sizeof(las.identity));
 	assert_int_equal(las.identity.type, LAUNCH_IDENTITY);
 	return las;
 }
@@ -123,13 +122,13 @@ static int wait_las(struct las *las)
 	return status;
 }
 
-static void cleanup_las(struct las *las)
+static void las_done(struct las *las)
 {
 	close(las->owner);
 	close(las->agent);
-	if (las->pid > 0)
-		assert_int_equal(wait_las(las), 0);
+	assert_int_equal(wait_las(las), 0);
 }
+#define cleanup_las __attribute__((cleanup(las_done)))
 
 /* The agent's side of a launch; `link` is the test's end of the executor's agent socket. */
 struct running {
@@ -150,7 +149,9 @@ static void running_done(struct running *r)
 
 static struct launch_request request_of(uint32_t id)
 {
-	struct launch_request request = {.type = LAUNCH_REQUEST, .id = id, .memory_level = MEM_INSECURE_NONE,
+	struct launch_request request = {.type = LAUNCH_REQUEST,
+	                                 .id = id,
+	                                 .memory_level = MEM_INSECURE_NONE,
 	                                 .heap = HEAP};
 	memset(request.nonce, 0x33, sizeof(request.nonce));
 	return request;
@@ -199,15 +200,32 @@ static void expect_running(const struct running *r)
 		fail_msg("not started: %s", r->reply.text);
 }
 
+/* In a process of its own: OpenSSL starts once in a process, and here launchers are forked that start it. */
 static void verify(const struct las *las, const struct running *r, struct evidence *ret)
 {
 	struct evidence_policy policy = {0};
 	struct error err = {0};
+	int ends[2], status;
 	memcpy(policy.launcher, las->identity.public_key, sizeof(policy.launcher));
 	memcpy(policy.executor, las->identity.executor, sizeof(policy.executor));
 	memset(policy.nonce, 0x33, sizeof(policy.nonce));
-	if (evidence_verify(r->reply.evidence, r->reply.evidence_size, &policy, ret, &err) < 0)
-		fail_msg("%s", err.text);
+	assert_int_equal(pipe(ends), 0);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct evidence e;
+		if (crypto_init(NULL, &err) < 0 ||
+		    evidence_verify(r->reply.evidence, r->reply.evidence_size, &policy, &e, &err) < 0)
+			log_error("%s", err.text);
+		else if (write(ends[1], &e, sizeof(e)) == sizeof(e))
+			_exit(0);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(read(ends[0], ret, sizeof(*ret)), sizeof(*ret));
+	close(ends[0]);
+	close(ends[1]);
 }
 
 /* True once the process behind a pidfd has ended. */
@@ -268,10 +286,20 @@ static void test_world_of_executor(void **state)
 		const char *name;
 		uint64_t value;
 	} always[] = {
-		{"argc", 1},        {"groups", 0},          {"core", 0},          {"nofile", LAS_EXECUTOR_DESCRIPTORS},
-		{"effective", 0},   {"blocked_signals", 0}, {"ignored_signals", 0}, {"death_signal", SIGKILL},
-		{"dumpable", 0},    {"no_new_privs", 1},    {"seccomp", 0},       {"personality", 0},
-		{"umask", 077},     {"nproc", LAS_EXECUTOR_PROCESSES},
+		{"argc", 1},
+		{"groups", 0},
+		{"core", 0},
+		{"nofile", LAS_EXECUTOR_DESCRIPTORS},
+		{"effective", 0},
+		{"blocked_signals", 0},
+		{"ignored_signals", 0},
+		{"death_signal", SIGKILL},
+		{"dumpable", 0},
+		{"no_new_privs", 1},
+		{"seccomp", 0},
+		{"personality", 0},
+		{"umask", 077},
+		{"nproc", LAS_EXECUTOR_PROCESSES},
 	};
 	cleanup_las struct las las = start_las(NULL);
 	cleanup_running struct running r = launch(&las, 1, "report");
@@ -279,13 +307,15 @@ static void test_world_of_executor(void **state)
 	read_facts(&r);
 	assert_memory_equal(facts, "environment=0\n", 14);
 	for (size_t i = 0; i < array_count(always); i++) {
-		uint64_t got = fact(always[i].name), kept = (uint64_t)1 << 14; /* CAP_IPC_LOCK, see the threat model */
+		uint64_t got = fact(always[i].name),
+			 kept = (uint64_t)1 << 14; /* CAP_IPC_LOCK, see the threat model */
 		if (strcmp(always[i].name, "effective") == 0 && got == kept && !may_have(24))
 			continue;
 		if (strcmp(always[i].name, "groups") == 0 && !am_root())
 			continue;
 		if (got != always[i].value)
-			fail_msg("%s is %" PRIu64 ", %" PRIu64 " expected", always[i].name, got, always[i].value);
+			fail_msg("%s is %" PRIu64 ", %" PRIu64 " expected", always[i].name, got,
+			         always[i].value);
 	}
 	assert_string_equal(fact_text("argv0"), "cella-cell");
 	assert_string_equal(fact_text("fds"), "0 1 2 3 4 5 6 ");
@@ -337,8 +367,9 @@ static void test_namespaces_differ(void **state)
 		const char *name;
 		uint32_t bit;
 	} kinds[] = {
-		{"mnt", EVIDENCE_MOUNT_NAMESPACE}, {"pid", EVIDENCE_PID_NAMESPACE},   {"net", EVIDENCE_NET_NAMESPACE},
-		{"ipc", EVIDENCE_IPC_NAMESPACE},   {"uts", EVIDENCE_UTS_NAMESPACE},   {"user", EVIDENCE_USER_NAMESPACE},
+		{"mnt", EVIDENCE_MOUNT_NAMESPACE}, {"pid", EVIDENCE_PID_NAMESPACE},
+		{"net", EVIDENCE_NET_NAMESPACE},   {"ipc", EVIDENCE_IPC_NAMESPACE},
+		{"uts", EVIDENCE_UTS_NAMESPACE},   {"user", EVIDENCE_USER_NAMESPACE},
 	};
 	struct evidence e;
 	if (!am_root() || !may_have(19) || !may_have(21)) {
@@ -358,9 +389,44 @@ static void test_namespaces_differ(void **state)
 		snprintf(path, sizeof(path), "/proc/%d/ns/%s", r.reply.pid, kinds[i].name);
 		assert_int_equal(stat(path, &other), 0);
 		bool differs = own.st_ino != other.st_ino;
-		if (differs != !!(e.isolation & kinds[i].bit) || differs == (kinds[i].bit == EVIDENCE_USER_NAMESPACE))
-			fail_msg("%s: differs %d, evidence %d", kinds[i].name, differs, !!(e.isolation & kinds[i].bit));
+		if (differs != !!(e.isolation & kinds[i].bit) ||
+		    differs == (kinds[i].bit == EVIDENCE_USER_NAMESPACE))
+			fail_msg("%s: differs %d, evidence %d", kinds[i].name, differs,
+			         !!(e.isolation & kinds[i].bit));
 	}
+}
+
+static uint64_t read_number(const char *directory, const char *group, const char *file)
+{
+	char path[CGROUP_PATH_MAX + 128];
+	cleanup_buf struct buf text = {0};
+	snprintf(path, sizeof(path), "%s/%s/%s", directory, group, file);
+	assert_int_equal(io_read_file(path, 64, &text, NULL), 0);
+	buf_put_u8(&text, 0);
+	return strtoull((const char *)text.data, NULL, 10);
+}
+
+/* Where this user may make cgroups, the executor has one, with its limits, and it goes with the launcher. */
+static void test_cgroup_limits(void **state)
+{
+	(void)state;
+	struct evidence e;
+	char directory[CGROUP_PATH_MAX], group[64], path[CGROUP_PATH_MAX + 128];
+	bool may = cgroup_find(directory, NULL) == 0;
+	struct las las = start_las(NULL);
+	cleanup_running struct running r = launch(&las, 1, "wait");
+	expect_running(&r);
+	verify(&las, &r, &e);
+	assert_int_equal(!!(e.isolation & EVIDENCE_CGROUP), may);
+	snprintf(group, sizeof(group), "cella-%d-0", (int)las.pid);
+	if (may) {
+		assert_int_equal(read_number(directory, group, "memory.max"), HEAP + LAS_MEMORY_OVERHEAD);
+		assert_int_equal(read_number(directory, group, "pids.max"), LAS_EXECUTOR_PROCESSES);
+		assert_int_equal(read_number(directory, group, "cgroup.procs"), r.reply.pid);
+	}
+	las_done(&las);
+	snprintf(path, sizeof(path), "%s/%s", may ? directory : "/nonexistent", group);
+	assert_int_equal(access(path, F_OK), -1);
 }
 
 /* Two executors share no user id and cannot signal each other. */
@@ -525,7 +591,8 @@ static void test_exits_are_told(void **state)
 			continue; /* it was gone before its hello was read */
 		expect_running(&r);
 		if (cases[i].kill)
-			assert_int_equal(io_send_message(las.agent, &kill_it, sizeof(kill_it), NULL, 0, NULL), 0);
+			assert_int_equal(io_send_message(las.agent, &kill_it, sizeof(kill_it), NULL, 0, NULL),
+			                 0);
 		assert_int_equal(receive(las.agent, &exited, sizeof(exited), NULL, NULL), sizeof(exited));
 		assert_int_equal(exited.type, LAUNCH_EXITED);
 		assert_int_equal(exited.id, i);
@@ -632,6 +699,7 @@ int main(void)
 		cmocka_unit_test(test_world_of_executor),
 		cmocka_unit_test(test_evidence_is_true),
 		cmocka_unit_test(test_namespaces_differ),
+		cmocka_unit_test(test_cgroup_limits),
 		cmocka_unit_test(test_user_ids_differ),
 		cmocka_unit_test(test_nothing_is_inherited),
 		cmocka_unit_test(test_inherited_filter_is_told),

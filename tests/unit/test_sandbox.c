@@ -173,7 +173,8 @@ static int use_socket(void)
 	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 	if (sendmsg(world.socket, &message, MSG_NOSIGNAL) != 1 || recvmsg(world.peer, &message, 0) != 1)
 		return errno;
-	return send(world.socket, &byte, 1, MSG_NOSIGNAL) == 1 && recv(world.peer, &byte, 1, 0) == 1 ? 0 : errno;
+	return send(world.socket, &byte, 1, MSG_NOSIGNAL) == 1 && recv(world.peer, &byte, 1, 0) == 1 ? 0
+	                                                                                             : errno;
 }
 static int use_memory(void)
 {
@@ -292,7 +293,7 @@ static void test_landlock_alone(void **state)
 {
 	(void)state;
 	if (sandbox_landlock_abi() == 0) {
-		print_message("skipped: this kernel has no Landlock\n");
+		print_message("skipped: test_landlock_alone: this kernel has no Landlock\n");
 		skip();
 	}
 	pid_t pid = fork();
@@ -360,7 +361,8 @@ static int make_world(void **state)
 	int pair[2];
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	socklen_t size = sizeof(world.listener);
-	world.listener = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	world.listener = (struct sockaddr_in){.sin_family = AF_INET,
+	                                      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	if (bind(listener, (struct sockaddr *)&world.listener, size) < 0 || listen(listener, 16) < 0 ||
 	    getsockname(listener, (struct sockaddr *)&world.listener, &size) < 0)
 		return -1;

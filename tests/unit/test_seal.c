@@ -190,6 +190,8 @@ static void *disturb(void *arg)
 	for (size_t i = 0; !atomic_load_explicit(&race->stop, memory_order_relaxed);
 	     i = (i + 64) % RACE_SIZE) {
 		at[i] ^= 1;
+		for (volatile int held = 0; held < 500; held++)
+			;
 		at[i] ^= 1;
 	}
 	return NULL;

@@ -37,7 +37,7 @@ enum {
 	END = FAKE_MEMORY,
 };
 
-enum { FD_W = 3, FD_R = 4, FD_ROOT = 5 };
+enum { FD_W = 3, FD_R = 4, FD_ROOT = 5, LISTING_MAX = 1000 };
 
 static const uint64_t all_rights = (1 << 28) - 1;
 static const uint64_t read_rights = WASI_FD_READ | WASI_FD_SEEK | WASI_FD_TELL | WASI_FD_READDIR |
@@ -84,7 +84,7 @@ static int setup(void **state)
 	static const char *const arguments[] = {"program", "", "two words"};
 	struct fixture *f = calloc(1, sizeof(*f));
 	char path[256], read_only[256];
-	strcpy(f->host, "/tmp/cella-test-wasi-XXXXXX");
+	snprintf(f->host, sizeof(f->host), "/tmp/cella-test-wasi-XXXXXX");
 	assert_non_null(mkdtemp(f->host));
 	static const char *const names[] = {"outside", "w", "r", "w/sub"};
 	for (size_t i = 0; i < array_count(names); i++) {
@@ -111,17 +111,18 @@ static int teardown(void **state)
 }
 
 /* Open `path` from the directory; the answer, the descriptor in *ret_fd. */
-static uint32_t open_path(struct fake_cell *fake, uint32_t directory, const char *path, uint32_t oflags, uint64_t rights,
-                          uint32_t fdflags, uint32_t *ret_fd)
+static uint32_t open_path(struct fake_cell *fake, uint32_t directory, const char *path, uint32_t oflags,
+                          uint64_t rights, uint32_t fdflags, uint32_t *ret_fd)
 {
 	uint32_t size = fake_put(fake, AT_PATH, path);
-	uint32_t rc = FAKE_CALL(fake, "path_open", directory, WASI_LOOKUP_SYMLINK_FOLLOW, AT_PATH, size, oflags, rights,
-	                        all_rights, fdflags, AT_RESULT);
+	uint32_t rc = FAKE_CALL(fake, "path_open", directory, WASI_LOOKUP_SYMLINK_FOLLOW, AT_PATH, size,
+	                        oflags, rights, all_rights, fdflags, AT_RESULT);
 	*ret_fd = fake_u32(fake, AT_RESULT);
 	return rc;
 }
 
-static uint32_t opened(struct fake_cell *fake, uint32_t directory, const char *path, uint32_t oflags, uint64_t rights)
+static uint32_t opened(struct fake_cell *fake, uint32_t directory, const char *path, uint32_t oflags,
+                       uint64_t rights)
 {
 	uint32_t fd;
 	assert_int_equal(open_path(fake, directory, path, oflags, rights, 0, &fd), WASI_SUCCESS);
@@ -133,11 +134,11 @@ static uint32_t one_path(struct fake_cell *fake, const char *call, uint32_t dire
 	return FAKE_CALL(fake, call, directory, AT_PATH, fake_put(fake, AT_PATH, path));
 }
 
-static uint32_t rename_path(struct fake_cell *fake, uint32_t from_directory, const char *from, uint32_t to_directory,
-                            const char *to)
+static uint32_t rename_path(struct fake_cell *fake, uint32_t from_directory, const char *from,
+                            uint32_t to_directory, const char *to)
 {
-	return FAKE_CALL(fake, "path_rename", from_directory, AT_PATH, fake_put(fake, AT_PATH, from), to_directory,
-	                 AT_SECOND, fake_put(fake, AT_SECOND, to));
+	return FAKE_CALL(fake, "path_rename", from_directory, AT_PATH, fake_put(fake, AT_PATH, from),
+	                 to_directory, AT_SECOND, fake_put(fake, AT_SECOND, to));
 }
 
 static uint32_t write_text(struct fake_cell *fake, uint32_t fd, const char *text)
@@ -239,12 +240,14 @@ static void use_file(struct fake_cell *fake, uint32_t directory, const char *pat
 {
 	uint32_t fd = opened(fake, directory, path, 0, all_rights);
 	assert_reads(fake, fd, "0123456789");
-	assert_int_equal(FAKE_CALL(fake, "fd_seek", fd, (uint64_t)-4, WASI_WHENCE_END, AT_RESULT), WASI_SUCCESS);
+	assert_int_equal(FAKE_CALL(fake, "fd_seek", fd, (uint64_t)-4, WASI_WHENCE_END, AT_RESULT),
+	                 WASI_SUCCESS);
 	assert_int_equal(fake_u64(fake, AT_RESULT), 6);
 	assert_int_equal(write_text(fake, fd, "ABCDEF"), WASI_SUCCESS);
 	assert_int_equal(FAKE_CALL(fake, "fd_tell", fd, AT_RESULT), WASI_SUCCESS);
 	assert_int_equal(fake_u64(fake, AT_RESULT), 12);
-	assert_int_equal(FAKE_CALL(fake, "fd_seek", fd, (uint64_t)-13, WASI_WHENCE_CUR, AT_RESULT), WASI_EINVAL);
+	assert_int_equal(FAKE_CALL(fake, "fd_seek", fd, (uint64_t)-13, WASI_WHENCE_CUR, AT_RESULT),
+	                 WASI_EINVAL);
 	assert_int_equal(FAKE_CALL(fake, "fd_seek", fd, 0, 3, AT_RESULT), WASI_EINVAL);
 	assert_int_equal(FAKE_CALL(fake, "fd_pread", fd, AT_IOVECS, 1, 4, AT_RESULT), WASI_SUCCESS);
 	assert_int_equal(fake_u32(fake, AT_RESULT), 6);
@@ -267,7 +270,8 @@ static void use_file(struct fake_cell *fake, uint32_t directory, const char *pat
 	assert_int_equal(fake_u64(fake, AT_RESULT + offsetof(struct wasi_filestat, atime_ns)), 5000000001);
 	assert_int_equal(fake_u64(fake, AT_RESULT + offsetof(struct wasi_filestat, mtime_ns)), 7);
 	assert_int_equal(FAKE_CALL(fake, "fd_seek", fd, 0, WASI_WHENCE_SET, AT_RESULT), WASI_SUCCESS);
-	assert_int_equal(FAKE_CALL(fake, "fd_fdstat_set_flags", fd, WASI_FDFLAG_APPEND | WASI_FDFLAG_SYNC), WASI_SUCCESS);
+	assert_int_equal(FAKE_CALL(fake, "fd_fdstat_set_flags", fd, WASI_FDFLAG_APPEND | WASI_FDFLAG_SYNC),
+	                 WASI_SUCCESS);
 	assert_int_equal(FAKE_CALL(fake, "fd_fdstat_set_flags", fd, 1 << 5), WASI_EINVAL);
 	assert_int_equal(write_text(fake, fd, "+"), WASI_SUCCESS);
 	assert_int_equal(FAKE_CALL(fake, "fd_sync", fd), WASI_SUCCESS);
@@ -278,9 +282,11 @@ static void use_file(struct fake_cell *fake, uint32_t directory, const char *pat
 	assert_reads(fake, fd, "012+");
 	assert_int_equal(write_text(fake, fd, "x"), WASI_EBADF);
 	assert_int_equal(FAKE_CALL(fake, "fd_close", fd), WASI_SUCCESS);
-	assert_int_equal(open_path(fake, directory, path, WASI_OFLAG_CREAT | WASI_OFLAG_EXCL, all_rights, 0, &fd),
+	assert_int_equal(open_path(fake, directory, path, WASI_OFLAG_CREAT | WASI_OFLAG_EXCL, all_rights, 0,
+	                           &fd),
 	                 WASI_EEXIST);
-	assert_int_equal(open_path(fake, directory, path, WASI_OFLAG_DIRECTORY, read_rights, 0, &fd), WASI_ENOTDIR);
+	assert_int_equal(open_path(fake, directory, path, WASI_OFLAG_DIRECTORY, read_rights, 0, &fd),
+	                 WASI_ENOTDIR);
 	fd = opened(fake, directory, path, WASI_OFLAG_TRUNC, all_rights);
 	assert_reads(fake, fd, "");
 }
@@ -315,29 +321,38 @@ static void test_create_and_change(void **state)
 	assert_int_equal(one_path(fake, "path_remove_directory", FD_W, "dir"), WASI_ENOTEMPTY);
 	assert_int_equal(one_path(fake, "path_unlink_file", FD_W, "dir"), WASI_EISDIR);
 	assert_int_equal(one_path(fake, "path_remove_directory", FD_W, "dir/moved"), WASI_ENOTDIR);
-	uint32_t directory = opened(fake, FD_W, "dir", WASI_OFLAG_DIRECTORY, read_rights | WASI_PATH_UNLINK_FILE);
+	uint32_t directory = opened(fake, FD_W, "dir", WASI_OFLAG_DIRECTORY,
+	                            read_rights | WASI_PATH_UNLINK_FILE);
 	assert_reads(fake, opened(fake, directory, "moved", 0, read_rights), "made");
 	assert_int_equal(one_path(fake, "path_unlink_file", directory, "moved"), WASI_SUCCESS);
 	assert_int_equal(one_path(fake, "path_create_directory", directory, "x"), WASI_ENOTCAPABLE);
 	assert_int_equal(one_path(fake, "path_remove_directory", FD_W, "dir"), WASI_SUCCESS);
-	assert_int_equal(FAKE_CALL(fake, "path_symlink", AT_SECOND, fake_put(fake, AT_SECOND, "data"), FD_W, AT_PATH,
-	                           fake_put(fake, AT_PATH, "link")), WASI_SUCCESS);
-	assert_int_equal(FAKE_CALL(fake, "path_readlink", FD_W, AT_PATH, 4, AT_DATA, 3, AT_RESULT), WASI_SUCCESS);
+	assert_int_equal(FAKE_CALL(fake, "path_symlink", AT_SECOND, fake_put(fake, AT_SECOND, "data"), FD_W,
+	                           AT_PATH, fake_put(fake, AT_PATH, "link")),
+	                 WASI_SUCCESS);
+	assert_int_equal(FAKE_CALL(fake, "path_readlink", FD_W, AT_PATH, 4, AT_DATA, 3, AT_RESULT),
+	                 WASI_SUCCESS);
 	assert_int_equal(fake_u32(fake, AT_RESULT), 3);
 	assert_memory_equal(fake->memory + AT_DATA, "dat", 3);
 	assert_reads(fake, opened(fake, FD_W, "link", 0, read_rights), "0123456789");
-	assert_int_equal(FAKE_CALL(fake, "path_open", FD_W, 0, AT_PATH, fake_put(fake, AT_PATH, "link"), 0, read_rights, 0, 0,
-	                           AT_RESULT), WASI_ELOOP);
-	assert_int_equal(FAKE_CALL(fake, "path_link", FD_W, 0, AT_PATH, fake_put(fake, AT_PATH, "data"), FD_W, AT_SECOND,
-	                           fake_put(fake, AT_SECOND, "hard")), WASI_SUCCESS);
+	assert_int_equal(FAKE_CALL(fake, "path_open", FD_W, 0, AT_PATH, fake_put(fake, AT_PATH, "link"), 0,
+	                           read_rights, 0, 0, AT_RESULT),
+	                 WASI_ELOOP);
+	assert_int_equal(FAKE_CALL(fake, "path_link", FD_W, 0, AT_PATH, fake_put(fake, AT_PATH, "data"), FD_W,
+	                           AT_SECOND, fake_put(fake, AT_SECOND, "hard")),
+	                 WASI_SUCCESS);
 	assert_int_equal(FAKE_CALL(fake, "path_filestat_get", FD_W, 1, AT_PATH, 4, AT_RESULT), WASI_SUCCESS);
 	assert_int_equal(fake_u64(fake, AT_RESULT + offsetof(struct wasi_filestat, links)), 2);
-	assert_int_equal(FAKE_CALL(fake, "path_filestat_set_times", FD_W, 1, AT_PATH, 4, 1000, 2000, 5), WASI_SUCCESS);
-	assert_int_equal(FAKE_CALL(fake, "path_filestat_get", FD_W, 1, AT_SECOND, 4, AT_RESULT), WASI_SUCCESS);
-	assert_int_equal(fake_u64(fake, AT_RESULT + offsetof(struct wasi_filestat, mtime_ns)), 2000);
-	assert_int_equal(FAKE_CALL(fake, "path_filestat_get", FD_W, 0, AT_PATH, fake_put(fake, AT_PATH, "link"), AT_RESULT),
+	assert_int_equal(FAKE_CALL(fake, "path_filestat_set_times", FD_W, 1, AT_PATH, 4, 1000, 2000, 5),
 	                 WASI_SUCCESS);
-	assert_int_equal(fake->memory[AT_RESULT + offsetof(struct wasi_filestat, filetype)], WASI_FILETYPE_SYMBOLIC_LINK);
+	assert_int_equal(FAKE_CALL(fake, "path_filestat_get", FD_W, 1, AT_SECOND, 4, AT_RESULT),
+	                 WASI_SUCCESS);
+	assert_int_equal(fake_u64(fake, AT_RESULT + offsetof(struct wasi_filestat, mtime_ns)), 2000);
+	assert_int_equal(FAKE_CALL(fake, "path_filestat_get", FD_W, 0, AT_PATH,
+	                           fake_put(fake, AT_PATH, "link"), AT_RESULT),
+	                 WASI_SUCCESS);
+	assert_int_equal(fake->memory[AT_RESULT + offsetof(struct wasi_filestat, filetype)],
+	                 WASI_FILETYPE_SYMBOLIC_LINK);
 }
 
 /* No path leads out of its directory, and what is no regular file or directory is not opened. */
@@ -373,8 +388,9 @@ static void test_escapes(void **state)
 	static const struct {
 		const char *target, *name;
 	} links[] = {
-		{"../outside", "w/out"},  {"/etc/passwd", "w/absolute"}, {"../..", "w/sub/up"},
-		{"absolute", "w/chain"},  {"loop", "w/loop"},            {"/proc/self/root", "w/magic"},
+		{"../outside", "w/out"},     {"/etc/passwd", "w/absolute"},
+		{"../..", "w/sub/up"},       {"absolute", "w/chain"},
+		{"loop", "w/loop"},          {"/proc/self/root", "w/magic"},
 		{"../data", "w/sub/inside"},
 	};
 	struct fixture *f = *state;
@@ -399,10 +415,13 @@ static void test_escapes(void **state)
 	assert_int_equal(rename_path(f->fake, FD_W, "data", FD_W, "../outside/data"), WASI_ENOTCAPABLE);
 	assert_int_equal(one_path(f->fake, "path_create_directory", FD_W, "out/dir"), WASI_EPERM);
 	assert_int_equal(one_path(f->fake, "path_unlink_file", FD_W, "out/secret"), WASI_EPERM);
-	assert_int_equal(open_path(f->fake, FD_W, "out/new", WASI_OFLAG_CREAT, all_rights, 0, &fd), WASI_EPERM);
-	assert_int_equal(open_path(f->fake, FD_W, "absolute", WASI_OFLAG_TRUNC, all_rights, 0, &fd), WASI_EPERM);
-	assert_int_equal(FAKE_CALL(f->fake, "path_symlink", AT_SECOND, fake_put(f->fake, AT_SECOND, "/etc"), FD_W, AT_PATH,
-	                           fake_put(f->fake, AT_PATH, "l")), WASI_ENOTCAPABLE);
+	assert_int_equal(open_path(f->fake, FD_W, "out/new", WASI_OFLAG_CREAT, all_rights, 0, &fd),
+	                 WASI_EPERM);
+	assert_int_equal(open_path(f->fake, FD_W, "absolute", WASI_OFLAG_TRUNC, all_rights, 0, &fd),
+	                 WASI_EPERM);
+	assert_int_equal(FAKE_CALL(f->fake, "path_symlink", AT_SECOND, fake_put(f->fake, AT_SECOND, "/etc"),
+	                           FD_W, AT_PATH, fake_put(f->fake, AT_PATH, "l")),
+	                 WASI_ENOTCAPABLE);
 	/* a directory that is opened keeps its cell inside it, too */
 	fd = opened(f->fake, FD_W, "sub", WASI_OFLAG_DIRECTORY, all_rights);
 	assert_int_equal(open_path(f->fake, fd, "../data", 0, read_rights, 0, &fd), WASI_ENOTCAPABLE);
@@ -427,16 +446,19 @@ static void test_read_only(void **state)
 	struct fake_cell *fake = f->fake;
 	uint32_t fd, size = fake_put(fake, AT_PATH, "fixed");
 	for (size_t i = 0; i < array_count(opens); i++)
-		assert_int_equal(open_path(fake, FD_R, "fixed", opens[i].oflags, opens[i].rights, 0, &fd), WASI_EROFS);
+		assert_int_equal(open_path(fake, FD_R, "fixed", opens[i].oflags, opens[i].rights, 0, &fd),
+		                 WASI_EROFS);
 	assert_int_equal(open_path(fake, FD_R, "new", WASI_OFLAG_CREAT, WASI_FD_READ, 0, &fd), WASI_EROFS);
 	assert_int_equal(one_path(fake, "path_unlink_file", FD_R, "fixed"), WASI_EROFS);
 	assert_int_equal(one_path(fake, "path_create_directory", FD_R, "d"), WASI_EROFS);
 	assert_int_equal(one_path(fake, "path_remove_directory", FD_R, "d"), WASI_EROFS);
 	assert_int_equal(rename_path(fake, FD_R, "fixed", FD_W, "x"), WASI_EROFS);
 	assert_int_equal(rename_path(fake, FD_W, "data", FD_R, "x"), WASI_EROFS);
-	assert_int_equal(FAKE_CALL(fake, "path_filestat_set_times", FD_R, 0, AT_PATH, size, 1, 1, 5), WASI_EROFS);
+	assert_int_equal(FAKE_CALL(fake, "path_filestat_set_times", FD_R, 0, AT_PATH, size, 1, 1, 5),
+	                 WASI_EROFS);
 	assert_int_equal(FAKE_CALL(fake, "fd_filestat_set_times", FD_R, 1, 1, 5), WASI_EROFS);
-	assert_int_equal(FAKE_CALL(fake, "path_link", FD_R, 0, AT_PATH, size, FD_W, AT_SECOND, 1), WASI_EROFS);
+	assert_int_equal(FAKE_CALL(fake, "path_link", FD_R, 0, AT_PATH, size, FD_W, AT_SECOND, 1),
+	                 WASI_EROFS);
 	assert_int_equal(FAKE_CALL(fake, "path_symlink", AT_PATH, size, FD_R, AT_SECOND, 1), WASI_EROFS);
 	fd = opened(fake, FD_R, "fixed", 0, read_rights | WASI_FD_FILESTAT_SET_TIMES);
 	assert_int_equal(FAKE_CALL(fake, "fd_filestat_set_times", fd, 1, 1, 5), WASI_ENOTCAPABLE);
@@ -451,7 +473,8 @@ static void list_names(struct fake_cell *fake, uint32_t fd, uint32_t size, char 
 	uint32_t used = size;
 	*to = '\0';
 	while (used == size) {
-		assert_int_equal(FAKE_CALL(fake, "fd_readdir", fd, AT_DATA, size, cookie, AT_RESULT), WASI_SUCCESS);
+		assert_int_equal(FAKE_CALL(fake, "fd_readdir", fd, AT_DATA, size, cookie, AT_RESULT),
+		                 WASI_SUCCESS);
 		used = fake_u32(fake, AT_RESULT);
 		assert_in_range(used, 0, size);
 		for (uint32_t at = 0; at + sizeof(struct wasi_dirent) <= used;) {
@@ -460,7 +483,9 @@ static void list_names(struct fake_cell *fake, uint32_t fd, uint32_t size, char 
 			at += (uint32_t)sizeof(entry);
 			if (at + entry.name_size > used)
 				break;
-			sprintf(to + strlen(to), "[%.*s]", (int)entry.name_size, (char *)fake->memory + AT_DATA + at);
+			size_t listed = strlen(to);
+			snprintf(to + listed, LISTING_MAX - listed, "[%.*s]", (int)entry.name_size,
+			         (char *)fake->memory + AT_DATA + at);
 			at += entry.name_size;
 			cookie = entry.next;
 		}
@@ -471,7 +496,8 @@ static void list_names(struct fake_cell *fake, uint32_t fd, uint32_t size, char 
 static void test_directories(void **state)
 {
 	static const uint32_t sizes[] = {4096, 32, 33, 40, 57, 100, 300};
-	static const char *const names[] = {"[.]", "[..]", "[data]", "[sub]", "[x1]", "[x2]", "[x3]", "[put]"};
+	static const char *const names[] = {"[.]",  "[..]", "[data]", "[sub]",
+	                                    "[x1]", "[x2]", "[x3]",   "[put]"};
 	struct fixture *f = *state;
 	struct fake_cell *fake = f->fake;
 	host_write(f, "w/x1", "");
@@ -482,7 +508,7 @@ static void test_directories(void **state)
 	assert_int_equal(wasi_file_put(fake->wasi, "/w/sub/deeper", "", 0, NULL), 0);
 	assert_int_equal(wasi_file_put(fake->wasi, "/top", "", 0, NULL), 0);
 	for (size_t s = 0; s < array_count(sizes); s++) {
-		char listed[1000];
+		char listed[LISTING_MAX];
 		size_t expected = 0;
 		list_names(fake, FD_W, sizes[s], listed);
 		for (size_t i = 0; i < array_count(names); i++) {
@@ -498,7 +524,7 @@ static void test_directories(void **state)
 	uint32_t fd = opened(fake, FD_W, "data", 0, read_rights);
 	assert_int_equal(FAKE_CALL(fake, "fd_readdir", fd, AT_DATA, 100, 0, AT_RESULT), WASI_ENOTDIR);
 	fd = opened(fake, FD_ROOT, ".", WASI_OFLAG_DIRECTORY, read_rights);
-	char listed[100];
+	char listed[LISTING_MAX];
 	list_names(fake, fd, 64, listed);
 	assert_string_equal(listed, "[top]");
 }
@@ -511,9 +537,11 @@ static void test_preopens(void **state)
 		assert_int_equal(FAKE_CALL(fake, "fd_prestat_get", 3 + i, AT_RESULT), WASI_SUCCESS);
 		assert_int_equal(fake_u32(fake, AT_RESULT), 0);
 		assert_int_equal(fake_u32(fake, AT_RESULT + 4), strlen(names[i]));
-		assert_int_equal(FAKE_CALL(fake, "fd_prestat_dir_name", 3 + i, AT_DATA, strlen(names[i])), WASI_SUCCESS);
+		assert_int_equal(FAKE_CALL(fake, "fd_prestat_dir_name", 3 + i, AT_DATA, strlen(names[i])),
+		                 WASI_SUCCESS);
 		assert_memory_equal(fake->memory + AT_DATA, names[i], strlen(names[i]));
-		assert_int_equal(FAKE_CALL(fake, "fd_prestat_dir_name", 3 + i, AT_DATA, strlen(names[i]) - 1), WASI_ENAMETOOLONG);
+		assert_int_equal(FAKE_CALL(fake, "fd_prestat_dir_name", 3 + i, AT_DATA, strlen(names[i]) - 1),
+		                 WASI_ENAMETOOLONG);
 		assert_int_equal(FAKE_CALL(fake, "fd_filestat_get", 3 + i, AT_RESULT), WASI_SUCCESS);
 		assert_int_equal(fake->memory[AT_RESULT + 16], WASI_FILETYPE_DIRECTORY);
 	}
@@ -527,7 +555,8 @@ static void test_root(void **state)
 	struct fake_cell *fake = ((struct fixture *)*state)->fake;
 	uint32_t fd;
 	assert_int_equal(open_path(fake, FD_ROOT, "etc/passwd", 0, read_rights, 0, &fd), WASI_ENOENT);
-	assert_int_equal(open_path(fake, FD_ROOT, "new", WASI_OFLAG_CREAT, all_rights, 0, &fd), WASI_ENOTCAPABLE);
+	assert_int_equal(open_path(fake, FD_ROOT, "new", WASI_OFLAG_CREAT, all_rights, 0, &fd),
+	                 WASI_ENOTCAPABLE);
 	assert_int_equal(one_path(fake, "path_create_directory", FD_ROOT, "d"), WASI_ENOTCAPABLE);
 	assert_int_equal(rename_path(fake, FD_W, "data", FD_ROOT, "data"), WASI_ENOTCAPABLE);
 	assert_int_equal(wasi_file_put(fake->wasi, "/a", "alpha", 5, NULL), 0);
@@ -628,21 +657,24 @@ static void test_rights(void **state)
 	assert_int_equal(stat.filetype, WASI_FILETYPE_REGULAR_FILE);
 	assert_int_equal(stat.rights_base & WASI_PATH_OPEN, 0);
 	assert_int_equal(FAKE_CALL(fake, "fd_fdstat_set_rights", fd, WASI_FD_READ, 0), WASI_SUCCESS);
-	assert_int_equal(FAKE_CALL(fake, "fd_fdstat_set_rights", fd, WASI_FD_READ | WASI_FD_WRITE, 0), WASI_ENOTCAPABLE);
+	assert_int_equal(FAKE_CALL(fake, "fd_fdstat_set_rights", fd, WASI_FD_READ | WASI_FD_WRITE, 0),
+	                 WASI_ENOTCAPABLE);
 	assert_int_equal(write_text(fake, fd, "x"), WASI_EBADF);
 	assert_int_equal(FAKE_CALL(fake, "fd_seek", fd, 0, WASI_WHENCE_SET, AT_RESULT), WASI_ENOTCAPABLE);
 	uint32_t directory, none;
 	fake_put(fake, AT_PATH, "sub");
-	assert_int_equal(FAKE_CALL(fake, "path_open", FD_W, 0, AT_PATH, 3, WASI_OFLAG_DIRECTORY, WASI_PATH_OPEN, WASI_FD_READ, 0,
-	                           AT_RESULT), WASI_SUCCESS);
+	assert_int_equal(FAKE_CALL(fake, "path_open", FD_W, 0, AT_PATH, 3, WASI_OFLAG_DIRECTORY,
+	                           WASI_PATH_OPEN, WASI_FD_READ, 0, AT_RESULT),
+	                 WASI_SUCCESS);
 	directory = fake_u32(fake, AT_RESULT);
 	assert_int_equal(open_path(fake, directory, "x", 0, WASI_FD_WRITE, 0, &none), WASI_ENOTCAPABLE);
-	assert_int_equal(open_path(fake, directory, "x", WASI_OFLAG_CREAT, WASI_FD_READ, 0, &none), WASI_ENOTCAPABLE);
+	assert_int_equal(open_path(fake, directory, "x", WASI_OFLAG_CREAT, WASI_FD_READ, 0, &none),
+	                 WASI_ENOTCAPABLE);
 	assert_int_equal(open_path(fake, fd, "x", 0, WASI_FD_READ, 0, &none), WASI_ENOTDIR);
 }
 
-static void put_clock(struct fake_cell *fake, uint32_t index, uint64_t userdata, uint32_t clock, uint64_t timeout_ns,
-                      uint16_t flags)
+static void put_clock(struct fake_cell *fake, uint32_t index, uint64_t userdata, uint32_t clock,
+                      uint64_t timeout_ns, uint16_t flags)
 {
 	struct wasi_subscription s = {.userdata = userdata, .type = WASI_EVENTTYPE_CLOCK};
 	s.clock.id = clock;
@@ -686,7 +718,8 @@ static void test_poll(void **state)
 	assert_int_equal(event_at(fake, 0).error, WASI_SUCCESS);
 	assert_int_equal(event_at(fake, 1).error, WASI_EBADF);
 	assert_int_equal(FAKE_CALL(fake, "poll_oneoff", AT_DATA, AT_OTHER, 0, AT_RESULT), WASI_EINVAL);
-	assert_int_equal(FAKE_CALL(fake, "poll_oneoff", AT_DATA, AT_OTHER, UINT32_MAX, AT_RESULT), WASI_EINVAL);
+	assert_int_equal(FAKE_CALL(fake, "poll_oneoff", AT_DATA, AT_OTHER, UINT32_MAX, AT_RESULT),
+	                 WASI_EINVAL);
 }
 
 static void test_unsupported(void **state)
@@ -721,15 +754,17 @@ static void test_memory_runs_out(void **state)
 	uint32_t fd = opened(fake, FD_ROOT, "f", 0, all_rights);
 	assert_int_equal(FAKE_CALL(fake, "fd_filestat_set_size", fd, 1ull << 40), WASI_ENOSPC);
 	assert_int_equal(FAKE_CALL(fake, "fd_allocate", fd, 1ull << 50, 1), WASI_ENOSPC);
-	assert_int_equal(FAKE_CALL(fake, "fd_seek", fd, 1ull << 50, WASI_WHENCE_SET, AT_RESULT), WASI_SUCCESS);
+	assert_int_equal(FAKE_CALL(fake, "fd_seek", fd, 1ull << 50, WASI_WHENCE_SET, AT_RESULT),
+	                 WASI_SUCCESS);
 	assert_int_equal(write_text(fake, fd, "x"), WASI_ENOSPC);
 	assert_int_equal(FAKE_CALL(fake, "fd_seek", fd, 0, WASI_WHENCE_SET, AT_RESULT), WASI_SUCCESS);
 	assert_reads(fake, fd, "here");
 }
 
 /*
- * Every function with its arguments all right, and for each argument what it is: a pointer (p), the size of what
- * the pointer before it names in bytes (s), a count of iovecs (n), a descriptor (d), anything else (-).
+ * Every function with its arguments all right, and for each argument what it is: a pointer (p), the
+ * size of what the pointer before it names in bytes (s), a count of iovecs (n), a descriptor (d),
+ * anything else (-).
  */
 static const struct hostile {
 	const char *name;
@@ -800,7 +835,8 @@ static void prepare_hostile(struct fake_cell *fake)
 
 static void test_hostile_arguments(void **state)
 {
-	static const uint64_t pointers[] = {END, END - 1, END + 1, 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff};
+	static const uint64_t pointers[] = {END,        END - 1,    END + 1,   0x7fffffff,
+	                                    0x80000000, 0xfffffff0, 0xffffffff};
 	static const uint64_t sizes[] = {END, END - AT_DATA + 1, 0x7fffffff, 0x80000000, 0xffffffff};
 	static const uint64_t counts[] = {1025, 0x10000000, 0x20000000, 0x20000001, 0x7fffffff, 0xffffffff};
 	static const uint64_t descriptors[] = {8, 15, 16, 17, 1023, 1024, 0x7fffffff, 0x80000000, 0xffffffff};
@@ -808,15 +844,22 @@ static void test_hostile_arguments(void **state)
 	for (size_t i = 0; i < array_count(hostile); i++) {
 		const struct hostile *h = &hostile[i];
 		for (size_t j = 0; h->kinds[j]; j++) {
-			const uint64_t *values = h->kinds[j] == 'p' ? pointers : h->kinds[j] == 's' ? sizes :
-			                         h->kinds[j] == 'n' ? counts : descriptors;
-			size_t count = h->kinds[j] == 'p' ? array_count(pointers) : h->kinds[j] == 's' ? array_count(sizes) :
-			               h->kinds[j] == 'n' ? array_count(counts) : array_count(descriptors);
+			const uint64_t *values = h->kinds[j] == 'p'   ? pointers
+			                         : h->kinds[j] == 's' ? sizes
+			                         : h->kinds[j] == 'n' ? counts
+			                                              : descriptors;
+			size_t count = h->kinds[j] == 'p'   ? array_count(pointers)
+			               : h->kinds[j] == 's' ? array_count(sizes)
+			               : h->kinds[j] == 'n' ? array_count(counts)
+			                                    : array_count(descriptors);
 			for (size_t k = 0; k < count && h->kinds[j] != '-'; k++) {
 				prepare_hostile(f->fake);
 				uint32_t rc = call_changed(f->fake, h, j, values[k]);
-				uint32_t wanted = h->kinds[j] == 'd' ? WASI_EBADF : h->kinds[j] == 'n' ? WASI_EINVAL : WASI_EFAULT;
-				bool one_byte = h->kinds[j] == 'p' && values[k] == END - 1 && h->kinds[j + 1] == 's';
+				uint32_t wanted = h->kinds[j] == 'd'   ? WASI_EBADF
+				                  : h->kinds[j] == 'n' ? WASI_EINVAL
+				                                       : WASI_EFAULT;
+				bool one_byte = h->kinds[j] == 'p' && values[k] == END - 1 &&
+				                h->kinds[j + 1] == 's';
 				bool too_long = h->kinds[j] == 's' && rc == WASI_ENAMETOOLONG;
 				if (rc != wanted && !one_byte && !too_long)
 					fail_msg("%s, argument %zu = %llx: %u, not %u", h->name, j,
@@ -854,7 +897,8 @@ static void test_hostile_iovecs(void **state)
 			fd = fd == 0 && j % 2 ? 1 : fd;
 			uint32_t rc = FAKE_CALL(f->fake, calls[j % 2], fd, AT_IOVECS, 2, AT_RESULT);
 			if (rc != cases[i].answer)
-				fail_msg("case %zu, %s of %u: %u, not %u", i, calls[j % 2], fd, rc, cases[i].answer);
+				fail_msg("case %zu, %s of %u: %u, not %u", i, calls[j % 2], fd, rc,
+				         cases[i].answer);
 		}
 	}
 	/* the array over its own target, and a whole page of pieces */
@@ -884,7 +928,8 @@ static void test_hostile_paths(void **state)
 	assert_int_equal(FAKE_CALL(fake, "path_unlink_file", FD_W, AT_DATA, 256), WASI_ENAMETOOLONG);
 	assert_int_equal(FAKE_CALL(fake, "path_symlink", AT_DATA, 8000, FD_W, AT_PATH, 1), WASI_ENAMETOOLONG);
 	/* not UTF-8, and that is fine */
-	assert_int_equal(open_path(fake, FD_W, "\xff\xfe", WASI_OFLAG_CREAT, all_rights, 0, &fd), WASI_SUCCESS);
+	assert_int_equal(open_path(fake, FD_W, "\xff\xfe", WASI_OFLAG_CREAT, all_rights, 0, &fd),
+	                 WASI_SUCCESS);
 	static const char *const names[] = {".", "..", "sub/..", "sub/."};
 	for (size_t i = 0; i < array_count(names); i++) {
 		assert_int_not_equal(one_path(fake, "path_unlink_file", FD_W, names[i]), WASI_SUCCESS);
@@ -892,7 +937,9 @@ static void test_hostile_paths(void **state)
 		assert_int_not_equal(rename_path(fake, FD_W, names[i], FD_W, "x"), WASI_SUCCESS);
 	}
 	assert_int_equal(open_path(fake, FD_W, "data", 1 << 4, read_rights, 0, &fd), WASI_EINVAL);
-	assert_int_equal(open_path(fake, FD_W, "data", WASI_OFLAG_DIRECTORY | WASI_OFLAG_CREAT, read_rights, 0, &fd), WASI_EINVAL);
+	assert_int_equal(open_path(fake, FD_W, "data", WASI_OFLAG_DIRECTORY | WASI_OFLAG_CREAT, read_rights,
+	                           0, &fd),
+	                 WASI_EINVAL);
 	assert_int_equal(open_path(fake, FD_W, "data", 0, read_rights, 1 << 5, &fd), WASI_EINVAL);
 	assert_int_equal(open_path(fake, FD_W, "data", 0, 1ull << 40, 0, &fd), WASI_ENOTCAPABLE);
 }

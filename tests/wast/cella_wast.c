@@ -1,8 +1,8 @@
 /*
  * Runs the commands of a WebAssembly test script as wast2json (of wabt) writes them, each module
- * translated by src/wasm and compiled by gcc:
+ * translated by src/wasm and compiled as cells are:
  *
- *     cella-wast [-O0 | -O1 | -O3] FILE.json…
+ *     cella-wast [-O0 | -O1 | -O3] [--compiler gcc | clang-19] [--keep DIRECTORY] FILE.json…
  *
  * prints what failed and, at the end, "N passed, N failed, N skipped". Skipped are commands on
  * modules that no cell can be (imports of memories, tables or globals) and malformed text, which
@@ -85,11 +85,33 @@ static struct guest *find_named(struct script *s, const char *name)
 	return NULL;
 }
 
-static int load(struct script *s, const json_t *command, struct guest **ret_guest, struct error *err)
+static int read_wasm(const struct script *s, const json_t *command, struct buf *ret, struct error *err)
+{
+	char path[8192];
+	snprintf(path, sizeof(path), "%s/%s", s->directory, text_of(command, "filename"));
+	return io_read_file(path, 64 << 20, ret, err);
+}
+
+static int load(const struct script *s, const json_t *command, struct guest **ret_guest, struct error *err)
 {
 	char path[8192];
 	snprintf(path, sizeof(path), "%s/%s", s->directory, text_of(command, "filename"));
 	return guest_load(&s->tools, path, ret_guest, err);
+}
+
+/* A module that no cell can be may share a table or a memory with those that it imports from, and would have
+ * changed it: what is asked of those from now on is skipped too. */
+static void mark_imported(struct script *s, const json_t *command)
+{
+	cleanup_buf struct buf bytes = {0};
+	struct wasm_module *module = NULL;
+	if (read_wasm(s, command, &bytes, NULL) < 0 || wasm_decode(bytes.data, bytes.size, &module, NULL) < 0)
+		return;
+	for (size_t i = 0; i < s->name_count; i++)
+		if (s->names[i].registered && s->names[i].guest &&
+		    wasm_imports(module, s->names[i].name, NULL))
+			guest_mark_stale(s->names[i].guest);
+	wasm_module_free(module);
 }
 
 static enum verdict run_module(struct script *s, const json_t *command)
@@ -102,6 +124,8 @@ static enum verdict run_module(struct script *s, const json_t *command)
 	if (rc == 0)
 		rc = guest_start(guest, find_registered, s, &trap, &err);
 	s->current = rc == 0 ? guest : NULL;
+	if (rc == CELLA_EUNSUPPORTED)
+		mark_imported(s, command);
 	give_name(s, text_of(command, "name"), s->current, false);
 	if (rc == CELLA_EUNSUPPORTED || rc == CELLA_ENOENT)
 		return say(s, SKIPPED, "%s", err.text);
@@ -148,8 +172,8 @@ static int act(struct script *s, const json_t *command, union cell_value *v, uin
 	const json_t *arguments = json_object_get(action, "args");
 	const json_t *field = json_object_get(action, "field");
 	struct guest *guest = find_named(s, text_of(action, "module"));
-	if (!guest) {
-		*ret_verdict = say(s, SKIPPED, "the module was skipped");
+	if (!guest || guest_is_stale(guest)) {
+		*ret_verdict = say(s, SKIPPED, "the module, or one that shares with it, was skipped");
 		return -1;
 	}
 	const struct cell_export *export = guest_export(guest, text_of(action, "field"));
@@ -163,8 +187,7 @@ static int act(struct script *s, const json_t *command, union cell_value *v, uin
 		*ret_verdict = say(s, FAILED, "argument %zu is not understood", i);
 		return -1;
 	}
-	*ret_trap = 0;
-	return guest_call(guest, export, v, ret_trap) < 0 ? (int)*ret_trap : 0;
+	return guest_call(guest, export, v, ret_trap) == CELLA_ETRAP || *ret_trap == 0 ? 0 : -1;
 }
 
 static enum verdict run_action(struct script *s, const json_t *command)
@@ -178,16 +201,19 @@ static enum verdict run_action(struct script *s, const json_t *command)
 	if (act(s, command, v, &trap, &verdict) < 0)
 		return verdict;
 	if (!returns)
-		return trap_matches(trap, text_of(command, "text")) ?
-		               PASSED :
-		               say(s, FAILED, "%s instead of %s", trap ? trap_text(trap) : "no trap", text_of(command, "text"));
+		return trap_matches(trap, text_of(command, "text"))
+		               ? PASSED
+		               : say(s, FAILED, "%s instead of %s", trap ? trap_text(trap) : "no trap",
+		                     text_of(command, "text"));
 	if (trap)
 		return say(s, FAILED, "it trapped: %s", trap_text(trap));
-	for (size_t i = 0; strcmp(text_of(command, "type"), "action") != 0 && i < json_array_size(expected); i++)
+	for (size_t i = 0; strcmp(text_of(command, "type"), "action") != 0 && i < json_array_size(expected);
+	     i++)
 		if (!value_matches(json_array_get(expected, i), &v[i])) {
 			cleanup_free char *wanted = json_dumps(json_array_get(expected, i), JSON_COMPACT);
 			return say(s, FAILED, "result %zu is 0x%016llx%016llx instead of %s", i,
-			           (unsigned long long)v[i].lanes[1], (unsigned long long)v[i].lanes[0], wanted);
+			           (unsigned long long)v[i].lanes[1], (unsigned long long)v[i].lanes[0],
+			           wanted);
 		}
 	return PASSED;
 }
@@ -195,18 +221,17 @@ static enum verdict run_action(struct script *s, const json_t *command)
 /* A module that must be refused when it is decoded. */
 static enum verdict run_refused(struct script *s, const json_t *command)
 {
-	char path[8192];
 	cleanup_buf struct buf bytes = {0};
 	struct wasm_module *module = NULL;
 	struct error err = {0};
 	if (strcmp(text_of(command, "module_type"), "text") == 0)
 		return say(s, SKIPPED, "malformed text");
-	snprintf(path, sizeof(path), "%s/%s", s->directory, text_of(command, "filename"));
-	if (io_read_file(path, 64 << 20, &bytes, &err) < 0)
+	if (read_wasm(s, command, &bytes, &err) < 0)
 		return say(s, FAILED, "%s", err.text);
 	int rc = wasm_decode(bytes.data, bytes.size, &module, &err);
 	wasm_module_free(module);
-	return rc < 0 && err.text[0] ? PASSED : say(s, FAILED, "accepted, should be: %s", text_of(command, "text"));
+	return rc < 0 && err.text[0] ? PASSED
+	                             : say(s, FAILED, "accepted, should be: %s", text_of(command, "text"));
 }
 
 /* A module that is valid, but cannot be linked (CELLA_ENOENT) or traps when it starts (CELLA_ETRAP). */
@@ -217,8 +242,10 @@ static enum verdict run_not_started(struct script *s, const json_t *command)
 	struct guest *guest = NULL;
 	uint32_t trap = 0;
 	int rc = load(s, command, &guest, &err);
-	if (rc == CELLA_EUNSUPPORTED)
+	if (rc == CELLA_EUNSUPPORTED) {
+		mark_imported(s, command);
 		return say(s, SKIPPED, "%s", err.text);
+	}
 	if (rc == 0)
 		rc = guest_start(guest, find_registered, s, &trap, &err);
 	if (rc == CELLA_ENOENT && links)
@@ -274,28 +301,43 @@ static void run_script(void *p)
 		s->counts[verdict]++;
 		if (verdict == FAILED || getenv("CELLA_WAST_VERBOSE"))
 			printf("%s: %s:%lld: %s: %s\n", words[verdict], s->path,
-			       json_integer_value(json_object_get(command, "line")), text_of(command, "type"), s->why);
+			       json_integer_value(json_object_get(command, "line")), text_of(command, "type"),
+			       s->why);
 	}
 	json_decref(root);
 	for (size_t k = 0; k < s->name_count; k++)
 		free(s->names[k].name);
 }
 
+static bool read_option(struct guest_tools *tools, char **argv, int *at)
+{
+	if (argv[*at][0] != '-')
+		return false;
+	if (strcmp(argv[*at], "--compiler") == 0 && argv[*at + 1]) {
+		tools->compiler = argv[++*at];
+	} else if (strcmp(argv[*at], "--keep") == 0 && argv[*at + 1]) {
+		tools->directory = argv[++*at];
+		tools->keep = true;
+	} else {
+		tools->level = argv[*at];
+	}
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	char work[] = "/tmp/cella-wast-XXXXXX";
-	struct guest_tools tools = {.directory = mkdtemp(work), .level = "-O1"};
+	struct guest_tools tools = {.directory = mkdtemp(work), .level = "-O1", .compiler = "gcc"};
 	unsigned totals[3] = {0};
 	if (!tools.directory) {
 		perror("mkdtemp");
 		return 2;
 	}
 	for (int i = 1; i < argc; i++) {
-		if (argv[i][0] == '-') {
-			tools.level = argv[i];
-			continue;
-		}
 		static struct script s;
+		if (read_option(&tools, argv, &i))
+			continue;
+		tools.flags = strncmp(tools.compiler, "clang", 5) == 0 ? wasm_flags_clang : wasm_flags_gcc;
 		s = (struct script){.tools = tools, .path = argv[i]};
 		cleanup_free char *copy = strdup(argv[i]);
 		snprintf(s.directory, sizeof(s.directory), "%s", dirname(copy));
@@ -303,7 +345,7 @@ int main(int argc, char **argv)
 		for (size_t k = 0; k < 3; k++)
 			totals[k] += s.counts[k];
 	}
-	rmdir(tools.directory);
+	rmdir(work);
 	printf("%u passed, %u failed, %u skipped\n", totals[PASSED], totals[FAILED], totals[SKIPPED]);
 	return totals[FAILED] || totals[PASSED] == 0;
 }

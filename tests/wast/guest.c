@@ -29,6 +29,7 @@ struct guest {
 	const struct cell_image *image;
 	struct cell_instance *instance;
 	cell_function **imports;
+	bool stale;
 	struct {
 		struct guest *guest;
 		cell_function *function;
@@ -69,8 +70,10 @@ static void *host_memset(void *to, int byte, uint64_t size)
 	return memset(to, byte, size);
 }
 
-static const struct cell_host host = {
-	.trap = trap, .memory_grow = memory_grow, .memmove = host_memmove, .memset = host_memset};
+static const struct cell_host host = {.trap = trap,
+                                      .memory_grow = memory_grow,
+                                      .memmove = host_memmove,
+                                      .memset = host_memset};
 
 /* A fault in the memory of the instance that runs or in the stack's guard is a trap; others are real. */
 static void on_fault(int signal, siginfo_t *info, void *context)
@@ -89,10 +92,10 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 
 static int run_compiler(const struct guest_tools *tools, const char *source, const char *image)
 {
-	const char *arguments[80] = {"gcc"};
+	const char *arguments[80] = {tools->compiler};
 	size_t count = 1;
-	for (size_t i = 0; wasm_flags_gcc[i] && count < 70; i++)
-		arguments[count++] = wasm_flags_gcc[i];
+	for (size_t i = 0; tools->flags[i] && count < 70; i++)
+		arguments[count++] = tools->flags[i];
 	arguments[count++] = tools->level;
 	arguments[count++] = "-o";
 	arguments[count++] = image;
@@ -127,8 +130,10 @@ static int compile(const struct guest_tools *tools, struct guest *guest, struct 
 	guest->image = handle ? dlsym(handle, "cella_image") : NULL;
 	if (!guest->image)
 		return error_set(err, CELLA_EBUG, "cannot load %s: %s", image, dlerror());
-	unlink(source);
-	unlink(image);
+	if (!tools->keep) {
+		unlink(source);
+		unlink(image);
+	}
 	return 0;
 }
 
@@ -152,8 +157,10 @@ static int read_segments(struct guest *guest, struct error *err)
 static int make_instance(struct guest *guest, struct error *err)
 {
 	const struct cell_image *image = guest->image;
-	struct cell_instance *instance = aligned_alloc(16, align_up(sizeof(*instance) + image->state_size, 16u));
-	uint8_t *memory = mmap(NULL, reservation, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct cell_instance *instance = aligned_alloc(16,
+	                                               align_up(sizeof(*instance) + image->state_size, 16u));
+	uint8_t *memory = mmap(NULL, reservation, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+	                       0);
 	uint64_t size = image->memory_pages * CELL_PAGE_SIZE;
 	guest->imports = calloc(image->import_count + 1, sizeof(*guest->imports));
 	if (!instance || !guest->imports || memory == MAP_FAILED ||
@@ -170,7 +177,8 @@ static int make_instance(struct guest *guest, struct error *err)
 	return 0;
 }
 
-int guest_load(const struct guest_tools *tools, const char *wasm_path, struct guest **ret_guest, struct error *err)
+int guest_load(const struct guest_tools *tools, const char *wasm_path, struct guest **ret_guest,
+               struct error *err)
 {
 	struct guest *guest = calloc(1, sizeof(*guest));
 	if (!guest)
@@ -208,10 +216,10 @@ static void forward(struct cell_instance *instance, union cell_value *v, uint32_
 	current_instance = caller;
 }
 
-#define FORWARD(n)                                                                                           \
-	static void forward##n(struct cell_instance *instance, union cell_value *v)                          \
-	{                                                                                                    \
-		forward(instance, v, n);                                                                     \
+#define FORWARD(n)                                                                  \
+	static void forward##n(struct cell_instance *instance, union cell_value *v) \
+	{                                                                           \
+		forward(instance, v, n);                                            \
 	}
 FORWARD(0)
 FORWARD(1)
@@ -229,9 +237,10 @@ FORWARD(12)
 FORWARD(13)
 FORWARD(14)
 FORWARD(15)
-static cell_function *const forwards[IMPORTS_MAX] = {
-	forward0, forward1, forward2,  forward3,  forward4,  forward5,  forward6,  forward7,
-	forward8, forward9, forward10, forward11, forward12, forward13, forward14, forward15};
+static cell_function *const forwards[IMPORTS_MAX] = {forward0,  forward1,  forward2,  forward3,
+                                                     forward4,  forward5,  forward6,  forward7,
+                                                     forward8,  forward9,  forward10, forward11,
+                                                     forward12, forward13, forward14, forward15};
 
 static void print_nothing(struct cell_instance *instance, union cell_value *v)
 {
@@ -249,12 +258,14 @@ static cell_function *find_spectest(const struct cell_import *import)
 		{"print_f64", "d:"}, {"print_i32_f32", "if:"}, {"print_f64_f64", "dd:"},
 	};
 	for (size_t i = 0; i < array_count(functions); i++)
-		if (strcmp(functions[i].name, import->name) == 0 && strcmp(functions[i].signature, import->signature) == 0)
+		if (strcmp(functions[i].name, import->name) == 0 &&
+		    strcmp(functions[i].signature, import->signature) == 0)
 			return print_nothing;
 	return NULL;
 }
 
-static int connect_import(struct guest *guest, uint32_t number, guest_finder *find, void *context, struct error *err)
+static int connect_import(struct guest *guest, uint32_t number, guest_finder *find, void *context,
+                          struct error *err)
 {
 	const struct cell_import *import = &guest->image->imports[number];
 	if (strcmp(import->module, "spectest") == 0) {
@@ -269,8 +280,8 @@ static int connect_import(struct guest *guest, uint32_t number, guest_finder *fi
 		}
 	}
 	if (!guest->imports[number])
-		return error_set(err, CELLA_ENOENT, "no import %s.%s of type %s", import->module, import->name,
-		                 import->signature);
+		return error_set(err, CELLA_ENOENT, "no import %s.%s of type %s", import->module,
+		                 import->name, import->signature);
 	return 0;
 }
 
@@ -320,6 +331,19 @@ int guest_call(struct guest *guest, const struct cell_export *export, union cell
 	return call(guest, export->function, v, ret_trap);
 }
 
+void guest_mark_stale(struct guest *guest)
+{
+	guest->stale = true;
+}
+
+bool guest_is_stale(const struct guest *guest)
+{
+	for (size_t i = 0; i < IMPORTS_MAX; i++)
+		if (guest->targets[i].guest && guest_is_stale(guest->targets[i].guest))
+			return true;
+	return guest->stale;
+}
+
 struct run {
 	void (*fn)(void *);
 	void *arg;
@@ -344,7 +368,8 @@ void guest_run(void (*fn)(void *), void *arg)
 	pthread_attr_t attributes;
 	pthread_t thread;
 	size_t size = GUARD_SIZE + STACK_SIZE;
-	stack_guard = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	stack_guard = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+	                   -1, 0);
 	if (stack_guard == MAP_FAILED || mprotect(stack_guard, GUARD_SIZE, PROT_NONE) < 0) {
 		perror("mmap");
 		exit(2);

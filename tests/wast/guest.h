@@ -15,8 +15,11 @@
 struct guest;
 
 struct guest_tools {
-	const char *directory; /* for what the compiler reads and writes */
-	const char *level;     /* such as "-O1" */
+	const char *directory;    /* for what the compiler reads and writes */
+	bool keep;                /* it, that is guest<n>.c and guest<n>.so */
+	const char *level;        /* such as "-O1" */
+	const char *compiler;     /* a program */
+	const char *const *flags; /* of wasm/wasm.h, for that compiler */
 };
 
 /* Translates, compiles and loads. CELLA_EUNSUPPORTED for a module that no cell can be. */
@@ -33,6 +36,10 @@ const struct cell_export *guest_export(const struct guest *guest, const char *na
 /* 0, or CELLA_ETRAP and *ret_trap. */
 int guest_call(struct guest *guest, const struct cell_export *export, union cell_value *v,
                uint32_t *ret_trap) must_check;
+
+/* That its state is no longer what it should be, nor that of guests that call it. */
+void guest_mark_stale(struct guest *guest);
+bool guest_is_stale(const struct guest *guest);
 
 /* Runs fn(arg) on a stack of its own, with the handlers that guests need. */
 void guest_run(void (*fn)(void *), void *arg);

@@ -10,8 +10,8 @@ static const struct {
 	char letter;
 	unsigned bits;
 } types[] = {
-	{"i32", 'i', 32},     {"i64", 'l', 64}, {"f32", 'f', 32}, {"f64", 'd', 64}, {"v128", 'v', 128}, {"funcref", 'r', 32},
-	{"externref", 'x', 32}, {"i8", 'b', 8},   {"i16", 'h', 16},
+	{"i32", 'i', 32},     {"i64", 'l', 64},       {"f32", 'f', 32}, {"f64", 'd', 64}, {"v128", 'v', 128},
+	{"funcref", 'r', 32}, {"externref", 'x', 32}, {"i8", 'b', 8},   {"i16", 'h', 16},
 };
 
 static size_t type_row(const char *name)
@@ -113,8 +113,8 @@ bool value_matches(const json_t *expected, const union cell_value *found)
 		size_t lane_type = lane_row(expected);
 		bool good = lane_type < array_count(types);
 		for (size_t i = 0; good && i < json_array_size(content); i++)
-			good = lane_matches(json_string_value(json_array_get(content, i)), types[lane_type].bits,
-			                    get_lane(found, i, types[lane_type].bits));
+			good = lane_matches(json_string_value(json_array_get(content, i)),
+			                    types[lane_type].bits, get_lane(found, i, types[lane_type].bits));
 		return good;
 	}
 	if (types[row].letter == 'r' || types[row].letter == 'x') {

@@ -1,0 +1,109 @@
+/* The owner's side: the job, progress, its end. */
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/agent_state.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/log.h"
+
+int owner_receive_start(struct agent *a, struct error *err)
+{
+	size_t size, fd_count = 0;
+	int fd = -1;
+	int rc = io_receive_message(a->owner, &a->job, sizeof(a->job), &size, &fd, 1, &fd_count, err);
+	if (rc < 0)
+		return rc;
+	a->bundle = fd_count ? fd : -1;
+	if (size == 0)
+		return error_set(err, CELLA_ELOST, "the owner is gone");
+	bool ended = memchr(a->job.spill_directory, '\0', sizeof(a->job.spill_directory));
+	if (size != sizeof(a->job) || a->job.type != AGENT_START || fd_count != 1 || !ended ||
+	    a->job.executors > AGENT_WORKERS_MAX)
+		return error_set(err, CELLA_EFORMAT, "the owner sent a malformed job");
+	return 0;
+}
+
+int owner_send(struct agent *a, const void *head, size_t size, const void *rest, size_t rest_size, int fd,
+               struct error *err)
+{
+	uint8_t bytes[AGENT_MESSAGE_MAX];
+	if (size + rest_size > sizeof(bytes))
+		return error_set(err, CELLA_EBUG, "a message of %zu bytes to the owner", size + rest_size);
+	memcpy(bytes, head, size);
+	if (rest_size)
+		memcpy(bytes + size, rest, rest_size);
+	int rc = io_send_message(a->owner, bytes, size + rest_size, &fd, fd >= 0, err);
+	return rc < 0 ? error_prefix(err, CELLA_ELOST, "the owner is gone: ") : 0;
+}
+
+/* The owner says nothing but "stop". */
+int owner_readable(struct agent *a, struct error *err)
+{
+	struct agent_stop m;
+	size_t size;
+	int rc = io_receive_message(a->owner, &m, sizeof(m), &size, NULL, 0, NULL, err);
+	if (rc < 0)
+		return rc;
+	if (size == 0)
+		return error_set(err, CELLA_ELOST, "the owner is gone");
+	if (size != sizeof(m) || m.type != AGENT_STOP)
+		return error_set(err, CELLA_EFORMAT, "the owner sent a malformed message");
+	a->stopping = true;
+	executors_stop(a);
+	return owner_finished(a, err);
+}
+
+/* What it cannot take at once it does not get: the next one says it all. */
+void owner_progress(struct agent *a)
+{
+	struct graph_counts counts;
+	struct pollfd ready = {.fd = a->owner, .events = POLLOUT};
+	struct error err;
+	if (!(a->job.flags & AGENT_START_PROGRESS) || a->stopping || a->now_ns - a->progress_ns < AGENT_PROGRESS_NS)
+		return;
+	graph_counts(a->graph, &counts);
+	struct agent_progress m = {.type = AGENT_PROGRESS,
+	                           .done = counts.done,
+	                           .running = counts.sent,
+	                           .waiting = counts.waiting,
+	                           .failed = counts.failed + counts.cancelled};
+	a->progress_ns = a->now_ns;
+	if (memcmp(&m, &a->progress, sizeof(m)) == 0 || poll(&ready, 1, 0) != 1)
+		return;
+	a->progress = m;
+	if (owner_send(a, &m, sizeof(m), NULL, 0, -1, &err) < 0)
+		log_info("%s", err.text);
+}
+
+int owner_finished(struct agent *a, struct error *err)
+{
+	struct graph_counts counts;
+	struct store_stats stats;
+	graph_counts(a->graph, &counts);
+	store_stats(a->store, &stats);
+	struct event_end end = {
+		.time_ns = a->now_ns,
+		.done = counts.done,
+		.failed = counts.failed,
+		.cancelled = counts.cancelled,
+		.retried = counts.retried,
+		.store_used_max = stats.used_max,
+		.spilled = stats.spilled,
+	};
+	struct agent_finished m = {.type = AGENT_FINISHED,
+	                           .done = counts.done,
+	                           .failed = counts.failed + counts.cancelled,
+	                           .retried = counts.retried};
+	a->over = true;
+	return owner_send(a, &m, sizeof(m), NULL, 0, event_log_finish(a->log, &end), err);
+}
+
+void owner_failed(struct agent *a, const struct error *why)
+{
+	struct agent_failed m = {.type = AGENT_FAILED, .error = why->code};
+	struct error err;
+	if (owner_send(a, &m, sizeof(m), why->text, strlen(why->text), -1, &err) < 0)
+		log_info("%s", err.text);
+}

@@ -1,0 +1,93 @@
+/* cella: the command line. Finds the verb and enters it. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cli/verbs.h"
+
+static const struct verb *const verbs[] = {&cc_verb,      &run_verb,    &doctor_verb,
+                                           &inspect_verb, &verify_verb, &bench_verb};
+
+static void print_help(FILE *to)
+{
+	fputs("Usage: cella VERB [options] [operands]\n\n"
+	      "Runs programs on machines that their owner does not trust: in protected cells, whose memory\n"
+	      "not even root can read, fed and emptied with sealed data.\n\nVerbs:\n",
+	      to);
+	for (size_t i = 0; i < array_count(verbs); i++)
+		fprintf(to, "  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
+	fputs("  help       show the help of a verb\n\n"
+	      "cella --version prints the version.\n\nExample:\n"
+	      "  cella doctor\n"
+	      "  cella cc hello.c -o hello.cell && cella run hello.cell\n",
+	      to);
+}
+
+static void print_manual(FILE *to)
+{
+	fputs("# The command line\n\n"
+	      "`cella VERB [options] [operands]`. The same texts are printed by `cella VERB --help`.\n",
+	      to);
+	for (size_t i = 0; i < array_count(verbs); i++)
+		verb_print_manual(verbs[i], to);
+}
+
+static const char *verb_name(const void *data, size_t index)
+{
+	const struct verb *const *table = data;
+	return table[index]->name;
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < array_count(verbs); i++)
+		if (strcmp(verbs[i]->name, name) == 0)
+			return verbs[i];
+	return NULL;
+}
+
+static int no_such_verb(const char *name)
+{
+	const char *nearest = option_nearest(name, verb_name, verbs, array_count(verbs));
+	if (nearest)
+		fprintf(stderr, "cella: there is no verb %s; did you mean %s?\n", name, nearest);
+	else
+		fprintf(stderr, "cella: there is no verb %s\nTry: cella help\n", name);
+	return VERB_USAGE;
+}
+
+static int help(int argc, char **argv)
+{
+	if (argc < 2) {
+		print_help(stdout);
+		return VERB_DONE;
+	}
+	if (strcmp(argv[1], "--manual") == 0) {
+		print_manual(stdout);
+		return VERB_DONE;
+	}
+	const struct verb *verb = find_verb(argv[1]);
+	if (!verb)
+		return no_such_verb(argv[1]);
+	verb_print_help(verb, stdout);
+	return VERB_DONE;
+}
+
+int main(int argc, char **argv)
+{
+	signal(SIGCHLD, SIG_DFL);
+	log_from_environment("cella");
+	if (argc < 2) {
+		print_help(stderr);
+		return VERB_USAGE;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("cella %s\n", CELLA_VERSION);
+		return VERB_DONE;
+	}
+	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return help(argc - 1, argv + 1);
+	const struct verb *verb = find_verb(argv[1]);
+	return verb ? verb->enter(argc - 1, argv + 1) : no_such_verb(argv[1]);
+}

@@ -1,0 +1,37 @@
+/*
+ * Translating one body: the words that its lines are made of (translate_words.c), and its parts
+ * (translate_control.c, translate_access.c, and the rest in translate_body.c).
+ */
+#ifndef WASM_TRANSLATE_BODY_H
+#define WASM_TRANSLATE_BODY_H
+
+#include "wasm/translate.h"
+
+extern const char body_letters[]; /* all types; the bit of each in wasm_translation.slots */
+
+void body_put(struct wasm_translation *t, const char *text);
+void body_put_number(struct wasm_translation *t, uint32_t n);
+/* A letter and a number: "L3", "x0" */
+void body_put_label(struct wasm_translation *t, char kind, uint32_t id);
+/* "i32_add" of "i32.add" */
+void body_put_name(struct wasm_translation *t, const char *name);
+/* The variable of an operand, to read it; to write it, and then it will be declared. */
+void body_put_slot(struct wasm_translation *t, uint32_t height, char type);
+void body_put_result(struct wasm_translation *t, uint32_t height, char type);
+/* "\ts3i = ", the beginning of most lines */
+void body_put_assignment(struct wasm_translation *t, uint32_t height, char type);
+/* "state->g3" */
+void body_put_state(struct wasm_translation *t, char member, uint32_t index);
+void body_put_table(struct wasm_translation *t, uint32_t index);
+/* What is taken from the stack unused is computed all the same: it may hold a load that traps. */
+void body_put_keep(struct wasm_translation *t, uint32_t height, char type);
+
+void body_put_control(struct wasm_translation *t, const struct wasm_step *step);
+void body_put_else(struct wasm_translation *t, const struct wasm_step *step);
+void body_put_end(struct wasm_translation *t, const struct wasm_step *step);
+void body_put_call(struct wasm_translation *t, const struct wasm_step *step);
+void body_put_segment(struct wasm_translation *t, const struct wasm_step *step);
+void body_put_memory(struct wasm_translation *t, const struct wasm_step *step);
+void body_put_table_instruction(struct wasm_translation *t, const struct wasm_step *step);
+
+#endif

@@ -1,0 +1,82 @@
+/* The words that lines of a function body are made of. */
+#include <string.h>
+
+#include "wasm/translate_body.h"
+
+const char body_letters[] = "ilfdvrx";
+
+/* The variable of an operand, to read it. */
+void body_put_slot(struct wasm_translation *t, uint32_t height, char type)
+{
+	char text[16];
+	size_t at = sizeof(text);
+	text[--at] = type;
+	do
+		text[--at] = (char)('0' + height % 10);
+	while (height /= 10);
+	text[--at] = 's';
+	buf_put(&t->body, text + at, sizeof(text) - at);
+}
+
+/* The same, to write it: it will be declared. */
+void body_put_result(struct wasm_translation *t, uint32_t height, char type)
+{
+	if (height >= t->slots.size && !buf_reserve(&t->slots, height + 1 - t->slots.size))
+		t->slots.failed = true;
+	else
+		t->slots.data[height] |= (uint8_t)(1u << (strchr(body_letters, type) - body_letters));
+	body_put_slot(t, height, type);
+}
+
+void body_put(struct wasm_translation *t, const char *text)
+{
+	wasm_put(&t->body, text);
+}
+
+void body_put_number(struct wasm_translation *t, uint32_t n)
+{
+	wasm_put_number(&t->body, n);
+}
+
+void body_put_label(struct wasm_translation *t, char kind, uint32_t id)
+{
+	buf_put_u8(&t->body, (uint8_t)kind);
+	body_put_number(t, id);
+}
+
+/* "\ts3i = ", the beginning of most lines */
+void body_put_assignment(struct wasm_translation *t, uint32_t height, char type)
+{
+	body_put(t, "\t");
+	body_put_result(t, height, type);
+	body_put(t, " = ");
+}
+
+void body_put_state(struct wasm_translation *t, char member, uint32_t index)
+{
+	t->uses_state = true;
+	body_put(t, "state->");
+	body_put_label(t, member, index);
+}
+
+void body_put_table(struct wasm_translation *t, uint32_t index)
+{
+	body_put(t, "TABLE(");
+	body_put_state(t, 't', index);
+	body_put(t, ")");
+}
+
+/* "i32_add" of "i32.add" */
+void body_put_name(struct wasm_translation *t, const char *name)
+{
+	for (; *name; name++)
+		buf_put_u8(&t->body, *name == '.' ? '_' : (uint8_t)*name);
+}
+
+/* What is taken from the stack unused is computed all the same: it may hold a load that traps. */
+void body_put_keep(struct wasm_translation *t, uint32_t height, char type)
+{
+	body_put(t, type == TYPE_F32 || type == TYPE_F64 || type == TYPE_V128 ? "KEEP_VECTOR(" : "KEEP(");
+	body_put_slot(t, height, type);
+	body_put(t, "); ");
+}

@@ -1,0 +1,31 @@
+#!/bin/bash
+# Do translated modules do what the specification says, compiled by gcc and by clang, and do their
+# images need nothing of their surroundings?
+# as: user
+# timeout: 600
+. "$(dirname "$0")/lib.sh"
+
+scripts=()
+for script in "$source_dir"/tests/wast/*.wast; do
+	json=$work/$(basename "$script" .wast).json
+	wast2json "$script" -o "$json"
+	scripts+=("$json")
+done
+
+for compiler in gcc clang-19; do
+	images=$work/$compiler
+	mkdir "$images"
+	"$build/tests/wast/cella-wast" --compiler "$compiler" --keep "$images" -O3 "${scripts[@]}"
+	count=0
+	for image in "$images"/*.so; do
+		others=$(readelf -rW "$image" | awk '$3 ~ /^R_/ && $3 !~ /_RELATIVE$/')
+		[ -z "$others" ] || fail "$image has relocations that are not relative: $others"
+		symbols=$(readelf -W --dyn-syms "$image" | awk '$1 ~ /^[0-9]+:$/ && NF > 7 {print $7, $8}')
+		[[ $symbols != *UND* ]] || fail "$image imports: $symbols"
+		[ "$(wc -l <<<"$symbols")" = 1 ] && [[ $symbols == *" cella_image" ]] || fail "$image exports: $symbols"
+		entries=$(readelf -dW "$image" | grep -E 'NEEDED|INIT|FINI|JMPREL|TEXTREL' || true)
+		[ -z "$entries" ] || fail "$image has in its dynamic section: $entries"
+		count=$((count + 1))
+	done
+	[ "$count" -gt 10 ] || fail "only $count images"
+done

@@ -1,0 +1,395 @@
+/* The agent as a whole, with executors that have no keys: does a job end as it should? */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "cella/task.h"
+#include "fake_node.h"
+
+/* No task: nothing but the driver is started. */
+static void drive_nothing(struct fake_peer *p)
+{
+	fake_wait(p, TASK_WAIT_ALL, 0, NULL, 0);
+	fake_check(p->ready.ok_count == 0);
+}
+
+static void test_nothing(void **state)
+{
+	(void)state;
+	struct fake_job job = {.driver = drive_nothing, .executors = 2};
+	struct fake_result r;
+	fake_run(&job, &r);
+	assert_string_equal(r.failure, "");
+	assert_int_equal(r.started, 1);
+	assert_int_equal(r.end.done, 0);
+}
+
+/* A chain, each link reading the one before. */
+static void drive_chain(struct fake_peer *p)
+{
+	enum { LINKS = 1000 };
+	fake_functions(p);
+	uint64_t last = fake_put(p, 7), value = 7;
+	for (int i = 0; i < LINKS; i++) {
+		uint64_t next = fake_id(p);
+		struct fake_task t = {.inputs = &last, .input_count = 1, .outputs = &next, .output_count = 1};
+		fake_submit(p, &t);
+		fake_release(p, last);
+		value = fake_mix(fake_mix(FAKE_MIX, value), 0) | 1;
+		last = next;
+	}
+	fake_check(fake_wait_value(p, last) == value);
+	fake_wait(p, TASK_WAIT_ALL, 0, NULL, 0);
+	fake_check(p->ready.ok_count == LINKS && p->ready.status == TASK_OK);
+}
+
+static void test_chain(void **state)
+{
+	(void)state;
+	for (int forgetful = 0; forgetful < 2; forgetful++) {
+		struct fake_job job = {.driver = drive_chain, .executors = 2, .forgetful = forgetful};
+		struct fake_result r;
+		fake_run(&job, &r);
+		assert_string_equal(r.failure, "");
+		assert_int_equal(r.started, 3);
+		assert_int_equal(r.end.done, 1000);
+		assert_int_equal(r.end.failed, 0);
+	}
+}
+
+static void drive_throughput(struct fake_peer *p)
+{
+	enum { TASKS = 200000 };
+	fake_functions(p);
+	uint64_t begin = clock_ns();
+	for (int i = 0; i < TASKS; i++) {
+		uint64_t out = fake_id(p);
+		struct fake_task t = {.outputs = &out, .output_count = 1, .payload = 200};
+		fake_submit(p, &t);
+		fake_release(p, out);
+	}
+	fake_wait(p, TASK_WAIT_ALL, 0, NULL, 0);
+	fprintf(stderr, "# %.0f tasks a second\n", TASKS / ((double)(clock_ns() - begin) / 1e9));
+	fake_check(p->ready.ok_count == TASKS);
+}
+
+static void test_throughput(void **state)
+{
+	(void)state;
+	struct fake_job job = {.driver = drive_throughput, .executors = 2};
+	struct fake_result r;
+	fake_run(&job, &r);
+	assert_string_equal(r.failure, "");
+	assert_int_equal(r.end.done, 200000);
+}
+
+/* One task; what its submitter hears of it. */
+static uint64_t submit_one(struct fake_peer *p, uint32_t function, uint32_t on_failure, uint64_t *ret_out)
+{
+	*ret_out = fake_id(p);
+	struct fake_task t = {.head = {.function = function, .on_failure = on_failure}, .outputs = ret_out, .output_count = 1};
+	return fake_submit(p, &t);
+}
+
+static void drive_failures(struct fake_peer *p)
+{
+	static const struct {
+		uint32_t function, on_failure, status, outcomes, attempt;
+		bool value;
+	} cases[] = {
+		{FAKE_FAIL_FIRST, CELLA_ON_FAILURE_RETRY, 0, 0, 0, true},
+		{FAKE_FAIL, CELLA_ON_FAILURE_RETRY, TASK_FAILED, 1, 3, false},
+		{FAKE_FAIL, CELLA_ON_FAILURE_FAIL, TASK_FAILED, 1, 1, false},
+		{FAKE_FAIL, CELLA_ON_FAILURE_IGNORE, TASK_IGNORED, 1, 1, true},
+		{FAKE_FAIL, CELLA_ON_FAILURE_CANCEL_SUCCESSORS, TASK_FAILED, 1, 1, false},
+		{FAKE_DIE_FIRST, CELLA_ON_FAILURE_RETRY, 0, 0, 0, true},
+		{FAKE_DIE_FIRST, CELLA_ON_FAILURE_FAIL, TASK_LOST, 1, 1, false},
+		{FAKE_NONSENSE, CELLA_ON_FAILURE_CANCEL_SUCCESSORS, TASK_LOST, 1, 1, false},
+	};
+	fake_functions(p);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t out, next = fake_id(p);
+		p->outcome_count = 0;
+		uint64_t task = submit_one(p, cases[i].function, cases[i].on_failure, &out);
+		struct fake_task after = {.inputs = &out, .input_count = 1, .outputs = &next, .output_count = 1};
+		uint64_t successor = fake_submit(p, &after);
+		fake_wait(p, TASK_WAIT_DATA, 0, &next, 1);
+		fake_check((p->ready.status == TASK_OK) == cases[i].value);
+		fake_check(p->outcome_count == cases[i].outcomes + !cases[i].value);
+		if (cases[i].outcomes) {
+			fake_check(p->outcomes[0].task == task && p->outcomes[0].status == cases[i].status);
+			fake_check(p->outcomes[0].attempt == cases[i].attempt);
+		}
+		if (!cases[i].value)
+			fake_check(p->outcomes[1].task == successor && p->outcomes[1].status == TASK_CANCELED);
+		fake_release(p, out);
+		fake_release(p, next);
+	}
+}
+
+static void test_failures(void **state)
+{
+	(void)state;
+	struct fake_job job = {.driver = drive_failures, .executors = 2};
+	struct fake_result r;
+	fake_run(&job, &r);
+	assert_string_equal(r.failure, "");
+	assert_int_equal(r.lost, 3);
+	assert_int_equal(r.replaced, 3);
+}
+
+/* Something else kills an executor in the middle of work: the results are the same. */
+static void drive_loss(struct fake_peer *p)
+{
+	enum { CHAINS = 50, LINKS = 200 };
+	fake_functions(p);
+	for (uint64_t c = 0; c < CHAINS; c++) {
+		uint64_t last = fake_put(p, 2 * c + 1), value = 2 * c + 1;
+		for (int i = 0; i < LINKS; i++) {
+			uint64_t next = fake_id(p);
+			struct fake_task t = {.head = {.function = i % 20 == 5 ? FAKE_SPIN : FAKE_MIX, .timeout_ms = 1},
+			                      .inputs = &last, .input_count = 1, .outputs = &next, .output_count = 1};
+			fake_submit(p, &t);
+			fake_release(p, last);
+			value = fake_mix(fake_mix(t.head.function, value), 0) | 1;
+			last = next;
+		}
+		fake_check(fake_wait_value(p, last) == value);
+		fake_release(p, last);
+	}
+}
+
+static void test_loss(void **state)
+{
+	(void)state;
+	for (int after = 10; after < 200; after += 60) {
+		struct fake_job job = {.driver = drive_loss, .executors = 2, .kill_after_ms = after};
+		struct fake_result r;
+		fake_run(&job, &r);
+		assert_string_equal(r.failure, "");
+		assert_int_equal(r.lost, 1);
+		assert_int_equal(r.end.done, 10000);
+	}
+}
+
+/* A task that kills whoever runs it ends the job, after the replacements are spent. */
+static void drive_poison(struct fake_peer *p)
+{
+	fake_functions(p);
+	for (int i = 0; i < 20; i++) {
+		uint64_t out;
+		submit_one(p, FAKE_DIE, CELLA_ON_FAILURE_CANCEL_SUCCESSORS, &out);
+	}
+	fake_wait(p, TASK_WAIT_ALL, 0, NULL, 0);
+}
+
+static void test_poison(void **state)
+{
+	(void)state;
+	struct fake_job job = {.driver = drive_poison, .executors = 2};
+	struct fake_result r;
+	fake_run(&job, &r);
+	assert_non_null(strstr(r.failure, "10 executors were lost"));
+	assert_non_null(strstr(r.failure, "signal 9"));
+	assert_int_equal(r.lost, 11);
+	assert_int_equal(r.replaced, 10);
+}
+
+static void drive_death(struct fake_peer *p)
+{
+	(void)p;
+	raise(SIGKILL);
+}
+
+static void drive_nonsense(struct fake_peer *p)
+{
+	struct ring_part part = {"x", 1};
+	fake_send(p, 77, &part, 1);
+	fake_wait(p, TASK_WAIT_ALL, 0, NULL, 0);
+}
+
+static void test_driver_lost(void **state)
+{
+	(void)state;
+	struct fake_job job = {.driver = drive_death};
+	struct fake_result r;
+	fake_run(&job, &r);
+	assert_non_null(strstr(r.failure, "the program's executor was killed by signal 9"));
+	job.driver = drive_nonsense;
+	fake_run(&job, &r);
+	assert_non_null(strstr(r.failure, "a message of the unknown type 77"));
+}
+
+static void drive_forever(struct fake_peer *p)
+{
+	uint64_t out;
+	fake_functions(p);
+	submit_one(p, FAKE_MIX, 0, &out);
+	fake_wait_value(p, out);
+	pause();
+}
+
+static void test_launcher_gone(void **state)
+{
+	(void)state;
+	struct fake_job job = {.driver = drive_forever, .executors = 1, .drop_las = true};
+	struct fake_result r;
+	fake_run(&job, &r);
+	assert_non_null(strstr(r.failure, "the launcher cella-las is gone"));
+}
+
+static void drive_nested(struct fake_peer *p)
+{
+	enum { TREES = 20, DEPTH = 12 };
+	uint64_t out[TREES];
+	fake_functions(p);
+	for (int i = 0; i < TREES; i++) {
+		out[i] = fake_id(p);
+		struct fake_task t = {.head = {.function = FAKE_NEST, .timeout_ms = DEPTH}, .outputs = &out[i], .output_count = 1};
+		fake_submit(p, &t);
+	}
+	fake_wait(p, TASK_WAIT_ALL, 0, NULL, 0);
+	fake_check(p->ready.ok_count == TREES);
+}
+
+static void test_nested(void **state)
+{
+	(void)state;
+	for (uint32_t executors = 1; executors < 4; executors++) {
+		struct fake_job job = {.driver = drive_nested, .executors = executors};
+		struct fake_result r;
+		fake_run(&job, &r);
+		assert_string_equal(r.failure, "");
+		assert_int_equal(r.end.done, 20 * (1 + 12 * 3));
+	}
+}
+
+/* Members in any order, one at a time: the sum is what it is. */
+static void drive_commutative(struct fake_peer *p)
+{
+	enum { MEMBERS = 500 };
+	fake_functions(p);
+	uint64_t base = fake_put(p, 1001), sum = 1001;
+	struct task_commutative c = {.base = base, .final = fake_id(p)};
+	for (int i = 0; i < MEMBERS; i++) {
+		struct fake_task t = {.head = {.function = i % 50 == 3 ? FAKE_FAIL_FIRST : FAKE_MIX}, .commutatives = &c,
+		                      .commutative_count = 1};
+		sum += 2 * (fake_submit(p, &t) & 0xffff);
+	}
+	fake_release(p, base);
+	fake_check(fake_wait_value(p, c.final) == sum);
+	fake_check(p->locations[0].version == MEMBERS);
+	fake_release(p, c.final);
+}
+
+static void test_commutative(void **state)
+{
+	(void)state;
+	struct fake_job job = {.driver = drive_commutative, .executors = 3};
+	struct fake_result r;
+	fake_run(&job, &r);
+	assert_string_equal(r.failure, "");
+	assert_int_equal(r.end.done, 500);
+	assert_int_equal(r.end.retried, 10);
+}
+
+static void open_group(struct fake_peer *p, uint32_t group, uint32_t outer)
+{
+	struct task_group g = {.group = group, .outer = outer};
+	struct ring_part parts[] = {{&g, sizeof(g)}, {"group", 5}};
+	fake_send(p, TASK_UP_GROUP, parts, 2);
+}
+
+static void drive_groups(struct fake_peer *p)
+{
+	enum { TASKS = 100 };
+	fake_functions(p);
+	open_group(p, 1, 0);
+	open_group(p, 2, 1);
+	uint64_t gate = fake_id(p);
+	struct fake_task slow = {.head = {.function = FAKE_SPIN, .timeout_ms = 50}, .outputs = &gate, .output_count = 1};
+	fake_submit(p, &slow);
+	for (int i = 0; i < TASKS; i++) {
+		struct fake_task t = {.head = {.group = 1 + i % 2}, .inputs = &gate, .input_count = 1};
+		fake_submit(p, &t);
+	}
+	fake_cancel(p, 2);
+	fake_check(p->ready.ok_count == TASKS / 2);
+	fake_wait(p, TASK_WAIT_GROUP, 2, NULL, 0);
+	fake_check(p->ready.status == TASK_CANCELED && p->ready.ok_count == 0);
+	fake_wait(p, TASK_WAIT_GROUP, 1, NULL, 0);
+	fake_check(p->ready.status == TASK_CANCELED && p->ready.ok_count == TASKS / 2);
+	fake_check(p->outcome_count == TASKS / 2);
+}
+
+static void test_groups(void **state)
+{
+	(void)state;
+	struct fake_job job = {.driver = drive_groups, .executors = 2};
+	struct fake_result r;
+	fake_run(&job, &r);
+	assert_string_equal(r.failure, "");
+	assert_int_equal(r.end.failed, 50);
+	assert_int_equal(r.end.done, 51);
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+static void drive_latency(struct fake_peer *p)
+{
+	enum { ROUNDS = 2000 };
+	static uint64_t took[ROUNDS];
+	fake_functions(p);
+	for (int i = 0; i < ROUNDS; i++) {
+		uint64_t out = fake_id(p), begin = clock_ns();
+		struct fake_task t = {.outputs = &out, .output_count = 1, .payload = 200};
+		fake_submit(p, &t);
+		fake_wait_value(p, out);
+		took[i] = clock_ns() - begin;
+		fake_release(p, out);
+	}
+	qsort(took, ROUNDS, sizeof(took[0]), compare);
+	fprintf(stderr, "# submit to result: median %.1f us, p95 %.1f us\n", (double)took[ROUNDS / 2] / 1e3,
+	        (double)took[ROUNDS * 95 / 100] / 1e3);
+}
+
+static void test_latency(void **state)
+{
+	(void)state;
+	struct fake_job job = {.driver = drive_latency, .executors = 2};
+	struct fake_result r;
+	fake_run(&job, &r);
+	assert_string_equal(r.failure, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_poison),
+		cmocka_unit_test(test_driver_lost),
+		cmocka_unit_test(test_launcher_gone),
+		cmocka_unit_test(test_nested),
+		cmocka_unit_test(test_commutative),
+		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_throughput),
+		cmocka_unit_test(test_latency),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,369 @@
+/* Does the decoder take what is valid and refuse the rest with section, function and offset? Is the
+ * same module translated alike each time? */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka.h needs the four above. */
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/attributes.h"
+#include "base/buf.h"
+#include "wasm/opcodes.h"
+#include "wasm/wasm.h"
+#include "wasm_sample.h"
+
+#define HEADER "\0asm\1\0\0\0"
+/* One type without parameters and results, one function of it, and a code section of `size` bytes. */
+#define FUNCTION(section, size, body) HEADER "\1\4\1\x60\0\0\3\2\1\0" section "\x0a" size "\1" body
+
+struct module_case {
+	const char *name;
+	const char *bytes;
+	size_t size;
+	int code;
+	const char *words[3]; /* in the error */
+};
+#define CASE(name, bytes, code, ...)                  \
+	{                                             \
+		name, bytes, sizeof(bytes) - 1, code, \
+		{                                     \
+			__VA_ARGS__                   \
+		}                                     \
+	}
+
+static int decode(const void *bytes, size_t size, struct wasm_module **ret_module, struct error *err)
+{
+	/* In storage of exactly that size, so that the sanitizer sees a byte too many. */
+	uint8_t *copy = malloc(size + !size);
+	assert_non_null(copy);
+	memcpy(copy, bytes, size);
+	int rc = wasm_decode(copy, size, ret_module, err);
+	if (rc < 0)
+		free(copy);
+	return rc;
+}
+
+static void a_module_of_everything_is_taken(void **state)
+{
+	(void)state;
+	struct error err = {0};
+	struct wasm_module *module = NULL;
+	assert_int_equal(wasm_decode(sample, sizeof(sample), &module, &err), 0);
+	assert_true(wasm_imports(module, "host", "now"));
+	assert_true(wasm_imports(module, "host", NULL));
+	assert_false(wasm_imports(module, "host", "no"));
+	assert_false(wasm_imports(module, "hos", NULL));
+	assert_false(wasm_imports(module, "hosts", NULL));
+	wasm_module_free(module);
+	wasm_module_free(NULL);
+}
+
+static void data_segments_are_laid_out_as_a_bundle_has_them(void **state)
+{
+	(void)state;
+	struct error err = {0};
+	struct wasm_module *module = NULL;
+	cleanup_buf struct buf data = {0};
+	assert_int_equal(wasm_decode(sample, sizeof(sample), &module, &err), 0);
+	assert_int_equal(wasm_data_segments(module, &data, &err), 0);
+	struct reader r = reader_of(data.data, data.size);
+	assert_int_equal(reader_u32(&r), 2);
+	assert_int_equal(reader_u64(&r), 5);
+	assert_memory_equal(reader_bytes(&r, 5), "hello", 5);
+	assert_int_equal(reader_u64(&r), 7);
+	assert_memory_equal(reader_bytes(&r, 7), "passive", 7);
+	assert_true(reader_finished(&r));
+	wasm_module_free(module);
+}
+
+static bool contains(const struct buf *text, const char *what)
+{
+	return memmem(text->data, text->size, what, strlen(what)) != NULL;
+}
+
+static void translation_is_whole_and_the_same_each_time(void **state)
+{
+	(void)state;
+	static const char *const parts[] = {
+		"#define CELL_ABI_VERSION", "DIVIDE(i32", "i8x16_shuffle", "/* main */", "struct state {",
+		"cella_image = {",          "F2",         "goto L",
+	};
+	struct error err = {0};
+	struct wasm_module *module = NULL;
+	cleanup_buf struct buf first = {0}, second = {0};
+	assert_int_equal(wasm_decode(sample, sizeof(sample), &module, &err), 0);
+	assert_int_equal(wasm_translate(module, &first, &err), 0);
+	assert_int_equal(wasm_translate(module, &second, &err), 0);
+	assert_int_equal(first.size, second.size);
+	assert_memory_equal(first.data, second.data, first.size);
+	for (size_t i = 0; i < array_count(parts); i++)
+		if (!contains(&first, parts[i]))
+			fail_msg("the translation has no %s", parts[i]);
+	wasm_module_free(module);
+}
+
+static void vectors_come_with_their_prelude_only_if_used(void **state)
+{
+	(void)state;
+	static const char plain[] = FUNCTION("", "\4", "\2\0\x0b");
+	static const char vector[] = FUNCTION("", "\x18",
+	                                      "\x16\0\xfd\x0c\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x1a\x01\x0b");
+	struct error err = {0};
+	for (size_t i = 0; i < 2; i++) {
+		struct wasm_module *module = NULL;
+		cleanup_buf struct buf text = {0};
+		int rc = i == 0 ? wasm_decode(plain, sizeof(plain) - 1, &module, &err)
+		                : wasm_decode(vector, sizeof(vector) - 1, &module, &err);
+		if (rc < 0)
+			fail_msg("%s", err.text);
+		assert_int_equal(wasm_translate(module, &text, &err), 0);
+		assert_int_equal(contains(&text, "i8x16_swizzle"), i);
+		wasm_module_free(module);
+	}
+}
+
+static void the_table_holds_all_instructions_of_the_specification(void **state)
+{
+	(void)state;
+	unsigned counts[3] = {0};
+	for (uint32_t i = 0; i < OP_COUNT; i++)
+		counts[i >> 8] += wasm_ops[i].name != NULL;
+	assert_int_equal(counts[0], 183);
+	assert_int_equal(counts[1], 18);
+	assert_int_equal(counts[2], 236);
+}
+
+/* The end of any prefix is no crash and, but for a prefix that is a module of its own, an error. */
+static void truncation_at_any_byte_is_an_error(void **state)
+{
+	(void)state;
+	unsigned taken = 0;
+	for (size_t size = 0; size < sizeof(sample); size++) {
+		struct error err = {0};
+		struct wasm_module *module = NULL;
+		uint8_t *copy = malloc(size + !size);
+		assert_non_null(copy);
+		memcpy(copy, sample, size);
+		int rc = wasm_decode(copy, size, &module, &err);
+		if (rc == 0)
+			taken++;
+		else
+			assert_non_null(strstr(err.text, "offset 0x"));
+		wasm_module_free(module);
+		free(copy);
+	}
+	/* After the header, and after the type and import sections: nothing is missing yet. */
+	assert_in_range(taken, 1, 4);
+}
+
+static void a_changed_byte_is_no_crash(void **state)
+{
+	(void)state;
+	static const uint8_t changes[] = {0x01, 0x7f, 0x80, 0xff};
+	for (size_t at = 8; at < sizeof(sample); at++)
+		for (size_t k = 0; k < array_count(changes); k++) {
+			uint8_t copy[sizeof(sample)];
+			struct error err = {0};
+			struct wasm_module *module = NULL;
+			cleanup_buf struct buf text = {0};
+			memcpy(copy, sample, sizeof(sample));
+			copy[at] ^= changes[k];
+			int rc = wasm_decode(copy, sizeof(copy), &module, &err);
+			if (rc == 0)
+				rc = wasm_translate(module, &text, &err);
+			assert_true(rc == 0 || (rc == err.code && err.text[0]));
+			wasm_module_free(module);
+		}
+}
+
+static const struct module_case refused[] = {
+	CASE("nothing", "", CELLA_EFORMAT, "offset 0x0", "header"),
+	CASE("magic", "\0asn\1\0\0\0", CELLA_EFORMAT, "no WebAssembly module"),
+	CASE("version", "\0asm\2\0\0\0", CELLA_EFORMAT, "offset 0x4", "version"),
+	CASE("component", "\0asm\x0d\0\1\0", CELLA_EFORMAT, "version"),
+	CASE("section id", HEADER "\x0d\0", CELLA_EFORMAT, "section id 13", "offset 0x8"),
+	CASE("section beyond the end", HEADER "\1\5\1", CELLA_EFORMAT, "beyond the module's end"),
+	CASE("section with a byte too many", HEADER "\1\2\0\0", CELLA_EFORMAT, "type section",
+             "1 bytes too many"),
+	CASE("section twice", HEADER "\1\1\0\1\1\0", CELLA_EFORMAT, "type section", "out of order"),
+	CASE("count beyond the section", HEADER "\1\2\x7f\x60", CELLA_EFORMAT, "127 types", "type section"),
+	CASE("integer of six bytes", HEADER "\1\7\x80\x80\x80\x80\x80\1\0", CELLA_EFORMAT,
+             "longer than 32 bits"),
+	CASE("integer with bits too many", HEADER "\1\5\xff\xff\xff\xff\x1f", CELLA_EFORMAT,
+             "longer than 32 bits"),
+	CASE("type form", HEADER "\1\3\1\x5f\0", CELLA_EFORMAT, "type form 0x5f", "offset 0xb"),
+	CASE("value type", HEADER "\1\5\1\x60\1\x6e\0", CELLA_EFORMAT, "0x6e is no value type"),
+	CASE("name that is no UTF-8", HEADER "\2\6\1\2\xc0\x80\0\0", CELLA_EFORMAT, "import section",
+             "not UTF-8"),
+	CASE("surrogate in a name", HEADER "\2\7\1\3\xed\xa0\x80\0\0", CELLA_EFORMAT, "not UTF-8"),
+	CASE("import kind", HEADER "\2\5\1\0\0\4\0", CELLA_EFORMAT, "import kind 0x04"),
+	CASE("unknown type", HEADER "\3\2\1\0", CELLA_EFORMAT, "function section", "unknown type 0"),
+	CASE("function without a body", HEADER "\1\4\1\x60\0\0\3\2\1\0", CELLA_EFORMAT, "no code section"),
+	CASE("body without a function", HEADER "\x0a\4\1\2\0\x0b", CELLA_EFORMAT, "1 bodies for 0 functions"),
+	CASE("shared memory", HEADER "\5\4\1\3\1\1", CELLA_EFORMAT, "memory section", "threads"),
+	CASE("64-bit memory", HEADER "\5\3\1\4\1", CELLA_EFORMAT, "memory64"),
+	CASE("two memories", HEADER "\5\5\2\0\1\0\1", CELLA_EFORMAT, "multiple memories"),
+	CASE("memory of too many pages", HEADER "\5\5\1\0\x81\x80\4", CELLA_EFORMAT, "at most 65536"),
+	CASE("memory above its greatest", HEADER "\5\4\1\1\2\1", CELLA_EFORMAT, "least size 2", "greatest 1"),
+	CASE("global of another type", HEADER "\6\6\1\x7f\0\x42\0\x0b", CELLA_EFORMAT, "is i64",
+             "i32 was expected"),
+	CASE("global that calls", HEADER "\6\6\1\x7f\0\x10\0\x0b", CELLA_EFORMAT, "opcode 0x10",
+             "constant expression"),
+	CASE("mutability", HEADER "\6\6\1\x7f\2\x41\0\x0b", CELLA_EFORMAT, "mutability 0x02"),
+	CASE("export of nothing", HEADER "\7\5\1\1a\0\0", CELLA_EFORMAT, "export section",
+             "unknown function 0"),
+	CASE("two exports of one name", HEADER "\5\3\1\0\1\7\x09\2\1a\2\0\1a\2\0", CELLA_EFORMAT, "\"a\""),
+	CASE("start of nothing", HEADER "\x08\1\0", CELLA_EFORMAT, "start section", "unknown function 0"),
+	CASE("elements of no table", HEADER "\x09\6\1\0\x41\0\x0b\0", CELLA_EFORMAT, "element section",
+             "unknown table 0"),
+	CASE("data of no memory", HEADER "\x0b\6\1\0\x41\0\x0b\0", CELLA_EFORMAT, "data section",
+             "unknown memory 0"),
+	CASE("data count", HEADER "\x0c\1\1", CELLA_EFORMAT, "data count section says 1"),
+	CASE("code of atomics", FUNCTION("", "\6", "\4\0\xfe\3\x0b"), CELLA_EFORMAT,
+             "code section, function 0", "offset 0x17: opcode 0xfe 0x03 is not supported (threads)"),
+	CASE("code of tail calls", FUNCTION("", "\6", "\4\0\x12\0\x0b"), CELLA_EFORMAT, "opcode 0x12",
+             "(tail calls)"),
+	CASE("code of garbage collection", FUNCTION("", "\6", "\4\0\xfb\0\x0b"), CELLA_EFORMAT,
+             "garbage collection"),
+	CASE("code of exceptions", FUNCTION("", "\6", "\4\0\x06\x40\x0b"), CELLA_EFORMAT,
+             "exception handling"),
+	CASE("code of relaxed SIMD", FUNCTION("", "\7", "\5\0\xfd\x80\2\x0b"), CELLA_EFORMAT, "relaxed SIMD"),
+	CASE("code of no one", FUNCTION("", "\5", "\3\0\x27\x0b"), CELLA_EFORMAT,
+             "opcode 0x27 is not supported"),
+	CASE("operand missing", FUNCTION("", "\5", "\3\0\x1a\x0b"), CELLA_EFORMAT, "drop: an operand",
+             "missing"),
+	CASE("operand left", FUNCTION("", "\6", "\4\0\x41\0\x0b"), CELLA_EFORMAT, "end: 1 operands too many"),
+	CASE("operand of another type", FUNCTION("", "\x0a", "\x08\0\x41\0\x42\0\x6a\x1a\x0b"), CELLA_EFORMAT,
+             "i32.add: an operand is i64; i32 was expected"),
+	CASE("label beyond the blocks", FUNCTION("", "\6", "\4\0\x0c\1\x0b"), CELLA_EFORMAT,
+             "unknown label 1"),
+	CASE("else without if", FUNCTION("", "\5", "\3\0\5\x0b"), CELLA_EFORMAT, "there is no if"),
+	CASE("body without end", FUNCTION("", "\4", "\2\0\1"), CELLA_EFORMAT, "beyond the end"),
+	CASE("body that goes on", FUNCTION("", "\5", "\3\0\x0b\x0b"), CELLA_EFORMAT, "1 bytes follow"),
+	CASE("too many locals", FUNCTION("", "\7", "\5\1\xff\xff\3\x7f"), CELLA_ELIMIT, "65535 locals"),
+	CASE("memory that is not there", FUNCTION("", "\x09", "\7\0\x41\0\x28\2\0\x1a"), CELLA_EFORMAT,
+             "unknown memory"),
+	CASE("alignment above the natural one",
+             FUNCTION("\5\3\1\0\1", "\x0a", "\x08\0\x41\0\x28\3\0\x1a\x0b"), CELLA_EFORMAT,
+             "i32.load: alignment 2^3"),
+	CASE("function that no one may refer to", FUNCTION("", "\7", "\5\0\xd2\0\x1a\x0b"), CELLA_EFORMAT,
+             "ref.func"),
+};
+
+static void what_is_not_valid_is_refused_by_section_function_and_offset(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < array_count(refused); i++) {
+		const struct module_case *c = &refused[i];
+		struct error err = {0};
+		struct wasm_module *module = NULL;
+		int rc = decode(c->bytes, c->size, &module, &err);
+		if (rc != c->code)
+			fail_msg("%s: %d instead of %d: %s", c->name, rc, c->code, err.text);
+		assert_null(module);
+		for (size_t k = 0; k < array_count(c->words) && c->words[k]; k++)
+			if (!strstr(err.text, c->words[k]))
+				fail_msg("%s: \"%s\" does not say \"%s\"", c->name, err.text, c->words[k]);
+	}
+}
+
+static void an_error_names_the_function_as_the_name_section_does(void **state)
+{
+	(void)state;
+	static const char bytes[] = FUNCTION("", "\5", "\3\0\x1a\x0b") "\0\x0e\4name\1\7\1\0\4main";
+	struct error err = {0};
+	struct wasm_module *module = NULL;
+	assert_int_equal(decode(bytes, sizeof(bytes) - 1, &module, &err), CELLA_EFORMAT);
+	assert_non_null(strstr(err.text, "code section, function 0 ($main), offset 0x17: drop: "));
+}
+
+static void a_wrong_name_section_is_no_error(void **state)
+{
+	(void)state;
+	static const char bytes[] = FUNCTION("", "\4", "\2\0\x0b") "\0\x0a\4name\1\x7f\1\0\4";
+	struct error err = {0};
+	struct wasm_module *module = NULL;
+	assert_int_equal(wasm_decode(bytes, sizeof(bytes) - 1, &module, &err), 0);
+	wasm_module_free(module);
+}
+
+static const struct module_case untranslatable[] = {
+	CASE("memory import", HEADER "\2\x08\1\1m\1n\2\0\1", CELLA_EUNSUPPORTED, "import section",
+             "memory (\"m\".\"n\")"),
+	CASE("table import", HEADER "\2\x09\1\1m\1n\1\x70\0\1", CELLA_EUNSUPPORTED, "table", "offset 0xb"),
+	CASE("global import", HEADER "\2\x08\1\1m\1n\3\x7f\0", CELLA_EUNSUPPORTED, "global"),
+	CASE("zero byte in a name", HEADER "\5\3\1\0\1\7\6\1\2a\0\2\0", CELLA_EUNSUPPORTED, "zero byte"),
+	CASE("table of very many", HEADER "\4\x08\1\x70\0\x80\x80\x80\x80\1", CELLA_ELIMIT,
+             "268435456 elements"),
+};
+
+static void what_is_valid_and_no_cell_is_refused_by_the_translator(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < array_count(untranslatable); i++) {
+		const struct module_case *c = &untranslatable[i];
+		struct error err = {0};
+		struct wasm_module *module = NULL;
+		cleanup_buf struct buf text = {0};
+		int rc = wasm_decode(c->bytes, c->size, &module, &err);
+		if (rc < 0)
+			fail_msg("%s: %s", c->name, err.text);
+		rc = wasm_translate(module, &text, &err);
+		if (rc != c->code)
+			fail_msg("%s: %d instead of %d: %s", c->name, rc, c->code, err.text);
+		for (size_t k = 0; k < array_count(c->words) && c->words[k]; k++)
+			if (!strstr(err.text, c->words[k]))
+				fail_msg("%s: \"%s\" does not say \"%s\"", c->name, err.text, c->words[k]);
+		wasm_module_free(module);
+	}
+}
+
+/* Blocks nested deeper than any compiler of C would take braces. */
+static void deep_nesting_is_neither_a_crash_nor_nested_c(void **state)
+{
+	(void)state;
+	enum { DEPTH = 60000 };
+	cleanup_buf struct buf bytes = {0}, text = {0};
+	struct error err = {0};
+	struct wasm_module *module = NULL;
+	uint32_t body = 1 + 2 * DEPTH + DEPTH + 1;
+	buf_put(&bytes, HEADER "\1\4\1\x60\0\0\3\2\1\0\x0a", 19);
+	const uint32_t sizes[] = {body + 4, 1, body};
+	for (size_t i = 0; i < 3; i++)
+		for (uint32_t v = sizes[i];; v >>= 7) {
+			buf_put_u8(&bytes, (uint8_t)((v & 0x7f) | (v > 0x7f ? 0x80 : 0)));
+			if (v <= 0x7f)
+				break;
+		}
+	buf_put_u8(&bytes, 0);
+	for (uint32_t i = 0; i < DEPTH; i++)
+		buf_put(&bytes, "\x02\x40", 2);
+	for (uint32_t i = 0; i <= DEPTH; i++)
+		buf_put_u8(&bytes, 0x0b);
+	if (wasm_decode(bytes.data, bytes.size, &module, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(wasm_translate(module, &text, &err), 0);
+	wasm_module_free(module);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_module_of_everything_is_taken),
+		cmocka_unit_test(data_segments_are_laid_out_as_a_bundle_has_them),
+		cmocka_unit_test(translation_is_whole_and_the_same_each_time),
+		cmocka_unit_test(vectors_come_with_their_prelude_only_if_used),
+		cmocka_unit_test(the_table_holds_all_instructions_of_the_specification),
+		cmocka_unit_test(deep_nesting_is_neither_a_crash_nor_nested_c),
+		cmocka_unit_test(a_wrong_name_section_is_no_error),
+		cmocka_unit_test(truncation_at_any_byte_is_an_error),
+		cmocka_unit_test(a_changed_byte_is_no_crash),
+		cmocka_unit_test(what_is_not_valid_is_refused_by_section_function_and_offset),
+		cmocka_unit_test(an_error_names_the_function_as_the_name_section_does),
+		cmocka_unit_test(what_is_valid_and_no_cell_is_refused_by_the_translator),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

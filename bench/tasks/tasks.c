@@ -98,7 +98,7 @@ static void chain(uint32_t count)
 static void waiting(uint32_t count)
 {
 	uint32_t opened = 0;
-	gate(3000, &opened);
+	gate(3000 + count / 25, &opened);
 	double start = seconds();
 	for (uint32_t i = 0; i < count; i++)
 		behind(&opened);

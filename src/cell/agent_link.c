@@ -25,6 +25,7 @@ static int map_shared(int fd, uint64_t size, const char *what, uint8_t **ret_mem
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (memory == MAP_FAILED)
 		return error_errno(err, CELLA_ENOMEM, "cannot map the agent's %s", what);
+	madvise(memory, size, MADV_DONTDUMP); /* a core file would be as long as the store may grow */
 	*ret_memory = memory;
 	return 0;
 }

@@ -244,8 +244,9 @@ static void executor_run(void *arg)
 	rc = executor_hello(x, 0, "", &err);
 	if (rc == 0)
 		rc = executor_serve(x, &err);
+	/* That the job is over is no news to its owner. */
 	if (rc < 0)
-		log_error("%s", err.text);
+		log_write(rc == CELLA_ELOST ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "%s", err.text);
 	x->exit_status = rc < 0;
 }
 

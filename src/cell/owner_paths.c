@@ -175,8 +175,9 @@ static struct timespec timespec_of(int64_t ns)
 {
 	if (ns == INT64_MIN)
 		return (struct timespec){.tv_nsec = UTIME_OMIT};
-	int64_t second = ns / 1000000000 - (ns % 1000000000 < 0);
-	return (struct timespec){.tv_sec = second, .tv_nsec = ns - second * 1000000000};
+	int64_t second = ns / 1000000000, rest = ns % 1000000000;
+	return (struct timespec){.tv_sec = second - (rest < 0),
+	                         .tv_nsec = rest + (rest < 0 ? 1000000000 : 0)};
 }
 
 static int path_set_times(struct path_call *c)

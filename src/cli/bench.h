@@ -60,6 +60,11 @@ int bench_execute(char *const *arguments, struct buf *ret_output, struct bench_r
 int bench_cella(const char *const *words, size_t count, struct buf *ret_output, struct bench_run *ret_run,
                 struct error *err) must_check;
 
+/* Start cella with these words, wait until it has printed a line, and sum the proportional set sizes of its processes with
+ * this name (NULL: of all, its own included); then end it. */
+int bench_watch(const char *const *words, size_t count, const char *process, uint64_t *ret_bytes,
+                struct error *err) must_check;
+
 /* The number in the line "NAME number ..." of a program's output. */
 int bench_find(const struct buf *output, const char *name, double *ret_value, struct error *err) must_check;
 

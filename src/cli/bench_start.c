@@ -87,12 +87,30 @@ static int empty_program(struct bench *b, const char *heap, struct error *err)
 	return rc < 0 ? rc : bench_report(b, name, "native process", "ms", &native_ms, err);
 }
 
+/* The memory of all processes of a job whose program does nothing but wait. */
+static int parked_program(struct bench *b, struct error *err)
+{
+	char cell[BENCH_PATH_MAX];
+	struct bench_samples mib = {.count = 0};
+	int rc = bench_build(b, "bench/start/parked.c", false, cell, err);
+	const char *words[] = {"run", "-q", cell};
+	for (size_t i = 0; rc == 0 && i < b->runs; i++) {
+		uint64_t bytes;
+		rc = bench_watch(words, array_count(words), NULL, &bytes, err);
+		if (rc == 0)
+			bench_sample(&mib, (double)bytes / (1 << 20));
+	}
+	return rc < 0 ? rc : bench_report(b, "empty program, all processes", "memory (PSS)", "MiB", &mib, err);
+}
+
 int bench_start(struct bench *b, struct error *err)
 {
 	static const char *const heaps[] = {"2G", "8G", "32G"};
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < array_count(heaps); i++)
 		rc = empty_program(b, heaps[i], err);
+	if (rc == 0)
+		rc = parked_program(b, err);
 	for (size_t i = 0; rc == 0 && i < array_count(touch_cases); i++) {
 		rc = touch_level(b, MEM_INSECURE_NONE, &touch_cases[i], err);
 		if (rc == 0)

@@ -1,8 +1,10 @@
 #include "las/cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +78,21 @@ void cgroup_free(struct cgroup *group)
 		close(group->fd);
 	rmdir(group->path);
 	free(group);
+}
+
+void cgroup_sweep(const char *directory)
+{
+	DIR *groups = opendir(directory);
+	if (!groups)
+		return;
+	for (struct dirent *entry; (entry = readdir(groups));) {
+		int pid, end = 0;
+		unsigned number;
+		if (sscanf(entry->d_name, "cella-%d-%u%n", &pid, &number, &end) == 2 && !entry->d_name[end] &&
+		    pid > 0 && kill(pid, 0) < 0 && errno == ESRCH)
+			unlinkat(dirfd(groups), entry->d_name, AT_REMOVEDIR);
+	}
+	closedir(groups);
 }
 
 int cgroup_fd(const struct cgroup *group)

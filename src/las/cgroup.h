@@ -15,6 +15,9 @@ int cgroup_new(const char *directory, const char *name, uint64_t memory_max, uin
                struct cgroup **ret_group, struct error *err) must_check;
 /* Removes the group; its processes are gone. NULL is fine. */
 void cgroup_free(struct cgroup *group);
+/* Removes groups in `directory` that launchers left behind which were killed: "cella-PID-N" without
+ * processes, where no process PID is. */
+void cgroup_sweep(const char *directory);
 /* The group's directory, to be born into (CLONE_INTO_CGROUP). Belongs to the group. */
 int cgroup_fd(const struct cgroup *group);
 

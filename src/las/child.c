@@ -84,6 +84,18 @@ static bool root_is_empty(void)
 	return size >= 0 && (size_t)size <= dots;
 }
 
+/* The working directory, a mount point, becomes the root. pivot_root in this form stacks the old
+ * root on the new one, whence it is taken away. The kernel's first root file system cannot be
+ * pivoted: there the new one is moved over it, as switch_root does. */
+static int enter_root(void)
+{
+	if (syscall(SYS_pivot_root, ".", ".") == 0)
+		return umount2(".", MNT_DETACH) < 0 || chdir("/") < 0 ? errno : 0;
+	if (mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0)
+		return errno;
+	return result_of(chdir("/"));
+}
+
 /* A read-only file system without room for a single file, over a directory that every Linux has. */
 static int empty_root(const struct child_plan *plan, struct child_report *report)
 {
@@ -94,9 +106,9 @@ static int empty_root(const struct child_plan *plan, struct child_report *report
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("none", place, "tmpfs", flags, "size=4k,nr_inodes=1,mode=0555") < 0 || chdir(place) < 0)
 		return errno;
-	/* The old root is stacked on the new one by this form of the call, and taken away. */
-	if (syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
-		return errno;
+	int error = enter_root();
+	if (error)
+		return error;
 	report->root_is_empty = root_is_empty();
 	return report->root_is_empty ? 0 : ENOTEMPTY;
 }

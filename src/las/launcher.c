@@ -13,6 +13,7 @@
 #include "attest/host.h"
 #include "base/log.h"
 #include "las/bounds.h"
+#include "las/cgroup.h"
 
 static int harden(struct error *err)
 {
@@ -66,7 +67,9 @@ static int look_around(struct launcher *launcher, struct error *err)
 	if (!launcher->filter_free)
 		log_warn("a seccomp filter is in force on the launcher: its evidence will say so");
 	launcher->has_cgroup = cgroup_find(launcher->cgroup, &why) == 0;
-	if (!launcher->has_cgroup)
+	if (launcher->has_cgroup)
+		cgroup_sweep(launcher->cgroup);
+	else
 		log_info("executors get no cgroup limits: %s", why.text);
 	launcher->host = host_claims();
 	if (uname(&name) == 0)

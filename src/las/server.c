@@ -37,14 +37,16 @@ static void finish(struct server *s, int rc, const struct error *why)
 		s->why = *why;
 }
 
+static void finish_without_agent(struct server *s)
+{
+	log_info("the agent is gone");
+	finish(s, 0, NULL);
+}
+
 static void send_to_agent(struct server *s, const void *message, size_t size, const int *fds, size_t fd_count)
 {
-	struct error err = {0};
-	if (s->over)
-		return;
-	int rc = io_send_message(s->config->agent, message, size, fds, fd_count, &err);
-	if (rc < 0)
-		finish(s, error_prefix(&err, CELLA_ELOST, "the agent does not listen: "), &err);
+	if (!s->over && io_send_message(s->config->agent, message, size, fds, fd_count, NULL) < 0)
+		finish_without_agent(s);
 }
 
 static void on_replied(void *data, const struct launch_reply *reply, const int *fds, size_t fd_count)
@@ -117,10 +119,8 @@ static void agent_ready(void *data)
 	                            &fd_count, &err);
 	if (rc < 0)
 		return finish(s, rc, &err);
-	if (size == 0) {
-		log_info("the agent is gone");
-		return finish(s, 0, NULL);
-	}
+	if (size == 0)
+		return finish_without_agent(s);
 	rc = message_decode_agent(bytes, size, &message, &err);
 	if (rc < 0)
 		finish(s, rc, &err);

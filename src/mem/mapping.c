@@ -26,6 +26,7 @@ void *mapping_reserve(size_t size, size_t align)
 	uint8_t *at = mmap(NULL, size + slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (at == MAP_FAILED)
 		return NULL;
+	madvise(at, size + slack, MADV_DONTDUMP); /* debuggers write even what nobody may read */
 	uint8_t *base = (uint8_t *)align_up((uintptr_t)at, max_of(align, page));
 	if (base > at)
 		munmap(at, (size_t)(base - at));
@@ -42,7 +43,10 @@ void mapping_release(void *base, size_t size)
 static int reserve_over(uint8_t *at, size_t size)
 {
 	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
-	return mmap(at, size, PROT_NONE, flags, -1, 0) == MAP_FAILED ? CELLA_ENOMEM : 0;
+	if (mmap(at, size, PROT_NONE, flags, -1, 0) == MAP_FAILED)
+		return CELLA_ENOMEM;
+	madvise(at, size, MADV_DONTDUMP);
+	return 0;
 }
 
 static int back_with_secret(uint8_t *at, size_t size, struct error *err)

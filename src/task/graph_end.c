@@ -320,7 +320,7 @@ int graph_executor_lost(struct graph *g, uint64_t now_ns, uint32_t number, struc
 	waits_abandon(g, number, 0);
 	while (e->queue.first) {
 		struct graph_task *t = task_at(g, e->queue.first);
-		if (begun) {
+		if (begun && t->missing == 0) { /* without its inputs it has not begun */
 			begun--;
 			attempt_failed(g, now_ns, t, TASK_LOST, NULL);
 		} else {

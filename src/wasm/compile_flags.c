@@ -46,3 +46,5 @@ const char *const wasm_flags_gcc[] = {
 const char *const wasm_flags_clang[] = {
 	COMMON, "-fno-finite-loops", "-mllvm", "-enable-shrink-wrap=0", NULL,
 };
+
+const char *const wasm_flags_guest[] = {"-fno-vectorize", "-fno-slp-vectorize", "-fno-unroll-loops", NULL};

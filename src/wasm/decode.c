@@ -14,16 +14,18 @@ struct wasm_arena {
 	uint8_t bytes[] __attribute__((aligned(16)));
 };
 
-void *wasm_alloc(struct wasm_module *m, size_t count, size_t size)
+void *wasm_array(struct wasm_decoder *d, size_t count, size_t size)
 {
+	struct wasm_arena *chunk = NULL;
 	size_t bytes;
-	if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2)
+	if (!__builtin_mul_overflow(count, size, &bytes) && bytes <= SIZE_MAX / 2)
+		chunk = calloc(1, sizeof(*chunk) + max_of(bytes, (size_t)1));
+	if (!chunk) {
+		wasm_fail(d, CELLA_ENOMEM, "no memory for %zu entries", count);
 		return NULL;
-	struct wasm_arena *chunk = calloc(1, sizeof(*chunk) + max_of(bytes, (size_t)1));
-	if (!chunk)
-		return NULL;
-	chunk->next = m->arena;
-	m->arena = chunk;
+	}
+	chunk->next = d->m->arena;
+	d->m->arena = chunk;
 	return chunk->bytes;
 }
 
@@ -36,15 +38,6 @@ void wasm_module_free(struct wasm_module *m)
 		free(chunk);
 	}
 	free(m);
-}
-
-/* An array of `count` things for the section at hand; on failure d->rc says so. */
-static void *section_array(struct wasm_decoder *d, size_t count, size_t size)
-{
-	void *array = wasm_alloc(d->m, count, size);
-	if (!array)
-		wasm_fail(d, CELLA_ENOMEM, "no memory for %zu entries", count);
-	return array;
 }
 
 static uint32_t read_type_list(struct wasm_decoder *d, uint32_t most, const char *what, struct buf *to)
@@ -69,7 +62,7 @@ static void decode_type(struct wasm_decoder *d, struct wasm_type *type)
 	buf_put_u8(&text, 0);
 	if (d->rc < 0)
 		return;
-	char *signature = section_array(d, text.size, 1);
+	char *signature = wasm_array(d, text.size, 1);
 	if (!signature || text.failed)
 		return;
 	memcpy(signature, text.data, text.size);
@@ -106,7 +99,7 @@ static void find_canonical_types(struct wasm_decoder *d, struct wasm_type *types
 static void decode_type_section(struct wasm_decoder *d)
 {
 	uint32_t count = wasm_read_count(d, WASM_TYPES_MAX, "types");
-	struct wasm_type *types = section_array(d, count, sizeof(*types));
+	struct wasm_type *types = wasm_array(d, count, sizeof(*types));
 	for (uint32_t i = 0; i < count && d->rc == 0; i++)
 		decode_type(d, &types[i]);
 	if (d->rc < 0)
@@ -179,7 +172,7 @@ static bool grow_space(struct wasm_decoder *d, void **array, uint32_t count, uin
 		wasm_fail(d, CELLA_ELIMIT, "more than %u %s", most, what);
 		return false;
 	}
-	void *grown = section_array(d, (size_t)count + more, size);
+	void *grown = wasm_array(d, (size_t)count + more, size);
 	if (!grown)
 		return false;
 	if (count)
@@ -221,10 +214,10 @@ static void decode_import_section(struct wasm_decoder *d)
 {
 	struct wasm_module *m = d->m;
 	uint32_t count = wasm_read_count(d, WASM_IMPORTS_MAX, "imports");
-	m->imports = section_array(d, count, sizeof(*m->imports));
-	m->functions = section_array(d, count, sizeof(*m->functions));
-	m->tables = section_array(d, count, sizeof(*m->tables));
-	m->globals = section_array(d, count, sizeof(*m->globals));
+	m->imports = wasm_array(d, count, sizeof(*m->imports));
+	m->functions = wasm_array(d, count, sizeof(*m->functions));
+	m->tables = wasm_array(d, count, sizeof(*m->tables));
+	m->globals = wasm_array(d, count, sizeof(*m->globals));
 	for (; m->import_count < count && d->rc == 0; m->import_count++)
 		decode_import(d, &m->imports[m->import_count]);
 	m->function_import_count = m->function_count;
@@ -325,7 +318,7 @@ static void decode_export(struct wasm_decoder *d, struct wasm_export *export)
 static void decode_export_section(struct wasm_decoder *d)
 {
 	uint32_t count = wasm_read_count(d, WASM_EXPORTS_MAX, "exports");
-	struct wasm_export *exports = section_array(d, count, sizeof(*exports));
+	struct wasm_export *exports = wasm_array(d, count, sizeof(*exports));
 	for (uint32_t i = 0; i < count && d->rc == 0; i++)
 		decode_export(d, &exports[i]);
 	if (d->rc < 0)

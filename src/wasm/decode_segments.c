@@ -102,6 +102,28 @@ static void read_element_type(struct wasm_decoder *d, uint32_t flags, struct was
 		wasm_fail_at(d, start, CELLA_EFORMAT, "only functions can be elements without expressions");
 }
 
+static void read_active_place(struct wasm_decoder *d, uint32_t flags, struct wasm_element_segment *segment)
+{
+	size_t start = d->r.at;
+	segment->table = flags & ELEMENT_TABLE_OR_DECLARED ? wasm_read_u32(d) : 0;
+	if (d->rc == 0 && segment->table >= d->m->table_count)
+		wasm_fail_at(d, start, CELLA_EFORMAT, "unknown table %u; there are %u", segment->table,
+		             d->m->table_count);
+	wasm_read_constant(d, TYPE_I32, &segment->offset);
+}
+
+static void read_elements(struct wasm_decoder *d, bool expressions, struct wasm_element_segment *segment)
+{
+	segment->count = wasm_read_count(d, WASM_TABLE_ELEMENTS_MAX, "elements");
+	segment->elements = wasm_array(d, segment->count, sizeof(*segment->elements));
+	for (uint32_t i = 0; segment->elements && i < segment->count && d->rc == 0; i++) {
+		if (expressions)
+			wasm_read_constant(d, segment->type, &segment->elements[i]);
+		else
+			segment->elements[i].value.ref = read_function_reference(d);
+	}
+}
+
 static void decode_element_segment(struct wasm_decoder *d, struct wasm_element_segment *segment)
 {
 	size_t start = d->r.at;
@@ -111,40 +133,24 @@ static void decode_element_segment(struct wasm_decoder *d, struct wasm_element_s
 		return;
 	}
 	segment->mode = element_mode(flags);
-	if (segment->mode == SEGMENT_ACTIVE) {
-		start = d->r.at;
-		segment->table = flags & ELEMENT_TABLE_OR_DECLARED ? wasm_read_u32(d) : 0;
-		if (d->rc == 0 && segment->table >= d->m->table_count)
-			wasm_fail_at(d, start, CELLA_EFORMAT, "unknown table %u; there are %u",
-			             segment->table, d->m->table_count);
-		wasm_read_constant(d, TYPE_I32, &segment->offset);
-	}
+	if (segment->mode == SEGMENT_ACTIVE)
+		read_active_place(d, flags, segment);
 	read_element_type(d, flags, segment);
-	if (d->rc == 0 && segment->mode == SEGMENT_ACTIVE &&
-	    d->m->tables[segment->table].type != segment->type)
-		wasm_fail_at(d, start, CELLA_EFORMAT, "elements of type %s for a table of %s",
-		             wasm_type_name(segment->type),
-		             wasm_type_name(d->m->tables[segment->table].type));
-	segment->count = wasm_read_count(d, WASM_TABLE_ELEMENTS_MAX, "elements");
-	segment->elements = wasm_alloc(d->m, segment->count, sizeof(*segment->elements));
-	if (!segment->elements)
-		wasm_fail(d, CELLA_ENOMEM, "no memory for %u elements", segment->count);
-	for (uint32_t i = 0; i < segment->count && d->rc == 0; i++) {
-		if (flags & ELEMENT_EXPRESSIONS)
-			wasm_read_constant(d, segment->type, &segment->elements[i]);
-		else
-			segment->elements[i].value.ref = read_function_reference(d);
+	if (d->rc == 0 && segment->mode == SEGMENT_ACTIVE) {
+		char type = d->m->tables[segment->table].type;
+		if (type != segment->type)
+			wasm_fail_at(d, start, CELLA_EFORMAT, "elements of type %s for a table of %s",
+			             wasm_type_name(segment->type), wasm_type_name(type));
 	}
+	read_elements(d, flags & ELEMENT_EXPRESSIONS, segment);
 }
 
 void wasm_decode_element_section(struct wasm_decoder *d)
 {
 	struct wasm_module *m = d->m;
 	uint32_t count = wasm_read_count(d, WASM_SEGMENTS_MAX, "element segments");
-	m->elements = wasm_alloc(m, count, sizeof(*m->elements));
-	if (!m->elements)
-		wasm_fail(d, CELLA_ENOMEM, "no memory for %u element segments", count);
-	for (; m->element_count < count && d->rc == 0; m->element_count++)
+	m->elements = wasm_array(d, count, sizeof(*m->elements));
+	for (; m->elements && m->element_count < count && d->rc == 0; m->element_count++)
 		decode_element_segment(d, &m->elements[m->element_count]);
 }
 
@@ -172,10 +178,8 @@ void wasm_decode_data_section(struct wasm_decoder *d)
 {
 	struct wasm_module *m = d->m;
 	uint32_t count = wasm_read_count(d, WASM_SEGMENTS_MAX, "data segments");
-	m->data = wasm_alloc(m, count, sizeof(*m->data));
-	if (!m->data)
-		wasm_fail(d, CELLA_ENOMEM, "no memory for %u data segments", count);
-	for (; m->data_count < count && d->rc == 0; m->data_count++)
+	m->data = wasm_array(d, count, sizeof(*m->data));
+	for (; m->data && m->data_count < count && d->rc == 0; m->data_count++)
 		decode_data_segment(d, &m->data[m->data_count]);
 }
 

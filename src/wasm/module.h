@@ -128,9 +128,6 @@ struct wasm_module {
 	struct wasm_arena *arena;
 };
 
-/* Zeroed memory that lives as long as the module; NULL when there is none. */
-void *wasm_alloc(struct wasm_module *m, size_t count, size_t size) must_check;
-
 /*
  * The decoder: a reader over the whole module, narrowed to the section or body at hand, so that
  * its position is the byte offset that errors name. The first failure stays in `rc`; after it
@@ -148,6 +145,9 @@ struct wasm_decoder {
 /* Fails at `offset`: "code section, function 12 ($main), offset 0x1a3: …". Returns d->rc. */
 int wasm_fail_at(struct wasm_decoder *d, size_t offset, int code, const char *format, ...) printf_like(4, 5);
 #define wasm_fail(d, code, ...) wasm_fail_at(d, (d)->r.at, code, __VA_ARGS__)
+
+/* A zeroed array that lives as long as the module; NULL, and d->rc says so, when there is no memory. */
+void *wasm_array(struct wasm_decoder *d, size_t count, size_t size) must_check;
 
 uint8_t wasm_read_u8(struct wasm_decoder *d);
 uint32_t wasm_read_u32(struct wasm_decoder *d);

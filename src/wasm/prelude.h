@@ -40,14 +40,14 @@ typedef f64 f64_at ANYWHERE;
 /*
  * FUNCTION: one of the module's; kept as it is, so that a backtrace can name it.
  * LEAF: one so small, and unable to trap, that it may vanish in its callers.
- * GLUE: code that is not the module's, placed before all of it (the linker puts .text.unlikely first).
+ * GLUE: code that is not the module's. Sections keep it together and before all of the module's.
  */
 #if defined(__clang__)
-#define FUNCTION static __attribute__((used, noinline, section(".text.cell")))
+#define FUNCTION static __attribute__((used, noinline, section(".text.wasm")))
 #else
-#define FUNCTION static __attribute__((used, noinline, noclone, section(".text.cell")))
+#define FUNCTION static __attribute__((used, noinline, noclone, section(".text.wasm")))
 #endif
-#define LEAF static __attribute__((used))
+#define LEAF static __attribute__((used, section(".text.wasm")))
 #define GLUE static __attribute__((noinline, unused, section(".text.unlikely")))
 #define INLINE static inline __attribute__((always_inline, unused))
 #define PUBLIC __attribute__((visibility("default")))

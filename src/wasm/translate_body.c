@@ -178,7 +178,7 @@ static void put_step(struct wasm_translation *t, const struct wasm_step *step)
 		else if (step->opcode == OP_REF_IS_NULL)
 			put_reference(t, step);
 		else if (step->op->signature)
-			put_plain(t, step);
+			put_plain(t, step, step->op->signature);
 		else
 			body_put_control(t, step);
 		break;
@@ -208,8 +208,8 @@ static void put_step(struct wasm_translation *t, const struct wasm_step *step)
 	case IMMEDIATE_I64:
 	case IMMEDIATE_F32:
 	case IMMEDIATE_F64:
-	case IMMEDIATE_V128: put_constant(t, step, step->op->signature[1]); break;
-	default: put_plain(t, step);
+	case IMMEDIATE_V128: put_constant(t, step, step->type); break;
+	default: put_plain(t, step, step->op->signature);
 	}
 }
 

@@ -34,10 +34,15 @@ int wasm_translate(const struct wasm_module *m, struct buf *ret_c, struct error 
 #define WASM_TRANSLATOR "cella-1"
 
 /*
- * How that C is compiled and linked to an image (compile_flags.c says why): `cc FLAGS -o image.so image.c`,
- * with gcc or with clang. Ends with NULL.
+ * How that C is compiled and linked to an image (compile_flags.c says why): `cc FLAGS -o image.so
+ * image.c`. clang is the faster by far if the module was compiled with wasm_flags_guest. Each list
+ * ends with NULL.
  */
 extern const char *const wasm_flags_gcc[];
 extern const char *const wasm_flags_clang[];
+
+/* For clang when it compiles to WebAssembly: it leaves vectors to the second compiler, which may
+ * make them as wide as the machine's; those of WebAssembly are 128 bits wide for good. */
+extern const char *const wasm_flags_guest[];
 
 #endif

@@ -1,6 +1,9 @@
-"""What integration tests in Python share: the build, a scratch directory, running jobs, reports."""
+"""What integration tests in Python share: the build, a scratch directory, jobs, and checks."""
 
+import atexit
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,8 +14,10 @@ SOURCE = Path(os.environ.get("CELLA_SOURCE", Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("CELLA_BUILD", SOURCE / "build"))
 CELLA = str(BUILD / "cella")
 SCRATCH = Path(tempfile.mkdtemp(prefix="cella-test-"))
+TRAPPED, FAILED, REFUSED, USAGE = 134, 125, 126, 2  # statuses of cella run
 
 os.environ.setdefault("CELLA_BUILDER_KEY", str(SCRATCH / "builder.key"))
+atexit.register(shutil.rmtree, SCRATCH, ignore_errors=True)
 
 failures = 0
 
@@ -20,9 +25,14 @@ failures = 0
 def check(condition, what):
     """Report one fact; the test goes on."""
     global failures
-    print(("ok    " if condition else "FAILED ") + what, flush=True)
+    print(("ok      " if condition else "FAILED  ") + what, flush=True)
     failures += not condition
     return condition
+
+
+def note(text):
+    """Something that a reader of the output should know and that is no check."""
+    print("        " + text, flush=True)
 
 
 def finish():
@@ -35,34 +45,140 @@ def skip(why):
 
 
 def build_cell(source, name=None):
-    """Compile one C file of tests/cells (or a path) into a cell; gives its path."""
-    path = SOURCE / "tests" / "cells" / source if "/" not in str(source) else Path(source)
-    out = SCRATCH / (name or path.stem + ".cell")
-    subprocess.run([CELLA, "cc", str(path), "-o", str(out)], check=True, timeout=300)
+    """Compile C files (a name below tests/cells, a path, or a list of paths) into a cell; its path."""
+    sources = source if isinstance(source, list) else [source if "/" in str(source) else SOURCE / "tests/cells" / source]
+    out = SCRATCH / (name or Path(sources[0]).stem + ".cell")
+    subprocess.run([CELLA, "cc", *map(str, sources), "-o", str(out)], check=True, timeout=300)
     return str(out)
 
 
+def ecg_cell():
+    """The ECG workflow's cell: the build's, or one made here."""
+    built = BUILD / "examples/ecg/ecg.cell"
+    if built.exists() and "CELLA_BUILDER_KEY" in os.environ and os.environ["CELLA_BUILDER_KEY"] != str(SCRATCH / "builder.key"):
+        return str(built)
+    return build_cell(sorted((SOURCE / "examples/ecg").glob("*.c")), "ecg.cell")
+
+
 def run(arguments, **options):
-    """cella run to its end; the CompletedProcess with text output."""
+    """cella run to its end; the CompletedProcess, with text unless text=False."""
     options.setdefault("timeout", 120)
-    return subprocess.run([CELLA, "run", *map(str, arguments)], capture_output=True, text=True, check=False, **options)
+    options.setdefault("text", True)
+    if "input" not in options:
+        options.setdefault("stdin", subprocess.DEVNULL)
+    program = options.pop("program", CELLA)
+    return subprocess.run([program, "run", *map(str, arguments)], capture_output=True, check=False, **options)
 
 
-def start(arguments, **options):
-    """cella run in the background, with pipes."""
-    return subprocess.Popen([CELLA, "run", *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, **options)
+def process_table():
+    """Of every process: its parent, name and state."""
+    table = {}
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as f:
+                text = f.read()
+        except OSError:
+            continue
+        name, (state, parent) = text[text.index("(") + 1:text.rindex(")")], text[text.rindex(")") + 2:].split()[:2]
+        table[int(entry)] = (int(parent), name, state)
+    return table
+
+
+def runs(pid):
+    """Is the process there, and no zombie?"""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+            return f.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def wait_until(condition, seconds=20):
     """Poll a condition; its last value."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        value = condition()
-        if value:
+        if value := condition():
             return value
         time.sleep(0.005)
     return condition()
+
+
+class Job:
+    """cella run in the background. Use as a context: what is left of it is killed at the end."""
+
+    def __init__(self, arguments, program=CELLA, **options):
+        for stream in ("stdin", "stdout", "stderr"):
+            options.setdefault(stream, subprocess.PIPE)
+        self.seen = set()
+        self.process = subprocess.Popen([program, "run", *map(str, arguments)], **options)
+        self.pid = self.process.pid
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for pid in [self.pid, *self.seen]:
+            if runs(pid):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except OSError:
+                    pass
+        self.process.wait(timeout=30)
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream:
+                stream.close()
+
+    def line(self):
+        """The next line of its standard output."""
+        return self.process.stdout.readline()
+
+    def end(self, timeout=60, **options):
+        """Its standard output and error when it has ended; its status is in `status`."""
+        output, log = self.process.communicate(timeout=timeout, **options)
+        self.status = self.process.returncode
+        return output, log
+
+    def processes(self):
+        """All processes of the job but the command line: {pid: name}. Executors are called cella-cell."""
+        table = process_table()
+        found, todo = {}, [self.pid]
+        while todo:
+            parent = todo.pop()
+            for pid, (its_parent, name, state) in table.items():
+                if its_parent != parent or state in "ZX":
+                    continue
+                # The launcher executes them from a memory file, which some kernels name them by.
+                is_executor = found.get(parent) == "cella-las" and name != "cella-las"
+                found[pid] = "cella-cell" if is_executor else name
+                todo.append(pid)
+        self.seen |= found.keys()
+        return found
+
+    def named(self, name):
+        return [pid for pid, its in self.processes().items() if its == name]
+
+    def executors(self):
+        return self.named("cella-cell")
+
+    def left(self, seconds=5):
+        """Those of its processes, ever seen, that still run after some time."""
+        wait_until(lambda: not any(map(runs, self.seen)), seconds)
+        return [pid for pid in self.seen if runs(pid)]
+
+
+def has_secret():
+    """Does secret memory work here? The reason if not."""
+    text = subprocess.run([CELLA, "doctor"], capture_output=True, text=True, check=False).stdout
+    line = next((line for line in text.splitlines() if line.split()[1:2] == ["secret"]), "")
+    return line.split()[:1] == ["yes"], line
+
+
+def needs_secret():
+    works, line = has_secret()
+    if not works:
+        skip(f"no secret memory here: {line}")
 
 
 def ecg_data():

@@ -1,15 +1,22 @@
 #include "fake_cell.h"
 
 #include <setjmp.h>
-#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/cleanup.h"
 
 static jmp_buf exit_landing;
+
+/* Under cmocka as under a fuzzer: the end. */
+static void demand(bool holds, const char *what)
+{
+	if (!holds) {
+		fprintf(stderr, "fake cell: %s\n", what);
+		abort();
+	}
+}
 
 struct instance *instance_of(struct cell_instance *cell)
 {
@@ -70,11 +77,11 @@ static int ask_path(void *data, const struct owner_path_request *request, const 
 	buf_put(&frame, path, request->path_size);
 	buf_put(&frame, second, request->second_size);
 	struct error err;
-	if (owner_paths_serve(fake->paths, frame.data, frame.size, answer, sizeof(answer), &size, ret_fd,
-	                      &err) < 0)
-		fail_msg("%s", err.text);
+	int rc = owner_paths_serve(fake->paths, frame.data, frame.size, answer, sizeof(answer), &size, ret_fd,
+	                           &err);
+	demand(rc == 0, err.text);
 	memcpy(reply, answer, sizeof(*reply));
-	assert_int_equal(size, sizeof(*reply) + reply->size);
+	demand(size == sizeof(*reply) + reply->size, "an answer of another size");
 	memcpy(reply_data, answer + sizeof(*reply), min_of((size_t)reply->size, capacity));
 	return 0;
 }
@@ -85,8 +92,8 @@ static void add_directory(struct fake_cell *fake, struct wasi_config *config, st
 	struct error err;
 	if (!host)
 		return;
-	if (owner_paths_add(fake->paths, host, flags & OWNER_PREOPEN_READ_ONLY, &err) < 0)
-		fail_msg("%s", err.text);
+	int rc = owner_paths_add(fake->paths, host, flags & OWNER_PREOPEN_READ_ONLY, &err);
+	demand(rc == 0, err.text);
 	preopens[config->preopen_count++] = (struct wasi_preopen){.guest = guest, .flags = flags};
 }
 
@@ -97,20 +104,19 @@ struct fake_cell *fake_cell_new(const char *const *arguments, size_t argument_co
 	struct wasi_preopen preopens[2];
 	struct error err = {0};
 	struct fake_cell *fake = calloc(1, sizeof(*fake));
-	assert_non_null(fake);
+	demand(fake, "no memory");
 	fake->exit_status = -1;
 	fake->cell = calloc(1, sizeof(*fake->cell));
 	fake->memory = malloc(FAKE_MEMORY); /* exactly: AddressSanitizer stands behind it */
-	assert_non_null(fake->cell);
-	assert_non_null(fake->memory);
+	demand(fake->cell, "no memory");
+	demand(fake->memory, "no memory");
 	memset(fake->memory, 0xee, FAKE_MEMORY);
 	*fake->cell =
 		(struct cell_instance){.memory = fake->memory, .memory_size = FAKE_MEMORY, .host_data = fake};
 	int rc = mem_pool_new(MEM_INSECURE_NONE, 64 << 20, &fake->pool, &err);
 	if (rc == 0)
 		rc = owner_paths_new(&fake->paths, &err);
-	if (rc < 0)
-		fail_msg("%s", err.text);
+	demand(rc == 0, err.text);
 	struct wasi_config config = {
 		.pool = fake->pool,
 		.host = {fake, write_stream, read_input, ask_path},
@@ -122,8 +128,8 @@ struct fake_cell *fake_cell_new(const char *const *arguments, size_t argument_co
 	};
 	add_directory(fake, &config, preopens, writable, "/w", 0);
 	add_directory(fake, &config, preopens, read_only, "/r", OWNER_PREOPEN_READ_ONLY);
-	if (wasi_new(&config, &fake->wasi, &err) < 0)
-		fail_msg("%s", err.text);
+	rc = wasi_new(&config, &fake->wasi, &err);
+	demand(rc == 0, err.text);
 	return fake;
 }
 
@@ -146,14 +152,14 @@ uint32_t fake_call(struct fake_cell *fake, const char *name, const uint64_t *arg
 		const struct host_function *f = &wasi_functions[i];
 		if (strcmp(f->name, name) != 0)
 			continue;
-		assert_int_equal(count, strcspn(f->signature, ":"));
+		demand(count == strcspn(f->signature, ":"), name);
 		for (size_t j = 0; j < count; j++)
 			v[j].i64 = arguments[j];
 		if (setjmp(exit_landing) == 0)
 			f->function(fake->cell, v);
 		return v[0].i32;
 	}
-	fail_msg("there is no function %s", name);
+	demand(false, name);
 	return 0;
 }
 

@@ -27,7 +27,7 @@ struct fake_cell {
 };
 
 /* A fake with these arguments, "A=1" and "B=" in its environment, and preopened: `writable` as /w and
- * `read_only` as /r (NULL: neither). Fails the test when it cannot. */
+ * `read_only` as /r (NULL: neither). Aborts when it cannot. */
 struct fake_cell *fake_cell_new(const char *const *arguments, size_t argument_count, const char *writable,
                                 const char *read_only);
 void fake_cell_free(struct fake_cell *fake);

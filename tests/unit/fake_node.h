@@ -22,7 +22,7 @@ enum fake_function {
 	FAKE_FAIL_FIRST, /* fails on the first attempt */
 	FAKE_DIE,        /* the executor kills itself */
 	FAKE_DIE_FIRST,  /* on the first attempt */
-	FAKE_SPIN,       /* takes task_submit.timeout_ms milliseconds */
+	FAKE_SPIN,       /* takes task_submit.timeout_ms milliseconds; 0: until the gate is open */
 	FAKE_NEST,       /* submits two FAKE_MIX and one FAKE_NEST with timeout_ms one less, unless it is 0; waits for them */
 	FAKE_NONSENSE,   /* the executor sends a malformed message */
 	FAKE_FUNCTIONS,
@@ -80,6 +80,8 @@ struct fake_result {
 };
 
 void fake_run(const struct fake_job *job, struct fake_result *ret_result);
+
+extern _Atomic bool *fake_gate; /* shared by all; closed when a job begins */
 
 /* For drivers. */
 #define fake_check(condition) fake_check_at((condition), #condition, __FILE__, __LINE__)

@@ -78,7 +78,7 @@ static void drive_throughput(struct fake_peer *p)
 		fake_release(p, out);
 	}
 	fake_wait(p, TASK_WAIT_ALL, 0, NULL, 0);
-	fprintf(stderr, "# %.0f tasks a second\n", TASKS / ((double)(clock_ns() - begin) / 1e9));
+	fprintf(stderr, "# %.0f tasks a second\n", (double)TASKS / ((double)(clock_ns() - begin) / 1e9));
 	fake_check(p->ready.ok_count == TASKS);
 }
 
@@ -342,6 +342,67 @@ static void test_groups(void **state)
 	assert_int_equal(r.end.done, 51);
 }
 
+/* A million tasks that wait for one, each with an output and 200 bytes of arguments; what the agent needs for one. */
+static void drive_million(struct fake_peer *p)
+{
+	enum { TASKS = 1000000 };
+	fake_functions(p);
+	uint64_t gate = fake_id(p);
+	struct fake_task first = {.head = {.function = FAKE_SPIN}, .outputs = &gate, .output_count = 1};
+	fake_submit(p, &first);
+	uint64_t begin = clock_ns();
+	for (int i = 0; i < TASKS; i++) {
+		uint64_t out = fake_id(p);
+		struct fake_task t = {.inputs = &gate, .input_count = 1, .outputs = &out, .output_count = 1, .payload = 200};
+		fake_submit(p, &t);
+		fake_release(p, out);
+	}
+	*fake_gate = true;
+	fprintf(stderr, "# %.0f submissions a second\n", (double)TASKS / ((double)(clock_ns() - begin) / 1e9));
+	fake_wait(p, TASK_WAIT_ALL, 0, NULL, 0);
+	fake_check(p->ready.ok_count == TASKS + 1);
+	fprintf(stderr, "# submitted, held and run: %.0f tasks a second\n",
+	        (double)TASKS / ((double)(clock_ns() - begin) / 1e9));
+}
+
+static void test_million(void **state)
+{
+	(void)state;
+	struct fake_job job = {.driver = drive_million, .executors = 2};
+	struct fake_result r;
+	fake_run(&job, &r);
+	assert_string_equal(r.failure, "");
+	assert_int_equal(r.end.done, 1000001);
+	fprintf(stderr, "# %.0f bytes of the agent's memory for a waiting task\n", (double)r.agent_peak_kb * 1024 / 1000000);
+	assert_true(r.agent_peak_kb < 1000000);
+}
+
+/* More than may wait: the driver is held back until some have ended, and nothing is lost. */
+static void drive_flood(struct fake_peer *p)
+{
+	enum { TASKS = 1200000 };
+	fake_functions(p);
+	uint64_t gate = fake_id(p);
+	struct fake_task first = {.head = {.function = FAKE_SPIN, .timeout_ms = 2000}, .outputs = &gate, .output_count = 1};
+	fake_submit(p, &first);
+	for (int i = 0; i < TASKS; i++) {
+		struct fake_task t = {.inputs = &gate, .input_count = 1};
+		fake_submit(p, &t);
+	}
+	fake_wait(p, TASK_WAIT_ALL, 0, NULL, 0);
+	fake_check(p->ready.ok_count == TASKS + 1);
+}
+
+static void test_flood(void **state)
+{
+	(void)state;
+	struct fake_job job = {.driver = drive_flood, .executors = 2};
+	struct fake_result r;
+	fake_run(&job, &r);
+	assert_string_equal(r.failure, "");
+	assert_int_equal(r.end.done, 1200001);
+}
+
 static int compare(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -390,6 +451,8 @@ int main(void)
 		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_throughput),
 		cmocka_unit_test(test_latency),
+		cmocka_unit_test(test_million),
+		cmocka_unit_test(test_flood),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -25,6 +26,7 @@
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -55,6 +57,8 @@ struct las {
 /* What a test does to the launcher's process before it starts. */
 typedef void prepare_fn(void);
 
+static const char *executor_path = FAKE_EXECUTOR;
+
 static void run_launcher(int owner, int agent, prepare_fn *prepare)
 {
 	struct launcher *launcher = NULL;
@@ -66,7 +70,7 @@ static void run_launcher(int owner, int agent, prepare_fn *prepare)
 	log_open("las", STDERR_FILENO, LOG_LEVEL_ERROR);
 	if (prepare)
 		prepare();
-	int rc = launcher_new(FAKE_EXECUTOR, &launcher, &err);
+	int rc = launcher_new(executor_path, &launcher, &err);
 	if (rc == 0) {
 		struct server_config config = {launcher, owner, agent, signalfd(-1, &term, SFD_CLOEXEC)};
 		rc = server_run(&config, &err);
@@ -505,6 +509,58 @@ static void test_inherited_filter_is_told(void **state)
 	assert_false(e.isolation & EVIDENCE_NO_INHERITED_FILTER);
 }
 
+/* ---- the same user's other processes ---- */
+
+static void become_ordinary(void)
+{
+	if (!am_root())
+		return;
+	if (setgroups(0, NULL) < 0 || setresgid(65534, 65534, 65534) < 0 ||
+	    setresuid(65534, 65534, 65534) < 0)
+		_exit(99);
+	prctl(PR_SET_DUMPABLE, 1);
+}
+
+/* 0 if an ordinary user's process can attach to `pid` (0: to a child of its own), else an errno. */
+static int attach(pid_t pid)
+{
+	int status;
+	pid_t attacker = fork();
+	assert_true(attacker >= 0);
+	if (attacker == 0) {
+		become_ordinary();
+		pid_t victim = pid ? pid : fork();
+		if (victim == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			for (;;)
+				pause();
+		}
+		_exit(ptrace(PTRACE_SEIZE, victim, NULL, NULL) < 0 ? errno : 0);
+	}
+	assert_int_equal(waitpid(attacker, &status, 0), attacker);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+/* Can the agent, or whatever else runs under the user's own id, debug the launcher or its executors? */
+static void test_same_user_cannot_attach(void **state)
+{
+	(void)state;
+	char path[48];
+	cleanup_close int binary = open(FAKE_EXECUTOR, O_RDONLY);
+	assert_true(binary >= 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", binary);
+	executor_path = path;
+	cleanup_las struct las las = start_las(become_ordinary);
+	executor_path = FAKE_EXECUTOR;
+	cleanup_running struct running r = launch(&las, 1, "wait");
+	expect_running(&r);
+	assert_int_equal(attach(las.pid), EPERM);
+	assert_int_equal(attach(r.reply.pid), EPERM);
+	if (attach(0) != 0)
+		print_message("note: here nobody can attach to anything (Yama)\n");
+}
+
 /* ---- requests ---- */
 
 static void test_bad_requests_are_answered(void **state)
@@ -703,6 +759,7 @@ int main(void)
 		cmocka_unit_test(test_user_ids_differ),
 		cmocka_unit_test(test_nothing_is_inherited),
 		cmocka_unit_test(test_inherited_filter_is_told),
+		cmocka_unit_test(test_same_user_cannot_attach),
 		cmocka_unit_test(test_bad_requests_are_answered),
 		cmocka_unit_test(test_bundle_must_be_sealed),
 		cmocka_unit_test(test_executors_that_fail),

@@ -166,9 +166,10 @@ static int replay(uint32_t executor, uint32_t *type, uint8_t *body, size_t *size
 static void a_repeated_run_is_refused(void **state)
 {
 	(void)state;
-	run(&(struct scenario){.program = &chain_program, .executors = 2, .tamper = replay});
-	assert_int_equal(result->done[TASK_OK], 5);
-	assert_int_equal(result->done[TASK_REFUSED], 5);
+	run(&(struct scenario){.program = &pair_program, .executors = 2, .tamper = replay});
+	assert_int_equal(result->done[TASK_OK], 2);
+	assert_int_equal(result->done[TASK_REFUSED], 2);
+	assert_int_equal(result->values[0], 3);
 }
 
 static int drop_a_task(uint32_t executor, uint32_t *type, uint8_t *body, size_t *size, uint8_t *store)

@@ -115,8 +115,9 @@ static void add_item(struct cella_call *call, struct cella_abi_item item)
 
 void cella_call_value(struct cella_call *call, const void *value, size_t size)
 {
-	add_item(call, (struct cella_abi_item){
-			       .kind = CELLA_ABI_VALUE, .address = (uint32_t)(uintptr_t)value, .size = size});
+	add_item(call, (struct cella_abi_item){.kind = CELLA_ABI_VALUE,
+	                                       .address = (uint32_t)(uintptr_t)value,
+	                                       .size = size});
 }
 
 void cella_call_buffer(struct cella_call *call, enum cella_direction direction, const void *buffer,
@@ -130,8 +131,8 @@ void cella_call_buffer(struct cella_call *call, enum cella_direction direction, 
 
 void cella_call_collection(struct cella_call *call, size_t rows, size_t columns)
 {
-	add_item(call, (struct cella_abi_item){
-			       .kind = CELLA_ABI_COLLECTION, .size = rows, .columns = columns});
+	add_item(call,
+	         (struct cella_abi_item){.kind = CELLA_ABI_COLLECTION, .size = rows, .columns = columns});
 }
 
 void cella_call_file(struct cella_call *call, enum cella_direction direction, const char *path)

@@ -40,7 +40,7 @@ enum {
 enum cella_abi_kind {
 	CELLA_ABI_VALUE,      /* size bytes at address */
 	CELLA_ABI_BUFFER,     /* the same, by `direction` (enum cella_direction) */
-	CELLA_ABI_COLLECTION, /* size pointers, each to `columns` pointers if that is not 0; its buffers follow */
+	CELLA_ABI_COLLECTION, /* size pointers, each to `columns` pointers if not 0; its buffers follow */
 	CELLA_ABI_FILE,       /* a path of size bytes at address */
 };
 

@@ -162,7 +162,7 @@ static int prepare(struct agent *a, struct error *err)
 		.listener = down_listener(a),
 		.memory = a->job.heap,
 		.computing_units = max_of(a->job.executors, (uint32_t)max_of(processors, 1L)),
-		.tasks_max = 2 * AGENT_TASKS_MAX,
+		.tasks_max = (uint32_t)(2 * a->job.tasks_max),
 	};
 	a->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (a->epoll < 0)

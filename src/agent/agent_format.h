@@ -4,7 +4,8 @@
  *
  *   owner -> agent   agent_start     fd: the bundle (sealed memory file); first message
  *                    agent_stop      end the job: stop the executors, report, close
- *   agent -> owner   agent_executor  fd: the owner's end of the executor's channel; evidence behind it
+ *   agent -> owner   agent_executor  fd: the owner's end of the executor's channel; evidence behind it. The n-th such message
+ *                                    is about executor number n, and says so
  *                    agent_lost      an executor has ended
  *                    agent_progress  at most every 100 ms, if asked for and changed
  *                    agent_failed    the job cannot go on; text behind it
@@ -41,7 +42,8 @@ struct agent_start {
 	uint32_t memory_level; /* enum mem_level */
 	uint32_t flags;        /* enum agent_start_flag */
 	uint64_t heap;         /* of each executor */
-	uint64_t store_limit;  /* bytes of sealed objects in memory before they spill */
+	uint64_t store_limit;  /* bytes of sealed objects in memory before they spill; 0: half of the machine's memory */
+	uint64_t tasks_max;    /* that the program may have waiting before it is held back; 0: 1,048,576 */
 	uint8_t nonce[32];     /* for the evidence */
 	char spill_directory[256];
 };
@@ -53,7 +55,7 @@ struct agent_stop {
 
 struct agent_executor {
 	uint32_t type;
-	uint32_t index; /* the agent's name for it */
+	uint32_t index; /* its number, from 1 */
 	uint32_t role;  /* enum agent_role */
 	int32_t pid;
 	uint32_t evidence_size;

@@ -15,9 +15,11 @@ enum {
 	AGENT_EXECUTORS_MAX = 256, /* over a job's life */
 	AGENT_WORKERS_MAX = 128,   /* that the owner may ask for */
 	AGENT_REPLACEMENTS_MAX = 10,
-	AGENT_TASKS_MAX = 1 << 20, /* that the main program may have waiting */
+	AGENT_TASKS_DEFAULT = 1 << 20, /* that the main program may have waiting */
+	AGENT_TASKS_MAX = 1 << 28,
 	AGENT_RING_CAPACITY = 256 * 1024,
 	AGENT_BATCH = 256,                /* records read of one ring before the others get their turn */
+	AGENT_RESTORED_MAX = 4 << 20,     /* bytes brought back from the spill file before others go there */
 	AGENT_BACKLOG_MAX = 256 << 20,    /* bytes for an executor that does not read */
 	AGENT_PROGRESS_NS = 100 * 1000 * 1000,
 	AGENT_GLANCE_NS = 1000 * 1000,    /* how often a busy loop looks at its descriptors */
@@ -59,6 +61,7 @@ struct agent {
 	bool over;      /* the owner has the last message */
 	struct graph *graph;
 	struct store *store;
+	uint64_t restored; /* bytes, since the store was made to fit its limit again */
 	struct event_log *log; /* NULL: not wanted */
 	struct agent_progress progress; /* as sent last */
 	uint64_t progress_ns;
@@ -89,6 +92,9 @@ bool down_prepare_sleep(struct executor *x); /* false: there is room again for w
 void down_awake(struct executor *x);
 struct graph_listener down_listener(struct agent *a);
 int down_schedule(struct agent *a, struct error *err) must_check;
+/* Until there is room for `size` bytes in the store, move objects that nobody reads to its spill file, oldest first. What
+ * is in use stays: there may be too little room still. */
+int spill_for(struct agent *a, uint64_t size, struct error *err) must_check;
 
 /* owner.c */
 int owner_receive_start(struct agent *a, struct error *err) must_check;

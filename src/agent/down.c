@@ -121,6 +121,25 @@ struct graph_listener down_listener(struct agent *a)
 	return (struct graph_listener){a, on_outcome, on_answer, on_dropped, on_restore};
 }
 
+int spill_for(struct agent *a, uint64_t size, struct error *err)
+{
+	struct graph_spill victim;
+	uint64_t bytes = 0;
+	uint32_t looked = 0;
+	int rc = 0;
+	while (rc == 0 && store_lacks(a->store, size) && graph_spill_next(a->graph, &looked, &victim)) {
+		if (!store_may_spill(a->store, victim.offset))
+			continue;
+		rc = store_spill(a->store, &victim.offset, victim.size, err);
+		if (rc < 0)
+			break;
+		graph_spilled(a->graph, &victim);
+		bytes += victim.size;
+	}
+	event_log_spill(a->log, a->now_ns, bytes);
+	return rc;
+}
+
 struct schedule {
 	struct agent *agent;
 	int rc;
@@ -147,5 +166,9 @@ int down_schedule(struct agent *a, struct error *err)
 	int rc = scheduler_run(a->graph, send_run, &s, err);
 	if (rc == 0 && s.rc < 0)
 		rc = error_set(err, s.rc, "the object store cannot bring an input back from the spill file");
+	if (rc == 0 && (a->restored += store_take_restored(a->store)) > AGENT_RESTORED_MAX) {
+		a->restored = 0;
+		rc = spill_for(a, 0, err);
+	}
 	return rc;
 }

@@ -32,7 +32,7 @@ struct store {
 	uint32_t end;     /* units from here on were never used */
 	uint32_t rover;   /* where the next search begins */
 	uint64_t used, used_max, idle, limit;
-	uint64_t spill_end, spilled;
+	uint64_t spill_end, spilled, restored;
 	uint32_t own;     /* the agent's open extent + 1, 0: none */
 	uint64_t own_used;
 };
@@ -94,9 +94,16 @@ void store_stats(const struct store *s, struct store_stats *ret_stats)
 	*ret_stats = (struct store_stats){.used = s->used, .used_max = s->used_max, .spilled = s->spilled};
 }
 
-bool store_is_full(const struct store *s)
+bool store_lacks(const struct store *s, uint64_t size)
 {
-	return s->used > s->limit;
+	return size > s->limit || s->used > s->limit - size;
+}
+
+uint64_t store_take_restored(struct store *s)
+{
+	uint64_t bytes = s->restored;
+	s->restored = 0;
+	return bytes;
 }
 
 static void mark_free(struct store *s, uint32_t first, uint32_t count)
@@ -355,6 +362,7 @@ int store_restore(struct store *s, uint64_t *offset, uint64_t size, struct error
 		return error_errno(err, CELLA_EIO, "cannot read from the spill file in %s", s->directory);
 	store_placed(s, to);
 	store_dropped(s, *offset, size, true);
+	s->restored += size;
 	*offset = to;
 	return 0;
 }

@@ -49,7 +49,10 @@ bool store_may_write(const struct store *s, uint32_t executor, uint64_t offset, 
 void store_placed(struct store *s, uint64_t offset);
 void store_dropped(struct store *s, uint64_t offset, uint64_t size, bool spilled);
 
-bool store_is_full(const struct store *s);
+/* Would an extent of this size exceed the limit? */
+bool store_lacks(const struct store *s, uint64_t size);
+/* Bytes brought back since the last call. */
+uint64_t store_take_restored(struct store *s);
 /* Would moving this object away help: is its extent closed? */
 bool store_may_spill(const struct store *s, uint64_t offset);
 int store_spill(struct store *s, uint64_t *offset, uint64_t size, struct error *err) must_check;

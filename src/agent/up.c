@@ -96,32 +96,12 @@ static int on_cancel(struct agent *a, struct executor *x, const struct message *
 	return graph_cancel(a->graph, x->number, m->cancel, err);
 }
 
-/* Past its limit, the store moves objects that nobody reads to its spill file, oldest first. */
-static int make_room(struct agent *a, struct error *err)
-{
-	struct graph_spill victim;
-	struct store_stats before, after;
-	int rc = 0;
-	store_stats(a->store, &before);
-	uint32_t looked = 0;
-	while (rc == 0 && store_is_full(a->store) && graph_spill_next(a->graph, &looked, &victim)) {
-		if (!store_may_spill(a->store, victim.offset))
-			continue;
-		rc = store_spill(a->store, &victim.offset, victim.size, err);
-		if (rc == 0)
-			graph_spilled(a->graph, &victim);
-	}
-	store_stats(a->store, &after);
-	event_log_spill(a->log, a->now_ns, after.spilled - before.spilled);
-	return rc;
-}
-
 static int on_extent(struct agent *a, struct executor *x, const struct message *m, struct error *err)
 {
 	struct task_extent granted = {0};
-	int rc = store_grant(a->store, x->number, m->extent->size, &granted.offset, &granted.size);
-	if (rc == 0 && store_is_full(a->store))
-		rc = make_room(a, err);
+	int rc = spill_for(a, m->extent->size, err);
+	if (rc == 0)
+		rc = store_grant(a->store, x->number, m->extent->size, &granted.offset, &granted.size);
 	if (rc < 0 && rc != CELLA_ELIMIT)
 		return rc;
 	struct ring_part part = {&granted, sizeof(granted)};
@@ -157,7 +137,7 @@ bool up_held_back(const struct agent *a, const struct executor *x)
 	if (!x->driver)
 		return false;
 	graph_counts(a->graph, &counts);
-	return counts.waiting >= AGENT_TASKS_MAX;
+	return counts.waiting >= a->job.tasks_max;
 }
 
 static int read_one(struct agent *a, struct executor *x, bool *ret_any, struct error *err)

@@ -33,7 +33,8 @@ static int map_shared(int fd, uint64_t size, const char *what, uint8_t **ret_mem
 static int link_map(struct agent_link *l, const struct launch_rings *m, const int fds[4], struct error *err)
 {
 	if (m->version != TASK_FORMAT_VERSION)
-		return error_set(err, CELLA_EFORMAT, "the agent speaks version %u of the task protocol, this executor %d",
+		return error_set(err, CELLA_EFORMAT,
+		                 "the agent speaks version %u of the task protocol, this executor %d",
 		                 m->version, TASK_FORMAT_VERSION);
 	if (m->ring_capacity < 4 * RING_RECORD_MAX || m->ring_capacity > RING_CAPACITY_MAX ||
 	    (m->ring_capacity & (m->ring_capacity - 1)) || m->store_size == 0 || m->store_size > SIZE_MAX / 2)

@@ -31,8 +31,8 @@ struct agent_link {
 	uint64_t flushed_ns; /* when records were published last */
 };
 
-/* Receives rings and store (struct launch_rings) on `agent`, and maps them. A failed link is still closed with
- * agent_link_close. */
+/* Receives rings and store (struct launch_rings) on `agent`, and maps them. A failed link is still
+ * closed with agent_link_close. */
 int agent_link_open(struct agent_link *l, int agent, int owner, struct error *err) must_check;
 void agent_link_close(struct agent_link *l);
 

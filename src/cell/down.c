@@ -4,7 +4,8 @@
 
 static int malformed(const struct reader *r, const char *what, struct error *err)
 {
-	return error_set(err, CELLA_EFORMAT, "the agent sent a malformed %s message (%zu bytes)", what, r->size);
+	return error_set(err, CELLA_EFORMAT, "the agent sent a malformed %s message (%zu bytes)", what,
+	                 r->size);
 }
 
 static const void *take(struct reader *r, size_t count, size_t size)

@@ -39,7 +39,8 @@ struct down_outcome {
 /* CELLA_EFORMAT. */
 int down_read_run(const uint8_t *body, size_t size, struct down_run *ret, struct error *err) must_check;
 int down_read_ready(const uint8_t *body, size_t size, struct down_ready *ret, struct error *err) must_check;
-int down_read_outcome(const uint8_t *body, size_t size, struct down_outcome *ret, struct error *err) must_check;
+int down_read_outcome(const uint8_t *body, size_t size, struct down_outcome *ret,
+                      struct error *err) must_check;
 int down_read_extent(const uint8_t *body, size_t size, struct task_extent *ret, struct error *err) must_check;
 
 #endif

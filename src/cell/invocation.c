@@ -91,10 +91,11 @@ void invocation_file(struct invocation_writer *w, enum version_access access, co
 int invocation_end(struct invocation_writer *w, struct error *err)
 {
 	if (w->failed)
-		return error_set(err, CELLA_ELIMIT,
-		                 "the arguments passed by value are too large or too many: %zu bytes at most, and "
-		                 "%d buffers in a collection",
-		                 w->capacity, TASK_DATA_MAX);
+		return error_set(
+			err, CELLA_ELIMIT,
+			"the arguments passed by value are too large or too many: %zu bytes at most, and "
+			"%d buffers in a collection",
+			w->capacity, TASK_DATA_MAX);
 	if (w->in_collection)
 		return error_set(err, CELLA_EINVAL, "a collection lacks %u of its buffers", w->in_collection);
 	struct invocation_head head = {.version = INVOCATION_VERSION, .parameter_count = w->parameter_count};
@@ -118,10 +119,8 @@ void invocation_walk(struct invocation_walk *w, const uint8_t *data, size_t size
 static const struct {
 	bool reads, writes, turn;
 } accesses[] = {
-	[VERSION_IN] = {true, false, false},
-	[VERSION_OUT] = {false, true, false},
-	[VERSION_INOUT] = {true, true, false},
-	[VERSION_CONCURRENT] = {true, true, false},
+	[VERSION_IN] = {true, false, false},          [VERSION_OUT] = {false, true, false},
+	[VERSION_INOUT] = {true, true, false},        [VERSION_CONCURRENT] = {true, true, false},
 	[VERSION_COMMUTATIVE] = {false, false, true},
 };
 
@@ -182,8 +181,8 @@ static void next_file(struct invocation_walk *w, struct invocation_part_view *p,
 {
 	p->bytes_size = reader_u32(&w->reader);
 	p->bytes = reader_bytes(&w->reader, p->bytes_size);
-	if (!p->is_parameter || part->size || !p->bytes_size || p->bytes_size > INVOCATION_PATH_MAX || !p->bytes ||
-	    memchr(p->bytes, 0, p->bytes_size) || p->access > VERSION_INOUT) {
+	if (!p->is_parameter || part->size || !p->bytes_size || p->bytes_size > INVOCATION_PATH_MAX ||
+	    !p->bytes || memchr(p->bytes, 0, p->bytes_size) || p->access > VERSION_INOUT) {
 		w->failed = true;
 		return;
 	}
@@ -206,14 +205,9 @@ static void next_part(struct invocation_walk *w, struct invocation_part_view *p,
 		if (part->size)
 			take_data(w, p, part);
 		break;
-	case INVOCATION_COLLECTION:
-		next_collection(w, p);
-		break;
-	case INVOCATION_FILE:
-		next_file(w, p, part);
-		break;
-	default:
-		w->failed = true;
+	case INVOCATION_COLLECTION: next_collection(w, p); break;
+	case INVOCATION_FILE: next_file(w, p, part); break;
+	default: w->failed = true;
 	}
 }
 

@@ -42,8 +42,8 @@ int invocation_end(struct invocation_writer *w, struct error *err) must_check;
 /* What a part reads: the datum (id 0: nothing), proved by `members` and `sum` if members is not
  * 0, and `part_count` inputs after it. */
 struct invocation_part_view {
-	enum invocation_kind kind;
-	enum version_access access;
+	uint8_t kind;               /* enum invocation_kind */
+	uint8_t access;             /* enum version_access */
 	uint32_t size;              /* bytes; rows of a collection */
 	uint32_t columns;           /* of a collection */
 	const uint8_t *bytes;       /* of a value; a file's path */

@@ -10,9 +10,8 @@ void ledger_done(struct ledger *l)
 
 static int ledger_note(struct ledger *l, uint64_t sequence)
 {
-	struct ledger_range *last = l->range_count ? &l->ranges[l->range_count - 1] : NULL;
-	if (last && last->end == sequence) {
-		last->end++;
+	if (l->range_count && l->ranges[l->range_count - 1].end == sequence) {
+		l->ranges[l->range_count - 1].end++;
 		return 0;
 	}
 	if (l->range_count == l->range_capacity) {

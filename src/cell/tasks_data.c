@@ -111,8 +111,10 @@ int tasks_write(struct tasks *t, uint64_t datum, uint32_t attempt, const void *f
 int tasks_write_state(struct tasks *t, const struct version_datum *state, uint32_t attempt, const void *from,
                       uint64_t size, struct task_location *ret_location, struct error *err)
 {
-	struct seal_id id = {
-		.kind = SEAL_KIND_DATA, .object = state->id, .version = state->members, .attempt = attempt};
+	struct seal_id id = {.kind = SEAL_KIND_DATA,
+	                     .object = state->id,
+	                     .version = state->members,
+	                     .attempt = attempt};
 	struct state_tail tail = {.sum_low = state->sum.low, .sum_high = state->sum.high};
 	struct cached *c = cache_make(t->cache, state->id, size, sizeof(tail));
 	if (!c)
@@ -131,11 +133,13 @@ int tasks_write_state(struct tasks *t, const struct version_datum *state, uint32
 
 /* Opening. */
 
-static int find_object(struct tasks *t, const struct task_location *location, uint64_t datum, const uint8_t **ret_sealed,
-                       struct seal_id *ret_id, size_t *ret_size, struct error *err)
+static int find_object(struct tasks *t, const struct task_location *location, uint64_t datum,
+                       const uint8_t **ret_sealed, struct seal_id *ret_id, size_t *ret_size,
+                       struct error *err)
 {
 	if (location->datum != datum)
-		return error_set(err, CELLA_EAUTH, "the agent offers another datum than the one that is needed");
+		return error_set(err, CELLA_EAUTH,
+		                 "the agent offers another datum than the one that is needed");
 	if (!location->size)
 		return error_set(err, CELLA_ENOENT, "a datum is not at hand");
 	const uint8_t *sealed = agent_link_store(&t->link, location->offset, location->size);
@@ -148,8 +152,8 @@ static int find_object(struct tasks *t, const struct task_location *location, ui
 }
 
 /* Any attempt's object will do: whichever the agent chose, the task made it. */
-static int open_object(struct tasks *t, const struct task_location *location, const struct version_datum *datum,
-                       uint8_t *to, uint64_t size, struct error *err)
+static int open_object(struct tasks *t, const struct task_location *location,
+                       const struct version_datum *datum, uint8_t *to, uint64_t size, struct error *err)
 {
 	const uint8_t *sealed = NULL;
 	struct seal_id claimed;
@@ -174,7 +178,8 @@ static bool same_sum(const struct version_sum *a, const struct version_sum *b)
 static int check_sum(const struct version_datum *datum, const struct version_sum *sum, struct error *err)
 {
 	if (datum->members && !same_sum(&datum->sum, sum))
-		return error_set(err, CELLA_EAUTH, "a commutative datum was not made by the tasks that should have made it");
+		return error_set(err, CELLA_EAUTH,
+		                 "a commutative datum was not made by the tasks that should have made it");
 	return 0;
 }
 
@@ -191,8 +196,9 @@ static int read_cached(const struct cached *c, const struct version_datum *datum
 }
 
 /* The object with what lies behind it, into an entry of the cache, then to its place. */
-static int read_through_cache(struct tasks *t, const struct task_location *location, const struct version_datum *datum,
-                              void *to, uint64_t size, struct version_sum *ret_sum, struct error *err)
+static int read_through_cache(struct tasks *t, const struct task_location *location,
+                              const struct version_datum *datum, void *to, uint64_t size,
+                              struct version_sum *ret_sum, struct error *err)
 {
 	struct state_tail tail = {0};
 	size_t tail_size = datum->members ? sizeof(tail) : 0;
@@ -214,15 +220,15 @@ static int read_through_cache(struct tasks *t, const struct task_location *locat
 	return rc;
 }
 
-static int read_datum(struct tasks *t, const struct version_datum *datum, const struct task_location *location,
-                      void *to, uint64_t size, struct error *err)
+static int read_datum(struct tasks *t, const struct version_datum *datum,
+                      const struct task_location *location, void *to, uint64_t size, struct error *err)
 {
 	struct cached *c = cache_find(t->cache, datum->id);
 	if (c && c->version == datum->members)
 		return read_cached(c, datum, to, size, err);
 	if (!datum->members && !cache_fits(t->cache, size))
 		return open_object(t, location, datum, to, size, err);
-	struct version_sum sum;
+	struct version_sum sum = {0};
 	int rc = read_through_cache(t, location, datum, to, size, &sum, err);
 	return rc < 0 ? rc : check_sum(datum, &sum, err);
 }
@@ -233,8 +239,8 @@ static void put_changes(uint8_t *to, const uint8_t *base, const uint8_t *part, u
 		to[i] = part[i] != base[i] ? part[i] : to[i];
 }
 
-static int read_parts(struct tasks *t, const struct version_source *source, const struct task_location *locations,
-                      uint8_t *to, uint64_t size, struct error *err)
+static int read_parts(struct tasks *t, const struct version_source *source,
+                      const struct task_location *locations, uint8_t *to, uint64_t size, struct error *err)
 {
 	struct mem_pool *pool = t->config.pool;
 	uint8_t *base = mem_alloc(pool, size);
@@ -255,8 +261,8 @@ static int read_parts(struct tasks *t, const struct version_source *source, cons
 	return rc;
 }
 
-int tasks_read(struct tasks *t, const struct version_source *source, const struct task_location *locations, void *to,
-               uint64_t size, struct error *err)
+int tasks_read(struct tasks *t, const struct version_source *source, const struct task_location *locations,
+               void *to, uint64_t size, struct error *err)
 {
 	int rc = read_datum(t, &source->base, &locations[0], to, size, err);
 	if (rc == 0 && source->part_count)
@@ -264,8 +270,9 @@ int tasks_read(struct tasks *t, const struct version_source *source, const struc
 	return rc;
 }
 
-int tasks_read_file(struct tasks *t, const struct version_source *source, const struct task_location *locations,
-                    uint8_t **ret_data, uint64_t *ret_size, struct error *err)
+int tasks_read_file(struct tasks *t, const struct version_source *source,
+                    const struct task_location *locations, uint8_t **ret_data, uint64_t *ret_size,
+                    struct error *err)
 {
 	struct cached *c = cache_find(t->cache, source->base.id);
 	size_t size = c ? c->size : 0;
@@ -290,8 +297,8 @@ int tasks_read_file(struct tasks *t, const struct version_source *source, const 
 }
 
 int tasks_read_state(struct tasks *t, const struct task_commutative *turn, const struct version_datum *base,
-                     const struct task_location *location, void *to, uint64_t size, struct version_datum *ret_state,
-                     struct error *err)
+                     const struct task_location *location, void *to, uint64_t size,
+                     struct version_datum *ret_state, struct error *err)
 {
 	struct version_datum state = {.id = turn->final};
 	if (!turn->base && !location->datum) {
@@ -307,7 +314,8 @@ int tasks_read_state(struct tasks *t, const struct task_commutative *turn, const
 	}
 	state.members = location->version;
 	if (!state.members)
-		return error_set(err, CELLA_EAUTH, "the agent offers a state of a commutative datum that nobody made");
+		return error_set(err, CELLA_EAUTH,
+		                 "the agent offers a state of a commutative datum that nobody made");
 	struct cached *c = cache_find(t->cache, state.id);
 	int rc;
 	if (c && c->version == state.members) {

@@ -7,8 +7,8 @@ static struct tasks_file *find(const struct tasks_level *level, const char *path
 {
 	struct tasks_file *file;
 	LIST_FOREACH(file, &level->files, link)
-		if (strcmp(file->path, path) == 0)
-			return file;
+	if (strcmp(file->path, path) == 0)
+		return file;
 	return NULL;
 }
 
@@ -23,14 +23,16 @@ static int cover(struct tasks *t, struct tasks_file *file, struct error *err)
 	for (size_t i = t->depth - 1; i > 0 && !file->owner; i--)
 		if (find(t->levels[i], file->path))
 			file->owner = t->levels[i];
-	return file->owner ? wasi_file_read(t->config.wasi, file->path, &file->covered, &file->covered_size, err)
-	                   : 0;
+	return file->owner
+	               ? wasi_file_read(t->config.wasi, file->path, &file->covered, &file->covered_size, err)
+	               : 0;
 }
 
 static void uncover(struct tasks *t, const struct tasks_file *file)
 {
 	if (wasi_file_put(t->config.wasi, file->path, file->covered, file->covered_size, NULL) < 0)
-		tasks_fail_submitter(t, &file->owner->submitter, "no protected memory to give a task its file back");
+		tasks_fail_submitter(t, &file->owner->submitter,
+		                     "no protected memory to give a task its file back");
 }
 
 static int file_new(struct tasks *t, struct tasks_level *level, const char *path, struct error *err)
@@ -47,8 +49,9 @@ static int file_new(struct tasks *t, struct tasks_level *level, const char *path
 	return rc;
 }
 
-static int read_input(struct tasks *t, const struct tasks_level *level, const struct invocation_part_view *part,
-                      uint8_t **ret_data, uint64_t *ret_size, struct error *err)
+static int read_input(struct tasks *t, const struct tasks_level *level,
+                      const struct invocation_part_view *part, uint8_t **ret_data, uint64_t *ret_size,
+                      struct error *err)
 {
 	const struct down_run *d = &level->run;
 	if (!part->reads) {
@@ -60,11 +63,11 @@ static int read_input(struct tasks *t, const struct tasks_level *level, const st
 	return tasks_read_file(t, &source, d->inputs + part->input, ret_data, ret_size, err);
 }
 
-int tasks_place_file(struct tasks *t, struct tasks_level *level, const struct invocation_part_view *part, const char *path,
-                     struct error *err)
+int tasks_place_file(struct tasks *t, struct tasks_level *level, const struct invocation_part_view *part,
+                     const char *path, struct error *err)
 {
-	uint8_t *data;
-	uint64_t size;
+	uint8_t *data = NULL;
+	uint64_t size = 0;
 	int rc = file_new(t, level, path, err);
 	if (rc == 0)
 		rc = read_input(t, level, part, &data, &size, err);
@@ -75,20 +78,21 @@ int tasks_place_file(struct tasks *t, struct tasks_level *level, const struct in
 	return rc;
 }
 
-int tasks_collect_file(struct tasks *t, struct tasks_level *level, const struct invocation_part_view *part, bool ran,
-                       struct task_location *ret_location, struct error *err)
+int tasks_collect_file(struct tasks *t, struct tasks_level *level, const struct invocation_part_view *part,
+                       bool ran, struct task_location *ret_location, struct error *err)
 {
 	const struct down_run *d = &level->run;
 	char path[INVOCATION_PATH_MAX + 1];
-	uint8_t *data;
-	size_t size;
+	uint8_t *data = NULL;
+	size_t size = 0;
 	memcpy(path, part->bytes, part->bytes_size);
 	path[part->bytes_size] = '\0';
 	int rc = ran ? wasi_file_read(t->config.wasi, path, &data, &size, err)
 	             : read_input(t, level, part, &data, &size, err);
 	if (rc < 0)
 		return rc;
-	rc = tasks_write(t, d->output_data[part->output], d->run.attempt, data, size, true, ret_location, err);
+	rc = tasks_write(t, d->output_data[part->output], d->run.attempt, data, size, true, ret_location,
+	                 err);
 	mem_free(t->config.pool, data);
 	return rc;
 }

@@ -15,8 +15,8 @@ static struct tasks_group *find(struct tasks_submitter *s, const char *name)
 {
 	struct tasks_group *group;
 	LIST_FOREACH(group, &s->groups, link)
-		if (strcmp(group->name, name) == 0)
-			return group;
+	if (strcmp(group->name, name) == 0)
+		return group;
 	return NULL;
 }
 
@@ -28,13 +28,13 @@ static bool in_use(const struct tasks_submitter *s, const struct tasks_group *gr
 			return true;
 	const struct tasks_group *other;
 	LIST_FOREACH(other, &s->groups, link)
-		if (other->outer == group)
-			return true;
+	if (other->outer == group)
+		return true;
 	return false;
 }
 
-static int group_new(struct tasks *t, struct tasks_submitter *s, const char *name, struct tasks_group **ret_group,
-                     struct error *err)
+static int group_new(struct tasks *t, struct tasks_submitter *s, const char *name,
+                     struct tasks_group **ret_group, struct error *err)
 {
 	struct tasks_group *group = calloc(1, sizeof(*group));
 	if (!group || !(group->name = strdup(name))) {
@@ -44,8 +44,9 @@ static int group_new(struct tasks *t, struct tasks_submitter *s, const char *nam
 	group->id = t->next_group++;
 	group->outer = s->open_count ? s->open[s->open_count - 1] : NULL;
 	LIST_INSERT_HEAD(&s->groups, group, link);
-	struct task_group message = {
-		.group = group->id, .outer = group->outer ? group->outer->id : 0, .parent = s->task};
+	struct task_group message = {.group = group->id,
+	                             .outer = group->outer ? group->outer->id : 0,
+	                             .parent = s->task};
 	char public[TASK_NAME_MAX + 1];
 	struct ring_part parts[] = {{&message, sizeof(message)}, {public, tasks_public_name(name, public)}};
 	*ret_group = group;
@@ -56,7 +57,8 @@ int tasks_group_begin(struct tasks *t, const char *name, struct error *err)
 {
 	struct tasks_submitter *s = &tasks_top(t)->submitter;
 	if (s->open_count == TASKS_OPEN_GROUPS_MAX)
-		return error_set(err, CELLA_ELIMIT, "%d groups are open already; end some before group %s begins",
+		return error_set(err, CELLA_ELIMIT,
+		                 "%d groups are open already; end some before group %s begins",
 		                 TASKS_OPEN_GROUPS_MAX, name);
 	struct tasks_group *group = find(s, name);
 	if (group && group->closed) {
@@ -85,8 +87,10 @@ int tasks_group_wait(struct tasks *t, const char *name, struct error *err)
 	struct tasks_group *group = find(s, name);
 	if (!group)
 		return error_set(err, CELLA_ENOENT, "there is no group %s", name);
-	struct task_wait wait = {
-		.wait = t->next_wait++, .kind = TASK_WAIT_GROUP, .group = group->id, .parent = s->task};
+	struct task_wait wait = {.wait = t->next_wait++,
+	                         .kind = TASK_WAIT_GROUP,
+	                         .group = group->id,
+	                         .parent = s->task};
 	struct ring_part part = {&wait, sizeof(wait)};
 	int rc = tasks_ask(t, s, TASK_UP_WAIT, &part, 1, err);
 	if (rc == 0)

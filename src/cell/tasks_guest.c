@@ -43,8 +43,8 @@ static void copy_string(struct cell_instance *cell, const union cell_value *v, c
 {
 	const char *from = instance_memory(cell, v[0].i32, v[1].i32);
 	if (!from || v[1].i32 >= capacity)
-		instance_trap(cell, CELL_TRAP_HOST, "a name of %u bytes is too long, or lies outside the cell's memory",
-		              v[1].i32);
+		instance_trap(cell, CELL_TRAP_HOST,
+		              "a name of %u bytes is too long, or lies outside the cell's memory", v[1].i32);
 	memcpy(to, from, v[1].i32);
 	to[v[1].i32] = '\0';
 }

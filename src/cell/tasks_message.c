@@ -36,8 +36,9 @@ static int take_extent(struct tasks *t, const uint8_t *body, size_t size, struct
 	if (rc < 0)
 		return rc;
 	if (!t->extent_wanted || !agent_link_store(&t->link, extent.offset, extent.size))
-		return error_set(err, CELLA_EFORMAT, "the agent granted room in the store that nobody asked for, or that is "
-		                                     "not there");
+		return error_set(err, CELLA_EFORMAT,
+		                 "the agent granted room in the store that nobody asked for, or that is "
+		                 "not there");
 	t->extent_wanted = false;
 	t->link.extent = extent;
 	t->link.extent_used = 0;
@@ -48,13 +49,14 @@ static int take_stop(struct tasks *t, const uint8_t *body, size_t size, struct e
 {
 	(void)body;
 	if (size)
-		return error_set(err, CELLA_EFORMAT, "the agent sent a malformed STOP message (%zu bytes)", size);
+		return error_set(err, CELLA_EFORMAT, "the agent sent a malformed STOP message (%zu bytes)",
+		                 size);
 	t->stopping = true;
 	return 0;
 }
 
 static int (*const takers[])(struct tasks *, const uint8_t *, size_t, struct error *) = {
-	[TASK_DOWN_RUN] = queue_run,       [TASK_DOWN_READY] = take_ready, [TASK_DOWN_OUTCOME] = take_outcome,
+	[TASK_DOWN_RUN] = queue_run,      [TASK_DOWN_READY] = take_ready, [TASK_DOWN_OUTCOME] = take_outcome,
 	[TASK_DOWN_EXTENT] = take_extent, [TASK_DOWN_STOP] = take_stop,
 };
 
@@ -82,8 +84,8 @@ int tasks_receive(struct tasks *t, bool *ret_any, struct error *err)
 {
 	bool any = false;
 	for (;;) {
-		uint32_t type;
-		size_t size;
+		uint32_t type = 0;
+		size_t size = 0;
 		int rc = get(t, &type, t->record, &size, err);
 		if (rc == 0 && type == 0)
 			break;
@@ -99,8 +101,8 @@ int tasks_receive(struct tasks *t, bool *ret_any, struct error *err)
 
 int tasks_receive_run(struct tasks *t, bool *ret_any, size_t *ret_size, struct error *err)
 {
-	uint32_t type;
-	size_t size;
+	uint32_t type = 0;
+	size_t size = 0;
 	int rc = get(t, &type, t->serving, &size, err);
 	if (rc == 0 && type != 0 && type != TASK_DOWN_RUN)
 		rc = take(t, type, t->serving, size, err);
@@ -150,7 +152,8 @@ size_t tasks_public_name(const char *name, char to[TASK_NAME_MAX + 1])
 	return size;
 }
 
-int tasks_send(struct tasks *t, enum task_up type, const struct ring_part *parts, size_t count, struct error *err)
+int tasks_send(struct tasks *t, enum task_up type, const struct ring_part *parts, size_t count,
+               struct error *err)
 {
 	struct spin spin = {0};
 	int rc;

@@ -26,12 +26,14 @@ static int open_invocation(struct tasks *t, struct tasks_level *level, struct er
 	if (d->run.task != d->submit.task || d->submit.sealed_size < SEAL_OVERHEAD)
 		return error_set(err, CELLA_EAUTH, "the agent sent another task's invocation");
 	level->invocation_size = d->submit.sealed_size - SEAL_OVERHEAD;
-	int rc = seal_open(t->config.session, &expected, d->aad, d->aad_size, d->sealed, d->submit.sealed_size,
-	                   level->invocation, level->invocation_size, err);
+	int rc = seal_open(t->config.session, &expected, d->aad, d->aad_size, d->sealed,
+	                   d->submit.sealed_size, level->invocation, level->invocation_size, err);
 	if (rc < 0)
 		return rc;
 	if ((d->run.flags & TASK_RUN_FALLBACK) && d->submit.on_failure != CELLA_ON_FAILURE_IGNORE)
-		return error_set(err, CELLA_EAUTH, "the agent ignores a failure that the task's options do not allow to ignore");
+		return error_set(
+			err, CELLA_EAUTH,
+			"the agent ignores a failure that the task's options do not allow to ignore");
 	return 0;
 }
 
@@ -54,7 +56,8 @@ static int measure_frame(const struct tasks_level *level, uint64_t *ret_size, st
 /* Inputs. */
 
 /* A buffer's bytes as the task finds them. */
-static int read_content(struct running *r, const struct invocation_part_view *part, void *to, struct error *err)
+static int read_content(struct running *r, const struct invocation_part_view *part, void *to,
+                        struct error *err)
 {
 	const struct down_run *d = &r->level->run;
 	if (part->reads) {
@@ -86,10 +89,8 @@ static int fill_part(struct running *r, const struct invocation_part_view *part,
 		memcpy(to, part->bytes, part->bytes_size);
 		to[part->bytes_size] = '\0';
 		return tasks_place_file(r->t, r->level, part, (const char *)to, err);
-	case INVOCATION_BUFFER:
-		return read_content(r, part, to, err);
-	default:
-		return 0;
+	case INVOCATION_BUFFER: return read_content(r, part, to, err);
+	default: return 0;
 	}
 }
 
@@ -104,7 +105,8 @@ static void put_rows(struct running *r, const struct invocation_part_view *colle
 {
 	for (uint64_t row = 0; collection->columns && row < collection->size; row++)
 		put_pointer(r, collection->offset + row * sizeof(uint32_t),
-		            collection->offset + (collection->size + row * collection->columns) * sizeof(uint32_t));
+		            collection->offset +
+		                    (collection->size + row * collection->columns) * sizeof(uint32_t));
 }
 
 static void put_address(struct running *r, const struct invocation_part_view *part,
@@ -151,14 +153,16 @@ static int take_frame(struct tasks_level *level, uint64_t size, struct error *er
 	uint64_t rounded = align_up(size, FRAME_ROUND);
 	union cell_value v[1] = {{.i32 = (uint32_t)rounded}};
 	if (rounded > UINT32_MAX)
-		return error_set(err, CELLA_ELIMIT, "the task's arguments take %llu bytes, more than a cell has",
+		return error_set(err, CELLA_ELIMIT,
+		                 "the task's arguments take %llu bytes, more than a cell has",
 		                 (unsigned long long)size);
 	level->frame = level->frame_size = 0;
 	int rc = instance_call(level->instance, "cella_task_frame", "i:i", v, 0, &level->report, err);
 	if (rc < 0)
 		return rc;
 	if (!v[0].i32)
-		return error_set(err, CELLA_ENOMEM, "the cell has no memory for the task's arguments (%llu bytes)",
+		return error_set(err, CELLA_ENOMEM,
+		                 "the cell has no memory for the task's arguments (%llu bytes)",
 		                 (unsigned long long)size);
 	level->frame = v[0].i32;
 	level->frame_size = (uint32_t)rounded;
@@ -184,7 +188,8 @@ static int prepare_instance(struct running *r, uint64_t frame_size, struct error
 
 /* What it has made. */
 
-static int write_output(struct running *r, const struct invocation_part_view *part, const void *from, struct error *err)
+static int write_output(struct running *r, const struct invocation_part_view *part, const void *from,
+                        struct error *err)
 {
 	struct tasks *t = r->t;
 	const struct down_run *d = &r->level->run;
@@ -193,7 +198,8 @@ static int write_output(struct running *r, const struct invocation_part_view *pa
 }
 
 /* The state goes on by this task. */
-static int write_turn(struct running *r, const struct invocation_part_view *part, const void *from, struct error *err)
+static int write_turn(struct running *r, const struct invocation_part_view *part, const void *from,
+                      struct error *err)
 {
 	struct tasks *t = r->t;
 	struct version_datum *state = &r->level->turns[part->commutative];
@@ -207,7 +213,8 @@ static int write_turn(struct running *r, const struct invocation_part_view *part
 	                         &t->locations[r->location_count++], err);
 }
 
-static int write_part(struct running *r, const struct invocation_part_view *part, const void *from, struct error *err)
+static int write_part(struct running *r, const struct invocation_part_view *part, const void *from,
+                      struct error *err)
 {
 	return part->takes_turn ? write_turn(r, part, from, err) : write_output(r, part, from, err);
 }
@@ -218,7 +225,8 @@ static int pass_part(struct running *r, const struct invocation_part_view *part,
 	struct mem_pool *pool = r->t->config.pool;
 	uint8_t *content = mem_alloc(pool, part->size);
 	int rc = content ? read_content(r, part, content, err)
-	                 : error_set(err, CELLA_ENOMEM, "no protected memory for %u bytes of task data", part->size);
+	                 : error_set(err, CELLA_ENOMEM, "no protected memory for %u bytes of task data",
+	                             part->size);
 	if (rc == 0)
 		rc = write_part(r, part, content, err);
 	mem_free(pool, content);
@@ -313,7 +321,8 @@ static int run_guest(struct running *r, uint64_t frame_size, struct error *err)
 	union cell_value v[2] = {{.i32 = submit->function}, {.i32 = level->frame}};
 	r->start_ns = clock_ns();
 	level->submitter.deadline_ns = submit->timeout_ms ? r->start_ns + submit->timeout_ms * 1000000ull : 0;
-	rc = instance_call(level->instance, "cella_task_run", "ii:", v, submit->timeout_ms, &level->report, err);
+	rc = instance_call(level->instance, "cella_task_run", "ii:", v, submit->timeout_ms, &level->report,
+	                   err);
 	r->instance_spent = rc < 0;
 	rc = end_of_call(level, rc, err);
 	return rc < 0 ? rc : finish_children(r, err);
@@ -330,7 +339,8 @@ static int run_task(struct running *r, struct error *err)
 	if (rc < 0)
 		return rc;
 	if (submit->commutative_count) {
-		level->turns = mem_alloc(r->t->config.pool, submit->commutative_count * sizeof(*level->turns));
+		level->turns = mem_alloc(r->t->config.pool,
+		                         submit->commutative_count * sizeof(*level->turns));
 		if (!level->turns)
 			return error_set(err, CELLA_ENOMEM, "no protected memory for commutative data");
 	}
@@ -359,7 +369,8 @@ static uint32_t status_of(const struct running *r, int rc)
 static size_t failure_text(const struct running *r, const char *why, char *text, size_t capacity)
 {
 	const struct tasks_level *level = r->level;
-	const char *trap = r->instance_spent && level->report.trap != CELL_TRAP_EXIT ? level->report.text : why;
+	const char *trap = r->instance_spent && level->report.trap != CELL_TRAP_EXIT ? level->report.text
+	                                                                             : why;
 	int size;
 	if (level->reason) {
 		const char *frames = strchr(trap, '\n');
@@ -429,27 +440,28 @@ static void end_level(struct running *r)
 	t->depth--;
 }
 
-static int begin_level(struct tasks *t, const struct down_run *d, struct tasks_level **ret_level, struct error *err)
+/* NULL if there is no memory for it. */
+static struct tasks_level *begin_level(struct tasks *t, const struct down_run *d, struct error *err)
 {
-	int rc = tasks_level_at(t, t->depth + 1, ret_level, err);
-	if (rc < 0)
-		return rc;
+	struct tasks_level *level = NULL;
+	if (tasks_level_at(t, t->depth + 1, &level, err) < 0)
+		return NULL;
 	t->depth++;
-	(*ret_level)->run = *d;
-	(*ret_level)->submitter.task = d->submit.task;
-	return 0;
+	level->run = *d;
+	level->submitter.task = d->submit.task;
+	return level;
 }
 
 int tasks_run(struct tasks *t, const uint8_t *body, size_t size, struct error *err)
 {
 	struct down_run d;
-	struct running r = {.t = t, .start_ns = clock_ns()};
 	struct error why = {0};
 	int rc = down_read_run(body, size, &d, err);
-	if (rc == 0)
-		rc = begin_level(t, &d, &r.level, err);
 	if (rc < 0)
 		return tasks_lose(t, rc, err);
+	struct running r = {.t = t, .start_ns = clock_ns(), .level = begin_level(t, &d, err)};
+	if (!r.level)
+		return tasks_lose(t, CELLA_ENOMEM, err);
 	int result = run_task(&r, &why);
 	rc = t->lost.code ? error_set(err, t->lost.code, "%s", t->lost.text) : release_children(&r, err);
 	if (rc == 0)
@@ -479,7 +491,8 @@ static bool will_be_made(struct tasks *t, uint64_t datum, const struct tasks_que
 			return true;
 	struct tasks_queued *q;
 	struct down_run d;
-	TAILQ_FOREACH(q, &t->queue, link) {
+	TAILQ_FOREACH(q, &t->queue, link)
+	{
 		if (q == before)
 			return false;
 		if (down_read_run((const uint8_t *)q->body, q->size, &d, NULL) == 0 && makes(&d, datum))
@@ -495,7 +508,8 @@ bool tasks_runnable(struct tasks *t, const struct tasks_queued *queued)
 		return true;
 	for (size_t i = 0; i < d.run.location_count; i++) {
 		const struct task_location *l = &d.inputs[i];
-		if (l->datum && !l->size && !cache_find(t->cache, l->datum) && will_be_made(t, l->datum, queued))
+		if (l->datum && !l->size && !cache_find(t->cache, l->datum) &&
+		    will_be_made(t, l->datum, queued))
 			return false;
 	}
 	return true;

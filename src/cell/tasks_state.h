@@ -12,12 +12,12 @@
  *   tasks_groups.c   groups
  *   tasks_guest.c    the functions that cells import
  *
- * Levels. Task runs nest: while a cell waits, another task may run on top of it. levels[0] belongs to the main
- * program (or to nobody, in an executor for tasks), levels[depth] to the cell that runs. Each
- * level is a submitter too, with its own versions, groups and ledger.
+ * Levels. Task runs nest: while a cell waits, another task may run on top of it. levels[0] belongs
+ * to the main program (or to nobody, in an executor for tasks), levels[depth] to the cell that
+ * runs. Each level is a submitter too, with its own versions, groups and ledger.
  *
- * Ids. A task's counter (task/task_format.h) is its sequence number << 12 | its function's index, so that what
- * an outcome means is known without keeping anything per task.
+ * Ids. A task's counter (task/task_format.h) is its sequence number << 12 | its function's index,
+ * so that what an outcome means is known without keeping anything per task.
  */
 #ifndef CELL_TASKS_STATE_H
 #define CELL_TASKS_STATE_H
@@ -154,7 +154,8 @@ static inline struct tasks_level *tasks_top(struct tasks *t)
 }
 
 /* tasks.c */
-int tasks_level_at(struct tasks *t, size_t depth, struct tasks_level **ret_level, struct error *err) must_check;
+int tasks_level_at(struct tasks *t, size_t depth, struct tasks_level **ret_level,
+                   struct error *err) must_check;
 /* The agent or owner is gone or broke the protocol: nothing works any more. Returns rc. */
 int tasks_lose(struct tasks *t, int rc, const struct error *err) must_check;
 
@@ -174,24 +175,26 @@ int tasks_idle(struct tasks *t, struct spin *spin, uint64_t deadline_ns, struct 
 
 /* tasks_data.c */
 /* Opens the content (base, parts over it) whose locations are given in that order, into protected
- * memory `to`. CELLA_ENOENT: not at hand (location of size 0, not in the cache); CELLA_EAUTH, CELLA_EFORMAT: it does not
- * verify. */
-int tasks_read(struct tasks *t, const struct version_source *source, const struct task_location *locations, void *to,
-               uint64_t size, struct error *err) must_check;
+ * memory `to`. CELLA_ENOENT: not at hand (location of size 0, not in the cache); CELLA_EAUTH,
+ * CELLA_EFORMAT: it does not verify. */
+int tasks_read(struct tasks *t, const struct version_source *source, const struct task_location *locations,
+               void *to, uint64_t size, struct error *err) must_check;
 /* A file's content, of any size; mem_free it. */
-int tasks_read_file(struct tasks *t, const struct version_source *source, const struct task_location *locations,
-                    uint8_t **ret_data, uint64_t *ret_size, struct error *err) must_check;
+int tasks_read_file(struct tasks *t, const struct version_source *source,
+                    const struct task_location *locations, uint8_t **ret_data, uint64_t *ret_size,
+                    struct error *err) must_check;
 /* A commutative datum's current state, which anybody's turn may have made; zeros where turn->base is 0. */
 int tasks_read_state(struct tasks *t, const struct task_commutative *turn, const struct version_datum *base,
-                     const struct task_location *location, void *to, uint64_t size, struct version_datum *ret_state,
-                     struct error *err) must_check;
+                     const struct task_location *location, void *to, uint64_t size,
+                     struct version_datum *ret_state, struct error *err) must_check;
 /* Seals a datum into the store. `attempt` 0: the submitter's own. `keep`: in the cache too. */
 int tasks_write(struct tasks *t, uint64_t datum, uint32_t attempt, const void *from, uint64_t size, bool keep,
                 struct task_location *ret_location, struct error *err) must_check;
 int tasks_write_state(struct tasks *t, const struct version_datum *state, uint32_t attempt, const void *from,
                       uint64_t size, struct task_location *ret_location, struct error *err) must_check;
 /* The number of a COMMUTATIVE member. */
-int tasks_member_number(struct tasks *t, uint64_t task, struct version_sum *ret_number, struct error *err) must_check;
+int tasks_member_number(struct tasks *t, uint64_t task, struct version_sum *ret_number,
+                        struct error *err) must_check;
 
 /* tasks_submit.c */
 struct tasks_call {
@@ -213,11 +216,11 @@ int tasks_run(struct tasks *t, const uint8_t *body, size_t size, struct error *e
 bool tasks_runnable(struct tasks *t, const struct tasks_queued *queued);
 
 /* tasks_files.c: file parameters are memory files of WASI while their task runs. */
-int tasks_place_file(struct tasks *t, struct tasks_level *level, const struct invocation_part_view *part, const char *path,
-                     struct error *err) must_check;
+int tasks_place_file(struct tasks *t, struct tasks_level *level, const struct invocation_part_view *part,
+                     const char *path, struct error *err) must_check;
 /* The file as the task left it (`ran`), or as it was sent, becomes the task's output. */
-int tasks_collect_file(struct tasks *t, struct tasks_level *level, const struct invocation_part_view *part, bool ran,
-                       struct task_location *ret_location, struct error *err) must_check;
+int tasks_collect_file(struct tasks *t, struct tasks_level *level, const struct invocation_part_view *part,
+                       bool ran, struct task_location *ret_location, struct error *err) must_check;
 void tasks_drop_files(struct tasks *t, struct tasks_level *level);
 /* Is this path a file parameter of the task that runs? Then its file lies in memory. */
 bool tasks_owns_file(struct tasks *t, const char *path);
@@ -236,13 +239,14 @@ void tasks_fail_submitter(struct tasks *t, struct tasks_submitter *s, const char
 /* What a TASK_DOWN_OUTCOME, a TASK_DOWN_READY means for the submitters here. */
 int tasks_outcome(struct tasks *t, const struct down_outcome *outcome, struct error *err) must_check;
 int tasks_ready(struct tasks *t, const struct down_ready *ready, struct error *err) must_check;
-/* Sends a wait (or a cancel, which is answered alike) of the latest number, and helps until the answer is in s->waiting. The caller
- * ends it with tasks_waiting_done. */
-int tasks_ask(struct tasks *t, struct tasks_submitter *s, enum task_up type, const struct ring_part *parts, size_t count,
-              struct error *err) must_check;
+/* Sends a wait (or a cancel, which is answered alike) of the latest number, and helps until the
+ * answer is in s->waiting. The caller ends it with tasks_waiting_done. */
+int tasks_ask(struct tasks *t, struct tasks_submitter *s, enum task_up type, const struct ring_part *parts,
+              size_t count, struct error *err) must_check;
 void tasks_waiting_done(struct tasks_waiting *w);
 /* CELLA_EAUTH unless the answer proves that every task of the ledger ended. */
-int tasks_check_proof(const struct tasks_submitter *s, const struct ledger *ledger, struct error *err) must_check;
+int tasks_check_proof(const struct tasks_submitter *s, const struct ledger *ledger,
+                      struct error *err) must_check;
 
 /* tasks_groups.c */
 void tasks_group_free(struct tasks_group *group);

@@ -17,8 +17,8 @@ struct building {
 
 static int memory_error(const char *what, uint32_t address, uint32_t size, struct error *err)
 {
-	return error_set(err, CELLA_EINVAL, "%s of %u bytes at 0x%x lies outside the cell's memory", what, size,
-	                 address);
+	return error_set(err, CELLA_EINVAL, "%s of %u bytes at 0x%x lies outside the cell's memory", what,
+	                 size, address);
 }
 
 /* Functions. */
@@ -89,7 +89,8 @@ static size_t append(uint8_t *to, size_t at, const void *from, size_t size)
 
 /* Seals the invocation with the submission's structure and arrays as additional data. */
 static int send_submission(struct tasks *t, struct task_submit *submit, const uint64_t *inputs,
-                           const uint64_t *outputs, const uint8_t *plain, size_t plain_size, struct error *err)
+                           const uint64_t *outputs, const uint8_t *plain, size_t plain_size,
+                           struct error *err)
 {
 	submit->sealed_size = (uint32_t)seal_size(plain_size);
 	size_t size = append(t->submission, 0, submit, sizeof(*submit));
@@ -146,7 +147,8 @@ int tasks_release(struct tasks *t, struct tasks_submitter *s, struct error *err)
 	size_t count = s->versions ? versions_take_releases(s->versions, &data) : 0;
 	int rc = 0;
 	for (size_t at = 0; rc == 0 && at < count; at += TASK_DATA_MAX) {
-		struct ring_part part = {data + at, min_of(count - at, (size_t)TASK_DATA_MAX) * sizeof(*data)};
+		struct ring_part part = {data + at,
+		                         min_of(count - at, (size_t)TASK_DATA_MAX) * sizeof(*data)};
 		rc = tasks_send(t, TASK_UP_RELEASE, &part, 1, err);
 	}
 	return rc;
@@ -154,8 +156,8 @@ int tasks_release(struct tasks *t, struct tasks_submitter *s, struct error *err)
 
 /* Arguments. */
 
-static int add_data(struct building *b, const struct version_source *source, uint64_t output, const struct task_commutative *turn,
-                    struct error *err)
+static int add_data(struct building *b, const struct version_source *source, uint64_t output,
+                    const struct task_commutative *turn, struct error *err)
 {
 	struct tasks *t = b->t;
 	struct task_submit *s = &b->submit;
@@ -269,8 +271,9 @@ static int add_file(struct building *b, const struct cella_abi_item *item, struc
 	path[item->size] = '\0';
 	if (item->direction < CELLA_DIRECTION_IN || item->direction > CELLA_DIRECTION_INOUT ||
 	    strlen(path) != item->size)
-		return error_set(err, CELLA_EINVAL, "the file %s has the unknown direction %u, or a zero in its path",
-		                 path, item->direction);
+		return error_set(err, CELLA_EINVAL,
+		                 "the file %s has the unknown direction %u, or a zero in its path", path,
+		                 item->direction);
 	enum version_access access = access_of[item->direction];
 	struct version_name name = {.path = path};
 	struct version_effect effect;
@@ -303,7 +306,8 @@ static int add_items(struct building *b, const struct tasks_call *call, struct e
 		struct cella_abi_item item = call->items[i];
 		rc = item.kind < array_count(adders)
 		             ? adders[item.kind](b, &item, err)
-		             : error_set(err, CELLA_EINVAL, "parameter %u has the unknown kind %u", i, item.kind);
+		             : error_set(err, CELLA_EINVAL, "parameter %u has the unknown kind %u", i,
+		                         item.kind);
 		if (rc < 0)
 			return error_prefix(err, rc, "call of task %s: ", call->name);
 	}
@@ -365,7 +369,8 @@ static int begin(struct building *b, const struct tasks_call *call, struct error
 	return rc;
 }
 
-int tasks_submit(struct tasks *t, struct cell_instance *cell, const struct tasks_call *call, struct error *err)
+int tasks_submit(struct tasks *t, struct cell_instance *cell, const struct tasks_call *call,
+                 struct error *err)
 {
 	struct building b = {.t = t, .submitter = &tasks_top(t)->submitter, .cell = cell};
 	int rc = begin(&b, call, err);

@@ -53,8 +53,8 @@ static void read_failure(struct tasks *t, const struct down_outcome *d, char *te
 	struct seal_id id = {.kind = SEAL_KIND_FAILURE, .object = o->task, .attempt = o->attempt};
 	size_t size = o->failure_size > SEAL_OVERHEAD ? o->failure_size - SEAL_OVERHEAD : 0;
 	if (size && size < capacity &&
-	    seal_open(t->config.session, &id, NULL, 0, d->failure, o->failure_size, (uint8_t *)text, size, NULL) ==
-	            0)
+	    seal_open(t->config.session, &id, NULL, 0, d->failure, o->failure_size, (uint8_t *)text, size,
+	              NULL) == 0)
 		text[size] = '\0';
 	else
 		snprintf(text, capacity, "%s", status_text(o->status));
@@ -66,13 +66,15 @@ static void end_by_failure(struct tasks *t, struct tasks_submitter *s, const str
 	char reason[TASK_FAILURE_MAX], text[TASK_FAILURE_MAX + 128];
 	read_failure(t, d, reason, sizeof(reason));
 	if (d->outcome.attempt)
-		snprintf(text, sizeof(text), "task %s failed on attempt %u: %s", name, d->outcome.attempt, reason);
+		snprintf(text, sizeof(text), "task %s failed on attempt %u: %s", name, d->outcome.attempt,
+		         reason);
 	else
 		snprintf(text, sizeof(text), "task %s failed: %s", name, reason);
 	tasks_fail_submitter(t, s, text);
 }
 
-static int amend_ledgers(struct tasks *t, struct tasks_submitter *s, uint64_t task, bool ignored, struct error *err)
+static int amend_ledgers(struct tasks *t, struct tasks_submitter *s, uint64_t task, bool ignored,
+                         struct error *err)
 {
 	uint64_t sequence = task >> TASK_FUNCTION_BITS;
 	struct seal_receipt good, other;
@@ -84,8 +86,8 @@ static int amend_ledgers(struct tasks *t, struct tasks_submitter *s, uint64_t ta
 	ledger_amend(&s->ledger, &good, ignored ? &other : NULL);
 	struct tasks_group *group;
 	LIST_FOREACH(group, &s->groups, link)
-		if (ledger_has(&group->ledger, sequence))
-			ledger_amend(&group->ledger, &good, ignored ? &other : NULL);
+	if (ledger_has(&group->ledger, sequence))
+		ledger_amend(&group->ledger, &good, ignored ? &other : NULL);
 	return 0;
 }
 
@@ -97,8 +99,8 @@ static struct tasks_submitter *submitter_of(struct tasks *t, uint64_t task)
 	return NULL;
 }
 
-/* The agent cannot invent what a task's policy does not allow. Outcomes of tasks whose submitter has ended say
- * nothing any more. */
+/* The agent cannot invent what a task's policy does not allow. Outcomes of tasks whose submitter has
+ * ended say nothing any more. */
 int tasks_outcome(struct tasks *t, const struct down_outcome *d, struct error *err)
 {
 	const struct task_outcome *o = &d->outcome;
@@ -109,7 +111,8 @@ int tasks_outcome(struct tasks *t, const struct down_outcome *d, struct error *e
 	if (o->status == TASK_CANCELED)
 		s->canceled |= !t->cancels;
 	else if (ignored && !may_fail(t, o->task, CELLA_ON_FAILURE_IGNORE))
-		return error_set(err, CELLA_EAUTH, "the agent ignores the failure of task %s, which its options do not allow",
+		return error_set(err, CELLA_EAUTH,
+		                 "the agent ignores the failure of task %s, which its options do not allow",
 		                 function_name(t, o->task));
 	else if (!ignored && !may_fail(t, o->task, CELLA_ON_FAILURE_CANCEL_SUCCESSORS))
 		end_by_failure(t, s, d);
@@ -146,8 +149,8 @@ static int help(struct tasks *t, bool *ret_helped, struct error *err)
 	if (t->depth == TASK_DEPTH_MAX)
 		return 0;
 	TAILQ_FOREACH(q, &t->queue, link)
-		if (tasks_runnable(t, q))
-			break;
+	if (tasks_runnable(t, q))
+		break;
 	if (!q)
 		return 0;
 	TAILQ_REMOVE(&t->queue, q, link);
@@ -186,7 +189,8 @@ static int await(struct tasks *t, struct tasks_submitter *s, struct error *err)
 	if (rc == 0 && s->failure)
 		rc = check_submitter(s, err);
 	if (rc == 0 && s->canceled)
-		rc = error_set(err, CELLA_EAUTH, "the agent says that tasks were cancelled, but nothing cancelled them");
+		rc = error_set(err, CELLA_EAUTH,
+		               "the agent says that tasks were cancelled, but nothing cancelled them");
 	return rc;
 }
 
@@ -211,10 +215,11 @@ int tasks_check_proof(const struct tasks_submitter *s, const struct ledger *ledg
 {
 	const struct task_ready *a = &s->waiting.answer;
 	if (!ledger_proved(ledger, a->ok_count, a->receipt_low, a->receipt_high))
-		return error_set(err, CELLA_EAUTH,
-		                 "the agent says that all tasks have ended, but its receipts do not prove it (%" PRIu64
-		                 " of %" PRIu64 " tasks)",
-		                 a->ok_count, ledger->task_count);
+		return error_set(
+			err, CELLA_EAUTH,
+			"the agent says that all tasks have ended, but its receipts do not prove it (%" PRIu64
+			" of %" PRIu64 " tasks)",
+			a->ok_count, ledger->task_count);
 	return 0;
 }
 
@@ -266,13 +271,14 @@ static int wait_for_data(struct tasks *t, struct tasks_submitter *s, const struc
 	if (there)
 		return 0;
 	if (!t->cancels)
-		return error_set(err, CELLA_EAUTH, "the agent says that a datum will not be made, but nothing was cancelled");
+		return error_set(err, CELLA_EAUTH,
+		                 "the agent says that a datum will not be made, but nothing was cancelled");
 	return error_set(err, CELLA_ECANCELED, "a task that makes the datum was cancelled");
 }
 
 /* Ends a wait for data, and with it the submitter's or the tasks' hold on the piece. */
-static int finish_data(struct tasks *t, struct tasks_submitter *s, const struct version_name *name, bool unchanged, int rc,
-                       struct error *err)
+static int finish_data(struct tasks *t, struct tasks_submitter *s, const struct version_name *name,
+                       bool unchanged, int rc, struct error *err)
 {
 	uint64_t wait = s->waiting.ready ? s->waiting.id : 0;
 	tasks_waiting_done(&s->waiting);
@@ -285,7 +291,8 @@ static int finish_data(struct tasks *t, struct tasks_submitter *s, const struct 
 	return sent < 0 ? sent : rc;
 }
 
-int tasks_wait_buffer(struct tasks *t, struct instance *instance, uint64_t address, bool unchanged, struct error *err)
+int tasks_wait_buffer(struct tasks *t, struct instance *instance, uint64_t address, bool unchanged,
+                      struct error *err)
 {
 	struct tasks_submitter *s = &tasks_top(t)->submitter;
 	struct version_name name = {.address = address};
@@ -303,8 +310,8 @@ int tasks_wait_buffer(struct tasks *t, struct instance *instance, uint64_t addre
 	return finish_data(t, s, &name, unchanged, rc, err);
 }
 
-static int bring_file(struct tasks *t, struct tasks_submitter *s, const char *path, const struct version_source *source,
-                      struct error *err)
+static int bring_file(struct tasks *t, struct tasks_submitter *s, const char *path,
+                      const struct version_source *source, struct error *err)
 {
 	uint8_t *data;
 	uint64_t size;

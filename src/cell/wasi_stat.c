@@ -171,7 +171,7 @@ static uint32_t set_times_at_owner(struct wasi *w, struct wasi_descriptor *d,
 	struct owner_path_request look = {.operation = OWNER_PATH_STAT, .flags = OWNER_PATH_FOLLOW};
 	struct wasi_scratch *s = wasi_scratch(w);
 	struct owner_path_stat named;
-	struct wasi_filestat open;
+	struct wasi_filestat open = {0};
 	size_t size;
 	if (!s)
 		return WASI_ENOMEM;

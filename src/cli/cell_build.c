@@ -67,13 +67,13 @@ static void add_compile_options(struct arguments *command, const struct option_l
 
 static void add_common(struct arguments *command, const struct work *w, const char *source)
 {
-	cleanup_free char *here = getcwd(NULL, 0);
+	char here[TOOLCHAIN_PATH_MAX];
 	arguments_print(command, "-O%c", levels[w->b->optimize]);
 	arguments_add(command, "-fno-math-errno");
 	arguments_add(command, "-ffp-contract=off");
 	if (w->b->debug)
 		arguments_add(command, "-g");
-	if (here)
+	if (getcwd(here, sizeof(here)))
 		hide_directory(command, here, true);
 	hide_directory(command, source, false);
 	arguments_print(command, "-ffile-prefix-map=%s/=", w->tools.resources);

@@ -74,10 +74,8 @@ static int help(int argc, char **argv)
 	return VERB_DONE;
 }
 
-int main(int argc, char **argv)
+static int enter(int argc, char **argv)
 {
-	signal(SIGCHLD, SIG_DFL);
-	log_from_environment("cella");
 	if (argc < 2) {
 		print_help(stderr);
 		return VERB_USAGE;
@@ -90,4 +88,16 @@ int main(int argc, char **argv)
 		return help(argc - 1, argv + 1);
 	const struct verb *verb = find_verb(argv[1]);
 	return verb ? verb->enter(argc - 1, argv + 1) : no_such_verb(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+	signal(SIGCHLD, SIG_DFL);
+	log_from_environment("cella");
+	int status = enter(argc, argv);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fputs("cella: cannot write to standard output\n", stderr);
+		return status == VERB_DONE ? VERB_FAILED : status;
+	}
+	return status;
 }

@@ -13,8 +13,6 @@
 
 #include "base/cleanup.h"
 
-extern char **environ;
-
 enum { PROCESSES_MAX = 16, OUTPUT_MAX = 1 << 20 };
 
 static void arguments_take(struct arguments *a, char *word)

@@ -45,17 +45,25 @@ int scratch_make(const char *keep, struct scratch *ret, struct error *err)
 	return 0;
 }
 
+static void empty(const char *path)
+{
+	DIR *directory = opendir(path);
+	if (!directory)
+		return;
+	int fd = dirfd(directory);
+	for (struct dirent *e; fd >= 0 && (e = readdir(directory));)
+		unlinkat(fd, e->d_name, 0);
+	closedir(directory);
+}
+
 void scratch_remove(struct scratch *s)
 {
 	if (!s->path[0])
 		return;
-	DIR *directory = s->keep ? NULL : opendir(s->path);
-	for (struct dirent *e; directory && (e = readdir(directory));)
-		unlinkat(dirfd(directory), e->d_name, 0);
-	if (directory)
-		closedir(directory);
-	if (!s->keep)
+	if (!s->keep) {
+		empty(s->path);
 		rmdir(s->path);
+	}
 	s->path[0] = '\0';
 	sigprocmask(SIG_SETMASK, &s->before, NULL);
 }

@@ -316,12 +316,13 @@ int graph_executor_lost(struct graph *g, uint64_t now_ns, uint32_t number, struc
 	for (uint32_t i = 0; i < g->worker_count; i++)
 		if (g->workers[i] == number)
 			g->workers[i--] = g->workers[--g->worker_count];
-	uint32_t begun = 1 + e->open_waits;
+	bool on_top = e->blocked == e->waiter_count; /* one more may have begun on top of those that wait */
 	waits_abandon(g, number, 0);
 	while (e->queue.first) {
 		struct graph_task *t = task_at(g, e->queue.first);
-		if (begun && t->missing == 0) { /* without its inputs it has not begun */
-			begun--;
+		bool waited = t->flags & TASK_FLAG_WAITED;
+		if (waited || (on_top && t->missing == 0)) { /* without its inputs it has not begun */
+			on_top &= waited;
 			attempt_failed(g, now_ns, t, TASK_LOST, NULL);
 		} else {
 			t->attempt--;

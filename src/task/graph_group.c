@@ -116,6 +116,47 @@ void group_count_receipt(struct graph *g, const struct graph_task *t, const stru
 	}
 }
 
+static void count_blocked(struct graph_executor *e)
+{
+	e->blocked = e->waiter_count;
+	while (e->blocked && e->waiters[e->blocked - 1].answered)
+		e->blocked--;
+}
+
+void waiter_remove(struct graph *g, uint32_t executor, const struct graph_task *t)
+{
+	struct graph_executor *e = &g->executors[executor];
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < e->waiter_count; i++)
+		if (e->waiters[i].task != t->item.handle)
+			e->waiters[kept++] = e->waiters[i];
+	e->waiter_count = kept;
+	count_blocked(e);
+}
+
+/* It waits, so it is on top; false if the executor nests deeper than it may. */
+static bool waiter_add(struct graph *g, uint32_t executor, struct graph_task *t, uint64_t wait)
+{
+	struct graph_executor *e = &g->executors[executor];
+	waiter_remove(g, executor, t);
+	if (e->waiter_count == array_count(e->waiters))
+		return false;
+	t->flags |= TASK_FLAG_WAITED;
+	e->queued_ns -= t->estimate_ns; /* others have its time now */
+	t->estimate_ns = 0;
+	e->waiters[e->waiter_count++] = (struct graph_waiter){.wait = wait, .task = t->item.handle};
+	count_blocked(e);
+	return true;
+}
+
+static void waiter_answered(struct graph *g, uint32_t executor, uint64_t wait)
+{
+	struct graph_executor *e = &g->executors[executor];
+	for (uint32_t i = 0; i < e->waiter_count; i++)
+		e->waiters[i].answered |= e->waiters[i].wait == wait;
+	count_blocked(e);
+}
+
 static void wait_forget(struct graph *g, struct graph_wait *w)
 {
 	struct graph_executor *e = &g->executors[w->executor];
@@ -124,7 +165,6 @@ static void wait_forget(struct graph *g, struct graph_wait *w)
 		link = &wait_at(g, *link)->others;
 	*link = w->others;
 	e->wait_count--;
-	e->open_waits -= !w->answered;
 }
 
 static void wait_free(struct graph *g, struct graph_wait *w)
@@ -164,6 +204,7 @@ static void group_answer_waits(struct graph *g, struct graph_group *group)
 	while (group->waits) {
 		struct graph_wait *w = wait_at(g, group->waits);
 		group->waits = w->item.next;
+		waiter_answered(g, w->executor, w->id);
 		group_answer(g, group, w->executor, w->id);
 		wait_forget(g, w);
 		wait_free(g, w);
@@ -247,7 +288,7 @@ static void wait_answer(struct graph *g, struct graph_wait *w)
 			g->broken = CELLA_EIO;
 	}
 	w->answered = true;
-	g->executors[w->executor].open_waits--;
+	waiter_answered(g, w->executor, w->id);
 	answer(g, w->executor, &head);
 }
 
@@ -296,7 +337,6 @@ static struct graph_wait *wait_new(struct graph *g, uint32_t executor, uint64_t 
 	w->others = e->waits;
 	e->waits = w->item.handle;
 	e->wait_count++;
-	e->open_waits++;
 	return w;
 }
 
@@ -321,9 +361,12 @@ int graph_wait(struct graph *g, uint32_t executor, const struct message_wait *m,
 		rc = group_find(g, executor, parent, m->wait->group, &group, err);
 	if (rc < 0)
 		return rc;
+	if (parent && !waiter_add(g, executor, parent, m->wait->wait))
+		return error_set(err, CELLA_EFORMAT, "executor %u nests tasks deeper than %d", executor, TASK_DEPTH_MAX);
 	if (m->wait->kind == TASK_WAIT_ALL)
 		group = group_root(g, executor, parent, false);
 	if (m->wait->kind != TASK_WAIT_DATA && (!group || group->live == 0)) {
+		waiter_answered(g, executor, m->wait->wait);
 		group_answer(g, group, executor, m->wait->wait);
 		return 0;
 	}

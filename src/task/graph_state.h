@@ -46,6 +46,7 @@ enum task_flag {
 	TASK_FLAG_DOOMED = 4,   /* an input will never be there: if it comes back, it is cancelled */
 	TASK_FLAG_TURNS = 8,    /* holds its turns */
 	TASK_FLAG_QUEUED = 16,  /* stands in an executor's queue */
+	TASK_FLAG_WAITED = 32,  /* is one of its executor's waiters */
 };
 
 struct graph_task {
@@ -146,6 +147,18 @@ struct graph_wait {
 	bool answered;
 };
 
+/* A task that has waited and has not ended. */
+struct graph_waiter {
+	uint64_t wait; /* its last one */
+	uint32_t task;
+	bool answered;
+};
+
+/*
+ * Waiting. Cells nest on one thread: only the task that began last goes on, and the others lie beneath it even
+ * when their waits are answered. A task that waits is the one on top at that time, so tasks are ordered by
+ * their last wait: all up to the last one in `waiters` whose wait is not answered are blocked; one behind it goes on.
+ */
 struct graph_executor {
 	bool known, alive, driver;
 	struct line queue; /* tasks sent, in order */
@@ -153,7 +166,9 @@ struct graph_executor {
 	uint32_t queued_wide; /* of these, with more than one computing unit */
 	uint32_t waits;      /* list */
 	uint32_t wait_count; /* in it */
-	uint32_t open_waits; /* not answered */
+	uint32_t blocked;    /* tasks: the first of `waiters` */
+	uint32_t waiter_count;
+	struct graph_waiter waiters[TASK_DEPTH_MAX + 1];
 	uint64_t queued_ns;  /* estimates, summed */
 	struct heap bound;
 };
@@ -260,6 +275,7 @@ void group_count_receipt(struct graph *g, const struct graph_task *t, const stru
 void group_task_ended(struct graph *g, struct graph_task *t);
 void group_orphan(struct graph *g, struct graph_task *parent); /* what `parent` submitted is cancelled */
 void wait_datum_settled(struct graph *g, struct graph_wait *w, bool failed);
+void waiter_remove(struct graph *g, uint32_t executor, const struct graph_task *t);
 void waits_abandon(struct graph *g, uint32_t executor, uint32_t parent); /* parent 0: all of the executor; else those not answered */
 
 #endif

@@ -412,7 +412,9 @@ void task_leave_queue(struct graph *g, struct graph_task *t)
 	struct graph_executor *e = &g->executors[t->executor];
 	if (!(t->flags & TASK_FLAG_QUEUED))
 		return;
-	t->flags &= (uint8_t)~TASK_FLAG_QUEUED;
+	if (t->flags & TASK_FLAG_WAITED)
+		waiter_remove(g, t->executor, t);
+	t->flags &= (uint8_t)~(TASK_FLAG_QUEUED | TASK_FLAG_WAITED);
 	line_remove(g, &e->queue, t);
 	e->queued--;
 	e->queued_wide -= s->computing_units > 1;

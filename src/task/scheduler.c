@@ -15,14 +15,22 @@ static uint32_t task_units(const struct graph_task *t)
 	return max_of(task_submitted(t)->computing_units, 1u);
 }
 
-/* An executor runs one task at a time: it takes the most that one of its queue needs. The waiting ones take nothing. */
+static bool is_blocked(const struct graph_executor *e, const struct graph_task *t)
+{
+	for (uint32_t i = 0; i < e->blocked; i++)
+		if (e->waiters[i].task == t->item.handle)
+			return true;
+	return false;
+}
+
+/* An executor runs one task at a time: it takes the most that one of its queue needs. Blocked ones take nothing. */
 static uint32_t executor_units(const struct graph *g, const struct graph_executor *e)
 {
-	uint32_t units = e->queued > e->open_waits ? 1 : 0, place = 0;
+	uint32_t units = e->queued > e->blocked ? 1 : 0;
 	if (e->queued_wide == 0)
 		return units;
 	for (uint32_t at = e->queue.first; at; at = task_at(g, at)->line_next)
-		if (place++ >= e->open_waits)
+		if (!is_blocked(e, task_at(g, at)))
 			units = max_of(units, task_units(task_at(g, at)));
 	return units;
 }
@@ -41,15 +49,15 @@ static uint32_t task_estimate(const struct graph *g, const struct graph_task *t)
 /* May a task with this estimate be queued behind what the executor has? */
 static bool has_room(const struct graph *g, const struct graph_executor *e, uint32_t estimate_ns)
 {
-	if (e->queued <= e->open_waits)
+	if (e->queued <= e->blocked)
 		return true;
 	const struct graph_task *last = task_at(g, e->queue.last);
-	if (e->queued >= e->open_waits + SCHEDULER_AHEAD_TASKS || task_function(g, last)->nests ||
+	if (e->queued >= e->blocked + SCHEDULER_AHEAD_TASKS || task_function(g, last)->nests ||
 	    last->estimate_ns == UINT32_MAX)
 		return false;
 	if (e->queued_ns + estimate_ns <= SCHEDULER_AHEAD_NS)
 		return true;
-	return e->queued == e->open_waits + 1 && e->queued_ns <= SCHEDULER_ONE_AHEAD_NS &&
+	return e->queued == e->blocked + 1 && e->queued_ns <= SCHEDULER_ONE_AHEAD_NS &&
 	       estimate_ns <= SCHEDULER_ONE_AHEAD_NS;
 }
 
@@ -57,11 +65,8 @@ static bool has_room(const struct graph *g, const struct graph_executor *e, uint
 static uint32_t least_depth(const struct graph *g, const struct graph_executor *e)
 {
 	uint32_t depth = 0;
-	for (uint32_t at = e->open_waits ? e->waits : 0; at; at = wait_at(g, at)->others) {
-		const struct graph_wait *w = wait_at(g, at);
-		if (!w->answered && w->parent)
-			depth = max_of(depth, task_at(g, w->parent)->depth + 1u);
-	}
+	for (uint32_t i = 0; i < e->blocked; i++)
+		depth = max_of(depth, task_at(g, e->waiters[i].task)->depth + 1u);
 	return depth;
 }
 

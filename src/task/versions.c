@@ -170,13 +170,15 @@ static int check_known(const struct versions *v, const struct piece *p, const st
 {
 	if (!p->path && p->name.address != name->address)
 		return error_set(err, CELLA_EINVAL,
-		                 "the buffer at 0x%" PRIx64 " (%" PRIu64 " bytes) overlaps the one at 0x%" PRIx64
-		                 " (%" PRIu64 " bytes), which belongs to tasks; call cella_wait_on or cella_forget "
+		                 "the buffer at 0x%" PRIx64 " (%" PRIu64
+		                 " bytes) overlaps the one at 0x%" PRIx64 " (%" PRIu64
+		                 " bytes), which belongs to tasks; call cella_wait_on or cella_forget "
 		                 "for that one first",
 		                 name->address, name->size, p->name.address, p->name.size);
 	if (p->name.size != name->size)
 		return error_set(err, CELLA_EINVAL,
-		                 "the buffer at 0x%" PRIx64 " belongs to tasks with %" PRIu64 " bytes and is named "
+		                 "the buffer at 0x%" PRIx64 " belongs to tasks with %" PRIu64
+		                 " bytes and is named "
 		                 "with %" PRIu64 "; call cella_wait_on or cella_forget for it first",
 		                 name->address, p->name.size, name->size);
 	if (p->task == v->task && (p->written || access != VERSION_IN))
@@ -216,8 +218,7 @@ static struct version_source source_of(const struct piece *p, uint64_t copies[VE
 {
 	if (p->part_count)
 		memcpy(copies, p->parts, p->part_count * sizeof(*copies));
-	return (struct version_source){
-		.base = p->current, .parts = copies, .part_count = p->part_count};
+	return (struct version_source){.base = p->current, .parts = copies, .part_count = p->part_count};
 }
 
 /* One datum in the place of all parts: the whole content, or, as a part, just the changes. */

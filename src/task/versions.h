@@ -72,12 +72,12 @@ struct version_source {
 
 /* In the order in which the caller acts: put, merge, then the task itself. */
 struct version_effect {
-	uint64_t put;                       /* seal the submitter's content as this datum; 0: nothing to do */
+	uint64_t put; /* seal the submitter's content as this datum; 0: nothing to do */
 	struct version_source merge_source; /* submit a task that makes `merge` of this */
-	uint64_t merge;                     /* 0: no merge */
-	struct version_source source;       /* what the task reads; base.id 0: nothing */
-	uint64_t output;                    /* what it makes; 0: nothing */
-	uint64_t final;                     /* the membership that it joins; 0: none */
+	uint64_t merge; /* 0: no merge */
+	struct version_source source; /* what the task reads; base.id 0: nothing */
+	uint64_t output; /* what it makes; 0: nothing */
+	uint64_t final; /* the membership that it joins; 0: none */
 };
 
 struct versions;
@@ -88,7 +88,8 @@ void versions_free(struct versions *v); /* says nothing about releases; NULL is 
 
 /* The accesses that follow belong to one more task, which has this number. */
 void versions_begin(struct versions *v, struct version_sum number);
-/* CELLA_EINVAL: it overlaps another piece, or has another size than before, or the task names it twice and writes it. */
+/* CELLA_EINVAL: it overlaps another piece, or has another size than before, or the task names it
+ * twice and writes it. */
 int versions_access(struct versions *v, const struct version_name *name, enum version_access access,
                     struct version_effect *ret_effect, struct error *err) must_check;
 

@@ -31,7 +31,7 @@ struct wasm_translation {
 	bool uses_vectors; /* the module */
 	bool uses_memory;  /* the function at hand … */
 	bool uses_state;
-	bool may_trap;
+	bool may_trap;     /* or branches, or calls: it is no leaf */
 	uint32_t step_count;
 };
 

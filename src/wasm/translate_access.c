@@ -13,6 +13,7 @@ static void put_three(struct wasm_translation *t, const struct wasm_step *step, 
 
 void body_put_segment(struct wasm_translation *t, const struct wasm_step *step)
 {
+	t->may_trap = true;
 	bool data = step->opcode == OP_DATA_DROP || step->opcode == OP_MEMORY_INIT;
 	const char *flags = data ? "state->data_dropped[" : "state->elements_dropped[";
 	t->uses_state = true;
@@ -44,6 +45,7 @@ void body_put_segment(struct wasm_translation *t, const struct wasm_step *step)
 
 void body_put_memory(struct wasm_translation *t, const struct wasm_step *step)
 {
+	t->may_trap = true;
 	if (step->opcode == OP_MEMORY_SIZE || step->opcode == OP_MEMORY_GROW) {
 		body_put_assignment(t, step->base, TYPE_I32);
 		body_put_name(t, step->op->name);
@@ -90,6 +92,7 @@ static void put_table_access(struct wasm_translation *t, const struct wasm_step 
 
 void body_put_table_instruction(struct wasm_translation *t, const struct wasm_step *step)
 {
+	t->may_trap = true;
 	switch (step->opcode) {
 	case OP_TABLE_SIZE:
 		body_put_assignment(t, step->base, TYPE_I32);

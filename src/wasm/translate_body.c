@@ -62,9 +62,8 @@ static void put_prelude_call(struct wasm_translation *t, const struct wasm_step 
 /* Instructions of one fixed signature, from the table alone. */
 static void put_plain(struct wasm_translation *t, const struct wasm_step *step)
 {
-	const char *result = strchr(step->op->signature, ':') + 1;
-	if (*result)
-		body_put_assignment(t, step->base, *result);
+	if (step->type)
+		body_put_assignment(t, step->base, step->type);
 	else
 		body_put(t, "\t");
 	if (step->op->c)
@@ -169,8 +168,6 @@ static void put_reference(struct wasm_translation *t, const struct wasm_step *st
 
 static void put_step(struct wasm_translation *t, const struct wasm_step *step)
 {
-	t->may_trap |= step->op->signature == NULL && step->opcode != OP_SELECT && step->opcode != OP_DROP &&
-	               step->op->immediate != IMMEDIATE_LOCAL && step->op->immediate != IMMEDIATE_GLOBAL;
 	switch ((enum wasm_immediate)step->op->immediate) {
 	case IMMEDIATE_NONE:
 		if (step->opcode == OP_SELECT)
@@ -178,7 +175,7 @@ static void put_step(struct wasm_translation *t, const struct wasm_step *step)
 		else if (step->opcode == OP_REF_IS_NULL)
 			put_reference(t, step);
 		else if (step->op->signature)
-			put_plain(t, step, step->op->signature);
+			put_plain(t, step);
 		else
 			body_put_control(t, step);
 		break;
@@ -209,7 +206,7 @@ static void put_step(struct wasm_translation *t, const struct wasm_step *step)
 	case IMMEDIATE_F32:
 	case IMMEDIATE_F64:
 	case IMMEDIATE_V128: put_constant(t, step, step->type); break;
-	default: put_plain(t, step, step->op->signature);
+	default: put_plain(t, step);
 	}
 }
 

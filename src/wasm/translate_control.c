@@ -180,6 +180,7 @@ void body_put_call(struct wasm_translation *t, const struct wasm_step *step)
 
 void body_put_control(struct wasm_translation *t, const struct wasm_step *step)
 {
+	t->may_trap |= step->opcode != OP_DROP;
 	switch (step->opcode) {
 	case OP_UNREACHABLE: body_put(t, "\ttrap(instance, CELL_TRAP_UNREACHABLE);\n"); break;
 	case OP_LOOP: put_label_line(t, 'L', step->frame->id); break;

@@ -256,14 +256,15 @@ static void check_ref_is_null(struct wasm_validator *v, struct wasm_step *step)
 	push(v, TYPE_I32);
 }
 
-/* Pops and pushes by a signature. */
+/* Pops and pushes by a signature of at most one result. */
 static void apply(struct wasm_validator *v, struct wasm_step *step, const char *signature)
 {
 	const char *colon = strchr(signature, ':');
 	pop_list(v, step, signature, (uint32_t)(colon - signature));
 	step->base = v->height;
-	for (const char *result = colon + 1; *result; result++)
-		push(v, *result);
+	step->type = colon[1];
+	if (step->type)
+		push(v, step->type);
 }
 
 /* The same, with `type` for each '*'. */
@@ -272,8 +273,8 @@ static void apply_typed(struct wasm_validator *v, struct wasm_step *step, const 
 	char signature[8] = {0};
 	for (size_t i = 0; pattern[i] && i < sizeof(signature) - 1; i++)
 		signature[i] = pattern[i] == '*' ? type : pattern[i];
-	step->type = type;
 	apply(v, step, signature);
+	step->type = type;
 }
 
 static void check_global_set(struct wasm_validator *v, struct wasm_step *step)

@@ -45,7 +45,9 @@ struct wasm_step {
 	bool live;
 	uint32_t base;
 	const char *operands; /* types of the operand stack below `base`; valid during the call */
-	char type; /* of the operand: drop, select, local.*, global.*, table.*, ref.* */
+	/* Of the operand: drop, select, local.*, global.*, table.*, ref.*; of any other plain instruction
+	 * the result, 0 if it has none. */
+	char type;
 	union {
 		uint32_t index; /* local, global, function, table, segment */
 		union cell_value constant; /* also the 16 lanes of a shuffle */

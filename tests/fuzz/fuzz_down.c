@@ -23,8 +23,8 @@ static uint8_t read_run(const uint8_t *body, size_t size)
 	                 sum_of(d.states, d.submit.commutative_count * sizeof(*d.states)) +
 	                 sum_of(d.input_data, d.submit.input_count * sizeof(*d.input_data)) +
 	                 sum_of(d.output_data, d.submit.output_count * sizeof(*d.output_data)) +
-	                 sum_of(d.turns, d.submit.commutative_count * sizeof(*d.turns)) + sum_of(d.aad, d.aad_size) +
-	                 sum_of(d.sealed, d.submit.sealed_size));
+	                 sum_of(d.turns, d.submit.commutative_count * sizeof(*d.turns)) +
+	                 sum_of(d.aad, d.aad_size) + sum_of(d.sealed, d.submit.sealed_size));
 }
 
 static uint8_t read_other(uint8_t type, const uint8_t *body, size_t size)
@@ -47,7 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!body)
 		return 0;
 	memcpy(body, data + 1, size - 1);
-	uint8_t sum = data[0] == TASK_DOWN_RUN ? read_run(body, size - 1) : read_other(data[0], body, size - 1);
+	uint8_t sum = data[0] == TASK_DOWN_RUN ? read_run(body, size - 1)
+	                                       : read_other(data[0], body, size - 1);
 	free(body);
 	return sum == 255 ? -1 : 0;
 }

@@ -1,5 +1,5 @@
-/* Does walking any invocation stay inside it, and inside the frame that it says it needs? The first six bytes are
- * the counts of the submission. */
+/* Does walking any invocation stay inside it, and inside the frame that it says it needs? The
+ * first six bytes are the counts of the submission. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -146,5 +146,8 @@ for verb in cc run doctor inspect verify bench; do
 done
 expect_status 0 "$cella" --version
 expect_status 2 "$cella"
+status=0
+"$cella" inspect first.cell >/dev/full 2>err || status=$?
+expect_equal "$status $(cat err)" "1 cella: cannot write to standard output"
 "$cella" help --manual | diff - "$source_dir/docs/reference/cli.md" ||
 	fail "docs/reference/cli.md is not what \`cella help --manual\` prints"

@@ -1,62 +1,59 @@
-"""Look for a marker everywhere that root can look: the memory of processes by three ways, their core
-files, shared memory, pipes and sockets, and files. Used by the dump tests."""
+"""Look for a marker everywhere that root can look: the memory of processes by four ways, their core
+files, shared memory, pipes and sockets, and files.
+
+Reads only pages that exist: to read a hole of shared memory would fill it."""
 
 import ctypes
 import os
 import re
 import subprocess
 import tempfile
+from pathlib import Path
 
-SYS_PIDFD_OPEN = 434
-SYS_PIDFD_GETFD = 438
-SYS_TEE = 276
+from tracer import Tracer, iovec
+
+SYS_TEE, SYS_PIDFD_OPEN, SYS_PIDFD_GETFD = 276, 434, 438
 PAGE = 4096
 PAGES_AT_ONCE = 1 << 18
+MSG_PEEK, MSG_DONTWAIT, SPLICE_NONBLOCK = 0x02, 0x40, 2
+SOCKET_BYTES = 1 << 20
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.process_vm_readv.restype = ctypes.c_ssize_t
 libc.recv.restype = ctypes.c_ssize_t
 
 
-class iovec(ctypes.Structure):
-    _fields_ = [("base", ctypes.c_void_p), ("size", ctypes.c_size_t)]
+class Mapping:
+    """One line of smaps with what it says about pages and flags."""
+
+    def __init__(self, line):
+        span, self.mode = line.split()[:2]
+        self.low, self.high = (int(end, 16) for end in span.split("-"))
+        self.line = line.strip()
+        self.pages = False
+        self.flags = []
+
+    @property
+    def secret(self):
+        return "secretmem" in self.line
 
 
-def descendants(pid):
-    """All processes below this one that run, as (pid, command) pairs."""
-    children = {}
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            with open(f"/proc/{entry}/stat") as f:
-                text = f.read()
-        except OSError:
-            continue
-        command = text[text.index("(") + 1:text.rindex(")")]
-        status, parent = text[text.rindex(")") + 2:].split()[:2]
-        parent = int(parent)
-        children.setdefault(parent, []).append((int(entry), command, status))
-    found, todo = [], [pid]
-    while todo:
-        for child, command, status in children.get(todo.pop(), []):
-            if status != "Z":
-                found.append((child, command))
-            todo.append(child)
+def all_mappings(pid):
+    found = []
+    with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as f:
+        for line in f:
+            if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+                found.append(Mapping(line))
+            elif re.match(r"(Rss|Swap):\s+[1-9]", line):
+                found[-1].pages = True
+            elif line.startswith("VmFlags:"):
+                found[-1].flags = line.split()[1:]
     return found
 
 
 def mappings(pid):
-    """The mappings that have pages, as (low, high, mode, line)."""
-    current = None
-    with open(f"/proc/{pid}/smaps") as f:
-        for line in f:
-            head = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S{4}) ", line)
-            if head:
-                current = (int(head.group(1), 16), int(head.group(2), 16), head.group(3), line.strip())
-            elif re.match(r"(Rss|Swap):\s+[1-9]", line) and current:
-                yield current
-                current = None
+    """Those that have pages."""
+    return [mapping for mapping in all_mappings(pid) if mapping.pages]
 
 
 def present(pid, low, high):
@@ -75,34 +72,31 @@ def present(pid, low, high):
 def search(pid, marker, read):
     """The mappings in which read(address, size) finds the marker."""
     hits = []
-    for low, high, _, line in mappings(pid):
-        carry, end = b"", 0
-        for start, stop in present(pid, low, high):
+    for mapping in mappings(pid):
+        tail, end = b"", 0
+        for start, stop in present(pid, mapping.low, mapping.high):
             data = read(start, stop - start)
-            if marker in (carry if start == end else b"") + data:
-                hits.append(line)
+            if marker in (tail if start == end else b"") + data:
+                hits.append(mapping.line)
                 break
-            carry, end = data[-len(marker):], stop
+            tail, end = data[-len(marker):], stop
     return hits
 
 
 def in_mem(pid, marker):
     """Mappings whose bytes, read through /proc/PID/mem, hold the marker."""
-    with open(f"/proc/{pid}/mem", "rb", buffering=0) as mem:
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        def page(address):
+            try:
+                return os.pread(memory.fileno(), PAGE, address)
+            except (OSError, OverflowError):
+                return bytes(PAGE)
+
         def read(address, size):
             try:
-                return os.pread(mem.fileno(), size, address)
+                return os.pread(memory.fileno(), size, address)
             except (OSError, OverflowError):
-                return pages(address, size)
-
-        def pages(address, size):
-            got = b""
-            for at in range(address, address + size, PAGE):
-                try:
-                    got += os.pread(mem.fileno(), PAGE, at)
-                except (OSError, OverflowError):
-                    got += bytes(PAGE)
-            return got
+                return b"".join(map(page, range(address, address + size, PAGE)))
         return search(pid, marker, read)
 
 
@@ -117,27 +111,57 @@ def in_vm_readv(pid, marker):
     return search(pid, marker, read)
 
 
+def by_peek(pid, marker):
+    """The same through PTRACE_PEEKDATA. That takes a system call for eight bytes, so of each page it reads
+    the first word, and the whole page only in mappings that cannot be read otherwise."""
+    hits = []
+    with Tracer(pid) as tracer:
+        for mapping in mappings(pid):
+            if "w" in mapping.mode and peek_mapping(tracer, mapping, marker):
+                hits.append(mapping.line)
+    return hits
+
+
+def peek_mapping(tracer, mapping, marker):
+    with open(f"/proc/{tracer.pid}/mem", "rb", buffering=0) as memory:
+        for start, stop in present(tracer.pid, mapping.low, mapping.high):
+            for page in range(start, stop, PAGE):
+                try:
+                    tracer.peek(page)
+                except OSError:
+                    continue  # not to be had
+                try:
+                    content = os.pread(memory.fileno(), PAGE, page)
+                except OSError:
+                    content = b"".join(map(tracer.peek, range(page, page + PAGE, 8)))
+                if (at := content.find(marker[:16])) >= 0:
+                    words = range(page + at & ~7, page + at + 24 & ~7, 8)
+                    return marker[:16] in b"".join(map(tracer.peek, words)) or at > PAGE - 24
+    return False
+
+
 def in_core(pid, marker):
-    """In the core file that gcore writes."""
+    """In core files that a debugger writes: of the process as it finds it, and of each mapping by name."""
     with tempfile.TemporaryDirectory() as directory:
-        subprocess.run(["gcore", "-o", f"{directory}/core", str(pid)], stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, timeout=120, check=False)
-        path = f"{directory}/core.{pid}"
-        if not os.path.exists(path):
-            return None
-        with open(path, "rb") as f:
-            return [path] if file_has(f, marker) else []
+        command = ["gdb", "-q", "-nx", "-batch", "-iex", "set auto-solib-add off", "-p", str(pid),
+                   "-ex", f"gcore {directory}/core"]
+        for i, mapping in enumerate(mappings(pid)):
+            if "w" in mapping.mode and mapping.high - mapping.low < 1 << 28:
+                command += ["-ex", f"dump binary memory {directory}/{i} {mapping.low:#x} {mapping.high:#x}"]
+        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                       timeout=120, check=False)
+        if not os.path.exists(f"{directory}/core"):
+            return ["gdb wrote no core file"]
+        return [f"{hit.name} of gdb" for hit in files_below(directory, marker)]
 
 
 def file_has(f, marker):
-    carry = b""
-    while True:
-        data = f.read(1 << 20)
-        if not data:
-            return False
-        if marker in carry + data:
+    tail = b""
+    while data := f.read(1 << 20):
+        if marker in tail + data:
             return True
-        carry = data[-len(marker):]
+        tail = data[-len(marker):]
+    return False
 
 
 def in_descriptors(pid, marker):
@@ -150,77 +174,81 @@ def in_descriptors(pid, marker):
             target = os.readlink(path)
         except OSError:
             continue
-        if target.startswith("socket:") or target.startswith("pipe:"):
-            stolen = libc.syscall(SYS_PIDFD_GETFD, pidfd, int(name), 0)
-            if stolen >= 0:
-                data = peek_socket(stolen) if target.startswith("socket:") else peek_pipe(stolen)
-                os.close(stolen)
-                if marker in data:
-                    hits.append(f"{target} of {pid}")
-        elif target.startswith("/memfd:") or target.endswith("(deleted)"):
-            try:
-                with open(path, "rb") as f:
-                    if memfd_has(f, marker):
-                        hits.append(f"{target} of {pid}")
-            except OSError:
-                continue
+        if target.startswith(("socket:", "pipe:")):
+            found = queue_has(pidfd, int(name), target.startswith("socket:"), marker)
+        else:
+            found = target.startswith("/memfd:") or target.endswith("(deleted)")
+            found = found and sparse_has(path, marker)
+        if found:
+            hits.append(f"{target} of {pid}")
     if pidfd >= 0:
         os.close(pidfd)
     return hits
 
 
-def memfd_has(f, marker):
-    """Only where it has data: a sparse store is large."""
-    at, end = 0, os.fstat(f.fileno()).st_size
-    while at < end:
-        try:
-            at = os.lseek(f.fileno(), at, os.SEEK_DATA)
-            hole = os.lseek(f.fileno(), at, os.SEEK_HOLE)
-        except OSError:
-            return False
-        carry = b""
-        while at < hole:
-            data = os.pread(f.fileno(), min(1 << 20, hole - at), at)
-            if not data:
-                return False
-            if marker in carry + data:
-                return True
-            carry, at = data[-len(marker):], at + len(data)
+def queue_has(pidfd, fd, is_socket, marker):
+    """What waits in a pipe or socket, without taking it."""
+    stolen = libc.syscall(SYS_PIDFD_GETFD, pidfd, fd, 0)
+    if stolen < 0:
+        return False
+    data = peek_socket(stolen) if is_socket else peek_pipe(stolen)
+    os.close(stolen)
+    return marker in data
+
+
+def sparse_has(path, marker):
+    """In a file, only where it has data: the store is large and mostly a hole."""
+    try:
+        with open(path, "rb", buffering=0) as f:
+            at, end = 0, os.fstat(f.fileno()).st_size
+            while at < end:
+                at = os.lseek(f.fileno(), at, os.SEEK_DATA)
+                hole, tail = os.lseek(f.fileno(), at, os.SEEK_HOLE), b""
+                while at < hole and (data := os.pread(f.fileno(), min(1 << 20, hole - at), at)):
+                    if marker in tail + data:
+                        return True
+                    tail, at = data[-len(marker):], at + len(data)
+    except OSError:
+        return False  # no data behind this place, or no file to read
     return False
 
 
 def peek_socket(fd):
-    buffer = ctypes.create_string_buffer(1 << 18)
-    msg_peek_dontwait = 2 | 0x40
-    got = libc.recv(fd, buffer, len(buffer), msg_peek_dontwait)
+    buffer = ctypes.create_string_buffer(SOCKET_BYTES)
+    got = libc.recv(fd, buffer, len(buffer), MSG_PEEK | MSG_DONTWAIT)
     return buffer.raw[:got] if got > 0 else b""
 
 
 def peek_pipe(fd):
     read_end, write_end = os.pipe()
     try:
-        got = libc.syscall(SYS_TEE, fd, write_end, 1 << 16, 2)
+        got = libc.syscall(SYS_TEE, fd, write_end, 1 << 16, SPLICE_NONBLOCK)
         return os.read(read_end, got) if got > 0 else b""
     finally:
         os.close(read_end)
         os.close(write_end)
 
 
-def everywhere(pid, marker, core=True):
-    """All hits in one process, as sentences."""
-    hits = [f"/proc/{pid}/mem: {line}" for line in in_mem(pid, marker)]
-    hits += [f"process_vm_readv {pid}: {line}" for line in in_vm_readv(pid, marker)]
-    hits += [f"descriptor: {line}" for line in in_descriptors(pid, marker)]
-    if core:
-        hits += [f"core file: {line}" for line in in_core(pid, marker) or []]
-    return hits
+WAYS = {
+    "/proc/PID/mem": in_mem,
+    "process_vm_readv": in_vm_readv,
+    "PTRACE_PEEKDATA": by_peek,
+    "core file": in_core,
+    "descriptor": in_descriptors,
+}
+
+
+def everywhere(pid, marker, ways=tuple(WAYS)):
+    """All hits in one process: {way: sentences}."""
+    found = {way: WAYS[way](pid, marker) for way in ways}
+    return {way: hits for way, hits in found.items() if hits}
 
 
 def files_below(directory, marker):
     hits = []
     for root, _, names in os.walk(directory):
         for name in names:
-            path = os.path.join(root, name)
+            path = Path(root, name)
             try:
                 with open(path, "rb") as f:
                     if file_has(f, marker):
@@ -228,8 +256,3 @@ def files_below(directory, marker):
             except OSError:
                 continue
     return hits
-
-
-def state(pid):
-    with open(f"/proc/{pid}/status") as f:
-        return re.search(r"^State:\s+(\S)", f.read(), re.M).group(1)

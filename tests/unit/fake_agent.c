@@ -47,7 +47,8 @@ static void must(int rc, const struct error *err)
 static void complain(struct agent *a, const char *text)
 {
 	if (!a->config->result->protocol_error[0])
-		snprintf(a->config->result->protocol_error, sizeof(a->config->result->protocol_error), "%s", text);
+		snprintf(a->config->result->protocol_error, sizeof(a->config->result->protocol_error), "%s",
+		         text);
 }
 
 static int shared_file(const char *name, size_t size, void **ret_memory)
@@ -63,7 +64,9 @@ static void connect_peer(struct agent *a, struct peer *p, int store)
 {
 	void *rings;
 	struct error err;
-	struct launch_rings m = {.version = TASK_FORMAT_VERSION, .ring_capacity = CAPACITY, .store_size = STORE_SIZE};
+	struct launch_rings m = {.version = TASK_FORMAT_VERSION,
+	                         .ring_capacity = CAPACITY,
+	                         .store_size = STORE_SIZE};
 	int fd = shared_file("rings", 2 * ring_memory_size(CAPACITY), &rings);
 	p->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	int fds[] = {fd, store, a->bell, p->bell};
@@ -81,7 +84,8 @@ static void put_down(struct peer *p, uint32_t type, const void *body, size_t siz
 	ring_flush(&p->down);
 }
 
-static void send_down(struct agent *a, uint32_t number, uint32_t type, const struct ring_part *parts, size_t count)
+static void send_down(struct agent *a, uint32_t number, uint32_t type, const struct ring_part *parts,
+                      size_t count)
 {
 	uint64_t body[RING_RECORD_MAX / 8];
 	size_t size = 0;
@@ -90,7 +94,8 @@ static void send_down(struct agent *a, uint32_t number, uint32_t type, const str
 			memcpy((uint8_t *)body + size, parts[i].data, parts[i].size);
 		size += parts[i].size;
 	}
-	int times = a->config->tamper ? a->config->tamper(number, &type, (uint8_t *)body, &size, a->store) : 1;
+	int times = a->config->tamper ? a->config->tamper(number, &type, (uint8_t *)body, &size, a->store)
+	                              : 1;
 	while (times-- > 0)
 		put_down(&a->peers[number - 1], type, body, size);
 }

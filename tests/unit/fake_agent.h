@@ -22,9 +22,9 @@ struct fake_result {
 	uint64_t values[64]; /* for the program's own use */
 };
 
-/* What a lying agent does to a record before it sends it down (any part of it), or before it believes what came up (type
- * with FAKE_UP). `store`
- * is the whole store. Returns how often to send it. NULL: honest. */
+/* What a lying agent does to a record before it sends it down (any part of it), or before it
+ * believes what came up (type with FAKE_UP). `store` is the whole store. Returns how often to send
+ * it. NULL: honest. */
 typedef int fake_tamper(uint32_t executor, uint32_t *type, uint8_t *body, size_t *size, uint8_t *store);
 enum { FAKE_UP = 0x100 };
 

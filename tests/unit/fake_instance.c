@@ -73,7 +73,8 @@ int instance_call(struct instance *in, const char *name, const char *signature, 
 		return 0;
 	}
 	innermost = in->outer;
-	return error_set(err, report->trap == CELL_TRAP_TIMEOUT ? CELLA_ETIMEOUT : CELLA_ETRAP, "%s", report->text);
+	return error_set(err, report->trap == CELL_TRAP_TIMEOUT ? CELLA_ETIMEOUT : CELLA_ETRAP, "%s",
+	                 report->text);
 }
 
 bool instance_exports(const struct instance *in, const char *name)
@@ -114,9 +115,9 @@ void instance_trap(struct cell_instance *cell, uint32_t trap, const char *format
 	struct instance *in = instance_of(cell);
 	va_list args;
 	va_start(args, format);
-	vsnprintf(in->report->text, sizeof(in->report->text) - 16, format, args);
+	int size = vsnprintf(in->report->text, sizeof(in->report->text) / 2, format, args);
 	va_end(args);
-	strcat(in->report->text, "\n  at fake");
+	snprintf(in->report->text + size, sizeof(in->report->text) / 2, "\n  at fake");
 	in->report->trap = trap;
 	longjmp(in->landing, 1);
 }
@@ -186,8 +187,8 @@ struct guest_call guest_call(struct cell_instance *cell, uint32_t function)
 
 static void add_item(struct guest_call *call, struct cella_abi_item item)
 {
-	memcpy(guest_at(call->cell, call->items + call->count++ * (uint32_t)sizeof(item), sizeof(item)), &item,
-	       sizeof(item));
+	memcpy(guest_at(call->cell, call->items + call->count++ * (uint32_t)sizeof(item), sizeof(item)),
+	       &item, sizeof(item));
 }
 
 void guest_value(struct guest_call *call, const void *value, uint32_t size)
@@ -207,7 +208,8 @@ void guest_buffer(struct guest_call *call, enum cella_direction direction, uint3
 
 void guest_collection(struct guest_call *call, uint32_t rows, uint32_t columns)
 {
-	add_item(call, (struct cella_abi_item){.kind = CELLA_ABI_COLLECTION, .size = rows, .columns = columns});
+	add_item(call,
+	         (struct cella_abi_item){.kind = CELLA_ABI_COLLECTION, .size = rows, .columns = columns});
 }
 
 void guest_file(struct guest_call *call, enum cella_direction direction, const char *path)

@@ -138,7 +138,7 @@ static bool open_object(struct fake_peer *p, const struct task_location *l, uint
 static struct task_location write_object(struct fake_peer *p, uint64_t datum, uint64_t version, uint64_t value)
 {
 	struct fake_object object = {datum, value | 1};
-	while (p->extent.size - p->extent_used < sizeof(object)) {
+	while (p->extent.size - p->extent_used < p->object_size) {
 		struct task_extent want = {.size = EXTENT};
 		struct ring_part old = {&p->extent, sizeof(p->extent)}, new = {&want, sizeof(want)};
 		if (p->extent.size)
@@ -148,9 +148,9 @@ static struct task_location write_object(struct fake_peer *p, uint64_t datum, ui
 		for (ring_flush(&p->up); p->extent.size == 0; fake_receive(p))
 			peer_sleep(p, false);
 	}
-	struct task_location l = {datum, version, p->extent.offset + p->extent_used, sizeof(object)};
+	struct task_location l = {datum, version, p->extent.offset + p->extent_used, p->object_size};
 	memcpy(p->store + l.offset, &object, sizeof(object));
-	p->extent_used += sizeof(object);
+	p->extent_used += p->object_size;
 	remember(p, datum, version, value);
 	return l;
 }
@@ -460,6 +460,7 @@ static void executor_main(const struct fake_job *job, int socket, uint32_t numbe
 	static struct fake_peer peer;
 	peer_open(&peer, socket, number);
 	peer.remembers = !job->forgetful;
+	peer.object_size = max_of(job->object_size, (uint32_t)sizeof(struct fake_object));
 	if (number != 1)
 		serve(&peer);
 	else
@@ -620,6 +621,7 @@ void fake_run(const struct fake_job *job, struct fake_result *ret_result)
 	                            .flags = job->flags,
 	                            .heap = 1 << 30,
 	                            .store_limit = job->store_limit,
+	                            .tasks_max = job->tasks_max,
 	                            .spill_directory = "/tmp"};
 	int bundle = memfd_create("bundle", MFD_CLOEXEC);
 	fake_check(io_send_message(n.owner, &start, sizeof(start), &bundle, 1, &err) == 0);

@@ -2,7 +2,7 @@
  * A node without keys, for testing the agent: this process plays the owner and the launcher, forks
  * the agent (agent_run) and executors that speak the rings in the clear.
  *
- * A datum's object is 16 bytes: its id and a value. What a task does is said by its function (enum
+ * A datum's object begins with its id and a value, and is 16 bytes long if the job does not say otherwise. What a task does is said by its function (enum
  * fake_function); the value of an output is fake_mix of the output's id and the values of the inputs.
  */
 #ifndef TESTS_FAKE_NODE_H
@@ -45,6 +45,7 @@ struct fake_peer {
 	uint64_t extent_used;
 	uint64_t next_id;
 	struct map values;   /* of data that it has opened or made: value + 1 */
+	uint32_t object_size;
 	bool remembers;      /* keeps `values`, and finds inputs of size 0 there */
 	struct task_outcome outcomes[64]; /* the latest */
 	uint32_t outcome_count;
@@ -63,7 +64,8 @@ struct fake_job {
 	fake_program *driver; /* exits with 0 if all is well */
 	uint32_t executors;
 	uint32_t flags; /* enum agent_start_flag */
-	uint64_t store_limit;
+	uint64_t store_limit, tasks_max;
+	uint32_t object_size;
 	bool forgetful; /* executors keep nothing: chained tasks end as MISSING */
 	int kill_after_ms; /* not 0: this process kills the first executor then */
 	bool drop_las; /* the launcher goes away after the executors are there */

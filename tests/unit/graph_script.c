@@ -306,6 +306,17 @@ static bool wait_for(struct play *p, uint32_t kind, int *ret_rc)
 	return true;
 }
 
+static bool task_waits(struct play *p, int *ret_rc)
+{
+	struct error err;
+	uint64_t datum = id_of(p, p->words[3], 1);
+	struct task_wait w = {
+		.kind = TASK_WAIT_DATA, .wait = id_of(p, p->words[2], 1), .parent = id_of(p, p->words[1], 1), .data_count = 1};
+	struct message_wait m = {&w, &datum};
+	*ret_rc = graph_wait(p->g, executor_of(p, w.parent), &m, &err);
+	return true;
+}
+
 static bool cancel(struct play *p, int *ret_rc)
 {
 	struct error err;
@@ -446,7 +457,7 @@ static bool act(struct play *p, int *ret_rc)
 		const char *word;
 		bool (*act)(struct play *, int *);
 	} actions[] = {{"put", put},       {"release", release}, {"group", group}, {"cancel", cancel},
-	               {"took", took},     {"add", add_executor}, {"lose", lose},  {"at", set_time}};
+	               {"twait", task_waits}, {"took", took},     {"add", add_executor}, {"lose", lose},  {"at", set_time}};
 	static const struct {
 		const char *word;
 		bool (*act)(struct play *);

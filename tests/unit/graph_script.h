@@ -11,6 +11,7 @@
  *   release x; dropped x y; the store's bytes of these were dropped since the last `dropped`; `dropped` alone: none
  *   group G; group G H    H lies in G
  *   wait w x y; all w; all w A (what A submitted); gwait w G; cancel w G
+ *   twait A w x           task A waits for x
  *   ready w ok 3          the next answer: w, ok or canceled, its count
  *   took w                what w located was opened
  *   told A failed fail 3  the next outcome: status, policy, attempt

@@ -218,7 +218,8 @@ static void empty_body(struct cell_instance *cell, uint32_t frame)
 static void scale_body(struct cell_instance *cell, uint32_t frame)
 {
 	uint32_t n = number(cell, frame, 2);
-	double *x = doubles(cell, frame, 0, n), *y = doubles(cell, frame, 1, n), *k = doubles(cell, frame, 3, 1);
+	double *x = doubles(cell, frame, 0, n), *y = doubles(cell, frame, 1, n),
+	       *k = doubles(cell, frame, 3, 1);
 	for (uint32_t i = 0; i < n; i++)
 		y[i] += *k * x[i];
 }
@@ -436,4 +437,3 @@ void note(size_t index, double value)
 {
 	result->values[index] = (uint64_t)(int64_t)value;
 }
-

@@ -380,10 +380,10 @@ static void test_million(void **state)
 /* More than may wait: the driver is held back until some have ended, and nothing is lost. */
 static void drive_flood(struct fake_peer *p)
 {
-	enum { TASKS = 1200000 };
+	enum { TASKS = 20000 };
 	fake_functions(p);
 	uint64_t gate = fake_id(p);
-	struct fake_task first = {.head = {.function = FAKE_SPIN, .timeout_ms = 2000}, .outputs = &gate, .output_count = 1};
+	struct fake_task first = {.head = {.function = FAKE_SPIN, .timeout_ms = 200}, .outputs = &gate, .output_count = 1};
 	fake_submit(p, &first);
 	for (int i = 0; i < TASKS; i++) {
 		struct fake_task t = {.inputs = &gate, .input_count = 1};
@@ -396,11 +396,47 @@ static void drive_flood(struct fake_peer *p)
 static void test_flood(void **state)
 {
 	(void)state;
-	struct fake_job job = {.driver = drive_flood, .executors = 2};
+	struct fake_job job = {.driver = drive_flood, .executors = 2, .tasks_max = 1000};
 	struct fake_result r;
 	fake_run(&job, &r);
 	assert_string_equal(r.failure, "");
-	assert_int_equal(r.end.done, 1200001);
+	assert_int_equal(r.end.done, 20001);
+}
+
+/* Five times as much data as the store may hold in memory, all of it wanted in the end. */
+static void drive_spill(struct fake_peer *p)
+{
+	enum { DATA = 5000 };
+	static uint64_t data[DATA], results[DATA];
+	fake_functions(p);
+	for (int i = 0; i < DATA; i++)
+		data[i] = fake_put(p, 2 * (uint64_t)i + 1);
+	for (int i = 0; i < DATA; i++) {
+		uint64_t inputs[] = {data[i], data[(i * 7) % DATA]};
+		results[i] = fake_id(p);
+		struct fake_task t = {.inputs = inputs, .input_count = 2, .outputs = &results[i], .output_count = 1};
+		fake_submit(p, &t);
+	}
+	for (int i = DATA; i-- > 0;) {
+		uint64_t a = 2 * (uint64_t)i + 1, b = 2 * (uint64_t)(i * 7 % DATA) + 1;
+		fake_check(fake_wait_value(p, results[i]) == (fake_mix(fake_mix(fake_mix(FAKE_MIX, a), b), 0) | 1));
+		fake_release(p, results[i]);
+	}
+	fake_check(fake_wait_value(p, data[17]) == 35);
+}
+
+static void test_spill(void **state)
+{
+	(void)state;
+	struct fake_job job = {.driver = drive_spill, .executors = 2, .store_limit = 8 << 20, .object_size = 4096,
+	                       .forgetful = true, .flags = AGENT_START_EVENTS};
+	struct fake_result r;
+	fake_run(&job, &r);
+	assert_string_equal(r.failure, "");
+	assert_int_equal(r.end.done, 5000);
+	assert_int_equal(r.end.failed, 0);
+	assert_true(r.event_log >= 0);
+	close(r.event_log);
 }
 
 static int compare(const void *a, const void *b)
@@ -450,6 +486,7 @@ int main(void)
 		cmocka_unit_test(test_commutative),
 		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_throughput),
+		cmocka_unit_test(test_spill),
 		cmocka_unit_test(test_latency),
 		cmocka_unit_test(test_million),
 		cmocka_unit_test(test_flood),

@@ -144,6 +144,12 @@ static const struct graph_case nested[] = {
 	{"a parent that is tried again: its children too", 2,
 	 "P: >; A[parent=P]: >; B[parent=P]: >; C[parent=P]: >; sent P A; fail P; told B canceled; told C canceled; sent P; ok A;"
 	 " counts 1 0 2 1"},
+	{"one that is answered beneath one that waits does not go on", 2,
+	 "P: >; R: >; sent P@2 R@3; A[parent=P]: > a; B[parent=P]: > b; twait P w b; sent A@2; ok R; sent B@3; S: >; ok B;"
+	 " ready w ok; sent S@3; C[parent=A]: >; all v A; sent C@2; ok C; ready v ok 1; ok A; ok P"},
+	{"one that is answered on top goes on", 2,
+	 "P: >; R: >; sent P@2 R@3; A[parent=P]: >; all w P; sent A@2; C[parent=A]: > c; twait A v c; sent C@2; ok C; ready v ok;"
+	 " D[parent=A]: >; sent; all u A; sent D@2"},
 	{"only who runs a task may speak for it", 2, "P: >; ok P; sent P; !A[parent=P]: >"},
 };
 

@@ -526,7 +526,8 @@ static void many_tasks_go_through(void **state)
 	assert_int_equal(result->done[TASK_OK], MANY);
 	if (getenv("TASKS_SPEED"))
 		fprintf(stderr, "# %d tasks: %.0f a second, submitted at %.2f us\n", MANY,
-		        MANY * 1e9 / (double)result->values[0], (double)result->values[1] / 1e3 / MANY);
+		        (double)MANY * 1e9 / (double)result->values[0],
+		        (double)result->values[1] / 1e3 / (double)MANY);
 }
 
 static void latency_main(struct cell_instance *cell)
@@ -549,8 +550,8 @@ static void one_task_at_a_time_goes_through(void **state)
 	(void)state;
 	run_well(&(struct scenario){.program = &latency_program, .executors = 2});
 	if (getenv("TASKS_SPEED"))
-		fprintf(stderr, "# submit to result: least %.1f us, mean %.1f us\n", (double)result->values[0] / 1e3,
-		        (double)result->values[1] / 1e3);
+		fprintf(stderr, "# submit to result: least %.1f us, mean %.1f us\n",
+		        (double)result->values[0] / 1e3, (double)result->values[1] / 1e3);
 }
 
 int main(int argc, char **argv)

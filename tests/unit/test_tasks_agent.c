@@ -115,7 +115,8 @@ static int other_invocation(uint32_t executor, uint32_t *type, uint8_t *body, si
 
 static void pair_main(struct cell_instance *cell)
 {
-	uint32_t rows[2] = {new_doubles(cell, 1, 1), new_doubles(cell, 1, 2)}, total = guest_alloc(cell, 8), n = 2;
+	uint32_t rows[2] = {new_doubles(cell, 1, 1), new_doubles(cell, 1, 2)}, total = guest_alloc(cell, 8),
+		 n = 2;
 	for (int i = 0; i < 2; i++) {
 		struct guest_call call = guest_call(cell, GATHER);
 		guest_collection(&call, n, 0);
@@ -148,7 +149,9 @@ static void changed_runs_are_refused(void **state)
 	run_well(&(struct scenario){.program = &pair_program, .executors = 2});
 	assert_int_equal(result->values[0], 3);
 	for (size_t i = 0; i < array_count(lies); i++) {
-		run_badly(&(struct scenario){.program = &pair_program, .executors = 2, .tamper = lies[i].tamper},
+		run_badly(&(struct scenario){.program = &pair_program,
+		                             .executors = 2,
+		                             .tamper = lies[i].tamper},
 		          lies[i].text);
 		assert_true(result->done[TASK_REFUSED] > 0);
 	}
@@ -309,8 +312,8 @@ static void false_answers_to_waits_are_refused(void **state)
 	          "did not answer what was asked");
 }
 
-/* The second member of a commutative datum starts from the state before the first, so the first one's turn is lost;
- * the graph, and the driver, are told of as many states as there should be. */
+/* The second member of a commutative datum starts from the state before the first, so the first
+ * one's turn is lost; the graph, and the driver, are told of as many states as there should be. */
 static int roll_back_state(uint32_t executor, uint32_t *type, uint8_t *body, size_t *size, uint8_t *store)
 {
 	static struct task_location base;
@@ -374,9 +377,13 @@ PROGRAM(three_turns);
 static void a_rolled_back_commutative_state_is_refused(void **state)
 {
 	(void)state;
-	run_badly(&(struct scenario){.program = &three_turns_program, .executors = 2, .tamper = roll_back_state},
+	run_badly(&(struct scenario){.program = &three_turns_program,
+	                             .executors = 2,
+	                             .tamper = roll_back_state},
 	          "not the sealed object expected");
-	run_badly(&(struct scenario){.program = &three_turns_program, .executors = 2, .tamper = repeat_a_member},
+	run_badly(&(struct scenario){.program = &three_turns_program,
+	                             .executors = 2,
+	                             .tamper = repeat_a_member},
 	          "was not made by the tasks that should have made it");
 }
 

@@ -130,11 +130,17 @@ static void malformed_parts_are_refused(void **unused)
 	} wrong[] = {
 		{"unknown kind", {.kind = 9}, "", 0},
 		{"unknown access", {.kind = INVOCATION_BUFFER, .access = 7, .size = 8}, "", 0},
-		{"parts of an output", {.kind = INVOCATION_BUFFER, .access = VERSION_OUT, .parts = 1, .size = 8}, "", 0},
+		{"parts of an output",
+	         {.kind = INVOCATION_BUFFER, .access = VERSION_OUT, .parts = 1, .size = 8},
+	         "",
+	         0},
 		{"a file with a size", {.kind = INVOCATION_FILE, .size = 1}, "\1\0\0\0x", 5},
 		{"an empty path", {.kind = INVOCATION_FILE}, "\0\0\0\0", 4},
 		{"a zero in a path", {.kind = INVOCATION_FILE}, "\2\0\0\0x\0", 6},
-		{"a commutative file", {.kind = INVOCATION_FILE, .access = VERSION_COMMUTATIVE}, "\1\0\0\0x", 5},
+		{"a commutative file",
+	         {.kind = INVOCATION_FILE, .access = VERSION_COMMUTATIVE},
+	         "\1\0\0\0x",
+	         5},
 		{"a vast collection", {.kind = INVOCATION_COLLECTION, .size = 1000000}, "\1\0\0\0", 4},
 		{"a vast product", {.kind = INVOCATION_COLLECTION, .size = 900}, "\0\0\0\x80", 4},
 		{"a value past the end", {.kind = INVOCATION_VALUE, .size = UINT32_MAX}, "x", 1},
@@ -189,7 +195,8 @@ static size_t write_run(uint64_t *body, uint16_t inputs, uint16_t outputs, uint1
 	size_t at = sizeof(run) + run.location_count * sizeof(struct task_location);
 	memcpy(body, &run, sizeof(run));
 	memcpy((uint8_t *)body + at, &submit, sizeof(submit));
-	return at + sizeof(submit) + (inputs + outputs) * sizeof(uint64_t) + turns * sizeof(struct task_commutative) + sealed;
+	return at + sizeof(submit) + (inputs + outputs) * sizeof(uint64_t) +
+	       turns * sizeof(struct task_commutative) + sealed;
 }
 
 static void runs_are_read_within_their_bounds(void **unused)
@@ -245,8 +252,10 @@ static void a_ledger_is_proved_by_every_receipt_and_no_other_sum(void **unused)
 {
 	(void)unused;
 	struct ledger l = {0};
-	struct seal_receipt receipts[4] = {
-		{UINT64_MAX, 1}, {UINT64_MAX, UINT64_MAX}, {5, 7}, {UINT64_MAX - 3, 100}};
+	struct seal_receipt receipts[4] = {{UINT64_MAX, 1},
+	                                   {UINT64_MAX, UINT64_MAX},
+	                                   {5, 7},
+	                                   {UINT64_MAX - 3, 100}};
 	struct seal_receipt ignored = {1000, 2000};
 	for (uint64_t i = 0; i < 4; i++)
 		assert_int_equal(ledger_add(&l, 10 + i + (i > 1), &receipts[i]), 0);

@@ -135,9 +135,10 @@ static void run_step(struct versions *v, const char *call, struct text *t)
 		if (versions_access(v, &name, (enum version_access)i, &effect, &err) == 0)
 			append_effect(t, &effect);
 		else
-			append(t, "error %s", strstr(err.text, "overlaps") ? "overlap"
-			                      : strstr(err.text, "twice")  ? "twice"
-			                                                   : "size");
+			append(t, "error %s",
+			       strstr(err.text, "overlaps") ? "overlap"
+			       : strstr(err.text, "twice")  ? "twice"
+			                                    : "size");
 		return;
 	}
 	fail_msg("unknown verb %s", verb);
@@ -160,133 +161,68 @@ static void run_table(const struct step *steps, size_t count)
 	versions_free(v);
 }
 
-#define TABLE(rule, ...)                                                                                     \
-	static void rule(void **state)                                                                       \
-	{                                                                                                    \
-		(void)state;                                                                                 \
-		static const struct step steps[] = {__VA_ARGS__};                                            \
-		run_table(steps, sizeof(steps) / sizeof(steps[0]));                                          \
+#define TABLE(rule, ...)                                            \
+	static void rule(void **state)                              \
+	{                                                           \
+		(void)state;                                        \
+		static const struct step steps[] = {__VA_ARGS__};   \
+		run_table(steps, sizeof(steps) / sizeof(steps[0])); \
 	}
 
-TABLE(the_first_reader_takes_the_content_as_it_is,
-      {"in a", "put 1 read 1"},
-      {"in a", "read 1"},
+TABLE(the_first_reader_takes_the_content_as_it_is, {"in a", "put 1 read 1"}, {"in a", "read 1"},
       {"in b", "put 2 read 2"})
 
-TABLE(a_writer_renames_and_lets_the_old_version_go,
-      {"out a", "write 1"},
-      {"in a", "read 1"},
-      {"out a", "write 2 free 1"},
-      {"in a", "read 2"},
-      {"inout a", "read 2 write 3 free 2"},
+TABLE(a_writer_renames_and_lets_the_old_version_go, {"out a", "write 1"}, {"in a", "read 1"},
+      {"out a", "write 2 free 1"}, {"in a", "read 2"}, {"inout a", "read 2 write 3 free 2"},
       {"inout a", "read 3 write 4 free 3"})
 
-TABLE(inout_of_an_own_buffer_puts_it_first,
-      {"inout a", "put 1 read 1 write 2 free 1"},
-      {"in a", "read 2"})
+TABLE(inout_of_an_own_buffer_puts_it_first, {"inout a", "put 1 read 1 write 2 free 1"}, {"in a", "read 2"})
 
-TABLE(concurrent_parts_share_a_base,
-      {"conc a", "put 1 read 1 write 2"},
-      {"conc a", "read 1 write 3"},
-      {"conc a", "read 1 write 4"},
-      {"in a", "read 1+2+3+4"},
+TABLE(concurrent_parts_share_a_base, {"conc a", "put 1 read 1 write 2"}, {"conc a", "read 1 write 3"},
+      {"conc a", "read 1 write 4"}, {"in a", "read 1+2+3+4"},
       {"inout a", "read 1+2+3+4 write 5 free 1,2,3,4"})
 
-TABLE(one_concurrent_part_is_the_whole_content,
-      {"conc a", "put 1 read 1 write 2"},
-      {"in a", "read 2 free 1"},
-      {"conc a", "read 2 write 3"},
-      {"wait a", "fetch 3 free 2,3"})
+TABLE(one_concurrent_part_is_the_whole_content, {"conc a", "put 1 read 1 write 2"}, {"in a", "read 2 free 1"},
+      {"conc a", "read 2 write 3"}, {"wait a", "fetch 3 free 2,3"})
 
-TABLE(a_part_after_a_reader_starts_from_the_merged_content,
-      {"conc a", "put 1 read 1 write 2"},
-      {"conc a", "read 1 write 3"},
-      {"look a", "fetch 1+2+3"},
-      {"conc a", "merge 4(1+2+3) read 4 write 5 free 2,3,1"},
-      {"out a", "write 6 free 4,5"})
+TABLE(a_part_after_a_reader_starts_from_the_merged_content, {"conc a", "put 1 read 1 write 2"},
+      {"conc a", "read 1 write 3"}, {"look a", "fetch 1+2+3"},
+      {"conc a", "merge 4(1+2+3) read 4 write 5 free 2,3,1"}, {"out a", "write 6 free 4,5"})
 
-TABLE(a_turn_after_parts_starts_from_the_merged_content,
-      {"conc a", "put 1 read 1 write 2"},
-      {"conc a", "read 1 write 3"},
-      {"comm a", "merge 4(1+2+3) read 4 turn 5 free 2,3,1"},
-      {"comm a", "read 4 turn 5"},
-      {"in a", "read 5:2 free 4"})
+TABLE(a_turn_after_parts_starts_from_the_merged_content, {"conc a", "put 1 read 1 write 2"},
+      {"conc a", "read 1 write 3"}, {"comm a", "merge 4(1+2+3) read 4 turn 5 free 2,3,1"},
+      {"comm a", "read 4 turn 5"}, {"in a", "read 5:2 free 4"})
 
-TABLE(commutative_members_share_a_final_version,
-      {"comm a", "put 1 read 1 turn 2"},
-      {"comm a", "read 1 turn 2"},
-      {"comm a", "read 1 turn 2"},
-      {"in a", "read 2:3 free 1"},
-      {"comm a", "read 2:3 turn 3"},
-      {"inout a", "read 3:1 write 4 free 2,3"},
-      {"in a", "read 4"})
+TABLE(commutative_members_share_a_final_version, {"comm a", "put 1 read 1 turn 2"},
+      {"comm a", "read 1 turn 2"}, {"comm a", "read 1 turn 2"}, {"in a", "read 2:3 free 1"},
+      {"comm a", "read 2:3 turn 3"}, {"inout a", "read 3:1 write 4 free 2,3"}, {"in a", "read 4"})
 
-TABLE(parts_on_a_commutative_base,
-      {"comm a", "put 1 read 1 turn 2"},
-      {"conc a", "read 2:1 write 3 free 1"},
-      {"conc a", "read 2:1 write 4"},
-      {"in a", "read 2:1+3+4"})
+TABLE(parts_on_a_commutative_base, {"comm a", "put 1 read 1 turn 2"}, {"conc a", "read 2:1 write 3 free 1"},
+      {"conc a", "read 2:1 write 4"}, {"in a", "read 2:1+3+4"})
 
-TABLE(an_overwritten_membership_is_let_go,
-      {"comm a", "put 1 read 1 turn 2"},
-      {"out a", "write 3 free 1,2"})
+TABLE(an_overwritten_membership_is_let_go, {"comm a", "put 1 read 1 turn 2"}, {"out a", "write 3 free 1,2"})
 
-TABLE(waiting_gives_the_buffer_back,
-      {"wait a", "own"},
-      {"out a", "write 1"},
-      {"wait a", "fetch 1 free 1"},
-      {"wait a", "own"},
-      {"in a", "put 2 read 2"},
-      {"wait a", "here 2 free 2"},
-      {"comm a", "put 3 read 3 turn 4"},
-      {"comm a", "read 3 turn 4"},
-      {"wait a", "fetch 4:2 free 3,4"})
+TABLE(waiting_gives_the_buffer_back, {"wait a", "own"}, {"out a", "write 1"}, {"wait a", "fetch 1 free 1"},
+      {"wait a", "own"}, {"in a", "put 2 read 2"}, {"wait a", "here 2 free 2"},
+      {"comm a", "put 3 read 3 turn 4"}, {"comm a", "read 3 turn 4"}, {"wait a", "fetch 4:2 free 3,4"})
 
-TABLE(waiting_unchanged_keeps_the_version,
-      {"out a", "write 1"},
-      {"look a", "fetch 1"},
-      {"look a", "here 1"},
-      {"in a", "read 1"},
-      {"wait a", "here 1 free 1"},
-      {"in a", "put 2 read 2"},
-      {"inout a", "read 2 write 3 free 2"},
-      {"look a", "fetch 3"})
+TABLE(waiting_unchanged_keeps_the_version, {"out a", "write 1"}, {"look a", "fetch 1"}, {"look a", "here 1"},
+      {"in a", "read 1"}, {"wait a", "here 1 free 1"}, {"in a", "put 2 read 2"},
+      {"inout a", "read 2 write 3 free 2"}, {"look a", "fetch 3"})
 
-TABLE(forgetting_lets_everything_go,
-      {"conc a", "put 1 read 1 write 2"},
-      {"conc a", "read 1 write 3"},
-      {"forget a", "free 1,2,3"},
-      {"forget a", ""},
-      {"in a", "put 4 read 4"})
+TABLE(forgetting_lets_everything_go, {"conc a", "put 1 read 1 write 2"}, {"conc a", "read 1 write 3"},
+      {"forget a", "free 1,2,3"}, {"forget a", ""}, {"in a", "put 4 read 4"})
 
-TABLE(pieces_must_not_overlap,
-      {"in a", "put 1 read 1"},
-      {"in a|", "put 2 read 2"},
-      {"in a>", "error overlap"},
-      {"out a<", "error overlap"},
-      {"in a*", "error size"},
-      {"wait a>", "own"},
-      {"forget a", "free 1"},
-      {"in a<", "put 3 read 3"},
-      {"in a", "error overlap"})
+TABLE(pieces_must_not_overlap, {"in a", "put 1 read 1"}, {"in a|", "put 2 read 2"},
+      {"in a>", "error overlap"}, {"out a<", "error overlap"}, {"in a*", "error size"}, {"wait a>", "own"},
+      {"forget a", "free 1"}, {"in a<", "put 3 read 3"}, {"in a", "error overlap"})
 
-TABLE(one_task_names_what_it_writes_once,
-      {"in a", "put 1 read 1"},
-      {"& in a", "read 1"},
-      {"& out a", "error twice"},
-      {"out b", "write 2"},
-      {"& in b", "error twice"},
-      {"comm c", "put 3 read 3 turn 4"},
-      {"& comm c", "error twice"},
-      {"in b", "read 2"})
+TABLE(one_task_names_what_it_writes_once, {"in a", "put 1 read 1"}, {"& in a", "read 1"},
+      {"& out a", "error twice"}, {"out b", "write 2"}, {"& in b", "error twice"},
+      {"comm c", "put 3 read 3 turn 4"}, {"& comm c", "error twice"}, {"in b", "read 2"})
 
-TABLE(files_are_pieces_by_path,
-      {"out A", "write 1"},
-      {"in A", "read 1"},
-      {"in B", "put 2 read 2"},
-      {"inout A", "read 1 write 3 free 1"},
-      {"& in B", "read 2"},
-      {"wait A", "fetch 3 free 3"},
+TABLE(files_are_pieces_by_path, {"out A", "write 1"}, {"in A", "read 1"}, {"in B", "put 2 read 2"},
+      {"inout A", "read 1 write 3 free 1"}, {"& in B", "read 2"}, {"wait A", "fetch 3 free 3"},
       {"wait C", "own"})
 
 static void too_many_parts_are_merged_into_one(void **state)
@@ -352,7 +288,8 @@ static void the_end_lets_every_piece_go(void **state)
 		assert_int_equal(versions_access(v, &name, VERSION_OUT, &e, NULL), 0);
 	}
 	versions_begin(v, (struct version_sum){0});
-	assert_int_equal(versions_access(v, &(struct version_name){.path = "file"}, VERSION_OUT, &e, NULL), 0);
+	assert_int_equal(versions_access(v, &(struct version_name){.path = "file"}, VERSION_OUT, &e, NULL),
+	                 0);
 	versions_forget_all(v);
 	const uint64_t *data;
 	assert_int_equal(versions_take_releases(v, &data), 1001);

@@ -37,6 +37,7 @@ struct executor {
 	uint32_t number; /* its name towards owner and graph, 0 before it runs */
 	enum executor_state state;
 	bool driver;
+	uint64_t requested_ns;
 	int socket; /* our end; closing it tells the executor that we are gone */
 	int bell;   /* we sleep on it */
 	int executor_bell;

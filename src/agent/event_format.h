@@ -49,6 +49,7 @@ struct event_group {
 
 struct event_executor {
 	uint64_t time_ns;
+	uint64_t requested_ns; /* when the launcher was asked for it */
 	uint32_t number;
 	uint32_t driver;
 	int32_t pid;    /* when it starts; 0 when it has ended */
@@ -94,6 +95,6 @@ struct event_end {
 };
 
 static_assert(sizeof(struct event_submit) == 40 && sizeof(struct event_done) == 48, "no padding");
-static_assert(sizeof(struct event_executor) == 24 && sizeof(struct event_outcome) == 24, "no padding");
+static_assert(sizeof(struct event_executor) == 32 && sizeof(struct event_outcome) == 24, "no padding");
 
 #endif

@@ -11,6 +11,7 @@ struct event_log {
 	int fd;
 	uint8_t *memory; /* EVENT_LOG_MAX bytes of address space */
 	size_t size;
+	size_t last; /* where the last record begins */
 	uint64_t lost;
 };
 
@@ -29,9 +30,11 @@ static void append(struct event_log *log, uint32_t type, const struct part *part
 	size_t whole = sizeof(head) + align_up((size_t)head.size, (size_t)8);
 	if (limit - log->size < whole) {
 		log->lost++;
+		log->last = log->size;
 		return;
 	}
 	uint8_t *to = log->memory + log->size;
+	log->last = log->size;
 	memcpy(to, &head, sizeof(head));
 	to += sizeof(head);
 	for (size_t i = 0; i < count; i++) {
@@ -127,6 +130,12 @@ void event_log_submit(struct event_log *log, uint64_t now_ns, const struct messa
 	                       {m->outputs, s->output_count * sizeof(*m->outputs)},
 	                       {m->commutatives, s->commutative_count * sizeof(*m->commutatives)}};
 	add(log, EVENT_SUBMIT, parts, array_count(parts));
+}
+
+void event_log_undo(struct event_log *log)
+{
+	if (log)
+		log->size = log->last;
 }
 
 void event_log_done(struct event_log *log, uint32_t executor, const struct task_done *done, uint64_t bytes)

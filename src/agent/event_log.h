@@ -19,6 +19,7 @@ void event_log_group(struct event_log *log, uint32_t executor, const struct task
                      const struct message_name *name);
 void event_log_executor(struct event_log *log, const struct event_executor *event);
 void event_log_submit(struct event_log *log, uint64_t now_ns, const struct message_submit *m);
+void event_log_undo(struct event_log *log); /* the submission that was logged last */
 void event_log_done(struct event_log *log, uint32_t executor, const struct task_done *done, uint64_t bytes);
 void event_log_outcome(struct event_log *log, uint64_t now_ns, const struct task_outcome *outcome);
 void event_log_spill(struct event_log *log, uint64_t now_ns, uint64_t bytes);

@@ -13,6 +13,7 @@
 
 #include "agent/agent_state.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
 
@@ -95,6 +96,7 @@ static int request(struct agent *a, struct executor *x, struct error *err)
 	                           .heap = a->job.heap};
 	memcpy(m.nonce, a->job.nonce, sizeof(m.nonce));
 	int fds[] = {theirs, a->bundle};
+	x->requested_ns = clock_ns();
 	int rc = io_send_message(a->las, &m, sizeof(m), fds, array_count(fds), err);
 	if (rc < 0)
 		return error_prefix(err, CELLA_ELOST, "the launcher cella-las does not listen: ");
@@ -138,7 +140,12 @@ int executor_replied(struct agent *a, const struct launch_reply *reply, int *own
 	x->state = EXECUTOR_RUNS;
 	a->numbered[number] = x;
 	struct event_executor event = {
-		.time_ns = a->now_ns, .number = number, .driver = x->driver, .pid = reply->pid};
+		.time_ns = a->now_ns,
+		.requested_ns = x->requested_ns,
+		.number = number,
+		.driver = x->driver,
+		.pid = reply->pid,
+	};
 	event_log_executor(a->log, &event);
 	struct agent_executor m = {.type = AGENT_EXECUTOR,
 	                           .index = number,

@@ -21,10 +21,12 @@ static int on_group(struct agent *a, struct executor *x, const struct message *m
 static int on_submit(struct agent *a, struct executor *x, const struct message *m, struct error *err)
 {
 	int rc = a->workers_wanted ? 0 : executors_want_workers(a, err);
-	if (rc == 0)
-		rc = graph_submit(a->graph, x->number, &m->submit, err);
-	if (rc == 0)
-		event_log_submit(a->log, a->now_ns, &m->submit);
+	if (rc < 0)
+		return rc;
+	event_log_submit(a->log, a->now_ns, &m->submit); /* before what is said about it */
+	rc = graph_submit(a->graph, x->number, &m->submit, err);
+	if (rc == CELLA_EFORMAT)
+		event_log_undo(a->log);
 	return rc;
 }
 

@@ -98,7 +98,6 @@ int tasks_group_wait(struct tasks *t, const char *name, struct error *err)
 	if (rc == 0 && s->waiting.answer.status != TASK_OK)
 		rc = error_set(err, CELLA_ECANCELED, "tasks of group %s were cancelled", name);
 	group->closed = true;
-	tasks_waiting_done(&s->waiting);
 	return rc;
 }
 
@@ -115,6 +114,5 @@ int tasks_group_cancel(struct tasks *t, const char *name, uint64_t *ret_count, s
 	if (rc == 0)
 		*ret_count = s->waiting.answer.ok_count;
 	group->closed = true;
-	tasks_waiting_done(&s->waiting);
 	return rc;
 }

@@ -260,7 +260,12 @@ static int bring_back(struct running *r, const struct invocation_part_view *part
 {
 	if (part->kind == INVOCATION_FILE)
 		return tasks_wait_file(r->t, (const char *)r->frame + part->offset, err);
-	return tasks_wait_buffer(r->t, r->level->instance, r->level->frame + part->offset, false, err);
+	struct versions *versions = r->level->submitter.versions;
+	struct version_name all = {.address = r->level->frame + part->offset, .size = part->size}, piece;
+	int rc = 0;
+	while (rc == 0 && part->size && versions_find(versions, &all, &piece))
+		rc = tasks_wait_buffer(r->t, r->level->instance, piece.address, false, err);
+	return rc;
 }
 
 /* It ends when they have; what they made of its own results is its result. */
@@ -423,14 +428,15 @@ static int send_done(struct running *r, int result, const char *why, struct erro
 	return rc < 0 ? rc : tasks_send(t, TASK_UP_DONE, parts, array_count(parts), err);
 }
 
-static void end_level(struct running *r)
+static int end_level(struct running *r, struct error *err)
 {
 	struct tasks *t = r->t;
 	struct tasks_level *level = r->level;
+	int rc = tasks_waiting_done(t, &level->submitter.waiting, err);
+	tasks_submitter_done(t, &level->submitter);
 	tasks_drop_files(t, level);
 	if (t->serves && t->depth == 1)
 		wasi_reset(t->config.wasi);
-	tasks_submitter_done(t, &level->submitter);
 	mem_free(t->config.pool, level->reason);
 	mem_free(t->config.pool, level->turns);
 	level->reason = NULL;
@@ -438,6 +444,7 @@ static void end_level(struct running *r)
 	if (r->instance_spent)
 		drop_instance(level);
 	t->depth--;
+	return rc;
 }
 
 /* NULL if there is no memory for it. */
@@ -466,9 +473,9 @@ int tasks_run(struct tasks *t, const uint8_t *body, size_t size, struct error *e
 	rc = t->lost.code ? error_set(err, t->lost.code, "%s", t->lost.text) : release_children(&r, err);
 	if (rc == 0)
 		rc = send_done(&r, result, why.text, err);
-	end_level(&r);
+	int ended = end_level(&r, err);
 	tasks_flush(t);
-	return rc;
+	return rc < 0 ? rc : ended;
 }
 
 /* Order. */

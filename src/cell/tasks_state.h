@@ -240,10 +240,11 @@ void tasks_fail_submitter(struct tasks *t, struct tasks_submitter *s, const char
 int tasks_outcome(struct tasks *t, const struct down_outcome *outcome, struct error *err) must_check;
 int tasks_ready(struct tasks *t, const struct down_ready *ready, struct error *err) must_check;
 /* Sends a wait (or a cancel, which is answered alike) of the latest number, and helps until the
- * answer is in s->waiting. The caller ends it with tasks_waiting_done. */
+ * answer is in s->waiting. */
 int tasks_ask(struct tasks *t, struct tasks_submitter *s, enum task_up type, const struct ring_part *parts,
               size_t count, struct error *err) must_check;
-void tasks_waiting_done(struct tasks_waiting *w);
+/* Forget the answer; the agent is told that the data which it located are not needed any more. */
+int tasks_waiting_done(struct tasks *t, struct tasks_waiting *w, struct error *err) must_check;
 /* CELLA_EAUTH unless the answer proves that every task of the ledger ended. */
 int tasks_check_proof(const struct tasks_submitter *s, const struct ledger *ledger,
                       struct error *err) must_check;

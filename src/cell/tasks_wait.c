@@ -119,7 +119,13 @@ int tasks_outcome(struct tasks *t, const struct down_outcome *d, struct error *e
 	return amend_ledgers(t, s, o->task, ignored, err);
 }
 
-/* An answer that nobody waits for any more: its submitter has ended, and the agent knows by now. */
+static int send_taken(struct tasks *t, uint64_t wait, struct error *err)
+{
+	struct ring_part part = {&wait, sizeof(wait)};
+	return tasks_send(t, TASK_UP_TAKEN, &part, 1, err);
+}
+
+/* Its submitter may have ended meanwhile. */
 int tasks_ready(struct tasks *t, const struct down_ready *d, struct error *err)
 {
 	for (size_t i = t->depth + 1; i-- > 0;) {
@@ -136,7 +142,7 @@ int tasks_ready(struct tasks *t, const struct down_ready *d, struct error *err)
 		w->ready = true;
 		return 0;
 	}
-	return 0;
+	return d->ready.location_count ? send_taken(t, d->ready.wait, err) : 0;
 }
 
 /* Waiting. */
@@ -194,18 +200,21 @@ static int await(struct tasks *t, struct tasks_submitter *s, struct error *err)
 	return rc;
 }
 
-void tasks_waiting_done(struct tasks_waiting *w)
+int tasks_waiting_done(struct tasks *t, struct tasks_waiting *w, struct error *err)
 {
+	uint64_t taken = w->ready && w->answer.location_count ? w->id : 0;
 	free(w->locations);
 	*w = (struct tasks_waiting){0};
+	return taken ? send_taken(t, taken, err) : 0;
 }
 
 int tasks_ask(struct tasks *t, struct tasks_submitter *s, enum task_up type, const struct ring_part *parts,
               size_t count, struct error *err)
 {
-	tasks_waiting_done(&s->waiting);
+	int rc = tasks_waiting_done(t, &s->waiting, err);
 	s->waiting.id = t->next_wait - 1;
-	int rc = tasks_release(t, s, err);
+	if (rc == 0)
+		rc = tasks_release(t, s, err);
 	if (rc == 0)
 		rc = tasks_send(t, type, parts, count, err);
 	return rc < 0 ? rc : await(t, s, err);
@@ -232,17 +241,10 @@ int tasks_barrier(struct tasks *t, struct tasks_submitter *s, struct error *err)
 	int rc = tasks_ask(t, s, TASK_UP_WAIT, &part, 1, err);
 	if (rc == 0)
 		rc = tasks_check_proof(s, &s->ledger, err);
-	tasks_waiting_done(&s->waiting);
 	return rc;
 }
 
 /* Data. */
-
-static int send_taken(struct tasks *t, uint64_t wait, struct error *err)
-{
-	struct ring_part part = {&wait, sizeof(wait)};
-	return tasks_send(t, TASK_UP_TAKEN, &part, 1, err);
-}
 
 /* Until the source's data are there: s->waiting has their locations. */
 static int wait_for_data(struct tasks *t, struct tasks_submitter *s, const struct version_source *source,
@@ -280,12 +282,10 @@ static int wait_for_data(struct tasks *t, struct tasks_submitter *s, const struc
 static int finish_data(struct tasks *t, struct tasks_submitter *s, const struct version_name *name,
                        bool unchanged, int rc, struct error *err)
 {
-	uint64_t wait = s->waiting.ready ? s->waiting.id : 0;
-	tasks_waiting_done(&s->waiting);
 	if (rc < 0 && rc != CELLA_ECANCELED)
 		return rc;
 	versions_return(s->versions, name, unchanged && rc == 0);
-	int sent = wait ? send_taken(t, wait, err) : 0;
+	int sent = tasks_waiting_done(t, &s->waiting, err);
 	if (sent == 0)
 		sent = tasks_release(t, s, err);
 	return sent < 0 ? sent : rc;
@@ -346,7 +346,7 @@ void tasks_submitter_done(struct tasks *t, struct tasks_submitter *s)
 		tasks_group_free(group);
 	versions_free(s->versions);
 	ledger_done(&s->ledger);
-	tasks_waiting_done(&s->waiting);
+	free(s->waiting.locations);
 	mem_free(t->config.pool, s->failure);
 	*s = (struct tasks_submitter){0};
 	LIST_INIT(&s->groups);

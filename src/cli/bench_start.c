@@ -1,4 +1,5 @@
 /* cella bench start: an empty program from command to exit, and what touching memory costs. */
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -87,6 +88,70 @@ static int empty_program(struct bench *b, const char *heap, struct error *err)
 	return rc < 0 ? rc : bench_report(b, name, "native process", "ms", &native_ms, err);
 }
 
+/* From the agent's request to evidence of an executor that is ready to be provisioned: those that run tasks, from the
+ * job's record. */
+static int launch_times(const char *path, struct bench_samples *samples, struct error *err)
+{
+	json_error_t why;
+	json_t *record = json_load_file(path, 0, &why);
+	json_t *executors = json_object_get(json_object_get(record, "agent"), "executors"), *executor;
+	size_t i;
+	if (!record)
+		return error_set(err, CELLA_EFORMAT, "a job left no record: %s", why.text);
+	json_array_foreach(executors, i, executor)
+		if (strcmp(json_string_value(json_object_get(executor, "role")), "tasks") == 0)
+			bench_sample(samples, json_number_value(json_object_get(executor, "launch_s")) * 1e3);
+	json_decref(record);
+	return 0;
+}
+
+static int new_executor(struct bench *b, const char *cell, const char *heap, struct error *err)
+{
+	char record[BENCH_PATH_MAX + 16], name[BENCH_NAME_MAX];
+	struct bench_samples ms = {.count = 0};
+	snprintf(record, sizeof(record), "%.400s/record.json", b->directory);
+	const char *words[] = {"run", "-q", "--executors", "1", "--heap", heap, "--record", record, cell};
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < b->runs * 4; i++) {
+		rc = bench_cella(words, array_count(words), NULL, NULL, err);
+		if (rc == 0)
+			rc = launch_times(record, &ms, err);
+	}
+	snprintf(name, sizeof(name), "new protected executor, heap %s", heap);
+	return rc < 0 ? rc : bench_report(b, name, "request to ready", "ms", &ms, err);
+}
+
+/* A task in a fresh cell against one in a cell that is there. */
+static int new_cell(struct bench *b, const char *cell, struct error *err)
+{
+	const char *words[] = {"run", "-q", "--executors", "1", cell};
+	struct bench_samples added = {.count = 0};
+	cleanup_buf struct buf output = {0};
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < b->runs; i++) {
+		double fresh, warm;
+		rc = bench_cella(words, array_count(words), &output, NULL, err);
+		if (rc == 0)
+			rc = bench_find(&output, "fresh", &fresh, err);
+		if (rc == 0)
+			rc = bench_find(&output, "warm", &warm, err);
+		if (rc == 0)
+			bench_sample(&added, (fresh - warm) * 1e-3);
+	}
+	return rc < 0 ? rc : bench_report(b, "new cell in a running executor", "added to a task", "ms", &added, err);
+}
+
+static int cells_and_executors(struct bench *b, const char *const *heaps, size_t heap_count, struct error *err)
+{
+	char cell[BENCH_PATH_MAX];
+	int rc = bench_build(b, "bench/start/cells.c", false, cell, err);
+	if (rc == 0)
+		rc = new_cell(b, cell, err);
+	for (size_t i = 0; rc == 0 && i < heap_count; i++)
+		rc = new_executor(b, cell, heaps[i], err);
+	return rc;
+}
+
 /* The memory of all processes of a job whose program does nothing but wait. */
 static int parked_program(struct bench *b, struct error *err)
 {
@@ -109,6 +174,8 @@ int bench_start(struct bench *b, struct error *err)
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < array_count(heaps); i++)
 		rc = empty_program(b, heaps[i], err);
+	if (rc == 0)
+		rc = cells_and_executors(b, heaps, array_count(heaps), err);
 	if (rc == 0)
 		rc = parked_program(b, err);
 	for (size_t i = 0; rc == 0 && i < array_count(touch_cases); i++) {

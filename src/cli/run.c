@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "cli/builder.h"
-#include "cli/job.h"
+#include "cli/job_report.h"
 #include "cli/manifest.h"
 #include "cli/verbs.h"
 
@@ -21,7 +21,7 @@ struct run_options {
 	int memory;
 	uint64_t executors, heap, store_limit;
 	struct option_list dirs, environment, builders;
-	const char *graph, *trace, *record;
+	struct job_outputs outputs;
 	bool insecure_memory_none, quiet;
 };
 
@@ -42,11 +42,11 @@ static const struct option run_table[] = {
 	 option_field(run_options, builders)},
 	{"--store-limit", NULL, OPTION_SIZE, "SIZE", "sealed task data kept in memory before it spills to disk; default 1G",
 	 option_field(run_options, store_limit)},
-	{"--graph", NULL, OPTION_TEXT, "FILE.dot|FILE.svg", "write the graph of tasks", option_field(run_options, graph)},
+	{"--graph", NULL, OPTION_TEXT, "FILE.dot|FILE.svg", "write the graph of tasks", option_field(run_options, outputs.graph)},
 	{"--trace", NULL, OPTION_TEXT, "FILE.json", "write a trace for chrome://tracing or Perfetto",
-	 option_field(run_options, trace)},
+	 option_field(run_options, outputs.trace)},
 	{"--record", NULL, OPTION_TEXT, "FILE.json", "write the job's record: levels, identities, times, retries",
-	 option_field(run_options, record)},
+	 option_field(run_options, outputs.record)},
 	{"--quiet", "-q", OPTION_FLAG, NULL, "do not print the protection in force, nor progress",
 	 option_field(run_options, quiet)},
 };
@@ -109,7 +109,7 @@ static int run_check(struct run_options *o, struct error *err)
 	for (size_t i = 0; i < o->environment.count; i++)
 		if (!strchr(o->environment.items[i], '=') || o->environment.items[i][0] == '=')
 			return error_set(err, CELLA_EINVAL, "--env wants K=V");
-	return 0;
+	return job_outputs_check(&o->outputs, err);
 }
 
 /* Read and measure the bundle; its builder must be the user's own or one that they named. */
@@ -172,11 +172,17 @@ static int run_job(struct run_options *o, char **arguments, uint32_t argument_co
 		.preopen_count = (uint32_t)o->dirs.count,
 		.paths = paths,
 		.progress = !o->quiet && isatty(STDERR_FILENO),
-		.events = o->graph || o->trace || o->record,
+		.events = o->outputs.graph || o->outputs.trace || o->outputs.record,
 	};
 	if (!o->quiet)
 		fprintf(stderr, "cella run: memory %s, machine soft\n", mem_level_name(config.memory_level));
-	return job_run(&config, result, err);
+	rc = job_run(&config, result, err);
+	/* That a picture fails does not change how the program ended. */
+	struct error why;
+	if (rc == 0 && job_report(&config, result, &o->outputs, &why) < 0)
+		verb_fail(&run_verb, &why);
+	cleanup_close_fn(&result->event_log);
+	return rc;
 }
 
 int verb_run(int argc, char **argv)

@@ -54,7 +54,7 @@ void graph_free(struct graph *g)
 	map_done(&g->tasks_by_id);
 	map_done(&g->data_by_id);
 	map_done(&g->groups_by_key);
-	for (size_t i = 0; i < GRAPH_EXECUTORS_MAX; i++)
+	for (size_t i = 0; i < g->executors_end; i++)
 		heap_done(&g->executors[i].bound);
 	for (size_t i = 0; i < TASK_DEPTH_MAX; i++)
 		heap_done(&g->ready[i]);
@@ -109,6 +109,7 @@ int graph_executor_new(struct graph *g, uint32_t number, bool driver, struct err
 	if (number == 0 || number >= GRAPH_EXECUTORS_MAX || g->executors[number].known)
 		return error_set(err, CELLA_ELIMIT, "no executor can have the number %u", number);
 	struct graph_executor *e = &g->executors[number];
+	g->executors_end = max_of(g->executors_end, number + 1);
 	e->known = true;
 	e->alive = true;
 	e->driver = driver;

@@ -179,6 +179,7 @@ struct graph {
 	struct blocks blocks;
 	struct map tasks_by_id, data_by_id, groups_by_key;
 	struct graph_executor executors[GRAPH_EXECUTORS_MAX];
+	uint32_t executors_end; /* numbers are less */
 	uint16_t workers[GRAPH_EXECUTORS_MAX]; /* numbers of those that live and run tasks */
 	uint32_t worker_count;
 	struct heap ready[TASK_DEPTH_MAX]; /* by depth */

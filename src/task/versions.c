@@ -350,6 +350,14 @@ int versions_current(struct versions *v, const struct version_name *name, struct
 	return 0;
 }
 
+bool versions_find(struct versions *v, const struct version_name *name, struct version_name *ret_name)
+{
+	struct piece *p = find(v, name);
+	if (p)
+		*ret_name = p->name;
+	return p != NULL;
+}
+
 void versions_return(struct versions *v, const struct version_name *name, bool shared)
 {
 	struct piece *p = find_start(v, name);

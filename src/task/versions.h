@@ -97,6 +97,8 @@ int versions_access(struct versions *v, const struct version_name *name, enum ve
  * A buffer is found by its address alone. CELLA_ENOENT if tasks have no such piece. */
 int versions_current(struct versions *v, const struct version_name *name, struct version_source *ret_source,
                      uint64_t *ret_size, bool *ret_resident) must_check;
+/* A piece that overlaps this buffer, or is this file. */
+bool versions_find(struct versions *v, const struct version_name *name, struct version_name *ret_name);
 /* The submitter has the content. `shared`: and will not change it, so the datum stays; otherwise
  * the piece is the submitter's own again. */
 void versions_return(struct versions *v, const struct version_name *name, bool shared);

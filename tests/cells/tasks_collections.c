@@ -12,7 +12,8 @@ CELLA_TASK(fill, CELLA_OUT_EACH(int, rows, n, cella_i + 1), CELLA_VALUE(int, n),
 			rows[i][j] = start + 10 * i + j;
 }
 
-CELLA_TASK(gather, CELLA_IN_EACH(const int, rows, n, cella_i + 1), CELLA_VALUE(int, n), CELLA_OUT(long, sum, 1))
+CELLA_TASK(gather, CELLA_IN_EACH(const int, rows, n, cella_i + 1), CELLA_VALUE(int, n),
+           CELLA_OUT(long, sum, 1))
 {
 	*sum = 0;
 	for (int i = 0; i < n; i++)
@@ -35,8 +36,8 @@ CELLA_TASK(start, CELLA_OUT(double, x, SIDE *SIDE), CELLA_VALUE(int, i), CELLA_V
 }
 
 /* A row of blocks times a column of blocks. */
-CELLA_TASK(dot, CELLA_IN_EACH(const double, a, BLOCKS, SIDE *SIDE), CELLA_IN_EACH(const double, b, BLOCKS, SIDE *SIDE),
-           CELLA_OUT(double, c, SIDE *SIDE))
+CELLA_TASK(dot, CELLA_IN_EACH(const double, a, BLOCKS, SIDE *SIDE),
+           CELLA_IN_EACH(const double, b, BLOCKS, SIDE *SIDE), CELLA_OUT(double, c, SIDE *SIDE))
 {
 	for (int k = 0; k < SIDE * SIDE; k++)
 		c[k] = 0;
@@ -88,7 +89,8 @@ static void triangle(void)
 
 static void matrices(void)
 {
-	static double a[BLOCKS][BLOCKS][SIDE * SIDE], b[BLOCKS][BLOCKS][SIDE * SIDE], c[BLOCKS][BLOCKS][SIDE * SIDE];
+	static double a[BLOCKS][BLOCKS][SIDE * SIDE], b[BLOCKS][BLOCKS][SIDE * SIDE],
+		c[BLOCKS][BLOCKS][SIDE * SIDE];
 	double *rows[BLOCKS][BLOCKS], **nested[BLOCKS], sum;
 	for (int i = 0; i < BLOCKS; i++)
 		for (int j = 0; j < BLOCKS; j++) {

@@ -38,8 +38,6 @@ CELLA_TASK(sort, CELLA_INOUT(int, x, n), CELLA_VALUE(size_t, n))
 	size_t half = high + 1;
 	sort(x, half);
 	sort(x + half, n - half);
-	cella_wait_on(x);
-	cella_wait_on(x + half);
 }
 
 CELLA_TASK(twice, CELLA_INOUT(double, x, 4))

@@ -78,6 +78,8 @@ class Style(unittest.TestCase):
         self.refuses("src/base/a.c", "/* TO" "DO: more */\n", "unfinished")
         self.refuses("src/base/a.h", "#ifndef A\n", "header")
         self.refuses("src/base/a.c", "/* " + 110 * "x" + " */\n", "columns")
+        self.refuses("src/base/a.c", "int a; /* " + 110 * "x" + " */\n", "columns")
+        self.passes("src/base/a.c", 'const char a[] = "' + 110 * "x" + '";\n')
 
     def test_scripts_do_not_sleep(self):
         self.refuses("tests/integration/a.sh", "#!/bin/bash\n\tsleep 3\n", "a.sh:2")

@@ -530,12 +530,12 @@ static int attach(pid_t pid)
 	if (attacker == 0) {
 		become_ordinary();
 		pid_t victim = pid ? pid : fork();
-		if (victim == 0) {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			for (;;)
-				pause();
-		}
-		_exit(ptrace(PTRACE_SEIZE, victim, NULL, NULL) < 0 ? errno : 0);
+		while (victim == 0)
+			pause();
+		int error = ptrace(PTRACE_SEIZE, victim, NULL, NULL) < 0 ? errno : 0;
+		if (victim != pid)
+			kill(victim, SIGKILL);
+		_exit(error);
 	}
 	assert_int_equal(waitpid(attacker, &status, 0), attacker);
 	assert_true(WIFEXITED(status));
@@ -629,6 +629,23 @@ static void test_executors_that_fail(void **state)
 		if (r.reply.error != cases[i].error || !strstr(r.reply.text, cases[i].text))
 			fail_msg("%s: %d, %s", cases[i].mode, r.reply.error, r.reply.text);
 	}
+}
+
+/* What the kernel does not execute, and what the launcher does not find. */
+static void test_no_program(void **state)
+{
+	(void)state;
+	char path[] = "/tmp/cella-no-program-XXXXXX";
+	cleanup_close int file = mkstemp(path);
+	assert_true(file >= 0 && write(file, "text", 4) == 4);
+	executor_path = path;
+	struct las las = start_las(NULL);
+	executor_path = FAKE_EXECUTOR;
+	unlink(path);
+	cleanup_running struct running r = launch(&las, 1, "wait");
+	assert_int_equal(r.reply.error, CELLA_EPERM);
+	assert_string_equal(r.reply.text, "the executor cannot be executed: Exec format error");
+	las_done(&las);
 }
 
 static void test_exits_are_told(void **state)
@@ -763,6 +780,7 @@ int main(void)
 		cmocka_unit_test(test_bad_requests_are_answered),
 		cmocka_unit_test(test_bundle_must_be_sealed),
 		cmocka_unit_test(test_executors_that_fail),
+		cmocka_unit_test(test_no_program),
 		cmocka_unit_test(test_exits_are_told),
 		cmocka_unit_test(test_silent_executor),
 		cmocka_unit_test(test_many_at_once),

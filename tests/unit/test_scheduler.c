@@ -105,7 +105,7 @@ static void test_ahead_limit(void **state)
 	char script[4000] = "runs s 0.001; ";
 	for (int i = 0; i < SCHEDULER_AHEAD_TASKS + 10; i++)
 		snprintf(script + strlen(script), 40, "T%d[fn=s]: >; ", i);
-	strcat(script, "sent");
+	snprintf(script + strlen(script), 5, "sent");
 	for (int i = 0; i < SCHEDULER_AHEAD_TASKS; i++)
 		snprintf(script + strlen(script), 10, " T%d", i);
 	snprintf(script + strlen(script), 40, "; ok T0; sent T%d", SCHEDULER_AHEAD_TASKS);

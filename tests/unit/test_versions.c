@@ -225,6 +225,29 @@ TABLE(files_are_pieces_by_path, {"out A", "write 1"}, {"in A", "read 1"}, {"in B
       {"inout A", "read 1 write 3 free 1"}, {"& in B", "read 2"}, {"wait A", "fetch 3 free 3"},
       {"wait C", "own"})
 
+static void a_piece_is_found_by_any_of_its_bytes(void **state)
+{
+	(void)state;
+	uint64_t next = 1;
+	struct versions *v;
+	struct version_effect e;
+	struct version_name b = name_of("b"), found;
+	assert_int_equal(versions_new(&next, &v, NULL), 0);
+	assert_int_equal(versions_access(v, &b, VERSION_OUT, &e, NULL), 0);
+	static const struct {
+		uint64_t address, size;
+		bool overlaps;
+	} ranges[] = {{2000, 100, true}, {0, 5000, true},    {2099, 1, true},
+	              {1900, 101, true}, {1900, 100, false}, {2100, 50, false}};
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		struct version_name range = {.address = ranges[i].address, .size = ranges[i].size};
+		assert_int_equal(versions_find(v, &range, &found), ranges[i].overlaps);
+	}
+	assert_int_equal(found.address, 2000);
+	assert_false(versions_find(v, &(struct version_name){.path = "A"}, &found));
+	versions_free(v);
+}
+
 static void too_many_parts_are_merged_into_one(void **state)
 {
 	(void)state;
@@ -317,6 +340,7 @@ int main(void)
 		cmocka_unit_test(pieces_must_not_overlap),
 		cmocka_unit_test(one_task_names_what_it_writes_once),
 		cmocka_unit_test(files_are_pieces_by_path),
+		cmocka_unit_test(a_piece_is_found_by_any_of_its_bytes),
 		cmocka_unit_test(too_many_parts_are_merged_into_one),
 		cmocka_unit_test(members_numbers_add_up_with_carry),
 		cmocka_unit_test(the_end_lets_every_piece_go),

@@ -1,11 +1,14 @@
 # The two commands are `make run` and `make test`; `make help` lists the rest.
 #
 # Meson builds (meson.build); this file installs what is missing, names the build directories and
-# keeps the long command lines. BUILD is what users run, $(SANITIZE) the same code under clang's
-# address and undefined-behaviour sanitizers, with the fuzz targets.
+# keeps the long command lines. BUILD is what users run, SANITIZE the same code under clang's
+# address and undefined-behaviour sanitizers, with the fuzz targets, THREADS under its thread sanitizer.
 
 BUILD ?= build
 SANITIZE = $(BUILD)/sanitize
+THREADS = $(BUILD)/threads
+# The unit tests that start threads: they run under the thread sanitizer, too.
+THREADED = base ring
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -28,7 +31,7 @@ run: all ## build, then run the main job (the ECG workflow) and print its tables
 	scripts/run-main-job $(BUILD)
 
 test: all sanitize ## build, then run every test; the last line counts them
-	@tests/run --build $(BUILD) --sanitize $(SANITIZE) $(ONLY)
+	@tests/run --build $(BUILD) --sanitize $(SANITIZE) --threads $(THREADS) $(ONLY)
 
 soak: all ## repeat the unit and integration tests (SOAK_ROUNDS=20), to catch what fails rarely
 	@tests/run --build $(BUILD) --repeat $(SOAK_ROUNDS) 'unit/*' 'integration/*'
@@ -61,8 +64,9 @@ help: ## this list
 deps:
 	@scripts/install-deps
 
-sanitize: deps $(SANITIZE)/build.ninja
+sanitize: deps $(SANITIZE)/build.ninja $(THREADS)/build.ninja
 	ninja -C $(SANITIZE) -j $(JOBS) test-programs
+	ninja -C $(THREADS) -j $(JOBS) $(THREADED:%=tests/unit/test_%)
 
 $(BUILD)/build.ninja: | deps
 	meson setup $(BUILD) -Dwerror=$(WERROR)
@@ -70,3 +74,7 @@ $(BUILD)/build.ninja: | deps
 $(SANITIZE)/build.ninja: | deps
 	CC=clang-19 meson setup $(SANITIZE) -Dwerror=$(WERROR) -Dfuzz=true \
 		-Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
+
+$(THREADS)/build.ninja: | deps
+	CC=clang-19 meson setup $(THREADS) -Dwerror=$(WERROR) \
+		-Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false

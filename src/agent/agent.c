@@ -27,7 +27,9 @@ static int las_readable(struct agent *a, struct error *err)
 	int rc = io_receive_message(a->las, &m, sizeof(m), &size, fds, array_count(fds), &fd_count, err);
 	if (rc < 0)
 		return rc;
-	if (size == 0)
+	if (size == 0 && a->stopping)
+		a->over = true;
+	else if (size == 0)
 		rc = error_set(err, CELLA_ELOST, "the launcher cella-las is gone");
 	else if (size == sizeof(m.reply) && m.type == LAUNCH_REPLY)
 		rc = executor_replied(a, &m.reply, &fds[0], err);

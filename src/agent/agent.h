@@ -6,9 +6,10 @@
  *   las       SOCK_SEQPACKET to the launcher (cell/launch_format.h)
  *   executors rings in shared memory (docs/protocols/tasks.md)
  *
- * The loop reads all rings, lets the scheduler send, publishes, and sleeps only when nothing has come for a short while. It
- * is written on epoll, not on an event library: its hot path has no descriptors, what it needs
- * is one place between "the rings are empty" and "sleep", and start-up time counts.
+ * The loop reads all rings, lets the scheduler send, publishes, and sleeps only when nothing has
+ * come for a short while. It is written on epoll, not on an event library: its hot path has no
+ * descriptors, what it needs is one place between "the rings are empty" and "sleep", and start-up
+ * time counts.
  *
  * Files: agent.c the loop; executors.c their life; up.c what they say; down.c what they are told; owner.c the
  * owner's side; store.c the object store; event_log.c what happened, for graph and trace.

@@ -1,15 +1,16 @@
 /*
- * Messages between the owner's command line and the agent, over a SOCK_SEQPACKET socket: one structure each, with
- * text or evidence behind it, descriptors beside it.
+ * Messages between the owner's command line and the agent, over a SOCK_SEQPACKET socket: one
+ * structure each, with text or evidence behind it, descriptors beside it.
  *
  *   owner -> agent   agent_start     fd: the bundle (sealed memory file); first message
  *                    agent_stop      end the job: stop the executors, report, close
- *   agent -> owner   agent_executor  fd: the owner's end of the executor's channel; evidence behind it. The n-th such message
- *                                    is about executor number n, and says so
+ *   agent -> owner   agent_executor  fd: the owner's end of the executor's channel; evidence behind
+ *                                    it. The n-th such message is about executor number n
  *                    agent_lost      an executor has ended
  *                    agent_progress  at most every 100 ms, if asked for and changed
  *                    agent_failed    the job cannot go on; text behind it
- *                    agent_finished  the last message; fd: the event log (memory file), if it was asked for
+ *                    agent_finished  the last message; fd: the event log (memory file, agent/report.h
+ *                                    reads it), if it was asked for
  *
  * The agent ends when the owner closes the socket.
  */
@@ -42,8 +43,8 @@ struct agent_start {
 	uint32_t memory_level; /* enum mem_level */
 	uint32_t flags;        /* enum agent_start_flag */
 	uint64_t heap;         /* of each executor */
-	uint64_t store_limit;  /* bytes of sealed objects in memory before they spill; 0: half of the machine's memory */
-	uint64_t tasks_max;    /* that the program may have waiting before it is held back; 0: 1,048,576 */
+	uint64_t store_limit; /* bytes of sealed objects in memory; 0: half of the machine's */
+	uint64_t tasks_max; /* waiting, before the program is held back; 0: 1,048,576 */
 	uint8_t nonce[32];     /* for the evidence */
 	char spill_directory[256];
 };

@@ -19,10 +19,10 @@ enum {
 	AGENT_TASKS_MAX = 1 << 28,
 	AGENT_RING_CAPACITY = 256 * 1024,
 	AGENT_BATCH = 256,                /* records read of one ring before the others get their turn */
-	AGENT_RESTORED_MAX = 4 << 20,     /* bytes brought back from the spill file before others go there */
-	AGENT_BACKLOG_MAX = 256 << 20,    /* bytes for an executor that does not read */
+	AGENT_RESTORED_MAX = 4 << 20, /* bytes brought back from the spill file before others go there */
+	AGENT_BACKLOG_MAX = 256 << 20, /* bytes for an executor that does not read */
 	AGENT_PROGRESS_NS = 100 * 1000 * 1000,
-	AGENT_GLANCE_NS = 1000 * 1000,    /* how often a busy loop looks at its descriptors */
+	AGENT_GLANCE_NS = 1000 * 1000, /* how often a busy loop looks at its descriptors */
 };
 
 enum executor_state {
@@ -39,7 +39,7 @@ struct executor {
 	bool driver;
 	uint64_t requested_ns;
 	int socket; /* our end; closing it tells the executor that we are gone */
-	int bell;   /* we sleep on it */
+	int bell; /* we sleep on it */
 	int executor_bell;
 	void *memory; /* both rings */
 	struct ring_reader up;
@@ -58,8 +58,8 @@ struct agent {
 	uint32_t executor_count, number_count;
 	uint32_t replaced;
 	bool workers_wanted;
-	bool stopping;  /* the owner has asked for it */
-	bool over;      /* the owner has the last message */
+	bool stopping; /* the owner has asked for it, and has the last message */
+	bool over; /* the owner has gone after that */
 	struct graph *graph;
 	struct store *store;
 	uint64_t restored; /* bytes, since the store was made to fit its limit again */
@@ -73,11 +73,14 @@ struct agent {
 /* executors.c */
 int executor_launch(struct agent *a, bool driver, struct error *err) must_check;
 int executors_want_workers(struct agent *a, struct error *err) must_check;
-int executor_replied(struct agent *a, const struct launch_reply *reply, int *owner_fd, struct error *err) must_check;
+int executor_replied(struct agent *a, const struct launch_reply *reply, int *owner_fd,
+                     struct error *err) must_check;
 int executor_exited(struct agent *a, const struct launch_exited *exited, struct error *err) must_check;
 /* It broke a rule: end it. Its loss is dealt with when the launcher says that it has ended. */
-int executor_misbehaves(struct agent *a, struct executor *x, const struct error *why, struct error *err) must_check;
-void executors_stop(struct agent *a);
+int executor_misbehaves(struct agent *a, struct executor *x, const struct error *why,
+                        struct error *err) must_check;
+/* Those with tasks are killed, the others told to end. */
+int executors_stop(struct agent *a, struct error *err) must_check;
 void executor_free(struct executor *x);
 
 /* up.c */
@@ -87,14 +90,15 @@ int up_read(struct agent *a, struct executor *x, bool *ret_any, struct error *er
 bool up_held_back(const struct agent *a, const struct executor *x);
 
 /* down.c */
-void down_send(struct agent *a, struct executor *x, uint32_t type, const struct ring_part *parts, size_t count);
+void down_send(struct agent *a, struct executor *x, uint32_t type, const struct ring_part *parts,
+               size_t count);
 void down_flush(struct agent *a, struct executor *x);
 bool down_prepare_sleep(struct executor *x); /* false: there is room again for what is in the backlog */
 void down_awake(struct executor *x);
 struct graph_listener down_listener(struct agent *a);
 int down_schedule(struct agent *a, struct error *err) must_check;
-/* Until there is room for `size` bytes in the store, move objects that nobody reads to its spill file, oldest first. What
- * is in use stays: there may be too little room still. */
+/* Until there is room for `size` bytes in the store, move objects that nobody reads to its spill
+ * file, oldest first. What is in use stays: there may be too little room still. */
 int spill_for(struct agent *a, uint64_t size, struct error *err) must_check;
 
 /* owner.c */

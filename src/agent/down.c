@@ -25,7 +25,8 @@ static void lose(struct agent *a, struct executor *x, const char *why)
 		log_error("%s", err.text);
 }
 
-void down_send(struct agent *a, struct executor *x, uint32_t type, const struct ring_part *parts, size_t count)
+void down_send(struct agent *a, struct executor *x, uint32_t type, const struct ring_part *parts,
+               size_t count)
 {
 	if (x->state != EXECUTOR_RUNS)
 		return;
@@ -96,7 +97,8 @@ static void on_answer(void *data, const struct graph_answer *answer)
 {
 	struct agent *a = data;
 	struct ring_part parts[] = {{&answer->head, sizeof(answer->head)},
-	                            {answer->locations, answer->head.location_count * sizeof(*answer->locations)}};
+	                            {answer->locations,
+	                             answer->head.location_count * sizeof(*answer->locations)}};
 	down_send(a, a->numbered[answer->executor], TASK_DOWN_READY, parts, array_count(parts));
 }
 

@@ -16,11 +16,11 @@ enum event_type {
 	EVENT_FUNCTION,  /* struct event_name, name */
 	EVENT_GROUP,     /* struct event_group, name */
 	EVENT_EXECUTOR,  /* struct event_executor */
-	EVENT_SUBMIT,    /* struct event_submit, u64 ids of inputs, outputs; bases, finals of its commutatives */
-	EVENT_DONE,      /* struct event_done: an attempt has ended */
-	EVENT_OUTCOME,   /* struct event_outcome: a task did not end well */
-	EVENT_SPILL,     /* struct event_spill */
-	EVENT_END,       /* struct event_end: the last record */
+	EVENT_SUBMIT, /* struct event_submit, u64 ids of inputs, outputs; bases, finals of its commutatives */
+	EVENT_DONE, /* struct event_done: an attempt has ended */
+	EVENT_OUTCOME, /* struct event_outcome: a task did not end well */
+	EVENT_SPILL, /* struct event_spill */
+	EVENT_END, /* struct event_end: the last record */
 };
 
 struct event_head {
@@ -52,7 +52,7 @@ struct event_executor {
 	uint64_t requested_ns; /* when the launcher was asked for it */
 	uint32_t number;
 	uint32_t driver;
-	int32_t pid;    /* when it starts; 0 when it has ended */
+	int32_t pid; /* when it starts; 0 when it has ended */
 	int32_t status; /* when it has ended: as waitpid's */
 };
 

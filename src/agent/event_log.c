@@ -96,8 +96,10 @@ void event_log_group(struct event_log *log, uint32_t executor, const struct task
 {
 	if (!log)
 		return;
-	struct event_group head = {
-		.executor = executor, .group = group->group, .outer = group->outer, .parent = group->parent};
+	struct event_group head = {.executor = executor,
+	                           .group = group->group,
+	                           .outer = group->outer,
+	                           .parent = group->parent};
 	struct part parts[] = {{&head, sizeof(head)}, {name->text, name->size}};
 	add(log, EVENT_GROUP, parts, array_count(parts));
 }
@@ -159,8 +161,10 @@ void event_log_outcome(struct event_log *log, uint64_t now_ns, const struct task
 {
 	if (!log)
 		return;
-	struct event_outcome event = {
-		.time_ns = now_ns, .task = outcome->task, .status = outcome->status, .attempt = outcome->attempt};
+	struct event_outcome event = {.time_ns = now_ns,
+	                              .task = outcome->task,
+	                              .status = outcome->status,
+	                              .attempt = outcome->attempt};
 	struct part part = {&event, sizeof(event)};
 	add(log, EVENT_OUTCOME, &part, 1);
 }

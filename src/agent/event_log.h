@@ -11,7 +11,8 @@
 
 struct event_log;
 
-int event_log_new(uint32_t workers, uint64_t now_ns, struct event_log **ret_log, struct error *err) must_check;
+int event_log_new(uint32_t workers, uint64_t now_ns, struct event_log **ret_log,
+                  struct error *err) must_check;
 void event_log_free(struct event_log *log);
 
 void event_log_function(struct event_log *log, uint32_t index, const struct message_name *name);

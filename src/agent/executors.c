@@ -35,7 +35,11 @@ static struct executor *executor_new(uint32_t launch, bool driver)
 	struct executor *x = calloc(1, sizeof(*x));
 	if (!x)
 		return NULL;
-	*x = (struct executor){.launch = launch, .driver = driver, .socket = -1, .bell = -1, .executor_bell = -1};
+	*x = (struct executor){.launch = launch,
+	                       .driver = driver,
+	                       .socket = -1,
+	                       .bell = -1,
+	                       .executor_bell = -1};
 	return x;
 }
 
@@ -123,11 +127,21 @@ int executors_want_workers(struct agent *a, struct error *err)
 	return rc;
 }
 
+static int executor_kill(struct agent *a, struct executor *x, struct error *err)
+{
+	struct launch_kill m = {.type = LAUNCH_KILL, .id = x->launch};
+	x->state = EXECUTOR_ENDING;
+	int rc = io_send_message(a->las, &m, sizeof(m), NULL, 0, err);
+	return rc < 0 ? error_prefix(err, CELLA_ELOST, "the launcher cella-las does not listen: ") : 0;
+}
+
 int executor_replied(struct agent *a, const struct launch_reply *reply, int *owner_fd, struct error *err)
 {
 	struct executor *x = reply->id < a->executor_count ? a->executors[reply->id] : NULL;
 	if (!x || x->state != EXECUTOR_LAUNCHING || reply->evidence_size > LAUNCH_EVIDENCE_MAX)
 		return error_set(err, CELLA_EFORMAT, "the launcher cella-las sent a malformed reply");
+	if (a->stopping) /* too late: the owner waits for no more */
+		return reply->error ? 0 : executor_kill(a, x, err);
 	if (reply->error)
 		return error_set(err, reply->error, "%.*s", (int)sizeof(reply->text), reply->text);
 	if (*owner_fd < 0)
@@ -157,12 +171,9 @@ int executor_replied(struct agent *a, const struct launch_reply *reply, int *own
 
 int executor_misbehaves(struct agent *a, struct executor *x, const struct error *why, struct error *err)
 {
-	struct launch_kill m = {.type = LAUNCH_KILL, .id = x->launch};
 	log_warn("%s; it is ended", why->text);
 	x->why = *why;
-	x->state = EXECUTOR_ENDING;
-	int rc = io_send_message(a->las, &m, sizeof(m), NULL, 0, err);
-	return rc < 0 ? error_prefix(err, CELLA_ELOST, "the launcher cella-las does not listen: ") : 0;
+	return executor_kill(a, x, err);
 }
 
 static int ended_how(const struct executor *x, int32_t status, struct error *err)
@@ -203,14 +214,16 @@ static int executor_lost(struct agent *a, struct executor *x, int32_t status, st
 	if (replace)
 		return executor_launch(a, false, err);
 	rc = ended_how(x, status, err);
-	return error_prefix(err, rc, "%u executors were lost and replaced, which is enough; ", a->replaced - 1);
+	return error_prefix(err, rc, "%u executors were lost and replaced, which is enough; ",
+	                    a->replaced - 1);
 }
 
 int executor_exited(struct agent *a, const struct launch_exited *exited, struct error *err)
 {
 	struct executor *x = exited->id < a->executor_count ? a->executors[exited->id] : NULL;
 	if (!x || x->state == EXECUTOR_GONE)
-		return error_set(err, CELLA_EFORMAT, "the launcher cella-las speaks of an executor that is not there");
+		return error_set(err, CELLA_EFORMAT,
+		                 "the launcher cella-las speaks of an executor that is not there");
 	if (x->number) {
 		struct event_executor event = {.time_ns = a->now_ns,
 		                               .number = x->number,
@@ -226,14 +239,20 @@ int executor_exited(struct agent *a, const struct launch_exited *exited, struct 
 	return 0;
 }
 
-void executors_stop(struct agent *a)
+int executors_stop(struct agent *a, struct error *err)
 {
-	for (uint32_t i = 0; i < a->executor_count; i++) {
+	int rc = 0;
+	for (uint32_t i = 0; i < a->executor_count && rc == 0; i++) {
 		struct executor *x = a->executors[i];
 		if (x->state != EXECUTOR_RUNS)
 			continue;
+		if (graph_executor_busy(a->graph, x->number)) {
+			rc = executor_kill(a, x, err);
+			continue;
+		}
 		down_send(a, x, TASK_DOWN_STOP, NULL, 0);
 		down_flush(a, x);
 		x->state = EXECUTOR_ENDING;
 	}
+	return rc;
 }

@@ -48,13 +48,17 @@ int owner_readable(struct agent *a, struct error *err)
 	int rc = io_receive_message(a->owner, &m, sizeof(m), &size, NULL, 0, NULL, err);
 	if (rc < 0)
 		return rc;
+	if (size == 0 && a->stopping) {
+		a->over = true;
+		return 0;
+	}
 	if (size == 0)
 		return error_set(err, CELLA_ELOST, "the owner is gone");
-	if (size != sizeof(m) || m.type != AGENT_STOP)
+	if (size != sizeof(m) || m.type != AGENT_STOP || a->stopping)
 		return error_set(err, CELLA_EFORMAT, "the owner sent a malformed message");
 	a->stopping = true;
-	executors_stop(a);
-	return owner_finished(a, err);
+	rc = executors_stop(a, err);
+	return rc < 0 ? rc : owner_finished(a, err);
 }
 
 /* What it cannot take at once it does not get: the next one says it all. */
@@ -63,7 +67,8 @@ void owner_progress(struct agent *a)
 	struct graph_counts counts;
 	struct pollfd ready = {.fd = a->owner, .events = POLLOUT};
 	struct error err;
-	if (!(a->job.flags & AGENT_START_PROGRESS) || a->stopping || a->now_ns - a->progress_ns < AGENT_PROGRESS_NS)
+	if (!(a->job.flags & AGENT_START_PROGRESS) || a->stopping ||
+	    a->now_ns - a->progress_ns < AGENT_PROGRESS_NS)
 		return;
 	graph_counts(a->graph, &counts);
 	struct agent_progress m = {.type = AGENT_PROGRESS,
@@ -98,7 +103,6 @@ int owner_finished(struct agent *a, struct error *err)
 	                           .done = counts.done,
 	                           .failed = counts.failed + counts.cancelled,
 	                           .retried = counts.retried};
-	a->over = true;
 	return owner_send(a, &m, sizeof(m), NULL, 0, event_log_finish(a->log, &end), err);
 }
 

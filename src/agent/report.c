@@ -17,9 +17,15 @@ static size_t row_of(const void *value)
 const char *report_status_name(uint32_t status)
 {
 	static const char *const names[] = {
-		[TASK_OK] = "ok",           [TASK_FAILED] = "failed",     [TASK_TIMED_OUT] = "timed out",
-		[TASK_MISSING] = "missing", [TASK_REFUSED] = "refused",   [TASK_LOST] = "lost",
-		[TASK_CANCELED] = "canceled", [TASK_IGNORED] = "ignored", [TASK_IMPOSSIBLE] = "impossible",
+		[TASK_OK] = "ok",
+		[TASK_FAILED] = "failed",
+		[TASK_TIMED_OUT] = "timed out",
+		[TASK_MISSING] = "missing",
+		[TASK_REFUSED] = "refused",
+		[TASK_LOST] = "lost",
+		[TASK_CANCELED] = "canceled",
+		[TASK_IGNORED] = "ignored",
+		[TASK_IMPOSSIBLE] = "impossible",
 	};
 	return status < array_count(names) && names[status] ? names[status] : "not ended";
 }
@@ -59,15 +65,18 @@ static int read_function(struct report *r, struct reader *body)
 	if (!head || head->index >= TASK_FUNCTIONS_MAX || size > TASK_NAME_MAX)
 		return CELLA_EFORMAT;
 	if (head->index >= r->function_count) {
-		struct report_function *functions = realloc(r->functions, (head->index + 1) * sizeof(*functions));
+		struct report_function *functions = realloc(r->functions,
+		                                            (head->index + 1) * sizeof(*functions));
 		if (!functions)
 			return CELLA_ENOMEM;
-		memset(functions + r->function_count, 0, (head->index + 1 - r->function_count) * sizeof(*functions));
+		memset(functions + r->function_count, 0,
+		       (head->index + 1 - r->function_count) * sizeof(*functions));
 		r->functions = functions;
 		r->function_count = head->index + 1;
 	}
 	for (size_t i = 0; i < size; i++) /* what it prints must not be able to be anything but text */
-		r->functions[head->index].name[i] = name[i] > ' ' && name[i] <= '~' && !strchr("\"\\<>&", name[i]) ? name[i] : '_';
+		r->functions[head->index].name[i] =
+			name[i] > ' ' && name[i] <= '~' && !strchr("\"\\<>&", name[i]) ? name[i] : '_';
 	r->functions[head->index].name[size] = '\0';
 	return 0;
 }
@@ -128,7 +137,8 @@ static int read_submit(struct report *r, struct reader *body)
 	if (body->failed || map_get(&r->tasks_by_id, s->task))
 		return CELLA_EFORMAT;
 	size_t place = r->task_count;
-	if (grow(&r->tasks, place, sizeof(*r->tasks)) < 0 || grow(&r->next_member, place, sizeof(*r->next_member)) < 0 ||
+	if (grow(&r->tasks, place, sizeof(*r->tasks)) < 0 ||
+	    grow(&r->next_member, place, sizeof(*r->next_member)) < 0 ||
 	    map_put(&r->tasks_by_id, s->task, row(place)) < 0)
 		return CELLA_ENOMEM;
 	r->tasks[place] = t;
@@ -213,9 +223,9 @@ static int read_end(struct report *r, struct reader *body)
 }
 
 static int (*const readers[])(struct report *r, struct reader *body) = {
-	[EVENT_BEGIN] = read_begin,   [EVENT_FUNCTION] = read_function, [EVENT_GROUP] = read_group,
-	[EVENT_EXECUTOR] = read_executor, [EVENT_SUBMIT] = read_submit, [EVENT_DONE] = read_done,
-	[EVENT_OUTCOME] = read_outcome, [EVENT_SPILL] = read_spill,     [EVENT_END] = read_end,
+	[EVENT_BEGIN] = read_begin,       [EVENT_FUNCTION] = read_function, [EVENT_GROUP] = read_group,
+	[EVENT_EXECUTOR] = read_executor, [EVENT_SUBMIT] = read_submit,     [EVENT_DONE] = read_done,
+	[EVENT_OUTCOME] = read_outcome,   [EVENT_SPILL] = read_spill,       [EVENT_END] = read_end,
 };
 
 static int read_events(struct report *r, const void *log, size_t size)

@@ -2,8 +2,8 @@
  * What happened in a job, from its event log (agent/event_format.h): the graph as dot or as a
  * drawing, a trace for Perfetto or chrome://tracing, and a record in JSON. Pure.
  *
- * The log comes from the agent, which is not trusted: it is checked while it is read, and all that it says is shown as
- * text only.
+ * The log comes from the agent, which is not trusted: it is checked while it is read, and all that
+ * it says is shown as text only.
  */
 #ifndef AGENT_REPORT_H
 #define AGENT_REPORT_H

@@ -56,12 +56,15 @@ static void dot_edge(void *data, size_t producer, size_t consumer)
 
 void report_dot(const struct report *r, struct buf *ret)
 {
-	buf_printf(ret, "digraph tasks {\n  node [shape=box, style=\"rounded,filled\", fontname=\"sans-serif\", fontsize=10];\n"
-	                "  edge [color=\"#5f6368\", arrowsize=0.6];\n");
+	buf_printf(
+		ret,
+		"digraph tasks {\n  node [shape=box, style=\"rounded,filled\", fontname=\"sans-serif\", fontsize=10];\n"
+		"  edge [color=\"#5f6368\", arrowsize=0.6];\n");
 	for (size_t i = 0; i < r->task_count; i++) {
 		const struct report_task *t = &r->tasks[i];
-		buf_printf(ret, "  t%zu [label=\"%s\\n%llu\", fillcolor=\"%s\", color=\"%s\", tooltip=\"", i, report_name(r, t),
-		           (unsigned long long)report_number(t->submit->task), colour(t), border(t));
+		buf_printf(ret, "  t%zu [label=\"%s\\n%llu\", fillcolor=\"%s\", color=\"%s\", tooltip=\"", i,
+		           report_name(r, t), (unsigned long long)report_number(t->submit->task), colour(t),
+		           border(t));
 		describe(r, t, ret);
 		buf_printf(ret, "\"%s];\n", ended_well(t) ? "" : ", style=\"rounded,filled,dashed\"");
 	}
@@ -179,8 +182,8 @@ static void draw_line(struct drawing *d, size_t from, size_t to, const char *sty
 {
 	const struct box *a = &d->boxes[from], *b = &d->boxes[to];
 	double y0 = a->y + BOX_HEIGHT / 2, y1 = b->y - BOX_HEIGHT / 2, bend = (y1 - y0) / 2;
-	buf_printf(d->out, "<path d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f\"%s/>\n", a->x, y0, a->x, y0 + bend, b->x,
-	           y1 - bend, b->x, y1, style);
+	buf_printf(d->out, "<path d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f\"%s/>\n", a->x, y0, a->x,
+	           y0 + bend, b->x, y1 - bend, b->x, y1, style);
 }
 
 static void draw_edge(void *data, size_t producer, size_t consumer)
@@ -194,12 +197,16 @@ static void draw_box(struct drawing *d, const struct box *b)
 	const struct report_task *t = &d->report->tasks[b->place];
 	buf_printf(d->out, "<g><title>");
 	describe(d->report, t, d->out);
-	buf_printf(d->out, "</title><rect x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"%d\" rx=\"5\" fill=\"%s\" stroke=\"%s\"%s/>",
-	           b->x - BOX_WIDTH / 2, b->y - BOX_HEIGHT / 2, BOX_WIDTH, BOX_HEIGHT, colour(t), border(t),
-	           ended_well(t) ? "" : " stroke-dasharray=\"4 3\" stroke-width=\"1.6\"");
-	buf_printf(d->out, "<text x=\"%.1f\" y=\"%.1f\">%.13s</text><text x=\"%.1f\" y=\"%.1f\" class=\"n\">%llu</text></g>\n",
-	           b->x, b->y - 2, report_name(d->report, t), b->x, b->y + 10,
-	           (unsigned long long)report_number(t->submit->task));
+	buf_printf(
+		d->out,
+		"</title><rect x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"%d\" rx=\"5\" fill=\"%s\" stroke=\"%s\"%s/>",
+		b->x - BOX_WIDTH / 2, b->y - BOX_HEIGHT / 2, BOX_WIDTH, BOX_HEIGHT, colour(t), border(t),
+		ended_well(t) ? "" : " stroke-dasharray=\"4 3\" stroke-width=\"1.6\"");
+	buf_printf(
+		d->out,
+		"<text x=\"%.1f\" y=\"%.1f\">%.13s</text><text x=\"%.1f\" y=\"%.1f\" class=\"n\">%llu</text></g>\n",
+		b->x, b->y - 2, report_name(d->report, t), b->x, b->y + 10,
+		(unsigned long long)report_number(t->submit->task));
 }
 
 static void draw_legend(struct drawing *d)
@@ -209,10 +216,13 @@ static void draw_legend(struct drawing *d)
 		const struct report_function *f = &d->report->functions[i];
 		if (!f->name[0] || !(f->runs + f->failures))
 			continue;
-		buf_printf(d->out,
-		           "<rect x=\"%.1f\" y=\"%.1f\" width=\"14\" height=\"14\" rx=\"3\" fill=\"%s\" stroke=\"#5f6368\"/>"
-		           "<text x=\"%.1f\" y=\"%.1f\" class=\"l\">%s: %llu, %.3f ms each</text>\n",
-		           x, y, palette[i % array_count(palette)], x + 20, y + 11, f->name, (unsigned long long)f->runs, f->runs ? (double)f->total_ns / (double)f->runs / 1e6 : 0.0);
+		buf_printf(
+			d->out,
+			"<rect x=\"%.1f\" y=\"%.1f\" width=\"14\" height=\"14\" rx=\"3\" fill=\"%s\" stroke=\"#5f6368\"/>"
+			"<text x=\"%.1f\" y=\"%.1f\" class=\"l\">%s: %llu, %.3f ms each</text>\n",
+			x, y, palette[i % array_count(palette)], x + 20, y + 11, f->name,
+			(unsigned long long)f->runs,
+			f->runs ? (double)f->total_ns / (double)f->runs / 1e6 : 0.0);
 		y += legend_line;
 	}
 }
@@ -229,12 +239,13 @@ static void draw(struct drawing *d)
 {
 	size_t count = d->report->task_count;
 	d->width = max_of(d->width, 420.0) + 2 * margin;
-	buf_printf(d->out,
-	           "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"%.1f 0 %.1f %.1f\">\n"
-	           "<style>text{font:10px sans-serif;text-anchor:middle;fill:#202124}.n{font-size:8px;fill:#5f6368}"
-	           ".l{font-size:11px;text-anchor:start}path{fill:none;stroke:#80868b;stroke-width:1;opacity:.7}</style>\n"
-	           "<rect x=\"%.1f\" width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
-	           d->width, d->height, -d->width / 2, d->width, d->height, -d->width / 2);
+	buf_printf(
+		d->out,
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"%.1f 0 %.1f %.1f\">\n"
+		"<style>text{font:10px sans-serif;text-anchor:middle;fill:#202124}.n{font-size:8px;fill:#5f6368}"
+		".l{font-size:11px;text-anchor:start}path{fill:none;stroke:#80868b;stroke-width:1;opacity:.7}</style>\n"
+		"<rect x=\"%.1f\" width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
+		d->width, d->height, -d->width / 2, d->width, d->height, -d->width / 2);
 	draw_legend(d);
 	for (size_t i = 0; i < count; i++) {
 		size_t parent = parent_of(d->report, i);
@@ -250,9 +261,10 @@ static void draw(struct drawing *d)
 int report_svg(const struct report *r, struct buf *ret, struct error *err)
 {
 	if (r->task_count > REPORT_DRAWING_MAX)
-		return error_set(err, CELLA_ELIMIT,
-		                 "a drawing shows at most %d tasks, and the job had %zu: write FILE.dot and use Graphviz",
-		                 REPORT_DRAWING_MAX, r->task_count);
+		return error_set(
+			err, CELLA_ELIMIT,
+			"a drawing shows at most %d tasks, and the job had %zu: write FILE.dot and use Graphviz",
+			REPORT_DRAWING_MAX, r->task_count);
 	cleanup_free struct box *boxes = calloc(r->task_count + 1, sizeof(*boxes));
 	cleanup_free struct box **order = calloc(r->task_count + 1, sizeof(struct box *));
 	if (!boxes || !order)

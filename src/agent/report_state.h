@@ -49,13 +49,14 @@ struct report {
 	struct map tasks_by_id;   /* place + 1 */
 	struct map makers;        /* datum -> place of the task that makes it + 1 */
 	struct map memberships;   /* commutative datum -> place of its first member + 1 */
-	uint32_t *next_member;    /* by task: the next member of its first commutative datum + 1, 0: the last */
+	uint32_t *next_member; /* by task: the next member of its first commutative datum + 1, 0: the last */
 };
 
 static inline const char *report_name(const struct report *r, const struct report_task *t)
 {
 	uint32_t function = t->submit->function;
-	return function < r->function_count && r->functions[function].name[0] ? r->functions[function].name : "task";
+	return function < r->function_count && r->functions[function].name[0] ? r->functions[function].name
+	                                                                      : "task";
 }
 static inline uint64_t report_number(uint64_t task)
 {

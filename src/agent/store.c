@@ -41,8 +41,9 @@ int store_new(uint64_t limit, const char *directory, struct store **ret_store, s
 {
 	if (limit == 0)
 		limit = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
-	limit = min_of(limit, (uint64_t)1 << 46);
-	uint64_t size = max_of(align_up(2 * limit, (uint64_t)STORE_UNIT), (uint64_t)STORE_SIZE_MIN);
+	limit = min_of(limit, (uint64_t)1 << 44);
+	uint64_t size = max_of(align_up(STORE_ADDRESSES * limit, (uint64_t)STORE_UNIT),
+	                       (uint64_t)STORE_SIZE_MIN);
 	struct store *s = calloc(1, sizeof(*s));
 	if (!s)
 		return error_set(err, CELLA_ENOMEM, "no memory for the object store");
@@ -113,7 +114,8 @@ static void mark_free(struct store *s, uint32_t first, uint32_t count)
 	s->units[first + count - 1].executor = 0;
 }
 
-/* The first free run of this size from `from` on, as a linear search over runs; unit_count if there is none. */
+/* The first free run of this size from `from` on, as a linear search over runs; unit_count if there
+ * is none. */
 static uint32_t search(const struct store *s, uint32_t from, uint32_t to, uint32_t count)
 {
 	while (from < to) {
@@ -146,8 +148,7 @@ static uint32_t take_run(struct store *s, uint32_t count)
 
 int store_grant(struct store *s, uint32_t executor, uint64_t size, uint64_t *ret_offset, uint64_t *ret_size)
 {
-	uint64_t room = s->limit + s->limit / 100 * STORE_OVERSHOOT_PERCENT;
-	if (size > store_size(s) || (s->used + size > room && executor != STORE_AGENT))
+	if (size > store_size(s) || (s->used + size > STORE_OVERSHOOT * s->limit && executor != STORE_AGENT))
 		return CELLA_ELIMIT;
 	uint32_t count = (uint32_t)((size + STORE_UNIT - 1) / STORE_UNIT);
 	uint32_t first = take_run(s, count);
@@ -173,8 +174,8 @@ static void free_run(struct store *s, uint32_t first)
 	s->units[first] = (struct unit){.first = first};
 	s->used -= bytes;
 	s->idle += bytes;
-	if (s->idle > STORE_IDLE_MAX &&
-	    fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)first * STORE_UNIT, (off_t)bytes) == 0)
+	if (s->idle > STORE_IDLE_MAX && fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	                                          (off_t)first * STORE_UNIT, (off_t)bytes) == 0)
 		s->idle -= bytes;
 	uint32_t after = first + count;
 	if (after < s->end && s->units[after].executor == 0)
@@ -230,11 +231,12 @@ static uint32_t extent_of(const struct store *s, uint64_t offset)
 
 bool store_may_write(const struct store *s, uint32_t executor, uint64_t offset, uint64_t size)
 {
-	if (offset >= (uint64_t)s->end * STORE_UNIT || size == 0)
+	if (executor == 0 || offset >= (uint64_t)s->end * STORE_UNIT || size == 0)
 		return false;
 	uint32_t first = extent_of(s, offset);
 	uint64_t end = ((uint64_t)first + s->units[first].count) * STORE_UNIT;
-	return s->units[first].executor == executor && !s->units[first].closed && offset < end && size <= end - offset;
+	return s->units[first].executor == executor && !s->units[first].closed && offset < end &&
+	       size <= end - offset;
 }
 
 bool store_may_spill(const struct store *s, uint64_t offset)
@@ -250,7 +252,8 @@ void store_placed(struct store *s, uint64_t offset)
 void store_dropped(struct store *s, uint64_t offset, uint64_t size, bool spilled)
 {
 	if (spilled) {
-		int rc = fallocate(s->spill_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size);
+		int rc = fallocate(s->spill_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+		                   (off_t)size);
 		(void)rc; /* space on disk that is not given back is no harm */
 		return;
 	}
@@ -263,7 +266,8 @@ static int map_memory(struct store *s, struct error *err)
 {
 	if (s->memory)
 		return 0;
-	void *memory = mmap(NULL, store_size(s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, s->fd, 0);
+	void *memory = mmap(NULL, store_size(s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, s->fd,
+	                    0);
 	if (memory == MAP_FAILED)
 		return error_errno(err, CELLA_ENOMEM, "cannot map the object store");
 	s->memory = memory;
@@ -288,7 +292,8 @@ static int open_spill_file(struct store *s, struct error *err)
 	return 0;
 }
 
-static int move_bytes(ssize_t (*io)(int, void *, size_t, off_t), int fd, uint8_t *memory, uint64_t size, uint64_t at)
+static int move_bytes(ssize_t (*io)(int, void *, size_t, off_t), int fd, uint8_t *memory, uint64_t size,
+                      uint64_t at)
 {
 	while (size) {
 		ssize_t n = io(fd, memory, size, (off_t)at);
@@ -356,7 +361,8 @@ int store_restore(struct store *s, uint64_t *offset, uint64_t size, struct error
 	uint64_t to;
 	int rc = own_room(s, size, &to);
 	if (rc < 0)
-		return error_set(err, rc, "the object store has no room to bring %llu bytes back from the spill file",
+		return error_set(err, rc,
+		                 "the object store has no room to bring %llu bytes back from the spill file",
 		                 (unsigned long long)size);
 	if (move_bytes(pread, s->spill_fd, s->memory + to, size, *offset) < 0)
 		return error_errno(err, CELLA_EIO, "cannot read from the spill file in %s", s->directory);

@@ -35,7 +35,8 @@ static int check_location(const struct agent *a, const struct executor *x, const
 {
 	if (store_may_write(a->store, x->number, l->offset, l->size))
 		return 0;
-	return error_set(err, CELLA_EFORMAT, "executor %u claims bytes of the store that it was not granted", x->number);
+	return error_set(err, CELLA_EFORMAT, "executor %u claims bytes of the store that it was not granted",
+	                 x->number);
 }
 
 static int on_done(struct agent *a, struct executor *x, const struct message *m, struct error *err)
@@ -114,22 +115,17 @@ static int on_extent(struct agent *a, struct executor *x, const struct message *
 static int on_close(struct agent *a, struct executor *x, const struct message *m, struct error *err)
 {
 	if (store_close(a->store, x->number, m->extent->offset) < 0)
-		return error_set(err, CELLA_EFORMAT, "executor %u closes an extent that it has not got", x->number);
+		return error_set(err, CELLA_EFORMAT, "executor %u closes an extent that it has not got",
+		                 x->number);
 	return 0;
 }
 
-static int (*const handlers[])(struct agent *a, struct executor *x, const struct message *m, struct error *err) = {
-	[TASK_UP_FUNCTION] = on_function,
-	[TASK_UP_SUBMIT] = on_submit,
-	[TASK_UP_DONE] = on_done,
-	[TASK_UP_PUT] = on_put,
-	[TASK_UP_WAIT] = on_wait,
-	[TASK_UP_TAKEN] = on_taken,
-	[TASK_UP_CANCEL] = on_cancel,
-	[TASK_UP_RELEASE] = on_release,
-	[TASK_UP_EXTENT] = on_extent,
-	[TASK_UP_CLOSE] = on_close,
-	[TASK_UP_GROUP] = on_group,
+static int (*const handlers[])(struct agent *a, struct executor *x, const struct message *m,
+                               struct error *err) = {
+	[TASK_UP_FUNCTION] = on_function, [TASK_UP_SUBMIT] = on_submit,   [TASK_UP_DONE] = on_done,
+	[TASK_UP_PUT] = on_put,           [TASK_UP_WAIT] = on_wait,       [TASK_UP_TAKEN] = on_taken,
+	[TASK_UP_CANCEL] = on_cancel,     [TASK_UP_RELEASE] = on_release, [TASK_UP_EXTENT] = on_extent,
+	[TASK_UP_CLOSE] = on_close,       [TASK_UP_GROUP] = on_group,
 };
 
 /* The main program may not run ahead without bound; its ring fills, and it waits. */

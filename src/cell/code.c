@@ -19,6 +19,8 @@ enum {
 	CODE_SEGMENTS_MAX = 8,
 	CODE_SIZE_MAX = 1 << 30,
 	CODE_PAGE = 4096,
+	CODE_HEADERS_MAX = 32,
+	CODE_MEMORY_PAGES_MAX = 65536, /* of 64 KiB: all that 32 bits address */
 };
 
 #if defined(__x86_64__)
@@ -44,6 +46,18 @@ static int code_bad(struct error *err, const char *why)
 	return error_set(err, CELLA_EFORMAT, "the cell's native image %s; build the cell again with cella cc", why);
 }
 
+/* A range of the image that lies in a segment with data of its own. */
+static bool code_in_data(const struct code_layout *layout, uint64_t address, uint64_t size)
+{
+	for (size_t i = 0; i < layout->segment_count; i++) {
+		const Elf64_Phdr *p = &layout->segments[i];
+		if (!(p->p_flags & PF_X) && address >= p->p_vaddr && size <= p->p_memsz &&
+		    address - p->p_vaddr <= p->p_memsz - size)
+			return true;
+	}
+	return false;
+}
+
 static int code_read_segment(const struct bundle_artifact *a, const Elf64_Phdr *p, struct code_layout *layout,
                              struct error *err)
 {
@@ -60,8 +74,10 @@ static int code_read_segment(const struct bundle_artifact *a, const Elf64_Phdr *
 		return code_bad(err, "has a segment out of bounds");
 	if ((p->p_flags & PF_W) && (p->p_flags & PF_X))
 		return code_bad(err, "has code that can be written");
+	if ((p->p_vaddr & ~(uint64_t)(CODE_PAGE - 1)) < layout->span)
+		return code_bad(err, "has segments that overlap or are out of order");
 	layout->segments[layout->segment_count++] = *p;
-	layout->span = max_of(layout->span, align_up(p->p_vaddr + p->p_memsz, (uint64_t)CODE_PAGE));
+	layout->span = align_up(p->p_vaddr + p->p_memsz, (uint64_t)CODE_PAGE);
 	return 0;
 }
 
@@ -76,7 +92,7 @@ static int code_read_layout(const struct bundle_artifact *a, struct code_layout 
 		return code_bad(err, "is not a 64-bit shared object");
 	if (head.e_machine != CODE_MACHINE)
 		return code_bad(err, "is for another processor");
-	if (head.e_phentsize != sizeof(Elf64_Phdr) || head.e_phnum > 32 || head.e_phoff > a->image_size ||
+	if (head.e_phentsize != sizeof(Elf64_Phdr) || head.e_phnum > CODE_HEADERS_MAX || head.e_phoff > a->image_size ||
 	    head.e_phnum * sizeof(Elf64_Phdr) > a->image_size - head.e_phoff)
 		return code_bad(err, "has a bad program header");
 	*layout = (struct code_layout){.entry = head.e_entry};
@@ -87,8 +103,8 @@ static int code_read_layout(const struct bundle_artifact *a, struct code_layout 
 		if (rc < 0)
 			return rc;
 	}
-	if (layout->segment_count == 0 || layout->entry > layout->span ||
-	    sizeof(struct cell_image) > layout->span - layout->entry)
+	if (layout->entry % _Alignof(struct cell_image) ||
+	    !code_in_data(layout, layout->entry, sizeof(struct cell_image)))
 		return code_bad(err, "holds no cell");
 	return 0;
 }
@@ -111,18 +127,6 @@ static int code_map_segment(uint8_t *base, int fd, const Elf64_Phdr *p, struct e
 	if ((p->p_flags & PF_W) && mapped_end > file_end && p->p_filesz)
 		memset(base + file_end, 0, mapped_end - file_end);
 	return 0;
-}
-
-/* A range of the image that lies in a segment with data of its own. */
-static bool code_in_data(const struct code_layout *layout, uint64_t address, uint64_t size)
-{
-	for (size_t i = 0; i < layout->segment_count; i++) {
-		const Elf64_Phdr *p = &layout->segments[i];
-		if (!(p->p_flags & PF_X) && address >= p->p_vaddr && size <= p->p_memsz &&
-		    address - p->p_vaddr <= p->p_memsz - size)
-			return true;
-	}
-	return false;
 }
 
 static int code_relocate(uint8_t *base, const struct code_layout *layout, struct error *err)
@@ -172,6 +176,17 @@ static int code_protect(uint8_t *base, const struct code_layout *layout, struct 
 	return 0;
 }
 
+/* What the executor computes sizes from. */
+static int code_check_image(const struct cell_image *image, struct error *err)
+{
+	if (image->abi_version != CELL_ABI_VERSION)
+		return code_bad(err, "was made by another version of cella cc");
+	if (image->state_size > CODE_SIZE_MAX || image->memory_pages > image->memory_pages_max ||
+	    image->memory_pages_max > CODE_MEMORY_PAGES_MAX)
+		return code_bad(err, "asks for an impossible memory");
+	return 0;
+}
+
 static int code_fill(struct code *code, const struct code_layout *layout, int fd, struct error *err)
 {
 	for (size_t i = 0; i < layout->segment_count; i++) {
@@ -185,9 +200,7 @@ static int code_fill(struct code *code, const struct code_layout *layout, int fd
 	if (rc < 0)
 		return rc;
 	code->image = (const struct cell_image *)(void *)(code->base + layout->entry);
-	if (code->image->abi_version != CELL_ABI_VERSION)
-		return code_bad(err, "was made by another version of cella cc");
-	return 0;
+	return code_check_image(code->image, err);
 }
 
 int code_map(const struct bundle_artifact *a, struct code **ret_code, struct error *err)
@@ -227,11 +240,6 @@ void code_free(struct code *code)
 	munmap(code->base, code->size);
 	free(code->symbols);
 	free(code);
-}
-
-const struct cell_image *code_image(const struct code *code)
-{
-	return code->image;
 }
 
 static int symbol_order(const void *a, const void *b)

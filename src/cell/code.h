@@ -1,11 +1,13 @@
-/* A mapped image, as the loader (code.c) and the trap handler see it. */
+/* A cell's native image, mapped; one per bundle and executor. */
 #ifndef CELL_CODE_H
 #define CELL_CODE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cell/instance.h"
+#include "base/error.h"
+#include "wasm/bundle.h"
+#include "wasm/cell_abi.h"
 
 struct code_symbol {
 	uintptr_t address;
@@ -20,6 +22,10 @@ struct code {
 	size_t data_size;
 	struct code_symbol *symbols; /* sorted; made at the first backtrace */
 };
+
+/* Borrows the artifact's data segments. */
+int code_map(const struct bundle_artifact *artifact, struct code **ret_code, struct error *err) must_check;
+void code_free(struct code *code);
 
 static inline bool code_contains(const struct code *code, uintptr_t address)
 {

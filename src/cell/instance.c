@@ -25,7 +25,6 @@ enum {
 
 struct instance {
 	struct instance_config config;
-	struct code *code;
 	struct mem_region *memory; /* NULL: the module has none */
 	struct mem_stack *stack;
 	struct cell_instance *cell;
@@ -45,7 +44,7 @@ static void host_trap(struct cell_instance *cell, uint32_t trap)
 static uint64_t host_memory_grow(struct cell_instance *cell, uint64_t pages)
 {
 	struct instance *in = instance_of(cell);
-	const struct cell_image *image = code_image(in->code);
+	const struct cell_image *image = in->config.code->image;
 	uint64_t old = cell->memory_size / CELL_PAGE_SIZE;
 	if ((uintptr_t)__builtin_frame_address(0) < cell->stack_limit)
 		host_trap(cell, CELL_TRAP_STACK);
@@ -88,7 +87,7 @@ static cell_function *find_host_function(const struct host_function *functions, 
 
 static int instance_resolve(struct instance *in, struct error *err)
 {
-	const struct cell_image *image = code_image(in->code);
+	const struct cell_image *image = in->config.code->image;
 	in->imports = mem_alloc(in->config.pool, image->import_count * sizeof(*in->imports) + 1);
 	if (!in->imports)
 		return error_set(err, CELLA_ENOMEM, "no protected memory for a cell's import table");
@@ -107,9 +106,9 @@ static int instance_resolve(struct instance *in, struct error *err)
 
 static int instance_segments(struct instance *in, struct error *err)
 {
-	struct reader r = reader_of(in->code->data, in->code->data_size);
+	struct reader r = reader_of(in->config.code->data, in->config.code->data_size);
 	uint32_t count = reader_u32(&r);
-	if (r.failed || count != code_image(in->code)->segment_count)
+	if (r.failed || count != in->config.code->image->segment_count)
 		return error_set(err, CELLA_EFORMAT, "the cell's data segments do not fit its code");
 	in->segments = mem_alloc(in->config.pool, count * sizeof(*in->segments) + 1);
 	if (!in->segments)
@@ -125,7 +124,7 @@ static int instance_segments(struct instance *in, struct error *err)
 
 static int instance_allocate(struct instance *in, struct error *err)
 {
-	const struct cell_image *image = code_image(in->code);
+	const struct cell_image *image = in->config.code->image;
 	uint64_t size = image->memory_pages * CELL_PAGE_SIZE;
 	uint64_t most = min_of(image->memory_pages_max * CELL_PAGE_SIZE, in->config.heap & ~(uint64_t)(CELL_PAGE_SIZE - 1));
 	if (size > most)
@@ -176,7 +175,7 @@ static int instance_run(struct instance_entry *e, uint32_t timeout_ms, struct tr
 {
 	struct instance *in = e->in;
 	struct trap_scope scope = {
-		.code = in->code,
+		.code = in->config.code,
 		.memory = in->memory,
 		.stack = in->stack,
 		.deadline_ns = timeout_ms ? clock_ns() + timeout_ms * 1000000ull : 0,
@@ -201,14 +200,13 @@ int instance_new(const struct instance_config *config, struct instance **ret_ins
 	if (!in)
 		return error_set(err, CELLA_ENOMEM, "no protected memory for a cell");
 	in->config = *config;
-	in->code = (struct code *)(uintptr_t)config->code;
 	int rc = instance_allocate(in, err);
 	if (rc == 0) {
 		struct trap_report report;
-		struct instance_entry entry = {.in = in, .plain = code_image(in->code)->initialize};
+		struct instance_entry entry = {.in = in, .plain = in->config.code->image->initialize};
 		rc = instance_run(&entry, 0, &report, err);
-		if (rc == 0 && code_image(in->code)->start) {
-			entry.plain = code_image(in->code)->start;
+		if (rc == 0 && in->config.code->image->start) {
+			entry.plain = in->config.code->image->start;
 			rc = instance_run(&entry, 0, &report, err);
 		}
 	}
@@ -235,7 +233,7 @@ void instance_free(struct instance *in)
 
 static const struct cell_export *find_export(const struct instance *in, const char *name, const char *signature)
 {
-	const struct cell_image *image = code_image(in->code);
+	const struct cell_image *image = in->config.code->image;
 	for (uint32_t i = 0; i < image->export_count; i++) {
 		const struct cell_export *e = &image->exports[i];
 		if (e->function && e->signature && strcmp(e->name, name) == 0 &&

@@ -1,6 +1,6 @@
 /*
- * A running cell: a translated image mapped into the executor, a linear memory and state in protected memory, and
- * the host functions that it imports.
+ * A running cell: a translated image mapped into the executor, a linear memory and state in
+ * protected memory, and the host functions that it imports.
  *
  * A trap ends the cell, not the executor: every call into a cell goes through instance_call,
  * which catches what the code, the guard pages and host functions raise. After a trap the
@@ -9,22 +9,17 @@
 #ifndef CELL_INSTANCE_H
 #define CELL_INSTANCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "mem/mem.h"
-#include "wasm/bundle.h"
 #include "wasm/cell_abi.h"
 
-struct code;     /* a mapped image; one per bundle and executor */
+struct code;     /* cell/code.h */
 struct instance; /* one running cell */
 struct wasi;     /* cell/wasi.h */
 struct tasks;    /* cell/tasks.h */
-
-int code_map(const struct bundle_artifact *artifact, struct code **ret_code,
-             struct error *err) must_check;
-void code_free(struct code *code);
-const struct cell_image *code_image(const struct code *code);
 
 struct host_function {
 	const char *module;
@@ -35,14 +30,15 @@ struct host_function {
 
 struct instance_config {
 	struct mem_pool *pool;
-	const struct code *code;
+	struct code *code;  /* borrowed */
 	uint64_t heap;      /* bytes that the linear memory may grow to at most */
 	size_t stack_size;  /* of the host stack that the cell's code runs on */
 	struct wasi *wasi;  /* what its WASI imports act on; borrowed */
 	struct tasks *tasks; /* NULL: its task imports trap; borrowed */
 };
 
-/* Maps memory, initialises it (not the start function; no constructors). */
+/* Maps memory, initialises it and runs the module's start function if it has one (a C program has none: its
+ * constructors run when it is entered). */
 int instance_new(const struct instance_config *config, struct instance **ret_instance,
                  struct error *err) must_check;
 void instance_free(struct instance *instance);
@@ -54,9 +50,9 @@ struct trap_report {
 	char text[2048]; /* one line, then a backtrace: "  at name" per frame */
 };
 
-/* Runs an exported function on the instance's protected stack. timeout_ms 0: none. 0; CELLA_ENOENT if there is no such export
- * of that signature; CELLA_ETRAP with the report filled (an exit is reported as a trap, too; CELLA_ETIMEOUT for
- * CELL_TRAP_TIMEOUT). Calls nest on different instances only. */
+/* Runs an exported function on the instance's protected stack. timeout_ms 0: none. 0; CELLA_ENOENT if
+ * there is no such export of that signature; CELLA_ETRAP with the report filled (an exit is reported
+ * as a trap, too); CELLA_ETIMEOUT for CELL_TRAP_TIMEOUT. Calls nest on different instances only. */
 int instance_call(struct instance *instance, const char *name, const char *signature,
                   union cell_value *v, uint32_t timeout_ms, struct trap_report *ret_report,
                   struct error *err) must_check;
@@ -71,7 +67,8 @@ struct tasks *instance_tasks(struct cell_instance *cell);
 void *instance_memory(struct cell_instance *cell, uint64_t address, uint64_t size);
 /* The same of a struct instance. */
 void *instance_bytes(struct instance *instance, uint64_t address, uint64_t size);
-/* Raise. The text is for a person. Only from inside a host function; resources that the host function holds must have been let go. */
+/* Raise. The text is for a person. Only from inside a host function, which has let go of all that it
+ * held: nothing of it is unwound. */
 void instance_trap(struct cell_instance *cell, uint32_t trap, const char *format, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));
 void instance_exit(struct cell_instance *cell, int32_t status) __attribute__((noreturn));

@@ -81,6 +81,14 @@ static int executor_hello(struct executor *x, int error, const char *text, struc
 	return io_send_message(LAUNCH_FD_LAUNCHER, &hello, sizeof(hello), NULL, 0, err);
 }
 
+/* Before there are keys: the launcher passes on why. */
+static void executor_give_up(struct executor *x, const struct error *why)
+{
+	log_error("%s", why->text);
+	if (executor_hello(x, why->code, why->text, NULL) < 0)
+		log_error("the launcher is gone");
+}
+
 static int executor_provision(struct executor *x, struct error *err)
 {
 	uint8_t *data;
@@ -88,10 +96,15 @@ static int executor_provision(struct executor *x, struct error *err)
 	int rc = owner_receive_provision(x->owner, x->keys, &data, &size, err);
 	if (rc < 0)
 		return rc;
+	/* Wiped: who takes the process later cannot open what was recorded now. */
+	mem_free(x->pool, x->keys);
+	x->keys = NULL;
 	rc = provision_read(data, size, x->pool, &x->provision, err);
 	mem_free(x->pool, data);
-	if (rc == 0)
-		rc = seal_session_new(x->provision->data_key, &x->session, err);
+	if (rc < 0)
+		return rc;
+	rc = seal_session_new(x->provision->data_key, &x->session, err);
+	mem_wipe(x->provision->data_key, sizeof(x->provision->data_key));
 	return rc;
 }
 
@@ -198,12 +211,12 @@ static int executor_drive(struct executor *x, struct error *err)
 	int rc = executor_new_instance(x, &program, &why);
 	if (rc == 0)
 		rc = instance_call(program, "_start", ":", NULL, 0, &report, &why);
-	bool ended_well = rc == 0 || (rc == CELLA_ETRAP && report.trap == CELL_TRAP_EXIT);
 	struct owner_exit end = driver_end(rc, &report, &why);
-	if (ended_well) {
-		int finished = tasks_finish(x->tasks, &why);
-		if (finished < 0)
-			end = (struct owner_exit){.status = EXECUTOR_TRAP_STATUS, .trap = CELL_TRAP_HOST};
+	if (!end.trap && !end.error) {
+		report.trap = CELL_TRAP_HOST; /* if one of its tasks has failed for good */
+		rc = tasks_finish(x->tasks, &why);
+		if (rc < 0)
+			end = driver_end(rc, &report, &why);
 	}
 	instance_free(program);
 	return owner_send_exit(x->owner, &end, end.trap || end.error ? why.text : "", err);
@@ -237,7 +250,7 @@ static void executor_run(void *arg)
 	if (rc == 0)
 		rc = owner_new(LAUNCH_FD_OWNER, x->pool, &x->owner, &err);
 	if (rc < 0) {
-		rc = executor_hello(x, rc, err.text, NULL);
+		executor_give_up(x, &err);
 		x->exit_status = 1;
 		return;
 	}
@@ -262,8 +275,7 @@ int main(void)
 	if (rc == 0)
 		rc = mem_stack_new(x.pool, EXECUTOR_STACK, &stack, &err);
 	if (rc < 0) {
-		log_error("%s", err.text);
-		rc = executor_hello(&x, rc, err.text, NULL);
+		executor_give_up(&x, &err);
 		return 1;
 	}
 	mem_stack_call(stack, executor_run, &x);

@@ -146,8 +146,9 @@ static void drop_instance(struct tasks_level *level)
 	level->frame = level->frame_size = 0;
 }
 
-static int take_frame(struct tasks_level *level, uint64_t size, struct error *err)
+static int take_frame(struct running *r, uint64_t size, struct error *err)
 {
+	struct tasks_level *level = r->level;
 	if (size <= level->frame_size && level->frame)
 		return 0;
 	uint64_t rounded = align_up(size, FRAME_ROUND);
@@ -158,6 +159,7 @@ static int take_frame(struct tasks_level *level, uint64_t size, struct error *er
 		                 (unsigned long long)size);
 	level->frame = level->frame_size = 0;
 	int rc = instance_call(level->instance, "cella_task_frame", "i:i", v, 0, &level->report, err);
+	r->instance_spent = rc < 0;
 	if (rc < 0)
 		return rc;
 	if (!v[0].i32)
@@ -177,7 +179,7 @@ static int prepare_instance(struct running *r, uint64_t frame_size, struct error
 	if (!level->instance)
 		rc = t->config.new_instance(t->config.data, &level->instance, err);
 	if (rc == 0)
-		rc = take_frame(level, frame_size, err);
+		rc = take_frame(r, frame_size, err);
 	if (rc < 0)
 		return rc;
 	r->frame = instance_bytes(level->instance, level->frame, frame_size);

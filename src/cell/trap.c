@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/time.h>
@@ -18,7 +19,8 @@ enum {
 	TRAP_RETRY_US = 2000,       /* after a time-out that found the process in host code */
 };
 
-static struct trap_scope *innermost;
+/* Also read by the handlers: a scope is whole before it is put here. */
+static struct trap_scope *volatile innermost;
 
 static const char *const trap_names[] = {
 	[CELL_TRAP_NONE] = "no trap",
@@ -101,6 +103,7 @@ static void trap_arm(void)
 void trap_enter(struct trap_scope *scope)
 {
 	scope->outer = innermost;
+	atomic_signal_fence(memory_order_release);
 	innermost = scope;
 	if (scope->deadline_ns)
 		trap_arm();

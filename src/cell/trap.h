@@ -6,9 +6,14 @@
  * time-out. All end in trap_raise, which writes the report and jumps to the instance_call that
  * entered the cell.
  *
- * Signals run on an alternate stack in protected memory, for the kernel stores the cell's registers there. A
- * time-out that finds the process in host code waits until it is in the cell's code again, so that host code is
- * never abandoned half way. A fault that belongs to no running cell ends the process.
+ * Signals run on an alternate stack in protected memory, for the kernel stores the cell's registers
+ * there. A time-out that finds the process in host code waits until it is in the cell's code again,
+ * so that host code is never abandoned half way. A fault that belongs to no running cell ends the
+ * process.
+ *
+ * So a handler raises only what interrupted a cell's code, which calls no C library: that is why the
+ * report may be written with functions that are not async-signal-safe (snprintf, calloc and qsort of
+ * the symbols).
  */
 #ifndef CELL_TRAP_H
 #define CELL_TRAP_H

@@ -15,8 +15,6 @@
 #include "base/io.h"
 #include "cli/bench.h"
 
-extern char **environ;
-
 void bench_sample(struct bench_samples *s, double value)
 {
 	if (s->count < BENCH_SAMPLES_MAX)

@@ -15,8 +15,6 @@
 #include "base/io.h"
 #include "cli/bench.h"
 
-extern char **environ;
-
 enum { WATCH_TIMEOUT_MS = 120000, WATCH_DEPTH_MAX = 6 };
 
 struct watched {

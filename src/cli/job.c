@@ -12,6 +12,7 @@
 #include "agent/agent_format.h"
 #include "attest/evidence.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "cell/launch_format.h"
@@ -40,6 +41,7 @@ struct job {
 	struct owner_end end;
 	bool ended, stopping, finished;
 	bool line_shown;
+	uint64_t shown_ns, shown_done; /* of the last line, for the rate */
 };
 
 static int job_keys(struct job *job, struct error *err)
@@ -156,9 +158,14 @@ static int job_admit(struct job *job, const struct agent_executor *m, const uint
 
 static void job_show_progress(struct job *job, const struct agent_progress *p)
 {
-	fprintf(stderr, "\r\033[Ktasks: %llu done, %llu running, %llu waiting, %llu failed",
+	uint64_t now = clock_ns();
+	double seconds = (double)(now - job->shown_ns) * 1e-9;
+	double rate = job->shown_ns && seconds > 0 ? (double)(p->done - job->shown_done) / seconds : 0;
+	job->shown_ns = now;
+	job->shown_done = p->done;
+	fprintf(stderr, "\r\033[Ktasks: %llu done, %llu running, %llu waiting, %llu failed, %.0f a second",
 	        (unsigned long long)p->done, (unsigned long long)p->running, (unsigned long long)p->waiting,
-	        (unsigned long long)p->failed);
+	        (unsigned long long)p->failed, rate);
 	fflush(stderr);
 	job->line_shown = true;
 }
@@ -233,8 +240,17 @@ static int job_stop(struct job *job, struct error *err)
 	return io_send_message(job->agent, &stop, sizeof(stop), NULL, 0, err);
 }
 
+/* What the program prints begins on a line of its own. */
+static void job_hide_progress(struct job *job)
+{
+	if (job->line_shown)
+		fputs("\r\033[K", stderr);
+	job->line_shown = false;
+}
+
 static int job_on_server(struct job *job, uint32_t place, struct error *err)
 {
+	job_hide_progress(job);
 	struct owner_server *server = job->servers[place];
 	int rc = owner_server_readable(server, err);
 	const struct owner_end *end = owner_server_end(server);
@@ -349,8 +365,7 @@ static int job_result_of(struct job *job, struct error *err)
 
 static void job_done(struct job *job)
 {
-	if (job->line_shown)
-		fputc('\n', stderr);
+	job_hide_progress(job);
 	for (uint32_t i = 0; i < job->server_count; i++)
 		owner_server_free(job->servers[i]);
 	cleanup_close_fn(&job->agent);

@@ -14,8 +14,6 @@
 
 #include "base/cleanup.h"
 
-extern char **environ;
-
 int spawn_directory(char *ret_path, size_t capacity, struct error *err)
 {
 	ssize_t size = readlink("/proc/self/exe", ret_path, capacity - 1);

@@ -51,9 +51,9 @@ struct ring_reader {
 void ring_writer_init(struct ring_writer *w, void *memory, size_t capacity, int reader_bell);
 void ring_reader_init(struct ring_reader *r, void *memory, size_t capacity, int bell, int writer_bell);
 
-/* Room for a record whose body is the parts one after another. CELLA_EAGAIN when the ring is
- * full (flush, then wait for the reader), CELLA_ELIMIT past RING_RECORD_MAX, CELLA_EFORMAT when the peer broke the ring.
- * `type` is not 0. */
+/* Room for a record whose body is the parts one after another. CELLA_EAGAIN when the ring is full
+ * (flush, then wait for the reader), CELLA_ELIMIT past RING_RECORD_MAX, CELLA_EFORMAT when the peer
+ * broke the ring. `type` is not 0. */
 struct ring_part {
 	const void *data;
 	size_t size;
@@ -61,8 +61,8 @@ struct ring_part {
 int ring_put(struct ring_writer *w, uint32_t type, const struct ring_part *parts, size_t count) must_check;
 void ring_flush(struct ring_writer *w);
 
-/* Before sleeping for room (after CELLA_EAGAIN and ring_flush): true if the reader will ring our eventfd once it has read
- * something; false: try again. After waking: ring_writer_awake. */
+/* Before sleeping for room (after CELLA_EAGAIN and ring_flush): true if the reader will ring our
+ * eventfd once it has read something; false: try again. After waking: ring_writer_awake. */
 bool ring_writer_prepare_sleep(struct ring_writer *w);
 void ring_writer_awake(struct ring_writer *w);
 
@@ -70,8 +70,8 @@ void ring_writer_awake(struct ring_writer *w);
  * is none. CELLA_EFORMAT when the peer broke the ring. */
 int ring_get(struct ring_reader *r, uint32_t *ret_type, void *body, size_t *ret_size) must_check;
 
-/* Before sleeping: true if the ring is empty and the writer will ring; false: look again. After waking: ring_awake, which
- * also empties the eventfd. */
+/* Before sleeping: true if the ring is empty and the writer will ring; false: look again. After
+ * waking: ring_awake, which also empties the eventfd. */
 bool ring_prepare_sleep(struct ring_reader *r);
 void ring_awake(struct ring_reader *r);
 

@@ -10,11 +10,12 @@
  *                     sleep on the eventfd, spin_reset(&spin);
  *     }
  *
- * Looking at a ring costs 0.2 us when its writer is awake on another core, waking a sleeper 2.5 us on the same core and
- * 20 us on another that has gone idle. But on two cores with four processes the peer often needs
- * this very core to answer, so the budget is about one wake-up's cost, not more. There is no
- * sched_yield between the looks: since Linux 6.17 a yield gives up the rest of the slice, and with a busy neighbour
- * on the core each one costs 3 to 8 ms (measured), where a sleeper is woken within 15 us.
+ * Looking at a ring costs 0.2 us when its writer is awake on another core, waking a sleeper 2.5 us
+ * on the same core and 20 us on another that has gone idle. But on two cores with four processes
+ * the peer often needs this very core to answer, so the budget is about one wake-up's cost, not
+ * more. There is no sched_yield between the looks: since Linux 6.17 a yield gives up the rest of
+ * the slice, and with a busy neighbour on the core each one costs 3 to 8 ms (measured), where a
+ * sleeper is woken within 15 us.
  */
 #ifndef NET_SPIN_H
 #define NET_SPIN_H

@@ -74,20 +74,26 @@ void graph_free(struct graph *g);
 
 /* An executor that may submit; the driver may submit as the main program, the others run tasks. */
 int graph_executor_new(struct graph *g, uint32_t number, bool driver, struct error *err) must_check;
+bool graph_executor_busy(const struct graph *g, uint32_t number); /* it has tasks */
 /* It is gone: its tasks are tried elsewhere, what it submitted is cancelled, its data are dropped. */
 int graph_executor_lost(struct graph *g, uint64_t now_ns, uint32_t number, struct error *err) must_check;
 
 /* What an executor reports. Locations have been checked by the caller against what it may write. */
 int graph_function(struct graph *g, const struct task_function *function, const struct message_name *name,
                    struct error *err) must_check;
-int graph_submit(struct graph *g, uint32_t executor, const struct message_submit *m, struct error *err) must_check;
+int graph_submit(struct graph *g, uint32_t executor, const struct message_submit *m,
+                 struct error *err) must_check;
 int graph_done(struct graph *g, uint64_t now_ns, uint32_t executor, const struct message_done *m,
                struct error *err) must_check;
-int graph_put(struct graph *g, uint32_t executor, const struct task_location *location, struct error *err) must_check;
+int graph_put(struct graph *g, uint32_t executor, const struct task_location *location,
+              struct error *err) must_check;
 int graph_release(struct graph *g, uint32_t executor, uint64_t datum, struct error *err) must_check;
-int graph_group(struct graph *g, uint32_t executor, const struct task_group *group, struct error *err) must_check;
-int graph_cancel(struct graph *g, uint32_t executor, const struct task_cancel *m, struct error *err) must_check;
-int graph_wait(struct graph *g, uint32_t executor, const struct message_wait *m, struct error *err) must_check;
+int graph_group(struct graph *g, uint32_t executor, const struct task_group *group,
+                struct error *err) must_check;
+int graph_cancel(struct graph *g, uint32_t executor, const struct task_cancel *m,
+                 struct error *err) must_check;
+int graph_wait(struct graph *g, uint32_t executor, const struct message_wait *m,
+               struct error *err) must_check;
 int graph_taken(struct graph *g, uint32_t executor, uint64_t wait, struct error *err) must_check;
 
 /* What an executor is to be told to run a task that was sent to it. Valid until the next call. */
@@ -99,8 +105,8 @@ struct graph_run {
 };
 int graph_run(struct graph *g, uint32_t task, struct graph_run *ret_run) must_check;
 
-/* Objects in the store that nobody has been told of, oldest first, as far as one round over all of them goes: `*looked`
- * begins with 0. False when there are no more. */
+/* Objects in the store that nobody has been told of, oldest first, as far as one round over all of
+ * them goes: `*looked` begins with 0. False when there are no more. */
 struct graph_spill {
 	uint32_t datum;
 	uint64_t offset, size;
@@ -114,17 +120,17 @@ uint64_t graph_tick(struct graph *g, uint64_t now_ns);
 
 struct graph_counts {
 	uint64_t submitted, done, failed, cancelled, retried; /* so far; done: with TASK_OK or TASK_IGNORED */
-	uint32_t waiting, sent;                               /* now */
+	uint32_t waiting, sent; /* now */
 };
 void graph_counts(const struct graph *g, struct graph_counts *ret_counts);
 
 struct graph_function {
 	char name[TASK_NAME_MAX + 1]; /* "" if there is no such function */
-	bool nests;                   /* its tasks submit tasks */
-	uint64_t runs;                /* that ended well */
+	bool nests; /* its tasks submit tasks */
+	uint64_t runs; /* that ended well */
 	uint64_t failures;
 	uint64_t total_ns;
-	uint64_t estimate_ns;         /* moving average of a run; 0 before the first */
+	uint64_t estimate_ns; /* moving average of a run; 0 before the first */
 };
 /* NULL past the last that is known. */
 const struct graph_function *graph_function_at(const struct graph *g, uint32_t index);

@@ -149,7 +149,8 @@ void datum_release(struct graph *g, struct graph_datum *d)
 		maybe_drop(g, d);
 }
 
-void datum_place(struct graph *g, struct graph_datum *d, const struct task_location *location, uint32_t executor)
+void datum_place(struct graph *g, struct graph_datum *d, const struct task_location *location,
+                 uint32_t executor)
 {
 	drop_bytes(g, d);
 	d->version = location->version;
@@ -166,8 +167,10 @@ int datum_locate(struct graph *g, struct graph_datum *d, struct task_location *r
 			return rc;
 		d->spilled = false;
 	}
-	*ret_location = (struct task_location){
-		.datum = d->id, .version = d->version, .offset = d->size ? d->offset : 0, .size = d->size};
+	*ret_location = (struct task_location){.datum = d->id,
+	                                       .version = d->version,
+	                                       .offset = d->size ? d->offset : 0,
+	                                       .size = d->size};
 	return 0;
 }
 
@@ -200,7 +203,8 @@ void turn_close(struct graph *g, struct graph_datum *final)
 	turn_settle(g, turn);
 }
 
-void turn_advance(struct graph *g, struct graph_datum *final, const struct task_location *state, uint32_t executor)
+void turn_advance(struct graph *g, struct graph_datum *final, const struct task_location *state,
+                  uint32_t executor)
 {
 	datum_place(g, final, state, executor);
 	turn_unuse_base(g, turn_at(g, final->turn));
@@ -218,10 +222,11 @@ int graph_put(struct graph *g, uint32_t executor, const struct task_location *lo
 {
 	if (id_executor(location->datum) != executor || location->version || !location->size ||
 	    map_get(&g->data_by_id, location->datum))
-		return error_set(err, CELLA_EFORMAT, "executor %u puts a datum that is there already or not its own",
-		                 executor);
+		return error_set(err, CELLA_EFORMAT,
+		                 "executor %u puts a datum that is there already or not its own", executor);
 	if (g->data.live >= (uint64_t)g->config.tasks_max * GRAPH_DATA_PER_TASK)
-		return error_set(err, CELLA_ELIMIT, "more than %u data are kept for tasks: forget those not needed",
+		return error_set(err, CELLA_ELIMIT,
+		                 "more than %u data are kept for tasks: forget those not needed",
 		                 g->data.live);
 	struct graph_datum *d = datum_new(g, location->datum);
 	if (!d)
@@ -235,7 +240,8 @@ int graph_release(struct graph *g, uint32_t executor, uint64_t datum, struct err
 {
 	struct graph_datum *d = map_get(&g->data_by_id, datum);
 	if (!d || d->released || id_executor(datum) != executor)
-		return error_set(err, CELLA_EFORMAT, "executor %u releases a datum that is not its own", executor);
+		return error_set(err, CELLA_EFORMAT, "executor %u releases a datum that is not its own",
+		                 executor);
 	datum_release(g, d);
 	return settle(g, err);
 }
@@ -248,7 +254,8 @@ bool graph_spill_next(struct graph *g, uint32_t *looked, struct graph_spill *ret
 		if (!d->item.handle || !d->size || d->spilled || d->pins)
 			continue;
 		(*looked)++;
-		*ret_spill = (struct graph_spill){.datum = g->spill_hand, .offset = d->offset, .size = d->size};
+		*ret_spill =
+			(struct graph_spill){.datum = g->spill_hand, .offset = d->offset, .size = d->size};
 		return true;
 	}
 	return false;

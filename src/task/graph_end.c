@@ -68,7 +68,8 @@ void graph_free(struct graph *g)
 void graph_counts(const struct graph *g, struct graph_counts *ret_counts)
 {
 	*ret_counts = g->counts;
-	ret_counts->waiting = (uint32_t)(g->counts.submitted - g->counts.done - g->counts.failed - g->counts.cancelled) -
+	ret_counts->waiting = (uint32_t)(g->counts.submitted - g->counts.done - g->counts.failed -
+	                                 g->counts.cancelled) -
 	                      g->counts.sent;
 }
 
@@ -84,7 +85,8 @@ int graph_function(struct graph *g, const struct task_function *m, const struct 
                    struct error *err)
 {
 	if (m->index >= g->function_count) {
-		struct graph_function **functions = realloc(g->functions, (m->index + 1) * sizeof(*functions));
+		struct graph_function **functions = realloc(g->functions,
+		                                            (m->index + 1) * sizeof(*functions));
 		if (!functions)
 			return error_set(err, CELLA_ENOMEM, "no memory for the task functions");
 		for (; g->function_count <= m->index; g->function_count++)
@@ -118,8 +120,13 @@ int graph_executor_new(struct graph *g, uint32_t number, bool driver, struct err
 	return 0;
 }
 
-static void tell_outcome(struct graph *g, const struct graph_task *t, enum task_status status, uint32_t on_failure,
-                         const struct message_done *m)
+bool graph_executor_busy(const struct graph *g, uint32_t number)
+{
+	return g->executors[number].queued != 0;
+}
+
+static void tell_outcome(struct graph *g, const struct graph_task *t, enum task_status status,
+                         uint32_t on_failure, const struct message_done *m)
 {
 	struct graph_outcome outcome = {.executor = id_executor(t->id),
 	                                .head = {.task = t->id,
@@ -139,7 +146,8 @@ static void task_finish(struct graph *g, struct graph_task *t)
 	bool well = t->end_status == TASK_OK || t->end_status == TASK_IGNORED;
 	if (t->end_status == TASK_CANCELED || t->end_status == TASK_IMPOSSIBLE)
 		tell_outcome(g, t, t->end_status,
-		             t->end_status == TASK_IMPOSSIBLE ? CELLA_ON_FAILURE_FAIL : CELLA_ON_FAILURE_CANCEL_SUCCESSORS,
+		             t->end_status == TASK_IMPOSSIBLE ? CELLA_ON_FAILURE_FAIL
+		                                              : CELLA_ON_FAILURE_CANCEL_SUCCESSORS,
 		             NULL);
 	group_orphan(g, t);
 	for (uint32_t i = 0; i < s->input_count; i++)
@@ -170,7 +178,8 @@ int settle(struct graph *g, struct error *err)
 	if (g->broken == CELLA_EBUG)
 		return error_set(err, CELLA_EBUG, "the task graph is not consistent");
 	if (g->broken)
-		return error_set(err, g->broken, "the task graph cannot go on: %s", cella_error_name(g->broken));
+		return error_set(err, g->broken, "the task graph cannot go on: %s",
+		                 cella_error_name(g->broken));
 	return 0;
 }
 
@@ -198,7 +207,8 @@ static bool may_retry(const struct graph_task *t, enum task_status status)
 	const struct task_submit *s = task_submitted(t);
 	if (t->flags & TASK_FLAG_FALLBACK) /* not the function's own failure */
 		return status == TASK_LOST && t->attempt < TASK_ATTEMPTS_MAX;
-	return s->on_failure == CELLA_ON_FAILURE_RETRY && t->attempt <= (s->retries ? s->retries : RETRIES_DEFAULT);
+	return s->on_failure == CELLA_ON_FAILURE_RETRY &&
+	       t->attempt <= (s->retries ? s->retries : RETRIES_DEFAULT);
 }
 
 static uint64_t backoff_ns(const struct graph_task *t)
@@ -229,7 +239,8 @@ static void attempt_failed(struct graph *g, uint64_t now_ns, struct graph_task *
 		task_return(g, t, 0);
 	} else {
 		bool cancels = s->on_failure == CELLA_ON_FAILURE_CANCEL_SUCCESSORS;
-		tell_outcome(g, t, status, cancels ? CELLA_ON_FAILURE_CANCEL_SUCCESSORS : CELLA_ON_FAILURE_FAIL, m);
+		tell_outcome(g, t, status,
+		             cancels ? CELLA_ON_FAILURE_CANCEL_SUCCESSORS : CELLA_ON_FAILURE_FAIL, m);
 		task_end(g, t, status);
 	}
 }
@@ -240,7 +251,8 @@ static bool check_outputs(const struct graph *g, const struct graph_task *t, con
 	const struct task_submit *s = task_submitted(t);
 	const uint32_t *handles = task_data(t) + s->input_count;
 	if (m->done->output_count != (uint32_t)s->output_count + s->commutative_count || t->missing ||
-	    (t->flags & TASK_FLAG_DOOMED) || (m->done->status == TASK_IGNORED) != !!(t->flags & TASK_FLAG_FALLBACK))
+	    (t->flags & TASK_FLAG_DOOMED) ||
+	    (m->done->status == TASK_IGNORED) != !!(t->flags & TASK_FLAG_FALLBACK))
 		return false;
 	for (uint32_t i = 0; i < m->done->output_count; i++) {
 		const struct graph_datum *d = datum_at(g, handles[i]);
@@ -256,11 +268,13 @@ static void count_run(struct graph_function *f, const struct task_done *d)
 	uint64_t took = min_of(d->end_ns - d->start_ns, (uint64_t)UINT32_MAX);
 	f->runs++;
 	f->total_ns += took;
-	f->estimate_ns = f->runs == 1 ? took : (f->estimate_ns * (ESTIMATE_WEIGHT - 1) + took) / ESTIMATE_WEIGHT;
+	f->estimate_ns = f->runs == 1 ? took
+	                              : (f->estimate_ns * (ESTIMATE_WEIGHT - 1) + took) / ESTIMATE_WEIGHT;
 	f->estimate_ns = max_of(f->estimate_ns, (uint64_t)1);
 }
 
-static void attempt_done(struct graph *g, uint32_t executor, struct graph_task *t, const struct message_done *m)
+static void attempt_done(struct graph *g, uint32_t executor, struct graph_task *t,
+                         const struct message_done *m)
 {
 	const struct task_submit *s = task_submitted(t);
 	const uint32_t *handles = task_data(t) + s->input_count;
@@ -279,15 +293,18 @@ static void attempt_done(struct graph *g, uint32_t executor, struct graph_task *
 	task_end(g, t, m->done->status);
 }
 
-int graph_done(struct graph *g, uint64_t now_ns, uint32_t executor, const struct message_done *m, struct error *err)
+int graph_done(struct graph *g, uint64_t now_ns, uint32_t executor, const struct message_done *m,
+               struct error *err)
 {
 	struct graph_task *t = map_get(&g->tasks_by_id, m->done->task);
 	if (!t || t->state != TASK_SENT || t->executor != executor || t->attempt != m->done->attempt)
-		return error_set(err, CELLA_EFORMAT, "executor %u ends a task that it was not given", executor);
+		return error_set(err, CELLA_EFORMAT, "executor %u ends a task that it was not given",
+		                 executor);
 	waits_abandon(g, executor, t->item.handle);
 	if (m->done->status == TASK_OK || m->done->status == TASK_IGNORED) {
 		if (!check_outputs(g, t, m))
-			return error_set(err, CELLA_EFORMAT, "executor %u ends a task with other outputs than it makes",
+			return error_set(err, CELLA_EFORMAT,
+			                 "executor %u ends a task with other outputs than it makes",
 			                 executor);
 		attempt_done(g, executor, t, m);
 	} else if (m->done->status == TASK_MISSING && (t->flags & TASK_FLAG_CHAINED)) {

@@ -19,7 +19,8 @@ static struct graph_group *group_new(struct graph *g, uint32_t executor, struct 
 }
 
 /* The group of all that `parent` submits; NULL if there is none and none could be made. */
-static struct graph_group *group_root(struct graph *g, uint32_t executor, struct graph_task *parent, bool make)
+static struct graph_group *group_root(struct graph *g, uint32_t executor, struct graph_task *parent,
+                                      bool make)
 {
 	uint32_t *root = parent ? &parent->children : &g->main_group;
 	if (*root == 0 && make) {
@@ -32,10 +33,11 @@ static struct graph_group *group_root(struct graph *g, uint32_t executor, struct
 int group_find(struct graph *g, uint32_t executor, struct graph_task *parent, uint32_t name,
                struct graph_group **ret_group, struct error *err)
 {
-	struct graph_group *group =
-		name ? map_get(&g->groups_by_key, group_key(executor, name)) : group_root(g, executor, parent, true);
+	struct graph_group *group = name ? map_get(&g->groups_by_key, group_key(executor, name))
+	                                 : group_root(g, executor, parent, true);
 	if (name && (!group || group->parent != (parent ? parent->item.handle : 0)))
-		return error_set(err, CELLA_EFORMAT, "executor %u names group %u, which it has not opened", executor, name);
+		return error_set(err, CELLA_EFORMAT, "executor %u names group %u, which it has not opened",
+		                 executor, name);
 	if (!group)
 		return error_set(err, CELLA_ENOMEM, "no memory for a group of tasks");
 	*ret_group = group;
@@ -54,7 +56,8 @@ int graph_group(struct graph *g, uint32_t executor, const struct task_group *m, 
 	if (map_get(&g->groups_by_key, group_key(executor, m->group)))
 		return error_set(err, CELLA_EFORMAT, "executor %u opens group %u twice", executor, m->group);
 	if (outer->depth >= TASK_DEPTH_MAX)
-		return error_set(err, CELLA_EFORMAT, "executor %u nests groups deeper than %d", executor, TASK_DEPTH_MAX);
+		return error_set(err, CELLA_EFORMAT, "executor %u nests groups deeper than %d", executor,
+		                 TASK_DEPTH_MAX);
 	if (g->groups.live >= GRAPH_GROUPS_MAX)
 		return error_set(err, CELLA_ELIMIT, "more than %d groups of tasks", GRAPH_GROUPS_MAX);
 	struct graph_group *group = group_new(g, executor, parent);
@@ -304,7 +307,8 @@ void wait_datum_settled(struct graph *g, struct graph_wait *w, bool failed)
 		slab_free(&g->waits, w); /* it was abandoned */
 }
 
-static int wait_for_data(struct graph *g, struct graph_wait *w, const struct message_wait *m, struct error *err)
+static int wait_for_data(struct graph *g, struct graph_wait *w, const struct message_wait *m,
+                         struct error *err)
 {
 	uint32_t count = m->wait->data_count;
 	w->data = blocks_new(&g->blocks, count * sizeof(w->data[0]));
@@ -325,7 +329,8 @@ static int wait_for_data(struct graph *g, struct graph_wait *w, const struct mes
 	return 0;
 }
 
-static struct graph_wait *wait_new(struct graph *g, uint32_t executor, uint64_t id, const struct graph_task *parent)
+static struct graph_wait *wait_new(struct graph *g, uint32_t executor, uint64_t id,
+                                   const struct graph_task *parent)
 {
 	struct graph_executor *e = &g->executors[executor];
 	struct graph_wait *w = slab_new(&g->waits);
@@ -340,13 +345,16 @@ static struct graph_wait *wait_new(struct graph *g, uint32_t executor, uint64_t 
 	return w;
 }
 
-static int check_wait(const struct graph *g, uint32_t executor, const struct message_wait *m, struct error *err)
+static int check_wait(const struct graph *g, uint32_t executor, const struct message_wait *m,
+                      struct error *err)
 {
 	if (g->executors[executor].wait_count >= GRAPH_WAITS_MAX)
-		return error_set(err, CELLA_EFORMAT, "executor %u waits for more than %d things", executor, GRAPH_WAITS_MAX);
+		return error_set(err, CELLA_EFORMAT, "executor %u waits for more than %d things", executor,
+		                 GRAPH_WAITS_MAX);
 	for (uint32_t i = 0; i < m->wait->data_count; i++)
 		if (!map_get(&g->data_by_id, m->data[i]))
-			return error_set(err, CELLA_EFORMAT, "executor %u waits for a datum that is not there", executor);
+			return error_set(err, CELLA_EFORMAT,
+			                 "executor %u waits for a datum that is not there", executor);
 	return 0;
 }
 
@@ -362,7 +370,8 @@ int graph_wait(struct graph *g, uint32_t executor, const struct message_wait *m,
 	if (rc < 0)
 		return rc;
 	if (parent && !waiter_add(g, executor, parent, m->wait->wait))
-		return error_set(err, CELLA_EFORMAT, "executor %u nests tasks deeper than %d", executor, TASK_DEPTH_MAX);
+		return error_set(err, CELLA_EFORMAT, "executor %u nests tasks deeper than %d", executor,
+		                 TASK_DEPTH_MAX);
 	if (m->wait->kind == TASK_WAIT_ALL)
 		group = group_root(g, executor, parent, false);
 	if (m->wait->kind != TASK_WAIT_DATA && (!group || group->live == 0)) {

@@ -3,11 +3,12 @@
  *
  * Objects refer to each other by handles (task/slab.h). Lists run through `next`.
  *
- * Counts. A datum's `uses` counts tasks that have not ended and waits that were not taken that
- * name it, and memberships that still begin with it; `pins` those of them whose executor has been
- * told where it lies. It is dropped when it is released, settled and not used. A task's `missing` counts its edges in the
- * consumer lists of data that are not settled; it keeps its slot, even ended, until these are gone.
- * `unsent` counts those of the missing inputs whose producer has not been sent to an executor.
+ * Counts. A datum's `uses` counts tasks that have not ended and waits that were not taken that name
+ * it, and memberships that still begin with it; `pins` those of them whose executor has been told
+ * where it lies. It is dropped when it is released, settled and not used. A task's `missing` counts
+ * its edges in the consumer lists of data that are not settled; it keeps its slot, even ended,
+ * until these are gone. `unsent` counts those of the missing inputs whose producer has not been
+ * sent to an executor.
  */
 #ifndef TASK_GRAPH_STATE_H
 #define TASK_GRAPH_STATE_H
@@ -155,9 +156,10 @@ struct graph_waiter {
 };
 
 /*
- * Waiting. Cells nest on one thread: only the task that began last goes on, and the others lie beneath it even
- * when their waits are answered. A task that waits is the one on top at that time, so tasks are ordered by
- * their last wait: all up to the last one in `waiters` whose wait is not answered are blocked; one behind it goes on.
+ * Waiting. Cells nest on one thread: only the task that began last goes on, and the others lie
+ * beneath it even when their waits are answered. A task that waits is the one on top at that time,
+ * so tasks are ordered by their last wait: all up to the last one in `waiters` whose wait is not
+ * answered are blocked; one behind it goes on.
  */
 struct graph_executor {
 	bool known, alive, driver;
@@ -260,9 +262,11 @@ void datum_producer_sent(struct graph *g, struct graph_datum *d, bool sent);
 void datum_settle(struct graph *g, struct graph_datum *d, enum datum_state state);
 void datum_unuse(struct graph *g, struct graph_datum *d);
 void datum_release(struct graph *g, struct graph_datum *d);
-void datum_place(struct graph *g, struct graph_datum *d, const struct task_location *location, uint32_t executor);
+void datum_place(struct graph *g, struct graph_datum *d, const struct task_location *location,
+                 uint32_t executor);
 void turn_close(struct graph *g, struct graph_datum *final); /* of another datum: nothing */
-void turn_advance(struct graph *g, struct graph_datum *final, const struct task_location *state, uint32_t executor);
+void turn_advance(struct graph *g, struct graph_datum *final, const struct task_location *state,
+                  uint32_t executor);
 void turn_leave(struct graph *g, struct graph_datum *final, bool failed); /* a member has ended */
 int datum_locate(struct graph *g, struct graph_datum *d, struct task_location *ret_location) must_check;
 void line_add(struct graph *g, struct line *line, struct graph_task *t);
@@ -277,6 +281,7 @@ void group_task_ended(struct graph *g, struct graph_task *t);
 void group_orphan(struct graph *g, struct graph_task *parent); /* what `parent` submitted is cancelled */
 void wait_datum_settled(struct graph *g, struct graph_wait *w, bool failed);
 void waiter_remove(struct graph *g, uint32_t executor, const struct graph_task *t);
-void waits_abandon(struct graph *g, uint32_t executor, uint32_t parent); /* parent 0: all of the executor; else those not answered */
+void waits_abandon(struct graph *g, uint32_t executor,
+                   uint32_t parent); /* parent 0: all of the executor; else those not answered */
 
 #endif

@@ -10,20 +10,20 @@
 
 static const uint8_t transitions[TASK_STATES][TASK_EVENTS] = {
 	[TASK_WAITING] = {[TASK_EVENT_BIND] = TASK_BOUND,
-	                  [TASK_EVENT_NO_TURN] = TASK_TURNLESS,
-	                  [TASK_EVENT_READY] = TASK_READY,
-	                  [TASK_EVENT_END] = TASK_ENDED},
+                          [TASK_EVENT_NO_TURN] = TASK_TURNLESS,
+                          [TASK_EVENT_READY] = TASK_READY,
+                          [TASK_EVENT_END] = TASK_ENDED},
 	[TASK_BOUND] = {[TASK_EVENT_UNBIND] = TASK_WAITING,
-	                [TASK_EVENT_READY] = TASK_READY,
-	                [TASK_EVENT_SEND] = TASK_SENT,
-	                [TASK_EVENT_END] = TASK_ENDED},
+                        [TASK_EVENT_READY] = TASK_READY,
+                        [TASK_EVENT_SEND] = TASK_SENT,
+                        [TASK_EVENT_END] = TASK_ENDED},
 	[TASK_TURNLESS] = {[TASK_EVENT_NO_TURN] = TASK_TURNLESS,
-	                   [TASK_EVENT_READY] = TASK_READY,
-	                   [TASK_EVENT_END] = TASK_ENDED},
+                           [TASK_EVENT_READY] = TASK_READY,
+                           [TASK_EVENT_END] = TASK_ENDED},
 	[TASK_READY] = {[TASK_EVENT_SEND] = TASK_SENT, [TASK_EVENT_END] = TASK_ENDED},
 	[TASK_SENT] = {[TASK_EVENT_RETURN] = TASK_WAITING,
-	               [TASK_EVENT_DELAY] = TASK_DELAYED,
-	               [TASK_EVENT_END] = TASK_ENDED},
+                       [TASK_EVENT_DELAY] = TASK_DELAYED,
+                       [TASK_EVENT_END] = TASK_ENDED},
 	[TASK_DELAYED] = {[TASK_EVENT_RETURN] = TASK_WAITING, [TASK_EVENT_END] = TASK_ENDED},
 };
 
@@ -180,7 +180,8 @@ static int refuse(struct error *err, const struct task_submit *s, const char *wh
 
 static bool named_before(const struct message_submit *m, uint32_t output, uint32_t commutative)
 {
-	uint64_t id = commutative < m->task->commutative_count ? m->commutatives[commutative].final : m->outputs[output];
+	uint64_t id = commutative < m->task->commutative_count ? m->commutatives[commutative].final
+	                                                       : m->outputs[output];
 	for (uint32_t i = 0; i < output; i++)
 		if (m->outputs[i] == id)
 			return true;
@@ -201,7 +202,8 @@ static bool commutative_fits(const struct graph *g, uint32_t executor, const str
 	return turn && !turn->closed && turn->base_id == c->base;
 }
 
-static int check_data(const struct graph *g, uint32_t executor, const struct message_submit *m, struct error *err)
+static int check_data(const struct graph *g, uint32_t executor, const struct message_submit *m,
+                      struct error *err)
 {
 	const struct task_submit *s = m->task;
 	for (uint32_t i = 0; i < s->input_count; i++) {
@@ -212,9 +214,11 @@ static int check_data(const struct graph *g, uint32_t executor, const struct mes
 	for (uint32_t i = 0; i < s->output_count; i++)
 		if (id_executor(m->outputs[i]) != executor || map_get(&g->data_by_id, m->outputs[i]) ||
 		    named_before(m, i, TASK_DATA_MAX))
-			return refuse(err, s, "it makes a datum that is there already or not its submitter's");
+			return refuse(err, s,
+			              "it makes a datum that is there already or not its submitter's");
 	for (uint32_t i = 0; i < s->commutative_count; i++)
-		if (!commutative_fits(g, executor, &m->commutatives[i]) || named_before(m, s->output_count, i))
+		if (!commutative_fits(g, executor, &m->commutatives[i]) ||
+		    named_before(m, s->output_count, i))
 			return refuse(err, s, "it joins a commutative datum that it cannot");
 	for (uint32_t i = 0; i < s->input_count; i++)
 		for (uint32_t j = 0; j < s->commutative_count; j++)
@@ -230,12 +234,14 @@ int parent_find(const struct graph *g, uint32_t executor, uint64_t id, struct gr
 	struct graph_task *parent = id ? map_get(&g->tasks_by_id, id) : NULL;
 	if (id == 0 ? !g->executors[executor].driver
 	            : !parent || parent->state != TASK_SENT || parent->executor != executor)
-		return error_set(err, CELLA_EFORMAT, "executor %u speaks for a task that it does not run", executor);
+		return error_set(err, CELLA_EFORMAT, "executor %u speaks for a task that it does not run",
+		                 executor);
 	*ret_parent = parent;
 	return 0;
 }
 
-static int check_submit(const struct graph *g, uint32_t executor, const struct message_submit *m, struct error *err)
+static int check_submit(const struct graph *g, uint32_t executor, const struct message_submit *m,
+                        struct error *err)
 {
 	const struct task_submit *s = m->task;
 	if (id_executor(s->task) != executor || map_get(&g->tasks_by_id, s->task))
@@ -243,10 +249,12 @@ static int check_submit(const struct graph *g, uint32_t executor, const struct m
 	if (s->function >= g->function_count || !g->functions[s->function])
 		return refuse(err, s, "its function was not announced");
 	if (g->tasks.live >= g->config.tasks_max)
-		return error_set(err, CELLA_ELIMIT, "more than %u tasks wait: submit fewer at a time or raise the limit",
+		return error_set(err, CELLA_ELIMIT,
+		                 "more than %u tasks wait: submit fewer at a time or raise the limit",
 		                 g->config.tasks_max);
 	if (g->data.live >= (uint64_t)g->config.tasks_max * GRAPH_DATA_PER_TASK)
-		return error_set(err, CELLA_ELIMIT, "more than %u data are kept for tasks: forget those not needed",
+		return error_set(err, CELLA_ELIMIT,
+		                 "more than %u data are kept for tasks: forget those not needed",
 		                 g->data.live);
 	return check_data(g, executor, m, err);
 }
@@ -261,7 +269,8 @@ static bool task_use(struct graph *g, struct graph_task *t, struct graph_datum *
 }
 
 /* A member of final's turn; false if its base will not be had. */
-static bool task_join(struct graph *g, struct graph_task *t, const struct task_commutative *c, uint32_t *ret_final)
+static bool task_join(struct graph *g, struct graph_task *t, const struct task_commutative *c,
+                      uint32_t *ret_final)
 {
 	struct graph_datum *base = c->base ? map_get(&g->data_by_id, c->base) : NULL;
 	struct graph_datum *final = map_get(&g->data_by_id, c->final);
@@ -385,7 +394,8 @@ void task_send(struct graph *g, struct graph_task *t, uint32_t executor, uint32_
 {
 	const struct task_submit *s = task_submitted(t);
 	struct graph_executor *e = &g->executors[executor];
-	t->flags = (uint8_t)((t->flags & ~TASK_FLAG_CHAINED) | (t->missing ? TASK_FLAG_CHAINED : 0) | TASK_FLAG_QUEUED);
+	t->flags = (uint8_t)((t->flags & ~TASK_FLAG_CHAINED) | (t->missing ? TASK_FLAG_CHAINED : 0) |
+	                     TASK_FLAG_QUEUED);
 	t->executor = (uint16_t)executor;
 	t->attempt++;
 	t->estimate_ns = estimate_ns;

@@ -87,7 +87,8 @@ static int decode_wait(struct reader *r, struct message *m, struct error *err)
 {
 	const struct task_wait *w = m->wait.wait = take(r, struct task_wait, 1);
 	if (!w || w->kind > TASK_WAIT_GROUP || w->reserved || w->data_count > TASK_DATA_MAX ||
-	    (w->data_count != 0) != (w->kind == TASK_WAIT_DATA) || (w->group != 0) != (w->kind == TASK_WAIT_GROUP))
+	    (w->data_count != 0) != (w->kind == TASK_WAIT_DATA) ||
+	    (w->group != 0) != (w->kind == TASK_WAIT_GROUP))
 		return malformed(err, "a wait");
 	m->wait.data = take(r, uint64_t, w->data_count);
 	return 0;
@@ -113,20 +114,16 @@ static int decode_extent(struct reader *r, struct message *m, struct error *err)
 }
 
 static int (*const decoders[])(struct reader *r, struct message *m, struct error *err) = {
-	[TASK_UP_FUNCTION] = decode_function,
-	[TASK_UP_SUBMIT] = decode_submit,
-	[TASK_UP_DONE] = decode_done,
-	[TASK_UP_PUT] = decode_put,
-	[TASK_UP_WAIT] = decode_wait,
-	[TASK_UP_TAKEN] = decode_ids,
-	[TASK_UP_CANCEL] = decode_cancel,
-	[TASK_UP_RELEASE] = decode_ids,
-	[TASK_UP_EXTENT] = decode_extent,
-	[TASK_UP_CLOSE] = decode_extent,
+	[TASK_UP_FUNCTION] = decode_function, [TASK_UP_SUBMIT] = decode_submit,
+	[TASK_UP_DONE] = decode_done,         [TASK_UP_PUT] = decode_put,
+	[TASK_UP_WAIT] = decode_wait,         [TASK_UP_TAKEN] = decode_ids,
+	[TASK_UP_CANCEL] = decode_cancel,     [TASK_UP_RELEASE] = decode_ids,
+	[TASK_UP_EXTENT] = decode_extent,     [TASK_UP_CLOSE] = decode_extent,
 	[TASK_UP_GROUP] = decode_group,
 };
 
-int message_decode(uint32_t type, const void *body, size_t size, struct message *ret_message, struct error *err)
+int message_decode(uint32_t type, const void *body, size_t size, struct message *ret_message,
+                   struct error *err)
 {
 	if (type >= array_count(decoders) || !decoders[type])
 		return error_set(err, CELLA_EFORMAT, "a message of the unknown type %u", type);

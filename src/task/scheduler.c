@@ -23,7 +23,8 @@ static bool is_blocked(const struct graph_executor *e, const struct graph_task *
 	return false;
 }
 
-/* An executor runs one task at a time: it takes the most that one of its queue needs. Blocked ones take nothing. */
+/* An executor runs one task at a time: it takes the most that one of its queue needs. Blocked ones
+ * take nothing. */
 static uint32_t executor_units(const struct graph *g, const struct graph_executor *e)
 {
 	uint32_t units = e->queued > e->blocked ? 1 : 0;

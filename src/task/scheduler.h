@@ -5,10 +5,11 @@
  * submission. It goes to the executor where it would end first: what is queued there by estimate,
  * plus the cost of opening the inputs that it does not hold. Estimates are moving averages by function.
  *
- * An executor is given more than it can begin at once, so that it need not wait for an answer between two short tasks,
- * but little enough that others do not stand idle: see `enum scheduler_limit`. Tasks bound to it (their missing inputs
- * come from tasks in its queue) compete by the same order. A task that needs more computing units than
- * are free keeps those that come after it waiting, so that it gets its turn.
+ * An executor is given more than it can begin at once, so that it need not wait for an answer
+ * between two short tasks, but little enough that others do not stand idle: see `enum
+ * scheduler_limit`. Tasks bound to it (their missing inputs come from tasks in its queue) compete
+ * by the same order. A task that needs more computing units than are free keeps those that come
+ * after it waiting, so that it gets its turn.
  *
  * An executor with waiting tasks gets only tasks that lie deeper than these.
  */

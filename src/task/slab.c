@@ -38,7 +38,8 @@ void *slab_new(struct slab *s)
 {
 	uint32_t handle = s->free;
 	if (handle == 0) {
-		if (s->used == s->chunk_count * SLAB_CHUNK && (s->used > UINT32_MAX - SLAB_CHUNK || !slab_grow(s)))
+		if (s->used == s->chunk_count * SLAB_CHUNK &&
+		    (s->used > UINT32_MAX - SLAB_CHUNK || !slab_grow(s)))
 			return NULL;
 		handle = ++s->used;
 	}

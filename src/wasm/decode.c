@@ -290,9 +290,8 @@ static void check_export_names(struct wasm_decoder *d, const struct wasm_export 
 	qsort(sorted, count, sizeof(*sorted), by_name);
 	for (uint32_t i = 1; i < count && d->rc == 0; i++)
 		if (by_name(&sorted[i - 1], &sorted[i]) == 0)
-			wasm_fail(d, CELLA_EFORMAT, "two exports have the name \"%.*s\"",
-			          (int)min_of(sorted[i]->name.size, (uint32_t)WASM_NAME_SHOWN_MAX),
-			          (const char *)sorted[i]->name.bytes);
+			wasm_fail(d, CELLA_EFORMAT, "two exports have the name \"%s\"",
+			          wasm_show(sorted[i]->name).text);
 	free(sorted);
 }
 

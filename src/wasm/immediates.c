@@ -211,7 +211,7 @@ void wasm_read_immediates(struct wasm_validator *v, struct wasm_step *step)
 	case IMMEDIATE_NONE: break;
 	case IMMEDIATE_BLOCK_TYPE: read_block_type(v); break;
 	case IMMEDIATE_LABEL: read_labels(v, 1); break;
-	case IMMEDIATE_LABELS: read_labels(v, wasm_read_count(d, WASM_BODY_SIZE_MAX, "labels") + 1); break;
+	case IMMEDIATE_LABELS: read_labels(v, wasm_read_count(d, WASM_LABELS_MAX, "labels") + 1); break;
 	case IMMEDIATE_MEMORY: read_memory(v); break;
 	case IMMEDIATE_MEMORY_MEMORY:
 		read_memory(v);

@@ -165,6 +165,13 @@ char wasm_read_reference_type(struct wasm_decoder *d);
 /* A constant expression of type `type`. */
 void wasm_read_constant(struct wasm_decoder *d, char type, struct wasm_constant *ret);
 
+/* A name as errors and symbols show it: its beginning, with '_' for what is not plain in a terminal, in
+ * C or in assembly. */
+struct wasm_shown {
+	char text[WASM_NAME_SHOWN_MAX + 1];
+};
+struct wasm_shown wasm_show(struct wasm_text name);
+
 /* The word for a type's letter: "i32", "funcref", … */
 const char *wasm_type_name(char letter);
 

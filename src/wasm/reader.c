@@ -5,18 +5,27 @@
 
 #include "wasm/module.h"
 
+struct wasm_shown wasm_show(struct wasm_text name)
+{
+	struct wasm_shown shown = {0};
+	for (uint32_t i = 0; i < min_of(name.size, (uint32_t)WASM_NAME_SHOWN_MAX); i++) {
+		char c = (char)name.bytes[i];
+		bool plain = c > ' ' && c < 0x7f && !strchr("\"\\*?%", c);
+		shown.text[i] = plain ? c : '_';
+	}
+	return shown;
+}
+
 static void describe_place(const struct wasm_decoder *d, size_t offset, char *to, size_t size)
 {
 	size_t n = 0;
 	if (d->section)
 		n += (size_t)snprintf(to, size, "%s section, ", d->section);
 	if (d->function != WASM_NO_INDEX) {
-		const struct wasm_text *name = &d->m->functions[d->function].name;
+		const struct wasm_text name = d->m->functions[d->function].name;
 		n += (size_t)snprintf(to + n, size - n, "function %u", d->function);
-		if (name->size)
-			n += (size_t)snprintf(to + n, size - n, " ($%.*s)",
-			                      (int)min_of(name->size, (uint32_t)WASM_NAME_SHOWN_MAX),
-			                      (const char *)name->bytes);
+		if (name.size)
+			n += (size_t)snprintf(to + n, size - n, " ($%s)", wasm_show(name).text);
 		n += (size_t)snprintf(to + n, size - n, ", ");
 	}
 	snprintf(to + n, size - n, "offset 0x%zx", offset);

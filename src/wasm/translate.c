@@ -13,12 +13,9 @@ static int refuse_import(const struct wasm_import *import, struct error *err)
 	static const char *const kinds[KIND_COUNT] = {"function", "table", "memory", "global"};
 	return error_set(
 		err, CELLA_EUNSUPPORTED,
-		"import section, offset 0x%zx: a cell cannot import a %s (\"%.*s\".\"%.*s\"), only functions",
-		import->offset, kinds[import->kind],
-		(int)min_of(import->module.size, (uint32_t)WASM_NAME_SHOWN_MAX),
-		(const char *)import->module.bytes,
-		(int)min_of(import->name.size, (uint32_t)WASM_NAME_SHOWN_MAX),
-		(const char *)import->name.bytes);
+		"import section, offset 0x%zx: a cell cannot import a %s (\"%s\".\"%s\"), only functions",
+		import->offset, kinds[import->kind], wasm_show(import->module).text,
+		wasm_show(import->name).text);
 }
 
 static bool has_nul(const struct wasm_text *name)
@@ -42,12 +39,18 @@ static int check_cell(const struct wasm_module *m, struct error *err)
 		if (has_nul(&m->exports[i].name))
 			return error_set(err, CELLA_EUNSUPPORTED,
 			                 "export section, export %u: its name holds a zero byte", i);
-	uint64_t elements = 0;
+	uint64_t elements = 0, values = 0;
 	for (uint32_t i = 0; i < m->table_count; i++)
 		elements += wasm_table_room(&m->tables[i]);
 	if (elements > WASM_TABLE_ELEMENTS_MAX)
 		return error_set(err, CELLA_ELIMIT, "table section: %llu elements; at most %u are supported",
 		                 (unsigned long long)elements, WASM_TABLE_ELEMENTS_MAX);
+	for (uint32_t i = 0; i < m->function_count; i++)
+		values += m->functions[i].type->param_count + m->functions[i].type->result_count;
+	if (values > WASM_SIGNATURES_MAX)
+		return error_set(err, CELLA_ELIMIT,
+		                 "functions have %llu parameters and results; at most %u are supported",
+		                 (unsigned long long)values, WASM_SIGNATURES_MAX);
 	return 0;
 }
 

@@ -68,7 +68,7 @@ static void put_br_table(struct wasm_translation *t, const struct wasm_step *ste
 	body_put(t, "\tswitch (");
 	body_put_slot(t, step->base + wasm_label_arity(step->frame), TYPE_I32);
 	body_put(t, ") {\n");
-	for (uint32_t i = 0; i + 1 < step->target_count; i++) {
+	for (uint32_t i = 0; i + 1 < step->target_count && t->body.size <= WASM_TEXT_SIZE_MAX; i++) {
 		body_put(t, "\tcase ");
 		body_put_number(t, i);
 		body_put(t, ": ");

@@ -35,16 +35,11 @@ void wasm_put_literal(struct buf *out, const uint8_t *bytes, size_t size)
 
 void wasm_put_function_name(const struct wasm_module *m, uint32_t index, struct buf *out)
 {
-	const struct wasm_text *name = &m->functions[index].name;
-	if (name->size == 0) {
+	const struct wasm_text name = m->functions[index].name;
+	if (name.size)
+		wasm_put(out, wasm_show(name).text);
+	else
 		buf_printf(out, "func[%u]", index);
-		return;
-	}
-	for (uint32_t i = 0; i < min_of(name->size, (uint32_t)WASM_NAME_SHOWN_MAX); i++) {
-		uint8_t c = name->bytes[i];
-		bool harmless = c > ' ' && c < 0x7f && !strchr("\"\\*?%", c);
-		buf_put_u8(out, harmless ? c : '_');
-	}
 }
 
 const char *wasm_c_type(char letter)

@@ -72,10 +72,12 @@ enum {
 	WASM_LOCALS_MAX = 50000,
 	WASM_PARAMETERS_MAX = 1000,
 	WASM_RESULTS_MAX = 1000,
+	WASM_LABELS_MAX = 65520, /* of a br_table */
 	WASM_DEPTH_MAX = 100000, /* nested blocks; ours */
 	WASM_NAME_SHOWN_MAX = 120, /* bytes of a function's name in symbols and errors; ours */
 	WASM_MODULE_SIZE_MAX = 1 << 30,
-	WASM_TEXT_SIZE_MAX = 1 << 30, /* of the C that a module may become; ours */
+	WASM_SIGNATURES_MAX = 10000000, /* parameters and results of all functions; ours */
+	WASM_TEXT_SIZE_MAX = 1 << 29, /* of the C that a module may become; ours */
 };
 
 #endif

@@ -1,6 +1,7 @@
 /* Do collections, nested ones too, arrive as the arrays of pointers that they are? The same natively. */
 #include <cella/task.h>
 
+#include <inttypes.h>
 #include <stdio.h>
 
 enum { BLOCKS = 4, SIDE = 8 };
@@ -13,12 +14,12 @@ CELLA_TASK(fill, CELLA_OUT_EACH(int, rows, n, cella_i + 1), CELLA_VALUE(int, n),
 }
 
 CELLA_TASK(gather, CELLA_IN_EACH(const int, rows, n, cella_i + 1), CELLA_VALUE(int, n),
-           CELLA_OUT(long, sum, 1))
+           CELLA_OUT(uint64_t, sum, 1))
 {
 	*sum = 0;
 	for (int i = 0; i < n; i++)
 		for (int j = 0; j <= i; j++)
-			*sum = *sum * 31 + rows[i][j];
+			*sum = *sum * 31 + (uint64_t)rows[i][j];
 }
 
 CELLA_TASK(bump, CELLA_INOUT_EACH(int, rows, n, cella_i + 1), CELLA_VALUE(int, n))
@@ -71,7 +72,7 @@ static void triangle(void)
 {
 	static int storage[10][10];
 	int *rows[10];
-	long sum, more;
+	uint64_t sum, more;
 	for (int i = 0; i < 10; i++)
 		rows[i] = storage[i];
 	fill(rows, 10, 3);
@@ -81,7 +82,7 @@ static void triangle(void)
 	cella_wait_on(&sum);
 	cella_wait_on(&more);
 	cella_wait_on(rows[6]);
-	printf("triangle: %ld %ld %d\n", sum, more, storage[6][6]);
+	printf("triangle: %" PRIu64 " %" PRIu64 " %d\n", sum, more, storage[6][6]);
 	cella_barrier();
 	for (int i = 0; i < 10; i++)
 		cella_forget(rows[i]);

@@ -1,4 +1,4 @@
-/* Do tasks see the data that a sequential program would see, whatever runs when? The output is the same natively. */
+/* Do tasks see the data that a sequential program would, whatever runs when? The same natively. */
 #include <cella/task.h>
 
 #include <stdint.h>

@@ -44,7 +44,7 @@ CELLA_TASK_WITH(hopeless, (.retries = 1), CELLA_COPY(const char, where, strlen(w
 CELLA_TASK_WITH(trapping, (.on_failure = CELLA_ON_FAILURE_FAIL), CELLA_INOUT(int, x, 1))
 {
 	volatile int zero = *x;
-	*x = 1 / zero;
+	*x = 1000 / zero;
 }
 
 CELLA_TASK_WITH(leaving, (.on_failure = CELLA_ON_FAILURE_FAIL), CELLA_VALUE(int, status))
@@ -52,7 +52,7 @@ CELLA_TASK_WITH(leaving, (.on_failure = CELLA_ON_FAILURE_FAIL), CELLA_VALUE(int,
 	exit(status);
 }
 
-CELLA_TASK_WITH(ignored, (.on_failure = CELLA_ON_FAILURE_IGNORE), CELLA_INOUT(int, kept, 2),
+CELLA_TASK_WITH(ignored, (.on_failure = CELLA_ON_FAILURE_IGNORE), CELLA_INOUT(int, kept, 1),
                 CELLA_OUT(int, zeroed, 2), CELLA_CONCURRENT(int, part, 2), CELLA_COMMUTATIVE(int, turn, 2))
 {
 	kept[0] = zeroed[0] = part[0] = turn[0] = 99;
@@ -120,15 +120,14 @@ static int leave(void)
 
 static int ignore(void)
 {
-	int kept[2] = {3, 4}, zeroed[2] = {3, 4}, part[2] = {3, 4}, turn[2] = {3, 4};
-	ignored(kept, zeroed, part, turn);
-	next(kept);
-	cella_wait_on(kept);
+	int kept = 3, zeroed[2] = {3, 4}, part[2] = {3, 4}, turn[2] = {3, 4};
+	ignored(&kept, zeroed, part, turn);
+	next(&kept);
+	cella_wait_on(&kept);
 	cella_wait_on(zeroed);
 	cella_wait_on(part);
 	cella_wait_on(turn);
-	printf("%d %d, %d %d, %d %d, %d %d\n", kept[0], kept[1], zeroed[0], zeroed[1], part[0], part[1],
-	       turn[0], turn[1]);
+	printf("%d, %d %d, %d %d, %d %d\n", kept, zeroed[0], zeroed[1], part[0], part[1], turn[0], turn[1]);
 	return 0;
 }
 

@@ -22,7 +22,7 @@ CELLA_TASK(sort, CELLA_INOUT(int, x, n), CELLA_VALUE(size_t, n))
 {
 	if (n < 2)
 		return;
-	int pivot = x[n / 2];
+	int pivot = x[(n - 1) / 2];
 	size_t low = 0, high = n - 1;
 	for (;;) {
 		while (x[low] < pivot)

@@ -1,7 +1,7 @@
 /*
  * The reader and the writer of a ring against a peer that writes anything anywhere: the input is a
- * script of (place, word) writes, with a read and a put between them. Bodies must stay within their size, and nothing
- * outside the ring be touched (AddressSanitizer: the ring is one heap block).
+ * script of (place, word) writes, with a read and a put between them. Bodies must stay within their
+ * size, and nothing outside the ring be touched (AddressSanitizer: the ring is one heap block).
  */
 #include <stdlib.h>
 #include <string.h>

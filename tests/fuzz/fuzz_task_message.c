@@ -1,7 +1,8 @@
 /*
- * The decoder of what executors send to the agent, and the graph behind it. The input is a row of records: u8 type,
- * u16 size, body. What decodes lies within its record; what the graph takes leaves it consistent: at the end
- * every executor is lost, and nothing of theirs but what the driver named may be left.
+ * The decoder of what executors send to the agent, and the graph behind it. The input is a row of
+ * records: u8 type, u16 size, body. What decodes lies within its record; what the graph takes
+ * leaves it consistent: at the end every executor is lost, and nothing of theirs but what the
+ * driver named may be left.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -88,7 +89,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += 4;
 		size -= 4;
 		length = min_of(length, size);
-		uint8_t *body = malloc(max_of(length, (size_t)8)); /* of its own, so that reading past it is seen */
+		uint8_t *body = malloc(
+			max_of(length, (size_t)8)); /* of its own, so that reading past it is seen */
 		demand(body != NULL);
 		memcpy(body, data, length);
 		struct message m;

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Do translated modules do what the specification says, compiled by gcc and by clang, and do their
-# images need nothing of their surroundings?
+# Do translated modules do what the specification says, compiled by gcc and by clang and with the
+# prelude's portable code, and do their images need nothing of their surroundings?
 # as: user
 # timeout: 600
 . "$(dirname "$0")/lib.sh"
@@ -29,3 +29,6 @@ for compiler in gcc clang-19; do
 	done
 	[ "$count" -gt 10 ] || fail "only $count images"
 done
+
+# Without the intrinsics, as on other processors.
+"$build/tests/wast/cella-wast" --compiler clang-19 -U__SSE4_1__ "${scripts[@]}"

@@ -6,6 +6,7 @@ Reads only pages that exist: to read a hole of shared memory would fill it."""
 import ctypes
 import os
 import re
+import struct
 import subprocess
 import tempfile
 from pathlib import Path
@@ -17,6 +18,7 @@ PAGE = 4096
 PAGES_AT_ONCE = 1 << 18
 MSG_PEEK, MSG_DONTWAIT, SPLICE_NONBLOCK = 0x02, 0x40, 2
 SOCKET_BYTES = 1 << 20
+PT_LOAD = 1
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.process_vm_readv.restype = ctypes.c_ssize_t
@@ -141,7 +143,8 @@ def peek_mapping(tracer, mapping, marker):
 
 
 def in_core(pid, marker):
-    """In core files that a debugger writes: of the process as it finds it, and of each mapping by name."""
+    """In the memory of core files that a debugger writes: of the process as it finds it, and of each mapping
+    by name. What a core file says of registers is another matter."""
     with tempfile.TemporaryDirectory() as directory:
         command = ["gdb", "-q", "-nx", "-batch", "-iex", "set auto-solib-add off", "-p", str(pid),
                    "-ex", f"gcore {directory}/core"]
@@ -152,7 +155,20 @@ def in_core(pid, marker):
                        timeout=120, check=False)
         if not os.path.exists(f"{directory}/core"):
             return ["gdb wrote no core file"]
-        return [f"{hit.name} of gdb" for hit in files_below(directory, marker)]
+        hits = [f"memory {hit.name} of gdb" for hit in files_below(directory, marker) if hit.name != "core"]
+        return hits + (["gcore"] if marker in core_memory(f"{directory}/core") else [])
+
+
+def core_memory(path):
+    """The bytes of a core file without its notes."""
+    content = Path(path).read_bytes()
+    offset, size, count = *struct.unpack_from("<Q", content, 32), *struct.unpack_from("<HH", content, 54)
+    memory = b""
+    for at in range(offset, offset + size * count, size):
+        kind, _, start, _, _, length = struct.unpack_from("<IIQQQQ", content, at)
+        if kind == PT_LOAD:
+            memory += content[start:start + length]
+    return memory
 
 
 def file_has(f, marker):

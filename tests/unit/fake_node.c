@@ -41,7 +41,7 @@ uint64_t fake_mix(uint64_t a, uint64_t b)
 	return x ^ (x >> 32);
 }
 
-_Atomic bool *fake_gate;
+struct fake_flags *fake_flags;
 
 /* An executor. */
 
@@ -77,7 +77,8 @@ static void peer_sleep(struct fake_peer *p, bool for_room)
 	if (for_room && !ring_writer_prepare_sleep(&p->up))
 		return;
 	if (ring_prepare_sleep(&p->down)) {
-		struct pollfd fds[] = {{.fd = p->bell, .events = POLLIN}, {.fd = p->socket, .events = POLLRDHUP}};
+		struct pollfd fds[] = {{.fd = p->bell, .events = POLLIN},
+		                       {.fd = p->socket, .events = POLLRDHUP}};
 		poll(fds, 2, -1);
 		if (fds[1].revents)
 			_exit(3); /* the agent is gone */
@@ -135,7 +136,8 @@ static bool open_object(struct fake_peer *p, const struct task_location *l, uint
 	return true;
 }
 
-static struct task_location write_object(struct fake_peer *p, uint64_t datum, uint64_t version, uint64_t value)
+static struct task_location write_object(struct fake_peer *p, uint64_t datum, uint64_t version,
+                                         uint64_t value)
 {
 	struct fake_object object = {datum, value | 1};
 	while (p->extent.size - p->extent_used < p->object_size) {
@@ -160,7 +162,8 @@ void fake_functions(struct fake_peer *p)
 	for (uint32_t i = 0; i < FAKE_FUNCTIONS; i++) {
 		char name[16];
 		struct task_function f = {.index = i};
-		struct ring_part parts[] = {{&f, sizeof(f)}, {name, (size_t)snprintf(name, sizeof(name), "f%u", i)}};
+		struct ring_part parts[] = {{&f, sizeof(f)},
+		                            {name, (size_t)snprintf(name, sizeof(name), "f%u", i)}};
 		fake_send(p, TASK_UP_FUNCTION, parts, 2);
 	}
 }
@@ -230,7 +233,9 @@ static void done(struct fake_peer *p, const struct run *r, uint32_t status, uint
 	                      .output_count = count};
 	const char *why = status == TASK_FAILED ? "failed" : "";
 	d.failure_size = (uint32_t)strlen(why);
-	struct ring_part parts[] = {{&d, sizeof(d)}, {outputs, count * sizeof(*outputs)}, {why, d.failure_size}};
+	struct ring_part parts[] = {{&d, sizeof(d)},
+	                            {outputs, count * sizeof(*outputs)},
+	                            {why, d.failure_size}};
 	fake_send(p, TASK_UP_DONE, parts, 3);
 }
 
@@ -239,8 +244,9 @@ static void wait_until_answered(struct fake_peer *p, uint64_t wait);
 static void nest(struct fake_peer *p, const struct run *r)
 {
 	uint64_t out[3] = {fake_id(p), fake_id(p), fake_id(p)};
-	struct fake_task child = {
-		.head = {.parent = r->head.task, .function = FAKE_MIX}, .outputs = out, .output_count = 1};
+	struct fake_task child = {.head = {.parent = r->head.task, .function = FAKE_MIX},
+	                          .outputs = out,
+	                          .output_count = 1};
 	fake_submit(p, &child);
 	child.outputs = out + 1;
 	child.inputs = out;
@@ -272,8 +278,9 @@ static bool attempt_fails(struct fake_peer *p, const struct run *r)
 	case FAKE_DIE: raise(SIGKILL); return false;
 	case FAKE_NONSENSE: fake_send(p, TASK_UP_SUBMIT, &nonsense, 1); return false;
 	case FAKE_SPIN: {
+		fake_flags->begun = true;
 		uint64_t end = clock_ns() + r->submit.timeout_ms * 1000000ull;
-		while (r->submit.timeout_ms ? clock_ns() < end : !*fake_gate)
+		while (r->submit.timeout_ms ? clock_ns() < end : !fake_flags->gate)
 			spin_pause();
 		return false;
 	}
@@ -309,9 +316,11 @@ static void run_task(struct fake_peer *p, const uint8_t *body)
 		outputs[count] = write_object(p, r.outputs[i], 0, fallback ? 0 : fake_mix(mixed, i));
 	for (uint32_t i = 0; i < r.submit.commutative_count; i++, count++)
 		outputs[count] = write_object(p, r.commutatives[i].final,
-		                              (r.locations[r.submit.input_count + i].datum == r.commutatives[i].final
+		                              (r.locations[r.submit.input_count + i].datum ==
+		                                               r.commutatives[i].final
 		                                       ? r.locations[r.submit.input_count + i].version
-		                                       : 0) + 1,
+		                                       : 0) +
+		                                      1,
 		                              states[i] + (fallback ? 0 : 2 * (r.head.task & 0xffff)));
 	done(p, &r, fallback ? TASK_IGNORED : TASK_OK, start, outputs, count);
 }
@@ -412,7 +421,10 @@ static void wait_for_answer(struct fake_peer *p, uint64_t wait)
 
 void fake_wait(struct fake_peer *p, uint32_t kind, uint32_t group, const uint64_t *data, size_t count)
 {
-	struct task_wait w = {.wait = fake_id(p), .kind = kind, .group = group, .data_count = (uint32_t)count};
+	struct task_wait w = {.wait = fake_id(p),
+	                      .kind = kind,
+	                      .group = group,
+	                      .data_count = (uint32_t)count};
 	struct ring_part parts[] = {{&w, sizeof(w)}, {data, 8 * count}};
 	fake_send(p, TASK_UP_WAIT, parts, 2);
 	wait_for_answer(p, w.wait);
@@ -491,7 +503,8 @@ static void launch(struct node *n, const struct launch_request *request, int age
 	close(owner[1]);
 }
 
-static void las_message(struct node *n)
+/* False at its end. */
+static bool las_message(struct node *n)
 {
 	union {
 		uint32_t type;
@@ -502,7 +515,7 @@ static void las_message(struct node *n)
 	size_t size, fd_count = 0;
 	struct error err;
 	if (io_receive_message(n->las, &m, sizeof(m), &size, fds, 4, &fd_count, &err) < 0 || size == 0)
-		return;
+		return false;
 	if (m.type == LAUNCH_REQUEST)
 		launch(n, &m.request, fds[0]);
 	for (uint32_t i = 0; m.type == LAUNCH_KILL && i < n->child_count; i++)
@@ -510,6 +523,7 @@ static void las_message(struct node *n)
 			kill(n->children[i].pid, SIGKILL);
 	for (size_t i = 0; i < fd_count; i++)
 		close(fds[i]);
+	return true;
 }
 
 static void owner_message(struct node *n)
@@ -535,7 +549,8 @@ static void owner_message(struct node *n)
 		n->result->progress = *(struct agent_progress *)(void *)bytes;
 	} else if (type == AGENT_FAILED) {
 		size_t head = sizeof(struct agent_failed);
-		snprintf(n->result->failure, sizeof(n->result->failure), "%.*s", (int)(size - head), (char *)bytes + head);
+		snprintf(n->result->failure, sizeof(n->result->failure), "%.*s", (int)(size - head),
+		         (char *)bytes + head);
 		n->result->finished = true;
 	} else {
 		fake_check(type == AGENT_FINISHED);
@@ -603,6 +618,8 @@ static void step(struct node *n)
 		kill(n->children[1].pid, SIGKILL);
 		n->kill_at = 0;
 	}
+	if (n->job->drop_owner && n->child_count > n->job->executors)
+		n->result->finished = true;
 	if (n->job->drop_las && n->las >= 0 && n->child_count > n->job->executors) {
 		close(n->las);
 		n->las = -1;
@@ -614,7 +631,7 @@ void fake_run(const struct fake_job *job, struct fake_result *ret_result)
 	struct node n = {.job = job, .result = ret_result};
 	struct error err;
 	*ret_result = (struct fake_result){.event_log = -1};
-	fake_gate = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	fake_flags = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	start_agent(&n);
 	struct agent_start start = {.type = AGENT_START,
 	                            .executors = job->executors,
@@ -630,13 +647,16 @@ void fake_run(const struct fake_job *job, struct fake_result *ret_result)
 	while (!ret_result->finished)
 		step(&n);
 	close(n.owner);
+	struct pollfd las = {.fd = n.las, .events = POLLIN};
+	while (n.las >= 0 && poll(&las, 1, 0) == 1 && las_message(&n))
+		;
 	if (n.las >= 0)
 		close(n.las);
 	struct rusage usage;
 	int status;
 	fake_check(wait4(n.agent, &status, 0, &usage) == n.agent && WIFEXITED(status));
 	ret_result->agent_peak_kb = usage.ru_maxrss;
-	munmap((void *)(uintptr_t)fake_gate, 4096);
+	munmap(fake_flags, 4096);
 	for (uint32_t i = 0; i < n.child_count; i++)
 		if (!n.children[i].gone)
 			waitpid(n.children[i].pid, &status, 0);

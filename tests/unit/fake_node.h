@@ -2,8 +2,9 @@
  * A node without keys, for testing the agent: this process plays the owner and the launcher, forks
  * the agent (agent_run) and executors that speak the rings in the clear.
  *
- * A datum's object begins with its id and a value, and is 16 bytes long if the job does not say otherwise. What a task does is said by its function (enum
- * fake_function); the value of an output is fake_mix of the output's id and the values of the inputs.
+ * A datum's object begins with its id and a value, and is 16 bytes long if the job does not say
+ * otherwise. What a task does is said by its function (enum fake_function); the value of an output
+ * is fake_mix of the output's id and the values of the inputs.
  */
 #ifndef TESTS_FAKE_NODE_H
 #define TESTS_FAKE_NODE_H
@@ -23,8 +24,8 @@ enum fake_function {
 	FAKE_DIE,        /* the executor kills itself */
 	FAKE_DIE_FIRST,  /* on the first attempt */
 	FAKE_SPIN,       /* takes task_submit.timeout_ms milliseconds; 0: until the gate is open */
-	FAKE_NEST,       /* submits two FAKE_MIX and one FAKE_NEST with timeout_ms one less, unless it is 0; waits for them */
-	FAKE_NONSENSE,   /* the executor sends a malformed message */
+	FAKE_NEST, /* submits two FAKE_MIX and one FAKE_NEST with timeout_ms one less, unless it is 0; waits for them */
+	FAKE_NONSENSE, /* the executor sends a malformed message */
 	FAKE_FUNCTIONS,
 };
 
@@ -44,9 +45,9 @@ struct fake_peer {
 	struct task_extent extent;
 	uint64_t extent_used;
 	uint64_t next_id;
-	struct map values;   /* of data that it has opened or made: value + 1 */
+	struct map values; /* of data that it has opened or made: value + 1 */
 	uint32_t object_size;
-	bool remembers;      /* keeps `values`, and finds inputs of size 0 there */
+	bool remembers; /* keeps `values`, and finds inputs of size 0 there */
 	struct task_outcome outcomes[64]; /* the latest */
 	uint32_t outcome_count;
 	struct task_ready ready;
@@ -69,6 +70,7 @@ struct fake_job {
 	bool forgetful; /* executors keep nothing: chained tasks end as MISSING */
 	int kill_after_ms; /* not 0: this process kills the first executor then */
 	bool drop_las; /* the launcher goes away after the executors are there */
+	bool drop_owner; /* the owner does */
 };
 
 struct fake_result {
@@ -83,7 +85,10 @@ struct fake_result {
 
 void fake_run(const struct fake_job *job, struct fake_result *ret_result);
 
-extern _Atomic bool *fake_gate; /* shared by all; closed when a job begins */
+/* Shared by all, false when a job begins: is the gate open, has a FAKE_SPIN begun? */
+extern struct fake_flags {
+	_Atomic bool gate, begun;
+} *fake_flags;
 
 /* For drivers. */
 #define fake_check(condition) fake_check_at((condition), #condition, __FILE__, __LINE__)

@@ -232,7 +232,10 @@ static struct task_location place(struct play *p, uint64_t id, uint64_t version)
 	p->next_offset += size;
 	struct name *n = find(p, name_of(p, id));
 	n->offset = p->next_offset;
-	return (struct task_location){.datum = id, .version = version, .offset = p->next_offset, .size = size};
+	return (struct task_location){.datum = id,
+	                              .version = version,
+	                              .offset = p->next_offset,
+	                              .size = size};
 }
 
 static bool put(struct play *p, int *ret_rc)
@@ -251,7 +254,11 @@ static bool end(struct play *p, uint32_t status, int *ret_rc)
 		return fault("there is no task %s", p->words[1]);
 	const struct task_submit *s = task_submitted(t);
 	struct task_location outputs[WORDS];
-	struct task_done d = {.task = t->id, .attempt = t->attempt, .status = status, .receipt_low = 1, .end_ns = 1};
+	struct task_done d = {.task = t->id,
+	                      .attempt = t->attempt,
+	                      .status = status,
+	                      .receipt_low = 1,
+	                      .end_ns = 1};
 	const uint32_t *handles = task_data(t) + s->input_count;
 	if (status == TASK_OK || status == TASK_IGNORED) {
 		d.output_count = (uint32_t)s->output_count + s->commutative_count;
@@ -310,8 +317,10 @@ static bool task_waits(struct play *p, int *ret_rc)
 {
 	struct error err;
 	uint64_t datum = id_of(p, p->words[3], 1);
-	struct task_wait w = {
-		.kind = TASK_WAIT_DATA, .wait = id_of(p, p->words[2], 1), .parent = id_of(p, p->words[1], 1), .data_count = 1};
+	struct task_wait w = {.kind = TASK_WAIT_DATA,
+	                      .wait = id_of(p, p->words[2], 1),
+	                      .parent = id_of(p, p->words[1], 1),
+	                      .data_count = 1};
 	struct message_wait m = {&w, &datum};
 	*ret_rc = graph_wait(p->g, executor_of(p, w.parent), &m, &err);
 	return true;
@@ -320,7 +329,8 @@ static bool task_waits(struct play *p, int *ret_rc)
 static bool cancel(struct play *p, int *ret_rc)
 {
 	struct error err;
-	struct task_cancel m = {.wait = id_of(p, p->words[1], 1), .group = (uint32_t)group_number(p, p->words[2])};
+	struct task_cancel m = {.wait = id_of(p, p->words[1], 1),
+	                        .group = (uint32_t)group_number(p, p->words[2])};
 	*ret_rc = graph_cancel(p->g, 1, &m, &err);
 	return true;
 }
@@ -353,8 +363,8 @@ static bool expect_sent(struct play *p)
 {
 	char seen[1000] = "", wanted[1000] = "";
 	for (size_t i = 0; i < p->sent_count; i++)
-		snprintf(seen + strlen(seen), sizeof(seen) - strlen(seen), " %s@%u", name_of(p, p->sent[i].task),
-		         p->sent[i].executor);
+		snprintf(seen + strlen(seen), sizeof(seen) - strlen(seen), " %s@%u",
+		         name_of(p, p->sent[i].task), p->sent[i].executor);
 	bool same = p->sent_count == p->word_count - 1;
 	for (size_t i = 1; i < p->word_count; i++) {
 		char *at = strchr(p->words[i], '@');
@@ -398,9 +408,9 @@ static bool expect_told(struct play *p)
 	static const struct {
 		const char *text;
 		uint32_t status;
-	} statuses[] = {{"failed", TASK_FAILED},     {"timeout", TASK_TIMED_OUT}, {"refused", TASK_REFUSED},
-	                {"lost", TASK_LOST},         {"canceled", TASK_CANCELED}, {"ignored", TASK_IGNORED},
-	                {"missing", TASK_MISSING},   {"impossible", TASK_IMPOSSIBLE}};
+	} statuses[] = {{"failed", TASK_FAILED},   {"timeout", TASK_TIMED_OUT},    {"refused", TASK_REFUSED},
+	                {"lost", TASK_LOST},       {"canceled", TASK_CANCELED},    {"ignored", TASK_IGNORED},
+	                {"missing", TASK_MISSING}, {"impossible", TASK_IMPOSSIBLE}};
 	if (p->outcome_at == p->outcome_count)
 		return fault("nothing was told of %s", p->words[1]);
 	const struct task_outcome *o = &p->outcomes[p->outcome_at++];
@@ -412,8 +422,8 @@ static bool expect_told(struct play *p)
 		same = same && o->on_failure == policy_of(p->words[3]);
 	if (p->word_count > 4)
 		same = same && o->attempt == strtoul(p->words[4], NULL, 10);
-	return same || fault("told was of %s: status %u, policy %u, attempt %u", name_of(p, o->task), o->status,
-	                     o->on_failure, o->attempt);
+	return same || fault("told was of %s: status %u, policy %u, attempt %u", name_of(p, o->task),
+	                     o->status, o->on_failure, o->attempt);
 }
 
 static bool expect_counts(struct play *p)
@@ -456,8 +466,9 @@ static bool act(struct play *p, int *ret_rc)
 	static const struct {
 		const char *word;
 		bool (*act)(struct play *, int *);
-	} actions[] = {{"put", put},       {"release", release}, {"group", group}, {"cancel", cancel},
-	               {"twait", task_waits}, {"took", took},     {"add", add_executor}, {"lose", lose},  {"at", set_time}};
+	} actions[] = {{"put", put},          {"release", release},  {"group", group},
+	               {"cancel", cancel},    {"twait", task_waits}, {"took", took},
+	               {"add", add_executor}, {"lose", lose},        {"at", set_time}};
 	static const struct {
 		const char *word;
 		bool (*act)(struct play *);
@@ -467,7 +478,7 @@ static bool act(struct play *p, int *ret_rc)
 	static const struct {
 		const char *word;
 		uint32_t value;
-	} ends[] = {{"ok", TASK_OK},           {"fail", TASK_FAILED},     {"timeout", TASK_TIMED_OUT},
+	} ends[] = {{"ok", TASK_OK},          {"fail", TASK_FAILED},     {"timeout", TASK_TIMED_OUT},
 	            {"refuse", TASK_REFUSED}, {"missing", TASK_MISSING}, {"ignored", TASK_IGNORED}},
 	  waits[] = {{"wait", TASK_WAIT_DATA}, {"all", TASK_WAIT_ALL}, {"gwait", TASK_WAIT_GROUP}};
 	const char *word = p->words[0];
@@ -518,7 +529,8 @@ static bool play_all(struct play *p, const char *script)
 		size_t size = strcspn(script, ";");
 		if (!play_statement(p, script, size)) {
 			size_t said = strlen(complaint);
-			snprintf(complaint + said, sizeof(complaint) - said, ", at: %.*s", (int)min_of(size, (size_t)200), script);
+			snprintf(complaint + said, sizeof(complaint) - said, ", at: %.*s",
+			         (int)min_of(size, (size_t)200), script);
 			return false;
 		}
 		script += size + (script[size] == ';');

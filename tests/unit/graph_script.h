@@ -3,12 +3,16 @@
  * fresh graph, the scheduler running after each. Names stand for ids.
  *
  *   put x [5000]          the main program makes datum x, of so many bytes
- *   A: x y > z            task A reads x and y and makes z; `b~c` joins the commutative datum c that begins with
- *                         b (`~c`: with zeros). Options in brackets behind the name, comma between them: prio= retry= back=
- *                         on=(retry|fail|ignore|cancel) cu= mem= fn= (a function) g= (a group) parent= (a task that runs)
- *   sent A B@2            these were sent since the last `sent`, in this order, B to executor 2; `sent` alone: none
- *   ok A [5000]           A ends well, its outputs have so many bytes; also fail, timeout, refuse, missing, ignored (a fallback's end)
- *   release x; dropped x y; the store's bytes of these were dropped since the last `dropped`; `dropped` alone: none
+ *   A: x y > z            task A reads x and y and makes z; `b~c` joins the commutative datum c that
+ *                         begins with b (`~c`: with zeros). Options in brackets behind the name,
+ *                         comma between them: prio= retry= back= on=(retry|fail|ignore|cancel) cu=
+ *                         mem= fn= (a function) g= (a group) parent= (a task that runs)
+ *   sent A B@2            these were sent since the last `sent`, in this order, B to executor 2;
+ *                         `sent` alone: none
+ *   ok A [5000]           A ends well, its outputs have so many bytes; also fail, timeout, refuse,
+ *                         missing, ignored (a fallback's end)
+ *   release x             the main program releases it
+ *   dropped x y           the bytes of these were dropped since the last `dropped`; alone: none
  *   group G; group G H    H lies in G
  *   wait w x y; all w; all w A (what A submitted); gwait w G; cancel w G
  *   twait A w x           task A waits for x
@@ -17,7 +21,7 @@
  *   told A failed fail 3  the next outcome: status, policy, attempt
  *   add; lose 2           one more executor; executor 2 is lost
  *   at 20                 it is 20 ms
- *   runs f 5              function f took 5 us so far (estimates); nests f
+ *   runs f 5; nests f     function f took 5 us so far (estimates); it submits tasks
  *   counts 3 1 0 2        done, failed, cancelled, retried
  *   !...                  the statement breaks a rule and is refused; nothing else changes
  *

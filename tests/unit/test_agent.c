@@ -1,4 +1,5 @@
 /* The agent as a whole, with executors that have no keys: does a job end as it should? */
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -96,7 +97,9 @@ static void test_throughput(void **state)
 static uint64_t submit_one(struct fake_peer *p, uint32_t function, uint32_t on_failure, uint64_t *ret_out)
 {
 	*ret_out = fake_id(p);
-	struct fake_task t = {.head = {.function = function, .on_failure = on_failure}, .outputs = ret_out, .output_count = 1};
+	struct fake_task t = {.head = {.function = function, .on_failure = on_failure},
+	                      .outputs = ret_out,
+	                      .output_count = 1};
 	return fake_submit(p, &t);
 }
 
@@ -120,7 +123,10 @@ static void drive_failures(struct fake_peer *p)
 		uint64_t out, next = fake_id(p);
 		p->outcome_count = 0;
 		uint64_t task = submit_one(p, cases[i].function, cases[i].on_failure, &out);
-		struct fake_task after = {.inputs = &out, .input_count = 1, .outputs = &next, .output_count = 1};
+		struct fake_task after = {.inputs = &out,
+		                          .input_count = 1,
+		                          .outputs = &next,
+		                          .output_count = 1};
 		uint64_t successor = fake_submit(p, &after);
 		fake_wait(p, TASK_WAIT_DATA, 0, &next, 1);
 		fake_check((p->ready.status == TASK_OK) == cases[i].value);
@@ -130,7 +136,8 @@ static void drive_failures(struct fake_peer *p)
 			fake_check(p->outcomes[0].attempt == cases[i].attempt);
 		}
 		if (!cases[i].value)
-			fake_check(p->outcomes[1].task == successor && p->outcomes[1].status == TASK_CANCELED);
+			fake_check(p->outcomes[1].task == successor &&
+			           p->outcomes[1].status == TASK_CANCELED);
 		fake_release(p, out);
 		fake_release(p, next);
 	}
@@ -156,8 +163,12 @@ static void drive_loss(struct fake_peer *p)
 		uint64_t last = fake_put(p, 2 * c + 1), value = 2 * c + 1;
 		for (int i = 0; i < LINKS; i++) {
 			uint64_t next = fake_id(p);
-			struct fake_task t = {.head = {.function = i % 20 == 5 ? FAKE_SPIN : FAKE_MIX, .timeout_ms = 1},
-			                      .inputs = &last, .input_count = 1, .outputs = &next, .output_count = 1};
+			struct fake_task t = {.head = {.function = i % 20 == 5 ? FAKE_SPIN : FAKE_MIX,
+			                               .timeout_ms = 1},
+			                      .inputs = &last,
+			                      .input_count = 1,
+			                      .outputs = &next,
+			                      .output_count = 1};
 			fake_submit(p, &t);
 			fake_release(p, last);
 			value = fake_mix(fake_mix(t.head.function, value), 0) | 1;
@@ -247,6 +258,36 @@ static void test_launcher_gone(void **state)
 	assert_non_null(strstr(r.failure, "the launcher cella-las is gone"));
 }
 
+/* fake_run ends only when the agent and all executors have. */
+static void test_owner_gone(void **state)
+{
+	(void)state;
+	struct fake_job job = {.driver = drive_forever, .executors = 2, .drop_owner = true};
+	struct fake_result r;
+	fake_run(&job, &r);
+}
+
+/* The program ends while a task runs: nobody waits for it. */
+static void drive_leave(struct fake_peer *p)
+{
+	uint64_t out = fake_id(p);
+	struct fake_task t = {.head = {.function = FAKE_SPIN}, .outputs = &out, .output_count = 1};
+	fake_functions(p);
+	fake_submit(p, &t);
+	fake_flush(p);
+	while (!fake_flags->begun)
+		sched_yield();
+}
+
+static void test_leave(void **state)
+{
+	(void)state;
+	struct fake_job job = {.driver = drive_leave, .executors = 2};
+	struct fake_result r;
+	fake_run(&job, &r);
+	assert_string_equal(r.failure, "");
+}
+
 static void drive_nested(struct fake_peer *p)
 {
 	enum { TREES = 20, DEPTH = 12 };
@@ -254,7 +295,9 @@ static void drive_nested(struct fake_peer *p)
 	fake_functions(p);
 	for (int i = 0; i < TREES; i++) {
 		out[i] = fake_id(p);
-		struct fake_task t = {.head = {.function = FAKE_NEST, .timeout_ms = DEPTH}, .outputs = &out[i], .output_count = 1};
+		struct fake_task t = {.head = {.function = FAKE_NEST, .timeout_ms = DEPTH},
+		                      .outputs = &out[i],
+		                      .output_count = 1};
 		fake_submit(p, &t);
 	}
 	fake_wait(p, TASK_WAIT_ALL, 0, NULL, 0);
@@ -281,7 +324,8 @@ static void drive_commutative(struct fake_peer *p)
 	uint64_t base = fake_put(p, 1001), sum = 1001;
 	struct task_commutative c = {.base = base, .final = fake_id(p)};
 	for (int i = 0; i < MEMBERS; i++) {
-		struct fake_task t = {.head = {.function = i % 50 == 3 ? FAKE_FAIL_FIRST : FAKE_MIX}, .commutatives = &c,
+		struct fake_task t = {.head = {.function = i % 50 == 3 ? FAKE_FAIL_FIRST : FAKE_MIX},
+		                      .commutatives = &c,
 		                      .commutative_count = 1};
 		sum += 2 * (fake_submit(p, &t) & 0xffff);
 	}
@@ -316,7 +360,9 @@ static void drive_groups(struct fake_peer *p)
 	open_group(p, 1, 0);
 	open_group(p, 2, 1);
 	uint64_t gate = fake_id(p);
-	struct fake_task slow = {.head = {.function = FAKE_SPIN, .timeout_ms = 50}, .outputs = &gate, .output_count = 1};
+	struct fake_task slow = {.head = {.function = FAKE_SPIN, .timeout_ms = 50},
+	                         .outputs = &gate,
+	                         .output_count = 1};
 	fake_submit(p, &slow);
 	for (int i = 0; i < TASKS; i++) {
 		struct fake_task t = {.head = {.group = 1 + i % 2}, .inputs = &gate, .input_count = 1};
@@ -342,7 +388,8 @@ static void test_groups(void **state)
 	assert_int_equal(r.end.done, 51);
 }
 
-/* A million tasks that wait for one, each with an output and 200 bytes of arguments; what the agent needs for one. */
+/* A million tasks that wait for one, each with an output and 200 bytes of arguments; what the agent
+ * needs for one. */
 static void drive_million(struct fake_peer *p)
 {
 	enum { TASKS = 1000000 };
@@ -353,12 +400,17 @@ static void drive_million(struct fake_peer *p)
 	uint64_t begin = clock_ns();
 	for (int i = 0; i < TASKS; i++) {
 		uint64_t out = fake_id(p);
-		struct fake_task t = {.inputs = &gate, .input_count = 1, .outputs = &out, .output_count = 1, .payload = 200};
+		struct fake_task t = {.inputs = &gate,
+		                      .input_count = 1,
+		                      .outputs = &out,
+		                      .output_count = 1,
+		                      .payload = 200};
 		fake_submit(p, &t);
 		fake_release(p, out);
 	}
-	*fake_gate = true;
-	fprintf(stderr, "# %.0f submissions a second\n", (double)TASKS / ((double)(clock_ns() - begin) / 1e9));
+	fake_flags->gate = true;
+	fprintf(stderr, "# %.0f submissions a second\n",
+	        (double)TASKS / ((double)(clock_ns() - begin) / 1e9));
 	fake_wait(p, TASK_WAIT_ALL, 0, NULL, 0);
 	fake_check(p->ready.ok_count == TASKS + 1);
 	fprintf(stderr, "# submitted, held and run: %.0f tasks a second\n",
@@ -373,7 +425,8 @@ static void test_million(void **state)
 	fake_run(&job, &r);
 	assert_string_equal(r.failure, "");
 	assert_int_equal(r.end.done, 1000001);
-	fprintf(stderr, "# %.0f bytes of the agent's memory for a waiting task\n", (double)r.agent_peak_kb * 1024 / 1000000);
+	fprintf(stderr, "# %.0f bytes of the agent's memory for a waiting task\n",
+	        (double)r.agent_peak_kb * 1024 / 1000000);
 	assert_true(r.agent_peak_kb < 1000000);
 }
 
@@ -383,7 +436,9 @@ static void drive_flood(struct fake_peer *p)
 	enum { TASKS = 20000 };
 	fake_functions(p);
 	uint64_t gate = fake_id(p);
-	struct fake_task first = {.head = {.function = FAKE_SPIN, .timeout_ms = 200}, .outputs = &gate, .output_count = 1};
+	struct fake_task first = {.head = {.function = FAKE_SPIN, .timeout_ms = 200},
+	                          .outputs = &gate,
+	                          .output_count = 1};
 	fake_submit(p, &first);
 	for (int i = 0; i < TASKS; i++) {
 		struct fake_task t = {.inputs = &gate, .input_count = 1};
@@ -414,12 +469,16 @@ static void drive_spill(struct fake_peer *p)
 	for (int i = 0; i < DATA; i++) {
 		uint64_t inputs[] = {data[i], data[(i * 7) % DATA]};
 		results[i] = fake_id(p);
-		struct fake_task t = {.inputs = inputs, .input_count = 2, .outputs = &results[i], .output_count = 1};
+		struct fake_task t = {.inputs = inputs,
+		                      .input_count = 2,
+		                      .outputs = &results[i],
+		                      .output_count = 1};
 		fake_submit(p, &t);
 	}
 	for (int i = DATA; i-- > 0;) {
 		uint64_t a = 2 * (uint64_t)i + 1, b = 2 * (uint64_t)(i * 7 % DATA) + 1;
-		fake_check(fake_wait_value(p, results[i]) == (fake_mix(fake_mix(fake_mix(FAKE_MIX, a), b), 0) | 1));
+		fake_check(fake_wait_value(p, results[i]) ==
+		           (fake_mix(fake_mix(fake_mix(FAKE_MIX, a), b), 0) | 1));
 		fake_release(p, results[i]);
 	}
 	fake_check(fake_wait_value(p, data[17]) == 35);
@@ -428,8 +487,12 @@ static void drive_spill(struct fake_peer *p)
 static void test_spill(void **state)
 {
 	(void)state;
-	struct fake_job job = {.driver = drive_spill, .executors = 2, .store_limit = 8 << 20, .object_size = 4096,
-	                       .forgetful = true, .flags = AGENT_START_EVENTS};
+	struct fake_job job = {.driver = drive_spill,
+	                       .executors = 2,
+	                       .store_limit = 8 << 20,
+	                       .object_size = 4096,
+	                       .forgetful = true,
+	                       .flags = AGENT_START_EVENTS};
 	struct fake_result r;
 	fake_run(&job, &r);
 	assert_string_equal(r.failure, "");
@@ -475,20 +538,14 @@ static void test_latency(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_chain),
-		cmocka_unit_test(test_failures),
-		cmocka_unit_test(test_loss),
-		cmocka_unit_test(test_poison),
-		cmocka_unit_test(test_driver_lost),
-		cmocka_unit_test(test_launcher_gone),
-		cmocka_unit_test(test_nested),
-		cmocka_unit_test(test_commutative),
-		cmocka_unit_test(test_groups),
-		cmocka_unit_test(test_throughput),
-		cmocka_unit_test(test_spill),
-		cmocka_unit_test(test_latency),
-		cmocka_unit_test(test_million),
+		cmocka_unit_test(test_nothing),       cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_failures),      cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_poison),        cmocka_unit_test(test_driver_lost),
+		cmocka_unit_test(test_launcher_gone), cmocka_unit_test(test_owner_gone),
+		cmocka_unit_test(test_leave),         cmocka_unit_test(test_nested),
+		cmocka_unit_test(test_commutative),   cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_throughput),    cmocka_unit_test(test_spill),
+		cmocka_unit_test(test_latency),       cmocka_unit_test(test_million),
 		cmocka_unit_test(test_flood),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /*
- * The task graph and scheduler against a model. Random programs with random failures, losses and forgetful
- * executors are played; a sequential pass over the same program, in order of submission, says how each
- * task must have ended and what each datum must hold. Does every task end, once, as it must, and is nothing left over?
+ * The task graph and scheduler against a model. Random programs with random failures, losses and
+ * forgetful executors are played; a sequential pass over the same program, in order of submission,
+ * says how each task must have ended and what each datum must hold. Does every task end, once, as
+ * it must, and is nothing left over?
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,12 +18,20 @@
 #include "task/graph_state.h"
 #include "task/scheduler.h"
 
-enum { TASKS = 300, DATA = 3 * TASKS, EXECUTORS = 40, INPUTS = 6, QUEUE = 256, OBJECTS = 16384, PROGRAMS = 400 };
+enum {
+	TASKS = 300,
+	DATA = 3 * TASKS,
+	EXECUTORS = 40,
+	INPUTS = 6,
+	QUEUE = 256,
+	OBJECTS = 16384,
+	PROGRAMS = 400
+};
 
-#define demand(condition)                                                                          \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			fail_msg("seed %u: not so: %s", seed, #condition);                         \
+#define demand(condition)                                                  \
+	do {                                                               \
+		if (!(condition))                                          \
+			fail_msg("seed %u: not so: %s", seed, #condition); \
 	} while (0)
 
 /* A task of the program, and what became of it. */
@@ -136,7 +145,10 @@ static struct task_location make_object(uint64_t datum, uint64_t version, uint64
 {
 	demand(object_count < OBJECTS);
 	objects[object_count] = (struct object){datum, version, value | 1, true};
-	return (struct task_location){.datum = datum, .version = version, .offset = object_count++, .size = 100};
+	return (struct task_location){.datum = datum,
+	                              .version = version,
+	                              .offset = object_count++,
+	                              .size = 100};
 }
 
 static void on_send(void *arg, uint32_t number, uint32_t handle)
@@ -202,7 +214,10 @@ static void run_first(uint32_t number)
 	struct executor *e = &executors[number];
 	struct task *t = &tasks[e->queue[0]];
 	bool fallback = e->fallback[0];
-	struct task_done d = {.task = t->id, .attempt = e->attempts[0], .receipt_low = 1, .end_ns = random_below(3) * 4000};
+	struct task_done d = {.task = t->id,
+	                      .attempt = e->attempts[0],
+	                      .receipt_low = 1,
+	                      .end_ns = random_below(3) * 4000};
 	struct task_location outputs[2];
 	struct graph_task *g = map_get(&graph->tasks_by_id, t->id);
 	struct graph_run run;
@@ -312,7 +327,9 @@ static void submit(void)
 	struct task *t = &tasks[++task_count];
 	_Alignas(8) uint8_t body[1000];
 	struct error err;
-	*t = (struct task){.id = new_id(task_count), .on_failure = random_below(4), .retries = random_below(4)};
+	*t = (struct task){.id = new_id(task_count),
+	                   .on_failure = random_below(4),
+	                   .retries = random_below(4)};
 	if (t->on_failure == CELLA_ON_FAILURE_FAIL && random_below(4))
 		t->on_failure = CELLA_ON_FAILURE_RETRY;
 	t->input_count = random_below(4) ? random_below(3) : random_below(INPUTS);
@@ -455,7 +472,9 @@ static void check_program(void)
 		struct task *t = &tasks[i];
 		uint64_t value;
 		for (uint32_t j = 0; j <= t->input_count; j++) {
-			uint32_t place = j < t->input_count ? t->inputs[j] : t->final ? data[t->final].base : 0;
+			uint32_t place = j < t->input_count ? t->inputs[j]
+			                 : t->final         ? data[t->final].base
+			                                    : 0;
 			if (place && data[place].member_made && !done[place]) {
 				settle_final(&data[place]);
 				done[place] = true;
@@ -489,7 +508,8 @@ static void check_data(void)
 			if (!objects[d->offset].live || objects[d->offset].value != data[i].expected)
 				fail_msg("seed %u: datum %u (%s) holds %llx, not %llx", seed, i,
 				         data[i].member_made ? "commutative" : "plain",
-				         (unsigned long long)objects[d->offset].value, (unsigned long long)data[i].expected);
+				         (unsigned long long)objects[d->offset].value,
+				         (unsigned long long)data[i].expected);
 	}
 }
 
@@ -503,7 +523,8 @@ static void check_nothing_left(void)
 		demand(graph_taken(graph, 1, wait_at(graph, graph->executors[1].waits)->id, &err) == 0);
 	for (uint32_t i = 0; i < object_count; i++)
 		demand(!objects[i].live);
-	demand(graph->tasks.live == 0 && graph->data.live == 0 && graph->edges.live == 0 && graph->turns.live == 0);
+	demand(graph->tasks.live == 0 && graph->data.live == 0 && graph->edges.live == 0 &&
+	       graph->turns.live == 0);
 	demand(graph->waits.live == 0 && graph->blocks.size == 0 && graph->counts.sent == 0);
 }
 

@@ -530,11 +530,16 @@ static int attach(pid_t pid)
 	if (attacker == 0) {
 		become_ordinary();
 		pid_t victim = pid ? pid : fork();
-		while (victim == 0)
-			pause();
+		if (victim == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			for (;;)
+				pause();
+		}
 		int error = ptrace(PTRACE_SEIZE, victim, NULL, NULL) < 0 ? errno : 0;
-		if (victim != pid)
+		if (victim != pid) {
 			kill(victim, SIGKILL);
+			waitpid(victim, NULL, __WALL);
+		}
 		_exit(error);
 	}
 	assert_int_equal(waitpid(attacker, &status, 0), attacker);

@@ -1,6 +1,6 @@
 /*
- * Reports from the event log. Is every task, attempt and dependency in what they show, are they well formed, and is a
- * log that is cut or wrong refused?
+ * Reports from the event log. Is every task, attempt and dependency in what they show, are they
+ * well formed, and is a log that is cut or wrong refused?
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,8 +22,9 @@
 
 enum { BEGIN = 1000000, MS = 1000000 };
 
-static void log_task(struct event_log *log, uint64_t task, uint64_t parent, uint32_t function, const uint64_t *inputs,
-                     uint16_t input_count, uint64_t output, const struct task_commutative *turn)
+static void log_task(struct event_log *log, uint64_t task, uint64_t parent, uint32_t function,
+                     const uint64_t *inputs, uint16_t input_count, uint64_t output,
+                     const struct task_commutative *turn)
 {
 	struct task_submit s = {.task = task,
 	                        .parent = parent,
@@ -35,7 +36,8 @@ static void log_task(struct event_log *log, uint64_t task, uint64_t parent, uint
 	event_log_submit(log, BEGIN + task * 1000, &m);
 }
 
-static void log_attempt(struct event_log *log, uint64_t task, uint32_t attempt, uint32_t status, uint64_t at_ms)
+static void log_attempt(struct event_log *log, uint64_t task, uint32_t attempt, uint32_t status,
+                        uint64_t at_ms)
 {
 	struct task_done d = {.task = task,
 	                      .attempt = attempt,
@@ -45,7 +47,8 @@ static void log_attempt(struct event_log *log, uint64_t task, uint32_t attempt, 
 	event_log_done(log, 2, &d, 100);
 }
 
-/* split -> two halves (one at its second attempt) -> sum joins, a failing task and its successor, two members, a child. */
+/* split -> two halves (one at its second attempt) -> sum joins, a failing task and its successor,
+ * two members, a child. */
 static void *make_log(size_t *ret_size)
 {
 	static const struct message_name split = {"split", 5}, half = {"half", 4}, sum = {"sum<\"\\&", 7};
@@ -84,8 +87,12 @@ static void *make_log(size_t *ret_size)
 	worker.time_ns = BEGIN + 40 * MS;
 	worker.status = 9;
 	event_log_executor(log, &worker);
-	struct event_end end = {
-		.time_ns = BEGIN + 50 * MS, .done = 8, .failed = 1, .cancelled = 1, .retried = 1, .spilled = 4096};
+	struct event_end end = {.time_ns = BEGIN + 50 * MS,
+	                        .done = 8,
+	                        .failed = 1,
+	                        .cancelled = 1,
+	                        .retried = 1,
+	                        .spilled = 4096};
 	int fd = event_log_finish(log, &end);
 	struct stat st;
 	assert_int_equal(fstat(fd, &st), 0);
@@ -130,12 +137,16 @@ static void test_dot(void **state)
 	report_dot(r, &b);
 	const char *text = text_of(&b);
 	assert_int_equal(count(text, "label="), 10);
-	static const char *const edges[] = {"t0 -> t1;", "t0 -> t2;", "t1 -> t3;", "t2 -> t3;", "t3 -> t4;", "t3 -> t5;",
-	                                    "t4 -> t6;", "t5 -> t6;", "t7 -> t8;", "t6 -> t9 [style=dotted"};
+	static const char *const edges[] = {"t0 -> t1;", "t0 -> t2;",
+	                                    "t1 -> t3;", "t2 -> t3;",
+	                                    "t3 -> t4;", "t3 -> t5;",
+	                                    "t4 -> t6;", "t5 -> t6;",
+	                                    "t7 -> t8;", "t6 -> t9 [style=dotted"};
 	for (size_t i = 0; i < array_count(edges); i++)
 		assert_int_equal(count(text, edges[i]), 1);
 	assert_int_equal(count(text, "->"), array_count(edges));
-	assert_int_equal(count(text, "sum____"), 4); /* label and tooltip of tasks 4 and 7: no character that could end a string */
+	assert_int_equal(count(text, "sum____"),
+	                 4); /* label and tooltip of tasks 4 and 7: no character that could end a string */
 	report_free(r);
 	free(log);
 }
@@ -201,7 +212,8 @@ static void test_record(void **state)
 	assert_int_equal(json_integer_value(json_object_get(tasks, "submitted")), 10);
 	assert_int_equal(json_integer_value(json_object_get(tasks, "retried")), 1);
 	assert_int_equal(json_array_size(functions), 3);
-	json_t *half = json_array_get(functions, 2), *worker = json_array_get(json_object_get(record, "executors"), 1);
+	json_t *half = json_array_get(functions, 2),
+	       *worker = json_array_get(json_object_get(record, "executors"), 1);
 	assert_string_equal(json_string_value(json_object_get(half, "name")), "half");
 	assert_int_equal(json_integer_value(json_object_get(half, "runs")), 4);
 	assert_int_equal(json_integer_value(json_object_get(half, "failures")), 1);

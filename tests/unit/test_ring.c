@@ -34,7 +34,8 @@ struct fixture {
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	f->memory = mmap(NULL, ring_memory_size(CAPACITY), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	f->memory = mmap(NULL, ring_memory_size(CAPACITY), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+	                 -1, 0);
 	f->reader_bell = eventfd(0, EFD_NONBLOCK);
 	f->writer_bell = eventfd(0, EFD_NONBLOCK);
 	ring_writer_init(&f->w, f->memory, CAPACITY, f->reader_bell);
@@ -278,7 +279,8 @@ static void test_hostile(void **state)
 			uint32_t type;
 			size_t got = 0;
 			struct ring_part part = {body, random_next() % 5000};
-			if (ring_put(&w, 1, &part, 1) == CELLA_EFORMAT || ring_get(&r, &type, body, &got) < 0) {
+			if (ring_put(&w, 1, &part, 1) == CELLA_EFORMAT ||
+			    ring_get(&r, &type, body, &got) < 0) {
 				broken++;
 				break;
 			}

@@ -280,6 +280,16 @@ static void an_error_names_the_function_as_the_name_section_does(void **state)
 	assert_non_null(strstr(err.text, "code section, function 0 ($main), offset 0x17: drop: "));
 }
 
+static void a_name_cannot_steer_a_terminal(void **state)
+{
+	(void)state;
+	static const char bytes[] = FUNCTION("", "\5", "\3\0\x1a\x0b") "\0\x0e\4name\1\7\1\0\4\x1b[*/";
+	struct error err = {0};
+	struct wasm_module *module = NULL;
+	assert_int_equal(decode(bytes, sizeof(bytes) - 1, &module, &err), CELLA_EFORMAT);
+	assert_non_null(strstr(err.text, "function 0 ($_[_/), "));
+}
+
 static void a_wrong_name_section_is_no_error(void **state)
 {
 	(void)state;
@@ -321,6 +331,37 @@ static void what_is_valid_and_no_cell_is_refused_by_the_translator(void **state)
 	}
 }
 
+static void put_leb(struct buf *to, uint32_t v)
+{
+	for (; v > 0x7f; v >>= 7)
+		buf_put_u8(to, (uint8_t)(v | 0x80));
+	buf_put_u8(to, (uint8_t)v);
+}
+
+/* A hundred thousand imports, a few bytes each, of a function that takes a thousand parameters */
+static void a_small_module_cannot_become_endless_c(void **state)
+{
+	(void)state;
+	enum { IMPORTS = 100000, PARAMETERS = 1000 };
+	cleanup_buf struct buf bytes = {0}, text = {0};
+	struct error err = {0};
+	struct wasm_module *module = NULL;
+	buf_put(&bytes, HEADER "\1", 9);
+	put_leb(&bytes, PARAMETERS + 5);
+	buf_put(&bytes, "\1\x60", 2);
+	put_leb(&bytes, PARAMETERS);
+	memset(buf_reserve(&bytes, PARAMETERS), 0x7e, PARAMETERS);
+	buf_put(&bytes, "\0\2", 2);
+	put_leb(&bytes, 3 + 4 * IMPORTS);
+	put_leb(&bytes, IMPORTS);
+	buf_reserve(&bytes, 4 * IMPORTS);
+	if (wasm_decode(bytes.data, bytes.size, &module, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(wasm_translate(module, &text, &err), CELLA_ELIMIT);
+	assert_non_null(strstr(err.text, "100000000 parameters and results"));
+	wasm_module_free(module);
+}
+
 /* Blocks nested deeper than any compiler of C would take braces. */
 static void deep_nesting_is_neither_a_crash_nor_nested_c(void **state)
 {
@@ -331,13 +372,9 @@ static void deep_nesting_is_neither_a_crash_nor_nested_c(void **state)
 	struct wasm_module *module = NULL;
 	uint32_t body = 1 + 2 * DEPTH + DEPTH + 1;
 	buf_put(&bytes, HEADER "\1\4\1\x60\0\0\3\2\1\0\x0a", 19);
-	const uint32_t sizes[] = {body + 4, 1, body};
-	for (size_t i = 0; i < 3; i++)
-		for (uint32_t v = sizes[i];; v >>= 7) {
-			buf_put_u8(&bytes, (uint8_t)((v & 0x7f) | (v > 0x7f ? 0x80 : 0)));
-			if (v <= 0x7f)
-				break;
-		}
+	put_leb(&bytes, body + 4);
+	put_leb(&bytes, 1);
+	put_leb(&bytes, body);
 	buf_put_u8(&bytes, 0);
 	for (uint32_t i = 0; i < DEPTH; i++)
 		buf_put(&bytes, "\x02\x40", 2);
@@ -363,6 +400,8 @@ int main(void)
 		cmocka_unit_test(a_changed_byte_is_no_crash),
 		cmocka_unit_test(what_is_not_valid_is_refused_by_section_function_and_offset),
 		cmocka_unit_test(an_error_names_the_function_as_the_name_section_does),
+		cmocka_unit_test(a_name_cannot_steer_a_terminal),
+		cmocka_unit_test(a_small_module_cannot_become_endless_c),
 		cmocka_unit_test(what_is_valid_and_no_cell_is_refused_by_the_translator),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

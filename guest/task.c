@@ -63,8 +63,10 @@ void cella_task_register(struct cella_task_function *function)
 /* Task instances do not run main, so nothing has called their constructors. */
 static struct cella_task_function *find_function(uint32_t index)
 {
-	if (!constructed)
+	if (!constructed) {
+		constructed = true;
 		__wasm_call_ctors();
+	}
 	struct cella_task_function *function = first_function;
 	while (function && function->index != index)
 		function = function->next;
@@ -245,7 +247,10 @@ EXPORT(cella_task_frame) void *cella_task_frame(size_t size)
 
 EXPORT(cella_task_run) void cella_task_run(uint32_t index, struct cella_frame *frame)
 {
-	find_function(index)->enter(frame);
+	struct cella_task_function *function = find_function(index);
+	if (!function) /* the executor asked for its name before: it never comes to this */
+		__builtin_trap();
+	function->enter(frame);
 	fflush(NULL);
 }
 

@@ -102,10 +102,12 @@ static double jacobi_2d(void)
 	for (int t = 0; t < STEPS; t++) {
 		for (int i = 1; i < GRID - 1; i++)
 			for (int j = 1; j < GRID - 1; j++)
-				b[i][j] = 0.2 * (a[i][j] + a[i][j - 1] + a[i][j + 1] + a[i - 1][j] + a[i + 1][j]);
+				b[i][j] = 0.2 *
+				          (a[i][j] + a[i][j - 1] + a[i][j + 1] + a[i - 1][j] + a[i + 1][j]);
 		for (int i = 1; i < GRID - 1; i++)
 			for (int j = 1; j < GRID - 1; j++)
-				a[i][j] = 0.2 * (b[i][j] + b[i][j - 1] + b[i][j + 1] + b[i - 1][j] + b[i + 1][j]);
+				a[i][j] = 0.2 *
+				          (b[i][j] + b[i][j - 1] + b[i][j + 1] + b[i - 1][j] + b[i + 1][j]);
 	}
 	return sum_rows(&a[0][0], GRID, GRID, VECTOR);
 }
@@ -115,8 +117,10 @@ static double seidel_2d(void)
 	for (int t = 0; t < STEPS / 4; t++)
 		for (int i = 1; i < GRID - 1; i++)
 			for (int j = 1; j < GRID - 1; j++)
-				a[i][j] = (a[i - 1][j - 1] + a[i - 1][j] + a[i - 1][j + 1] + a[i][j - 1] + a[i][j] +
-				           a[i][j + 1] + a[i + 1][j - 1] + a[i + 1][j] + a[i + 1][j + 1]) / 9;
+				a[i][j] = (a[i - 1][j - 1] + a[i - 1][j] + a[i - 1][j + 1] + a[i][j - 1] +
+				           a[i][j] + a[i][j + 1] + a[i + 1][j - 1] + a[i + 1][j] +
+				           a[i + 1][j + 1]) /
+				          9;
 	return sum_rows(&a[0][0], GRID, GRID, VECTOR);
 }
 
@@ -194,9 +198,15 @@ static const struct kernel {
 	const char *name;
 	double (*run)(void);
 } kernels[] = {
-	{"gemm", gemm},           {"2mm", two_mm},     {"atax", atax},
-	{"jacobi-1d", jacobi_1d}, {"jacobi-2d", jacobi_2d}, {"seidel-2d", seidel_2d},
-	{"lu", lu},               {"cholesky", cholesky}, {"floyd-warshall", floyd_warshall},
+	{"gemm", gemm},
+	{"2mm", two_mm},
+	{"atax", atax},
+	{"jacobi-1d", jacobi_1d},
+	{"jacobi-2d", jacobi_2d},
+	{"seidel-2d", seidel_2d},
+	{"lu", lu},
+	{"cholesky", cholesky},
+	{"floyd-warshall", floyd_warshall},
 	{"correlation", correlation},
 };
 enum { KERNEL_COUNT = sizeof(kernels) / sizeof(kernels[0]) };

@@ -1,7 +1,8 @@
 /*
- * What a new cell costs in an executor that runs: a task that exits spends its instance, and the executor makes another
- * one. Prints, in the middle of many rounds, what such a task and the next one take together, and what two tasks take
- * that spend nothing: the difference holds the end of the old cell, the report of its failure, and the new cell.
+ * What a new cell costs in an executor that runs: a task that exits spends its instance, and the
+ * executor makes another one. Prints, as medians of many rounds, what such a task and the next one take
+ * together, and what two tasks take that spend nothing: the difference holds the end of the old cell, the
+ * report of its failure, and the new cell.
  */
 #include <cella/task.h>
 

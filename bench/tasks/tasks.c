@@ -32,7 +32,8 @@ CELLA_TASK(step, CELLA_INOUT(uint64_t, count, 1))
 
 CELLA_TASK(gate, CELLA_VALUE(uint32_t, milliseconds), CELLA_OUT(uint32_t, opened, 1))
 {
-	struct timespec rest = {.tv_sec = milliseconds / 1000, .tv_nsec = (long)(milliseconds % 1000) * 1000000};
+	struct timespec rest = {.tv_sec = milliseconds / 1000,
+	                        .tv_nsec = (long)(milliseconds % 1000) * 1000000};
 	nanosleep(&rest, NULL);
 	*opened = 1;
 }

@@ -34,15 +34,19 @@
  *     CELLA_IN(type, name, count)             read
  *     CELLA_OUT(type, name, count)            written; starts as zeros
  *     CELLA_INOUT(type, name, count)          read and written
- *     CELLA_CONCURRENT(type, name, count)     written by several tasks at the same time; each starts from the same
- *                                             content, and the bytes that each changed are merged
- *     CELLA_COMMUTATIVE(type, name, count)    read and written by several tasks, one at a time, in any order
+ *     CELLA_CONCURRENT(type, name, count)     written by several tasks at the same time; each
+ *                                             starts from the same content, and the bytes that each
+ *                                             changed are merged
+ *     CELLA_COMMUTATIVE(type, name, count)    read and written by several tasks, one at a time, in
+ *                                             any order
  *     CELLA_IN_EACH(type, name, count, each)  a collection: type *name[count]; each pointer is
  *                                             a buffer of its own of `each` elements (an expression that
- *                                             may use the element's index as cella_i); also _OUT_EACH, _INOUT_EACH
+ *                                             may use the element's index as cella_i); also _OUT_EACH,
+ *                                             _INOUT_EACH
  *     CELLA_IN_EACH2(type, name, rows, columns, each)  nested: type **name[rows]; also _OUT_, _INOUT_
- *     CELLA_FILE_IN(name), CELLA_FILE_OUT(name), CELLA_FILE_INOUT(name)   const char *name: a path; the task
- *                                             sees a file of its own there; cella_wait_on_file brings it back
+ *     CELLA_FILE_IN(name), CELLA_FILE_OUT(name), CELLA_FILE_INOUT(name)
+ *                                             const char *name: a path; the task sees a file of its
+ *                                             own there; cella_wait_on_file brings it back
  *
  * A task may call tasks (nested); it ends when they have. A task fails when it traps, exits with a status
  * other than 0, calls cella_fail, exceeds its time-out, or its process is lost.
@@ -53,6 +57,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <cella/error.h>
 #include <cella/task_macros.h>
 
 #ifdef __cplusplus
@@ -69,13 +74,13 @@ enum cella_on_failure {
 /* The options of a task function, given as designated initialisers:
  * CELLA_TASK_WITH(name, (.priority = 1, .timeout_ms = 500), parameters...) { body } */
 struct cella_task_options {
-	int32_t priority;         /* higher first among ready tasks; default 0 */
+	int32_t priority; /* higher first among ready tasks; default 0 */
 	uint32_t computing_units; /* processors that it takes; 0 means 1 */
-	uint64_t memory;          /* protected memory that its executor must offer, bytes; 0: any */
-	uint32_t on_failure;      /* enum cella_on_failure */
-	uint32_t retries;         /* with RETRY; 0 means 2 */
-	uint32_t backoff_ms;      /* before the first retry; doubles at each further one */
-	uint32_t timeout_ms;      /* of one attempt, 0: none */
+	uint64_t memory; /* protected memory that its executor must offer, bytes; 0: any */
+	uint32_t on_failure; /* enum cella_on_failure */
+	uint32_t retries; /* with RETRY; 0 means 2 */
+	uint32_t backoff_ms; /* before the first retry; doubles at each further one */
+	uint32_t timeout_ms; /* of one attempt, 0: none */
 };
 
 #define CELLA_TASK(name, ...) CELLA_TASK_WITH(name, (.priority = 0), __VA_ARGS__)

@@ -52,11 +52,11 @@ enum cella_direction {
 #define CELLA_MAP7(m, s, a, b, c, d, e, f, g) CELLA_MAP6(m, s, a, b, c, d, e, f) s() m(6, g)
 #define CELLA_MAP8(m, s, a, b, c, d, e, f, g, h) CELLA_MAP7(m, s, a, b, c, d, e, f, g) s() m(7, h)
 #define CELLA_MAP9(m, s, a, b, c, d, e, f, g, h, i) CELLA_MAP8(m, s, a, b, c, d, e, f, g, h) s() m(8, i)
-#define CELLA_MAP10(m, s, a, b, c, d, e, f, g, h, i, j)                                            \
+#define CELLA_MAP10(m, s, a, b, c, d, e, f, g, h, i, j) \
 	CELLA_MAP9(m, s, a, b, c, d, e, f, g, h, i) s() m(9, j)
-#define CELLA_MAP11(m, s, a, b, c, d, e, f, g, h, i, j, k)                                         \
+#define CELLA_MAP11(m, s, a, b, c, d, e, f, g, h, i, j, k) \
 	CELLA_MAP10(m, s, a, b, c, d, e, f, g, h, i, j) s() m(10, k)
-#define CELLA_MAP12(m, s, a, b, c, d, e, f, g, h, i, j, k, l)                                      \
+#define CELLA_MAP12(m, s, a, b, c, d, e, f, g, h, i, j, k, l) \
 	CELLA_MAP11(m, s, a, b, c, d, e, f, g, h, i, j, k) s() m(11, l)
 
 /* Declaration of a parameter, by kind. */
@@ -75,17 +75,17 @@ enum cella_direction {
 #define CELLA_SUBMIT_(index, parameter) CELLA_SUBMIT2_ parameter
 #define CELLA_SUBMIT2_(kind, direction, ...) CELLA_SUBMIT_##kind##_(CELLA_DIRECTION_##direction, __VA_ARGS__)
 #define CELLA_SUBMIT_VALUE_(direction, type, name) cella_call_value(&cella_call, &name, sizeof(name));
-#define CELLA_SUBMIT_BUFFER_(direction, type, name, count)                                         \
+#define CELLA_SUBMIT_BUFFER_(direction, type, name, count) \
 	cella_call_buffer(&cella_call, direction, name, sizeof(type) * (size_t)(count));
-#define CELLA_SUBMIT_EACH_(direction, type, name, count, each)                                     \
-	cella_call_collection(&cella_call, (size_t)(count), 0);                                    \
-	for (size_t cella_i = 0; cella_i < (size_t)(count); cella_i++)                             \
+#define CELLA_SUBMIT_EACH_(direction, type, name, count, each)         \
+	cella_call_collection(&cella_call, (size_t)(count), 0);        \
+	for (size_t cella_i = 0; cella_i < (size_t)(count); cella_i++) \
 		cella_call_buffer(&cella_call, direction, name[cella_i], sizeof(type) * (size_t)(each));
-#define CELLA_SUBMIT_EACH2_(direction, type, name, rows, columns, each)                            \
-	cella_call_collection(&cella_call, (size_t)(rows), (size_t)(columns));                     \
-	for (size_t cella_i = 0; cella_i < (size_t)(rows) * (size_t)(columns); cella_i++)          \
-		cella_call_buffer(&cella_call, direction,                                          \
-		                  name[cella_i / (size_t)(columns)][cella_i % (size_t)(columns)],  \
+#define CELLA_SUBMIT_EACH2_(direction, type, name, rows, columns, each)                           \
+	cella_call_collection(&cella_call, (size_t)(rows), (size_t)(columns));                    \
+	for (size_t cella_i = 0; cella_i < (size_t)(rows) * (size_t)(columns); cella_i++)         \
+		cella_call_buffer(&cella_call, direction,                                         \
+		                  name[cella_i / (size_t)(columns)][cella_i % (size_t)(columns)], \
 		                  sizeof(type) * (size_t)(each));
 #define CELLA_SUBMIT_FILE_(direction, type, name) cella_call_file(&cella_call, direction, name);
 
@@ -96,8 +96,9 @@ enum cella_direction {
 #define CELLA_UNWRAP_(...) __VA_ARGS__
 #define CELLA_RECEIVE_VALUE_(index, direction, type, name) *(type *)cella_argument(cella_frame, index)
 #define CELLA_RECEIVE_BUFFER_(index, direction, type, name, count) (type *)cella_argument(cella_frame, index)
-#define CELLA_RECEIVE_EACH_(index, direction, type, name, count, each) (type **)cella_argument(cella_frame, index)
-#define CELLA_RECEIVE_EACH2_(index, direction, type, name, rows, columns, each)                    \
+#define CELLA_RECEIVE_EACH_(index, direction, type, name, count, each) \
+	(type **)cella_argument(cella_frame, index)
+#define CELLA_RECEIVE_EACH2_(index, direction, type, name, rows, columns, each) \
 	(type ***)cella_argument(cella_frame, index)
 #define CELLA_RECEIVE_FILE_(index, direction, type, name) (type *)cella_argument(cella_frame, index)
 
@@ -117,51 +118,52 @@ struct cella_call {
 	void *items;
 	size_t count;
 	size_t capacity;
-	bool failed;
 };
 
 void cella_task_register(struct cella_task_function *function);
 void cella_call_value(struct cella_call *call, const void *value, size_t size);
-void cella_call_buffer(struct cella_call *call, enum cella_direction direction, const void *buffer, size_t size);
+void cella_call_buffer(struct cella_call *call, enum cella_direction direction, const void *buffer,
+                       size_t size);
 /* A collection's head: `rows` pointers, each to `columns` pointers if that is not 0; its buffers follow. */
 void cella_call_collection(struct cella_call *call, size_t rows, size_t columns);
 void cella_call_file(struct cella_call *call, enum cella_direction direction, const char *path);
 void cella_call_submit(struct cella_call *call);
 void *cella_argument(struct cella_frame *frame, size_t index);
 
-#define CELLA_TASK_DEFINE_(task, task_options, ...)                                                \
-	static void task##_body(CELLA_MAP_(CELLA_DECLARE_, CELLA_COMMA_, __VA_ARGS__));            \
-	static void task##_enter(struct cella_frame *cella_frame)                                  \
-	{                                                                                          \
-		task##_body(CELLA_MAP_(CELLA_RECEIVE_, CELLA_COMMA_, __VA_ARGS__));                \
-	}                                                                                          \
-	static const struct cella_task_options task##_options = {CELLA_UNWRAP_ task_options};      \
-	static struct cella_task_function task##_function = {                                      \
-		.name = #task, .enter = task##_enter, .options = &task##_options};                 \
-	__attribute__((constructor)) static void task##_register(void)                             \
-	{                                                                                          \
-		cella_task_register(&task##_function);                                             \
-	}                                                                                          \
-	static inline __attribute__((unused)) void task(                                           \
-		CELLA_MAP_(CELLA_DECLARE_, CELLA_COMMA_, __VA_ARGS__))                             \
-	{                                                                                          \
-		struct cella_call cella_call = {.function = &task##_function};                     \
-		CELLA_MAP_(CELLA_SUBMIT_, CELLA_SEMICOLON_, __VA_ARGS__)                           \
-		cella_call_submit(&cella_call);                                                    \
-	}                                                                                          \
+#define CELLA_TASK_DEFINE_(task, task_options, ...)                                           \
+	static void task##_body(CELLA_MAP_(CELLA_DECLARE_, CELLA_COMMA_, __VA_ARGS__));       \
+	static void task##_enter(struct cella_frame *cella_frame)                             \
+	{                                                                                     \
+		task##_body(CELLA_MAP_(CELLA_RECEIVE_, CELLA_COMMA_, __VA_ARGS__));           \
+	}                                                                                     \
+	static const struct cella_task_options task##_options = {CELLA_UNWRAP_ task_options}; \
+	static struct cella_task_function task##_function = {.name = #task,                   \
+	                                                     .enter = task##_enter,           \
+	                                                     .options = &task##_options};     \
+	__attribute__((constructor)) static void task##_register(void)                        \
+	{                                                                                     \
+		cella_task_register(&task##_function);                                        \
+	}                                                                                     \
+	static inline __attribute__((unused)) void task(                                      \
+		CELLA_MAP_(CELLA_DECLARE_, CELLA_COMMA_, __VA_ARGS__))                        \
+	{                                                                                     \
+		struct cella_call cella_call = {.function = &task##_function};                \
+		CELLA_MAP_(CELLA_SUBMIT_, CELLA_SEMICOLON_, __VA_ARGS__)                      \
+		cella_call_submit(&cella_call);                                               \
+	}                                                                                     \
 	static void task##_body(CELLA_MAP_(CELLA_DECLARE_, CELLA_COMMA_, __VA_ARGS__))
 
 #else /* natively a task is a call */
 
-#define CELLA_TASK_DEFINE_(task, task_options, ...)                                                \
-	static const struct cella_task_options task##_options __attribute__((unused)) = {          \
-		CELLA_UNWRAP_ task_options};                                                       \
-	static void task##_body(CELLA_MAP_(CELLA_DECLARE_, CELLA_COMMA_, __VA_ARGS__));            \
-	static inline __attribute__((unused)) void task(                                           \
-		CELLA_MAP_(CELLA_DECLARE_, CELLA_COMMA_, __VA_ARGS__))                             \
-	{                                                                                          \
-		task##_body(CELLA_MAP_(CELLA_NAME_, CELLA_COMMA_, __VA_ARGS__));                   \
-	}                                                                                          \
+#define CELLA_TASK_DEFINE_(task, task_options, ...)                                     \
+	static const struct cella_task_options task##_options                           \
+		__attribute__((unused)) = {CELLA_UNWRAP_ task_options};                 \
+	static void task##_body(CELLA_MAP_(CELLA_DECLARE_, CELLA_COMMA_, __VA_ARGS__)); \
+	static inline __attribute__((unused)) void task(                                \
+		CELLA_MAP_(CELLA_DECLARE_, CELLA_COMMA_, __VA_ARGS__))                  \
+	{                                                                               \
+		task##_body(CELLA_MAP_(CELLA_NAME_, CELLA_COMMA_, __VA_ARGS__));        \
+	}                                                                               \
 	static void task##_body(CELLA_MAP_(CELLA_DECLARE_, CELLA_COMMA_, __VA_ARGS__))
 
 #endif

@@ -83,8 +83,8 @@ void report_dot(const struct report *r, struct buf *ret)
  * broken into rows. Producers stand before their consumers in the log, so one pass over the tasks
  * in order finds every layer.
  */
-enum { BOX_WIDTH = 76, BOX_HEIGHT = 30, GAP_X = 14, GAP_Y = 34, ROW_MAX = 24 };
-static const double margin = 24, legend_line = 22;
+enum { ROW_MAX = 24 };
+static const double box_width = 76, box_height = 30, gap_x = 14, gap_y = 34, margin = 24, legend_line = 22;
 
 struct box {
 	uint32_t place;
@@ -149,12 +149,12 @@ static double place_layer(struct drawing *d, struct box **order, size_t count, d
 	for (size_t i = 0; i < count; i++) {
 		size_t row = i / ROW_MAX, in_row = min_of(count - row * ROW_MAX, (size_t)ROW_MAX);
 		double column = (double)(i % ROW_MAX) - (double)(in_row - 1) / 2;
-		order[i]->x = column * (BOX_WIDTH + GAP_X);
-		order[i]->y = y + (double)row * (BOX_HEIGHT + GAP_Y / 2) + BOX_HEIGHT / 2;
-		d->width = max_of(d->width, (double)in_row * (BOX_WIDTH + GAP_X));
+		order[i]->x = column * (box_width + gap_x);
+		order[i]->y = y + (double)row * (box_height + gap_y / 2) + box_height / 2;
+		d->width = max_of(d->width, (double)in_row * (box_width + gap_x));
 	}
 	size_t rows = (count + ROW_MAX - 1) / ROW_MAX;
-	return y + (double)rows * (BOX_HEIGHT + GAP_Y / 2) + GAP_Y / 2;
+	return y + (double)rows * (box_height + gap_y / 2) + gap_y / 2;
 }
 
 static void lay_out(struct drawing *d, double top)
@@ -181,7 +181,7 @@ static void lay_out(struct drawing *d, double top)
 static void draw_line(struct drawing *d, size_t from, size_t to, const char *style)
 {
 	const struct box *a = &d->boxes[from], *b = &d->boxes[to];
-	double y0 = a->y + BOX_HEIGHT / 2, y1 = b->y - BOX_HEIGHT / 2, bend = (y1 - y0) / 2;
+	double y0 = a->y + box_height / 2, y1 = b->y - box_height / 2, bend = (y1 - y0) / 2;
 	buf_printf(d->out, "<path d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f\"%s/>\n", a->x, y0, a->x,
 	           y0 + bend, b->x, y1 - bend, b->x, y1, style);
 }
@@ -199,8 +199,8 @@ static void draw_box(struct drawing *d, const struct box *b)
 	describe(d->report, t, d->out);
 	buf_printf(
 		d->out,
-		"</title><rect x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"%d\" rx=\"5\" fill=\"%s\" stroke=\"%s\"%s/>",
-		b->x - BOX_WIDTH / 2, b->y - BOX_HEIGHT / 2, BOX_WIDTH, BOX_HEIGHT, colour(t), border(t),
+		"</title><rect x=\"%.1f\" y=\"%.1f\" width=\"%.0f\" height=\"%.0f\" rx=\"5\" fill=\"%s\" stroke=\"%s\"%s/>",
+		b->x - box_width / 2, b->y - box_height / 2, box_width, box_height, colour(t), border(t),
 		ended_well(t) ? "" : " stroke-dasharray=\"4 3\" stroke-width=\"1.6\"");
 	buf_printf(
 		d->out,

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -83,9 +85,18 @@ int io_read_file(const char *path, size_t limit, struct buf *ret, struct error *
 	return io_read_fd(fd, path, limit, ret, err);
 }
 
-int io_write_file(const char *path, const void *data, size_t size, mode_t mode, struct error *err)
+static int write_into(const char *path, const void *data, size_t size, struct error *err)
 {
-	char beside[4096];
+	cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, CELLA_EIO, "cannot open %s", path);
+	int rc = io_write_full(fd, data, size, err);
+	return rc < 0 ? error_prefix(err, rc, "writing %s: ", path) : 0;
+}
+
+static int replace(const char *path, const void *data, size_t size, mode_t mode, struct error *err)
+{
+	char beside[PATH_MAX];
 	if (snprintf(beside, sizeof(beside), "%s.XXXXXX", path) >= (int)sizeof(beside))
 		return error_set(err, CELLA_EINVAL, "the path %.60s... is too long", path);
 	cleanup_close int fd = mkostemp(beside, O_CLOEXEC);
@@ -101,6 +112,19 @@ int io_write_file(const char *path, const void *data, size_t size, mode_t mode, 
 		return error_prefix(err, rc, "writing %s: ", path);
 	}
 	return 0;
+}
+
+int io_write_file(const char *path, const void *data, size_t size, mode_t mode, struct error *err)
+{
+	struct stat st;
+	char target[PATH_MAX];
+	if (stat(path, &st) < 0)
+		return replace(path, data, size, mode, err);
+	if (!S_ISREG(st.st_mode))
+		return write_into(path, data, size, err);
+	if (!realpath(path, target))
+		return error_errno(err, CELLA_EIO, "cannot resolve %s", path);
+	return replace(target, data, size, mode, err);
 }
 
 int io_sealed_memfd(const char *name, const void *data, size_t size, bool executable, int *ret_fd,

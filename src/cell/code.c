@@ -43,7 +43,8 @@ struct code_layout {
 
 static int code_bad(struct error *err, const char *why)
 {
-	return error_set(err, CELLA_EFORMAT, "the cell's native image %s; build the cell again with cella cc", why);
+	return error_set(err, CELLA_EFORMAT, "the cell's native image %s; build the cell again with cella cc",
+	                 why);
 }
 
 /* A range of the image that lies in a segment with data of its own. */
@@ -69,8 +70,9 @@ static int code_read_segment(const struct bundle_artifact *a, const Elf64_Phdr *
 		return 0;
 	if (layout->segment_count == CODE_SEGMENTS_MAX)
 		return code_bad(err, "has too many segments");
-	if (p->p_filesz > p->p_memsz || p->p_offset > a->image_size || p->p_filesz > a->image_size - p->p_offset ||
-	    p->p_vaddr > CODE_SIZE_MAX || p->p_memsz > CODE_SIZE_MAX || p->p_vaddr % CODE_PAGE != p->p_offset % CODE_PAGE)
+	if (p->p_filesz > p->p_memsz || p->p_offset > a->image_size ||
+	    p->p_filesz > a->image_size - p->p_offset || p->p_vaddr > CODE_SIZE_MAX ||
+	    p->p_memsz > CODE_SIZE_MAX || p->p_vaddr % CODE_PAGE != p->p_offset % CODE_PAGE)
 		return code_bad(err, "has a segment out of bounds");
 	if ((p->p_flags & PF_W) && (p->p_flags & PF_X))
 		return code_bad(err, "has code that can be written");
@@ -92,8 +94,8 @@ static int code_read_layout(const struct bundle_artifact *a, struct code_layout 
 		return code_bad(err, "is not a 64-bit shared object");
 	if (head.e_machine != CODE_MACHINE)
 		return code_bad(err, "is for another processor");
-	if (head.e_phentsize != sizeof(Elf64_Phdr) || head.e_phnum > CODE_HEADERS_MAX || head.e_phoff > a->image_size ||
-	    head.e_phnum * sizeof(Elf64_Phdr) > a->image_size - head.e_phoff)
+	if (head.e_phentsize != sizeof(Elf64_Phdr) || head.e_phnum > CODE_HEADERS_MAX ||
+	    head.e_phoff > a->image_size || head.e_phnum * sizeof(Elf64_Phdr) > a->image_size - head.e_phoff)
 		return code_bad(err, "has a bad program header");
 	*layout = (struct code_layout){.entry = head.e_entry};
 	for (size_t i = 0; i < head.e_phnum; i++) {
@@ -116,9 +118,8 @@ static int code_map_segment(uint8_t *base, int fd, const Elf64_Phdr *p, struct e
 	uint64_t end = align_up(p->p_vaddr + p->p_memsz, (uint64_t)CODE_PAGE);
 	int protection = p->p_flags & PF_X ? PROT_READ | PROT_EXEC : PROT_READ | PROT_WRITE;
 	uint64_t mapped_end = align_up(file_end, (uint64_t)CODE_PAGE);
-	if (p->p_filesz &&
-	    mmap(base + start, mapped_end - start, protection, MAP_PRIVATE | MAP_FIXED, fd,
-	         (off_t)(p->p_offset - (p->p_vaddr - start))) == MAP_FAILED)
+	if (p->p_filesz && mmap(base + start, mapped_end - start, protection, MAP_PRIVATE | MAP_FIXED, fd,
+	                        (off_t)(p->p_offset - (p->p_vaddr - start))) == MAP_FAILED)
 		return error_errno(err, CELLA_EIO, "cannot map the cell's native image");
 	uint64_t zero_start = p->p_filesz ? mapped_end : start;
 	if (end > zero_start && mmap(base + zero_start, end - zero_start, protection,
@@ -144,8 +145,8 @@ static int code_relocate(uint8_t *base, const struct code_layout *layout, struct
 			rela = d.d_un.d_ptr;
 		if (d.d_tag == DT_RELASZ)
 			rela_size = d.d_un.d_val;
-		if (d.d_tag == DT_INIT || d.d_tag == DT_INIT_ARRAY || d.d_tag == DT_PLTRELSZ || d.d_tag == DT_NEEDED ||
-		    d.d_tag == DT_REL || d.d_tag == DT_RELR)
+		if (d.d_tag == DT_INIT || d.d_tag == DT_INIT_ARRAY || d.d_tag == DT_PLTRELSZ ||
+		    d.d_tag == DT_NEEDED || d.d_tag == DT_REL || d.d_tag == DT_RELR)
 			return code_bad(err, "has constructors, imports or relocations of another kind");
 	}
 	if (rela_size && !code_in_data(layout, rela, rela_size))

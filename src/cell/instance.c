@@ -97,9 +97,10 @@ static int instance_resolve(struct instance *in, struct error *err)
 		if (!in->imports[i])
 			in->imports[i] = find_host_function(task_functions, task_function_count, import);
 		if (!in->imports[i])
-			return error_set(err, CELLA_EUNSUPPORTED,
-			                 "the cell imports %s.%s with signature %s, which Cella does not offer",
-			                 import->module, import->name, import->signature);
+			return error_set(
+				err, CELLA_EUNSUPPORTED,
+				"the cell imports %s.%s with signature %s, which Cella does not offer",
+				import->module, import->name, import->signature);
 	}
 	return 0;
 }
@@ -118,7 +119,8 @@ static int instance_segments(struct instance *in, struct error *err)
 		in->segments[i].data = reader_bytes(&r, in->segments[i].size);
 	}
 	if (!reader_finished(&r))
-		return error_set(err, CELLA_EFORMAT, "the cell's data segments are malformed at byte %zu", r.at);
+		return error_set(err, CELLA_EFORMAT, "the cell's data segments are malformed at byte %zu",
+		                 r.at);
 	return 0;
 }
 
@@ -126,7 +128,8 @@ static int instance_allocate(struct instance *in, struct error *err)
 {
 	const struct cell_image *image = in->config.code->image;
 	uint64_t size = image->memory_pages * CELL_PAGE_SIZE;
-	uint64_t most = min_of(image->memory_pages_max * CELL_PAGE_SIZE, in->config.heap & ~(uint64_t)(CELL_PAGE_SIZE - 1));
+	uint64_t most = min_of(image->memory_pages_max * CELL_PAGE_SIZE,
+	                       in->config.heap & ~(uint64_t)(CELL_PAGE_SIZE - 1));
 	if (size > most)
 		return error_set(err, CELLA_ELIMIT,
 		                 "the cell needs %llu bytes of linear memory at once and --heap allows %llu",
@@ -171,7 +174,8 @@ static void instance_entered(void *arg)
 		e->plain(e->in->cell);
 }
 
-static int instance_run(struct instance_entry *e, uint32_t timeout_ms, struct trap_report *report, struct error *err)
+static int instance_run(struct instance_entry *e, uint32_t timeout_ms, struct trap_report *report,
+                        struct error *err)
 {
 	struct instance *in = e->in;
 	struct trap_scope scope = {
@@ -231,7 +235,8 @@ void instance_free(struct instance *in)
 	mem_free(pool, in);
 }
 
-static const struct cell_export *find_export(const struct instance *in, const char *name, const char *signature)
+static const struct cell_export *find_export(const struct instance *in, const char *name,
+                                             const char *signature)
 {
 	const struct cell_image *image = in->config.code->image;
 	for (uint32_t i = 0; i < image->export_count; i++) {
@@ -253,7 +258,8 @@ int instance_call(struct instance *in, const char *name, const char *signature, 
 {
 	const struct cell_export *e = find_export(in, name, signature);
 	if (!e)
-		return error_set(err, CELLA_ENOENT, "the cell exports no function %s with signature %s", name, signature);
+		return error_set(err, CELLA_ENOENT, "the cell exports no function %s with signature %s", name,
+		                 signature);
 	struct instance_entry entry = {.in = in, .function = e->function, .v = v};
 	return instance_run(&entry, timeout_ms, ret_report, err);
 }

@@ -53,9 +53,8 @@ struct trap_report {
 /* Runs an exported function on the instance's protected stack. timeout_ms 0: none. 0; CELLA_ENOENT if
  * there is no such export of that signature; CELLA_ETRAP with the report filled (an exit is reported
  * as a trap, too); CELLA_ETIMEOUT for CELL_TRAP_TIMEOUT. Calls nest on different instances only. */
-int instance_call(struct instance *instance, const char *name, const char *signature,
-                  union cell_value *v, uint32_t timeout_ms, struct trap_report *ret_report,
-                  struct error *err) must_check;
+int instance_call(struct instance *instance, const char *name, const char *signature, union cell_value *v,
+                  uint32_t timeout_ms, struct trap_report *ret_report, struct error *err) must_check;
 bool instance_exports(const struct instance *instance, const char *name);
 
 /* For host functions. */

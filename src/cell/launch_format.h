@@ -95,13 +95,22 @@ struct launch_identity {
 	uint8_t executor[CRYPTO_SHA384_SIZE];    /* digest of the binary that it starts */
 };
 
-/* Agent -> executor, first message on LAUNCH_FD_AGENT. fds: rings (memory file: up, then down), store (memory file),
- * eventfd that the executor rings, eventfd that it sleeps on. */
+/* Agent -> executor, first message on LAUNCH_FD_AGENT. fds: rings (memory file: up, then down), store
+ * (memory file), eventfd that the executor rings, eventfd that it sleeps on. */
 struct launch_rings {
 	uint32_t version; /* TASK_FORMAT_VERSION */
 	uint32_t reserved;
 	uint64_t ring_capacity;
 	uint64_t store_size; /* address space of the store */
 };
+
+static_assert(sizeof(struct launch_request) == 56, "no padding");
+static_assert(sizeof(struct launch_kill) == 8, "no padding");
+static_assert(sizeof(struct launch_reply) == 1556, "no padding");
+static_assert(sizeof(struct launch_exited) == 16, "no padding");
+static_assert(sizeof(struct launch_start) == 16, "no padding");
+static_assert(sizeof(struct launch_hello) == 560, "no padding");
+static_assert(sizeof(struct launch_identity) == 88, "no padding");
+static_assert(sizeof(struct launch_rings) == 24, "no padding");
 
 #endif

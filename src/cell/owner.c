@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -14,19 +15,19 @@ struct owner {
 	struct mem_pool *pool;
 	struct seal_session *session;
 	uint64_t records[3]; /* next record number of standard input, output, error */
-	uint8_t *frame;      /* frame head and sealed bytes: ciphertext only */
+	uint8_t *sealed;     /* a record of a stream or the exit, on its way: ciphertext only */
 };
 
 int owner_new(int fd, struct mem_pool *pool, struct owner **ret_owner, struct error *err)
 {
 	struct owner *o = mem_alloc(pool, sizeof(*o));
-	uint8_t *frame = malloc(sizeof(struct owner_frame) + seal_size(OWNER_STREAM_MAX));
-	if (!o || !frame) {
-		free(frame);
+	uint8_t *sealed = malloc(seal_size(OWNER_STREAM_MAX));
+	if (!o || !sealed) {
+		free(sealed);
 		mem_free(pool, o);
 		return error_set(err, CELLA_ENOMEM, "no memory for the owner's channel");
 	}
-	*o = (struct owner){.fd = fd, .pool = pool, .frame = frame};
+	*o = (struct owner){.fd = fd, .pool = pool, .sealed = sealed};
 	*ret_owner = o;
 	return 0;
 }
@@ -35,7 +36,7 @@ void owner_free(struct owner *o)
 {
 	if (!o)
 		return;
-	free(o->frame);
+	free(o->sealed);
 	mem_free(o->pool, o);
 }
 
@@ -81,10 +82,12 @@ static int owner_receive_head(struct owner *o, uint32_t type, uint32_t limit, st
 	if (rc == 0 && size < sizeof(*ret_head))
 		rc = io_read_full(o->fd, (uint8_t *)ret_head + size, sizeof(*ret_head) - size, err);
 	if (rc == 0 && (ret_head->type != type || ret_head->size > limit))
-		rc = error_set(err, CELLA_EFORMAT, "the owner's command line sent frame %u of %u bytes, not %u",
-		               ret_head->type, ret_head->size, type);
+		rc = error_set(err, CELLA_EFORMAT,
+		               "the owner's command line sent frame %u of %u bytes, not %u", ret_head->type,
+		               ret_head->size, type);
 	if (rc < 0) {
-		cleanup_close_fn(&fd);
+		if (fd_count)
+			close(fd);
 		return rc;
 	}
 	*ret_fd = fd_count ? fd : -1;
@@ -96,7 +99,8 @@ int owner_receive_provision(struct owner *o, const struct crypto_key_pair *pair,
 {
 	struct owner_frame head;
 	cleanup_close int fd = -1;
-	int rc = owner_receive_head(o, OWNER_PROVISION, PROVISION_SIZE_MAX + CRYPTO_HPKE_OVERHEAD, &head, &fd, err);
+	int rc = owner_receive_head(o, OWNER_PROVISION, PROVISION_SIZE_MAX + CRYPTO_HPKE_OVERHEAD, &head, &fd,
+	                            err);
 	if (rc < 0)
 		return rc;
 	if (head.size <= CRYPTO_HPKE_OVERHEAD)
@@ -107,7 +111,8 @@ int owner_receive_provision(struct owner *o, const struct crypto_key_pair *pair,
 	rc = sealed && data ? io_read_full(o->fd, sealed, head.size, err)
 	                    : error_set(err, CELLA_ENOMEM, "no memory for the provisioning");
 	if (rc == 0)
-		rc = crypto_hpke_open(pair, PROVISION_INFO, strlen(PROVISION_INFO), NULL, 0, sealed, head.size, data, err);
+		rc = crypto_hpke_open(pair, PROVISION_INFO, strlen(PROVISION_INFO), NULL, 0, sealed,
+		                      head.size, data, err);
 	if (rc < 0) {
 		mem_free(o->pool, data);
 		return error_prefix(err, rc, "provisioning: ");
@@ -120,17 +125,8 @@ int owner_receive_provision(struct owner *o, const struct crypto_key_pair *pair,
 static int owner_send_sealed(struct owner *o, uint32_t type, const struct seal_id *id, const void *bytes,
                              size_t size, struct error *err)
 {
-	int rc = seal_object(o->session, id, NULL, 0, bytes, size, o->frame, err);
-	return rc < 0 ? rc : owner_send(o, type, o->frame, seal_size(size), err);
-}
-
-static struct seal_id stream_id(struct owner *o, int stream)
-{
-	return (struct seal_id){
-		.kind = SEAL_KIND_STREAM,
-		.object = (uint64_t)o->executor << 8 | (uint64_t)stream,
-		.version = o->records[stream]++,
-	};
+	int rc = seal_object(o->session, id, NULL, 0, bytes, size, o->sealed, err);
+	return rc < 0 ? rc : owner_send(o, type, o->sealed, seal_size(size), err);
 }
 
 static int write_stream(void *data, int stream, const void *bytes, size_t size)
@@ -138,7 +134,7 @@ static int write_stream(void *data, int stream, const void *bytes, size_t size)
 	struct owner *o = data;
 	for (size_t done = 0; done < size;) {
 		size_t step = min_of(size - done, (size_t)OWNER_STREAM_MAX);
-		struct seal_id id = stream_id(o, stream);
+		struct seal_id id = owner_stream_id(o->executor, stream, o->records[stream]++);
 		int rc = owner_send_sealed(o, OWNER_STREAM, &id, (const uint8_t *)bytes + done, step, NULL);
 		if (rc < 0)
 			return rc;
@@ -150,6 +146,8 @@ static int write_stream(void *data, int stream, const void *bytes, size_t size)
 static ssize_t read_input(void *data, void *to, size_t size)
 {
 	struct owner *o = data;
+	if (size == 0)
+		return 0;
 	uint32_t wanted = (uint32_t)min_of(size, (size_t)OWNER_STREAM_MAX);
 	struct owner_frame head;
 	cleanup_close int fd = -1;
@@ -159,12 +157,12 @@ static ssize_t read_input(void *data, void *to, size_t size)
 	if (rc == 0 && head.size < SEAL_OVERHEAD)
 		rc = CELLA_EFORMAT;
 	if (rc == 0)
-		rc = io_read_full(o->fd, o->frame, head.size, NULL);
+		rc = io_read_full(o->fd, o->sealed, head.size, NULL);
 	if (rc < 0)
 		return rc;
-	struct seal_id id = stream_id(o, 0);
+	struct seal_id id = owner_stream_id(o->executor, STDIN_FILENO, o->records[STDIN_FILENO]++);
 	size_t got = head.size - SEAL_OVERHEAD;
-	rc = seal_open(o->session, &id, NULL, 0, o->frame, head.size, to, got, NULL);
+	rc = seal_open(o->session, &id, NULL, 0, o->sealed, head.size, to, got, NULL);
 	return rc < 0 ? rc : (ssize_t)got;
 }
 
@@ -185,7 +183,8 @@ static int path_operation(void *data, const struct owner_path_request *request, 
 	size_t size = sizeof(*request) + request->path_size + request->second_size;
 	int rc = owner_send(o, OWNER_PATH, body, size, NULL);
 	if (rc == 0)
-		rc = owner_receive_head(o, OWNER_PATH, (uint32_t)(sizeof(*reply) + capacity), &head, &fd, NULL);
+		rc = owner_receive_head(o, OWNER_PATH, (uint32_t)(sizeof(*reply) + capacity), &head, &fd,
+		                        NULL);
 	if (rc == 0 && head.size < sizeof(*reply))
 		rc = CELLA_EFORMAT;
 	if (rc == 0)
@@ -201,8 +200,10 @@ static int path_operation(void *data, const struct owner_path_request *request, 
 
 struct wasi_host owner_wasi_host(struct owner *o)
 {
-	return (struct wasi_host){
-		.data = o, .write_stream = write_stream, .read_input = read_input, .path = path_operation};
+	return (struct wasi_host){.data = o,
+	                          .write_stream = write_stream,
+	                          .read_input = read_input,
+	                          .path = path_operation};
 }
 
 int owner_send_exit(struct owner *o, const struct owner_exit *end, const char *text, struct error *err)
@@ -212,7 +213,7 @@ int owner_send_exit(struct owner *o, const struct owner_exit *end, const char *t
 	head.text_size = (uint32_t)min_of(strlen(text), sizeof(body) - sizeof(head));
 	memcpy(body, &head, sizeof(head));
 	memcpy(body + sizeof(head), text, head.text_size);
-	struct seal_id id = {.kind = SEAL_KIND_EXIT, .object = o->executor};
+	struct seal_id id = owner_exit_id(o->executor, o->records);
 	return owner_send_sealed(o, OWNER_EXIT, &id, body, sizeof(head) + head.text_size, err);
 }
 

@@ -18,7 +18,8 @@ struct owner;
 int owner_new(int fd, struct mem_pool *pool, struct owner **ret_owner, struct error *err) must_check;
 void owner_free(struct owner *owner);
 
-/* Waits for the provisioning and opens it with the executor's key; the bytes in protected memory are the caller's. */
+/* Waits for the provisioning and opens it with the executor's key; the bytes, in protected memory, are
+ * the caller's. */
 int owner_receive_provision(struct owner *owner, const struct crypto_key_pair *pair, uint8_t **ret_data,
                             size_t *ret_size, struct error *err) must_check;
 /* From here on records can be sealed. Borrows the session. */
@@ -28,8 +29,9 @@ void owner_set_session(struct owner *owner, struct seal_session *session, uint32
 struct wasi_host owner_wasi_host(struct owner *owner);
 
 /* How the program ended: its status, or the trap, or Cella's own error. */
-int owner_send_exit(struct owner *owner, const struct owner_exit *end, const char *text, struct error *err) must_check;
-/* Before there is a session: why this executor gives up. Best effort. */
+int owner_send_exit(struct owner *owner, const struct owner_exit *end, const char *text,
+                    struct error *err) must_check;
+/* Before the cell runs: why this executor gives up, in the clear. Best effort. */
 void owner_send_refused(struct owner *owner, const struct error *why);
 
 #endif

@@ -2,23 +2,25 @@
  * The owner's channel: a stream socket between an executor and the owner's command line.
  *
  * Frame: struct owner_frame, then `size` bytes; a frame may carry one descriptor.
- * Plaintext crosses it sealed only. Path names of preopened directories and the descriptors of files in them cross it in
- * the clear: those directories are in the clear on the host anyway.
+ * Plaintext crosses it sealed only. Path names of preopened directories and the descriptors of files
+ * in them cross it in the clear: those directories are in the clear on the host anyway.
  *
  *   owner -> executor   PROVISION   HPKE (info "cella provision 1") of a provisioning (cell/provision.h)
- *   executor -> owner   STREAM      sealed record (SEAL_KIND_STREAM, object = executor number << 8 | stream (1, 2),
- *                                   version = record number from 0) of standard output or error
- *   executor -> owner   INPUT       u32: wants so many bytes of standard input at most; answered by INPUT: sealed
- *                                   record (stream 0; empty: end)
+ *   executor -> owner   STREAM      sealed record (owner_stream_id) of standard output (1) or error (2)
+ *   executor -> owner   INPUT       u32: wants so many bytes of standard input at most; answered by
+ *                                   INPUT: sealed record (stream 0; empty: end)
  *   executor -> owner   PATH        struct owner_path_request, path, second path; answered by PATH:
  *                                   struct owner_path_reply, data, one descriptor
- *   executor -> owner   EXIT        sealed record (SEAL_KIND_EXIT, object = executor number): struct owner_exit, text
- *   executor -> owner   REFUSED     in the clear: u32 code, text: before it has keys
+ *   executor -> owner   EXIT        sealed record (owner_exit_id): struct owner_exit, text
+ *   executor -> owner   REFUSED     in the clear: i32 code, text: why it gives up before it runs a cell
  */
 #ifndef CELL_OWNER_FORMAT_H
 #define CELL_OWNER_FORMAT_H
 
+#include <assert.h>
 #include <stdint.h>
+
+#include "seal/seal.h"
 
 enum {
 	OWNER_FRAME_MAX = 1 << 20,
@@ -57,7 +59,7 @@ struct owner_path_request {
 	uint32_t operation;
 	uint32_t preopen;        /* index of the preopened directory of `path` */
 	uint32_t second_preopen; /* of the second path */
-	uint32_t flags;          /* of open: O_* bits as WASI's path_open means them, enum owner_path_flag */
+	uint32_t flags; /* of open: O_* bits as WASI's path_open means them, enum owner_path_flag */
 	int64_t atime_ns, mtime_ns; /* SET_TIMES; INT64_MIN: leave */
 	uint32_t path_size;
 	uint32_t second_size;
@@ -88,10 +90,33 @@ struct owner_path_stat {
 };
 
 struct owner_exit {
-	int32_t status;   /* of the program */
-	uint32_t trap;    /* enum cell_trap; CELL_TRAP_NONE: it ended by itself */
+	int32_t status; /* of the program */
+	uint32_t trap; /* enum cell_trap; CELL_TRAP_NONE: it ended by itself */
 	uint32_t text_size; /* trap and backtrace, or why Cella failed */
-	int32_t error;    /* a CELLA_E* if Cella itself failed */
+	int32_t error; /* a CELLA_E* if Cella itself failed */
 };
+
+static_assert(sizeof(struct owner_frame) == 8, "no padding");
+static_assert(sizeof(struct owner_path_request) == 40, "no padding");
+static_assert(sizeof(struct owner_path_reply) == 8, "no padding");
+static_assert(sizeof(struct owner_path_stat) == 64, "no padding");
+static_assert(sizeof(struct owner_exit) == 16, "no padding");
+
+/* The n-th record of a stream (0, 1, 2), from 0. */
+static inline struct seal_id owner_stream_id(uint32_t executor, int stream, uint64_t n)
+{
+	return (struct seal_id){.kind = SEAL_KIND_STREAM,
+	                        .object = (uint64_t)executor << 8 | (uint64_t)stream,
+	                        .version = n};
+}
+
+/* The exit names how many records of output and error went before it, so that none can be dropped. */
+static inline struct seal_id owner_exit_id(uint32_t executor, const uint64_t records[3])
+{
+	return (struct seal_id){.kind = SEAL_KIND_EXIT,
+	                        .object = executor,
+	                        .version = records[1],
+	                        .extra = records[2]};
+}
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "base/buf.h"
 
+enum { STRING_MIN = 5 }; /* bytes of the shortest string: its size and its terminating zero */
+
 /* Measures when data is NULL, writes otherwise. */
 struct provision_writer {
 	uint8_t *data;
@@ -63,12 +65,14 @@ int provision_write(const struct provision *p, struct mem_pool *pool, uint8_t **
 	struct provision_writer w = {0};
 	put_provision(&w, p);
 	if (w.at > PROVISION_SIZE_MAX)
-		return error_set(err, CELLA_ELIMIT,
-		                 "arguments and environment take %zu bytes; %d are allowed: pass data in files", w.at,
-		                 PROVISION_SIZE_MAX);
+		return error_set(
+			err, CELLA_ELIMIT,
+			"arguments and environment take %zu bytes; %d are allowed: pass data in files", w.at,
+			PROVISION_SIZE_MAX);
 	w.data = mem_alloc(pool, w.at);
 	if (!w.data)
-		return error_set(err, CELLA_ENOMEM, "no protected memory for %zu bytes of provisioning", w.at);
+		return error_set(err, CELLA_ENOMEM, "no protected memory for %zu bytes of provisioning",
+		                 w.at);
 	w.at = 0;
 	put_provision(&w, p);
 	*ret_data = w.data;
@@ -90,8 +94,8 @@ static const char *get_string(struct reader *r)
 static const char **get_strings(struct reader *r, struct mem_pool *pool, uint32_t *ret_count)
 {
 	uint32_t count = reader_u32(r);
-	if (count > PROVISION_STRINGS_MAX || count > reader_left(r) / 5)
-		r->failed = count > 0;
+	if (count > PROVISION_STRINGS_MAX || count > reader_left(r) / STRING_MIN)
+		r->failed = true;
 	const char **strings = r->failed ? NULL : mem_alloc(pool, (count + 1) * sizeof(*strings));
 	r->failed = r->failed || !strings;
 	for (uint32_t i = 0; i < count && !r->failed; i++)

@@ -7,6 +7,8 @@
 #include "cell/tasks_state.h"
 #include "cell/wasi.h"
 
+enum { FAILURE_CHAIN = 300 }; /* characters of "task a failed on attempt 1: task b failed..." */
+
 /* What the agent says about tasks of submitters here. */
 
 void tasks_fail_submitter(struct tasks *t, struct tasks_submitter *s, const char *text)
@@ -60,12 +62,15 @@ static void read_failure(struct tasks *t, const struct down_outcome *d, char *te
 		snprintf(text, capacity, "%s", status_text(o->status));
 }
 
+/* The innermost cause stays legible: past some length, tasks on the way out add nothing. */
 static void end_by_failure(struct tasks *t, struct tasks_submitter *s, const struct down_outcome *d)
 {
 	const char *name = function_name(t, d->outcome.task);
 	char reason[TASK_FAILURE_MAX], text[TASK_FAILURE_MAX + 128];
 	read_failure(t, d, reason, sizeof(reason));
-	if (d->outcome.attempt)
+	if (s->task && strcspn(reason, "\n") > FAILURE_CHAIN)
+		snprintf(text, sizeof(text), "%s", reason);
+	else if (d->outcome.attempt)
 		snprintf(text, sizeof(text), "task %s failed on attempt %u: %s", name, d->outcome.attempt,
 		         reason);
 	else

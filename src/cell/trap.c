@@ -130,9 +130,9 @@ static struct trap_registers registers_of(const void *context)
 #endif
 }
 
-/* The trap that a fault at this address means for the running cell, CELL_TRAP_NONE if it is not the cell's. Host
- * functions are not entered near the stack's end (cell_instance.stack_limit), so a fault in its guard is the
- * cell's even if the code that faulted was about to report another trap. */
+/* The trap that a fault at this address means for the running cell, CELL_TRAP_NONE if it is not the
+ * cell's. Host functions are not entered near the stack's end (cell_instance.stack_limit), so a fault in
+ * its guard is the cell's even if the code that faulted was about to report another trap. */
 static uint32_t trap_of_fault(const struct trap_scope *scope, uintptr_t address, uintptr_t instruction)
 {
 	uintptr_t low = (uintptr_t)scope->stack->low;
@@ -153,8 +153,8 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 		trap = trap_of_fault(scope, (uintptr_t)info->si_addr, registers.instruction);
 	if (trap != CELL_TRAP_NONE)
 		trap_raise(trap, 0, "", registers.instruction, registers.frame);
-	log_error("signal %d at address %p, instruction %p, which belong to no cell: a defect of Cella", signal, info->si_addr,
-	          (void *)registers.instruction);
+	log_error("signal %d at address %p, instruction %p, which belong to no cell: a defect of Cella",
+	          signal, info->si_addr, (void *)registers.instruction);
 	struct sigaction fatal = {.sa_handler = SIG_DFL};
 	sigaction(signal, &fatal, NULL);
 }

@@ -41,8 +41,8 @@ void trap_enter(struct trap_scope *scope);
 void trap_leave(struct trap_scope *scope);
 
 /* For the innermost scope: write the report with the backtrace from this frame on, and jump. */
-void trap_raise(uint32_t trap, int32_t status, const char *text, uintptr_t address,
-                uintptr_t frame) __attribute__((noreturn));
+void trap_raise(uint32_t trap, int32_t status, const char *text, uintptr_t address, uintptr_t frame)
+	__attribute__((noreturn));
 
 /* "out of bounds memory access" and so on. */
 const char *trap_name(uint32_t trap);

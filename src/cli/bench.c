@@ -23,18 +23,20 @@ struct bench_options {
 static const struct option bench_table[] = {
 	{"--json", NULL, OPTION_TEXT, "FILE", "write the rows as JSON", option_field(bench_options, json)},
 	{"--svg", NULL, OPTION_TEXT, "FILE", "draw the ratios and times", option_field(bench_options, svg)},
-	{"--runs", NULL, OPTION_NUMBER, "N", "repetitions of each case; default 5", option_field(bench_options, runs)},
+	{"--runs", NULL, OPTION_NUMBER, "N", "repetitions of each case; default 5",
+         option_field(bench_options, runs)},
 };
 
 const struct verb bench_verb = {
 	.name = "bench",
 	.operands = "kernels|start|tasks|ecg|all",
 	.summary = "measure this machine",
-	.description = "Runs what is compared in turn and prints medians with their 95 % confidence intervals.\n"
-	               "kernels  numerical kernels as a cell against gcc -O3 with the same flags\n"
-	               "start    an empty program, executors by heap, touching protected memory\n"
-	               "tasks    throughput, latency and chains of empty tasks\n"
-	               "ecg      the ECG workflow by executors, memory level and heap",
+	.description =
+		"Runs what is compared in turn and prints medians with their 95 % confidence intervals.\n"
+		"kernels  numerical kernels as a cell against gcc -O3 with the same flags\n"
+		"start    an empty program, executors by heap, touching protected memory\n"
+		"tasks    throughput, latency and chains of empty tasks\n"
+		"ecg      the ECG workflow by executors, memory level and heap",
 	.example = "cella bench kernels --runs 9 --json kernels.json --svg kernels.svg",
 	.table = {bench_table, array_count(bench_table), false},
 	.operands_min = 1,
@@ -70,9 +72,11 @@ int bench_build(struct bench *b, const char *source, bool native, char *ret_path
 static json_t *row_json(const struct bench_row *r)
 {
 	if (r->n == 0)
-		return json_pack("{ss ss ss ss}", "bench", r->bench, "case", r->name, "metric", r->metric, "reason", r->reason);
-	return json_pack("{ss ss ss ss sf sf sf sI}", "bench", r->bench, "case", r->name, "metric", r->metric, "unit",
-	                 r->unit, "value", r->value, "low", r->low, "high", r->high, "n", (json_int_t)r->n);
+		return json_pack("{ss ss ss ss}", "bench", r->bench, "case", r->name, "metric", r->metric,
+		                 "reason", r->reason);
+	return json_pack("{ss ss ss ss sf sf sf sI}", "bench", r->bench, "case", r->name, "metric", r->metric,
+	                 "unit", r->unit, "value", r->value, "low", r->low, "high", r->high, "n",
+	                 (json_int_t)r->n);
 }
 
 static int write_json(const struct bench *b, const char *path, struct error *err)
@@ -86,8 +90,8 @@ static int write_json(const struct bench *b, const char *path, struct error *err
 	json_t *rows = json_array();
 	for (size_t i = 0; i < b->row_count; i++)
 		json_array_append_new(rows, row_json(&b->rows[i]));
-	json_t *all = json_pack("{ss ss ss si so}", "date", date, "kernel", host.release, "machine", host.machine,
-	                        "processors", (int)sysconf(_SC_NPROCESSORS_ONLN), "rows", rows);
+	json_t *all = json_pack("{ss ss ss si so}", "date", date, "kernel", host.release, "machine",
+	                        host.machine, "processors", (int)sysconf(_SC_NPROCESSORS_ONLN), "rows", rows);
 	cleanup_free char *text = all ? json_dumps(all, JSON_INDENT(1)) : NULL;
 	json_decref(all);
 	return text ? io_write_file(path, text, strlen(text), 0644, err)
@@ -109,7 +113,9 @@ static int run_kinds(struct bench *b, char **names, int count, struct error *err
 		if (rc < 0)
 			return rc;
 		if (!known)
-			return error_set(err, CELLA_EINVAL, "there is no benchmark %s: kernels, start, tasks, ecg, all", names[i]);
+			return error_set(err, CELLA_EINVAL,
+			                 "there is no benchmark %s: kernels, start, tasks, ecg, all",
+			                 names[i]);
 	}
 	return 0;
 }
@@ -125,7 +131,8 @@ int verb_bench(int argc, char **argv)
 	int rc = scratch_make(NULL, &scratch, &err);
 	if (rc < 0)
 		return verb_fail(&bench_verb, &err);
-	struct bench b = {.directory = scratch.path, .runs = min_of(max_of(o.runs, 1ull), (uint64_t)BENCH_SAMPLES_MAX)};
+	struct bench b = {.directory = scratch.path,
+	                  .runs = min_of(max_of(o.runs, 1ull), (uint64_t)BENCH_SAMPLES_MAX)};
 	rc = run_kinds(&b, argv + 1, count, &err);
 	if (rc == 0 && o.json)
 		rc = write_json(&b, o.json, &err);

@@ -32,7 +32,6 @@ struct bench {
 	const char *name;      /* of the benchmark that runs now */
 	const char *directory; /* scratch, with the cells that were built */
 	size_t runs;
-	bool peers;
 	struct bench_row *rows;
 	size_t row_count, row_capacity;
 };
@@ -48,11 +47,11 @@ double bench_median(const struct bench_samples *s);
 /* The samples' geometric mean. */
 double bench_geometric_mean(const struct bench_samples *s);
 
-/* Run a program to its end. `ret_output` (may be NULL) gets its standard output; its standard error is dropped unless it fails.
- * CELLA_EIO with the last line of its errors if its status is not 0. */
+/* Run a program to its end. `ret_output` (may be NULL) gets its standard output in place of what it held;
+ * its standard error is dropped. CELLA_EIO with the end of that if its status is not 0; *ret_run (may be
+ * NULL) is filled then, too. */
 struct bench_run {
 	double seconds;
-	uint64_t peak_bytes; /* the program's own largest resident size */
 };
 int bench_execute(char *const *arguments, struct buf *ret_output, struct bench_run *ret_run,
                   struct error *err) must_check;
@@ -60,18 +59,27 @@ int bench_execute(char *const *arguments, struct buf *ret_output, struct bench_r
 int bench_cella(const char *const *words, size_t count, struct buf *ret_output, struct bench_run *ret_run,
                 struct error *err) must_check;
 
-/* Start cella with these words, wait until it has printed a line, and sum the proportional set sizes of its processes with
- * this name (NULL: of all, its own included); then end it. */
+/* Start cella with these words, wait until it has printed a line, and sum the proportional set sizes of
+ * its processes with this name (NULL: of all, its own included) that this user may look at; then end it. */
 int bench_watch(const char *const *words, size_t count, const char *process, uint64_t *ret_bytes,
                 struct error *err) must_check;
 
 /* The number in the line "NAME number ..." of a program's output. */
 int bench_find(const struct buf *output, const char *name, double *ret_value, struct error *err) must_check;
 
+/* `cella` itself and these words, as a program's arguments; CELLA_EBUG if there are too many. */
+enum { BENCH_WORDS_MAX = 64, BENCH_PATH_MAX = 512 };
+struct bench_command {
+	char self[BENCH_PATH_MAX];
+	char *words[BENCH_WORDS_MAX]; /* ends with NULL */
+};
+int bench_command(const char *const *words, size_t count, struct bench_command *ret,
+                  struct error *err) must_check;
+
 /* Build a cell, or a native program with the same flags, from a file of Cella's own sources below bench/ or
  * examples/, in the scratch directory. Gives its path (BENCH_PATH_MAX bytes). */
-enum { BENCH_PATH_MAX = 512 };
-int bench_build(struct bench *b, const char *source, bool native, char *ret_path, struct error *err) must_check;
+int bench_build(struct bench *b, const char *source, bool native, char *ret_path,
+                struct error *err) must_check;
 
 int bench_kernels(struct bench *b, struct error *err) must_check;
 int bench_start(struct bench *b, struct error *err) must_check;

@@ -70,9 +70,10 @@ static int find_files(struct bench *b, struct ecg_files *f, bool *ret_data, stru
 	return 0;
 }
 
-/* The two figures of one run: milliseconds from `start` (real time) to the first answer, and the mean of the rest. */
-static int read_timings(const struct ecg_files *f, const struct timespec *start, double *ret_first, double *ret_next,
-                        struct error *err)
+/* The two figures of one run: milliseconds from `start` (real time) to the first answer, and the mean of
+ * the rest. */
+static int read_timings(const struct ecg_files *f, const struct timespec *start, double *ret_first,
+                        double *ret_next, struct error *err)
 {
 	json_error_t why;
 	json_t *all = json_load_file(f->timings, 0, &why);
@@ -104,12 +105,41 @@ static int run_once(const struct ecg_files *f, const struct ecg_case *c, double 
 	snprintf(out, sizeof(out), "%s:/out", f->out);
 	snprintf(forest, sizeof(forest), "%s/forest_compact.txt", f->data);
 	snprintf(record, sizeof(record), "%s/training2017/A00001.mat", f->data);
-	const char *words[] = {"run", "-q", "--memory", c->memory, "--executors", executors, "--heap", c->heap,
-	                       "--dir", data, "--dir", out, f->cell, "predict", "--forest", "/data/forest_compact.txt",
-	                       "--kind", "compact", "--repeat", requests, "--timings", "/out/timings.json",
+	const char *words[] = {"run",
+	                       "-q",
+	                       "--memory",
+	                       c->memory,
+	                       "--executors",
+	                       executors,
+	                       "--heap",
+	                       c->heap,
+	                       "--dir",
+	                       data,
+	                       "--dir",
+	                       out,
+	                       f->cell,
+	                       "predict",
+	                       "--forest",
+	                       "/data/forest_compact.txt",
+	                       "--kind",
+	                       "compact",
+	                       "--repeat",
+	                       requests,
+	                       "--timings",
+	                       "/out/timings.json",
 	                       "/data/training2017/A00001.mat"};
-	char *native[] = {(char *)(uintptr_t)f->native, "predict", "--forest", forest, "--kind", "compact", "--repeat",
-	                  requests, "--timings", (char *)(uintptr_t)f->timings, record, NULL};
+	char *native[] = {(char *)(uintptr_t)f->native,
+	                  "predict",
+	                  "--forest",
+	                  forest,
+	                  "--kind",
+	                  "compact",
+	                  "--repeat",
+	                  requests,
+	                  "--timings",
+	                  (char *)(uintptr_t)f->timings,
+	                  record,
+	                  NULL};
 	clock_gettime(CLOCK_REALTIME, &start);
 	int rc = c->memory ? bench_cella(words, array_count(words), NULL, NULL, err)
 	                   : bench_execute(native, NULL, NULL, err);
@@ -117,8 +147,8 @@ static int run_once(const struct ecg_files *f, const struct ecg_case *c, double 
 }
 
 /* Levels are run in turn for one number of executors and one heap. */
-static int run_cell_of_table(struct bench *b, const struct ecg_files *f, int executors, const char *heap,
-                             struct error *err)
+static int run_case(struct bench *b, const struct ecg_files *f, int executors, const char *heap,
+                    struct error *err)
 {
 	static const char *const levels[] = {NULL, "insecure-none", "secret"};
 	static const char *const names[] = {"native, unsealed", "unprotected", "protected"};
@@ -184,7 +214,7 @@ int bench_ecg(struct bench *b, struct error *err)
 		                    "the reference forest is not here: see make data", err);
 	for (size_t e = 0; rc == 0 && e < array_count(executors); e++)
 		for (size_t h = 0; rc == 0 && h < array_count(heaps); h++)
-			rc = run_cell_of_table(b, &files, executors[e], heaps[h], err);
+			rc = run_case(b, &files, executors[e], heaps[h], err);
 	if (rc < 0)
 		return rc;
 	print_table(b, "first request", "first");

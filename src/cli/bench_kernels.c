@@ -51,6 +51,8 @@ static int run_kernel(struct bench *b, const char *cell, const char *native, con
 			rc = bench_cella(cell_words, array_count(cell_words), &cell_output, NULL, err);
 		buf_put_u8(&cell_output, 0);
 		buf_put_u8(&native_output, 0);
+		if (rc == 0 && (cell_output.failed || native_output.failed))
+			rc = error_set(err, CELLA_ENOMEM, "no memory for what kernel %s printed", kernel);
 		if (rc == 0)
 			rc = least_seconds(&cell_output, kernel, &cell_s, err);
 		if (rc == 0)

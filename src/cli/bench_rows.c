@@ -1,19 +1,17 @@
 /* Samples, rows, and running what is measured. */
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "cli/bench.h"
+#include "cli/process.h"
 
 void bench_sample(struct bench_samples *s, double value)
 {
@@ -69,10 +67,11 @@ static int add_row(struct bench *b, const struct bench_row *row, struct error *e
 	}
 	b->rows[b->row_count++] = *row;
 	if (row->n)
-		printf("%-8s %-34s %-22s %12.5g %-8s [%.5g, %.5g] n=%zu\n", row->bench, row->name, row->metric, row->value,
-		       row->unit, row->low, row->high, row->n);
+		printf("%-8s %-34s %-22s %12.5g %-8s [%.5g, %.5g] n=%zu\n", row->bench, row->name,
+		       row->metric, row->value, row->unit, row->low, row->high, row->n);
 	else
-		printf("%-8s %-34s %-22s not measured: %s\n", row->bench, row->name, row->metric, row->reason);
+		printf("%-8s %-34s %-22s not measured: %s\n", row->bench, row->name, row->metric,
+		       row->reason);
 	fflush(stdout);
 	return 0;
 }
@@ -111,23 +110,6 @@ int bench_cannot(struct bench *b, const char *name, const char *metric, const ch
 	return add_row(b, &row, err);
 }
 
-static int start_program(char *const *arguments, int out, int errors, pid_t *ret_pid, struct error *err)
-{
-	posix_spawn_file_actions_t actions;
-	int rc = posix_spawn_file_actions_init(&actions);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
-	if (rc == 0)
-		rc = posix_spawnp(ret_pid, arguments[0], &actions, NULL, arguments, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	errno = rc;
-	return rc ? error_errno(err, CELLA_EIO, "cannot start %s", arguments[0]) : 0;
-}
-
 /* What a failed program said last. */
 static int program_failed(const char *name, int status, int errors, struct error *err)
 {
@@ -140,7 +122,8 @@ static int program_failed(const char *name, int status, int errors, struct error
 	                 WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), text);
 }
 
-int bench_execute(char *const *arguments, struct buf *ret_output, struct bench_run *ret_run, struct error *err)
+int bench_execute(char *const *arguments, struct buf *ret_output, struct bench_run *ret_run,
+                  struct error *err)
 {
 	cleanup_close int out = memfd_create("output", MFD_CLOEXEC);
 	cleanup_close int errors = memfd_create("errors", MFD_CLOEXEC);
@@ -148,16 +131,15 @@ int bench_execute(char *const *arguments, struct buf *ret_output, struct bench_r
 		return error_errno(err, CELLA_EIO, "cannot keep a program's output");
 	pid_t pid;
 	int status;
-	struct rusage usage;
+	const struct process_streams streams = {.input = -1, .output = out, .errors = errors};
 	uint64_t start = clock_ns();
-	int rc = start_program(arguments, out, errors, &pid, err);
+	int rc = process_start(arguments, &streams, &pid, err);
 	if (rc < 0)
 		return rc;
-	while (wait4(pid, &status, 0, &usage) < 0 && errno == EINTR)
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (ret_run)
-		*ret_run = (struct bench_run){.seconds = (double)(clock_ns() - start) * 1e-9,
-		                              .peak_bytes = (uint64_t)usage.ru_maxrss * 1024};
+		ret_run->seconds = (double)(clock_ns() - start) * 1e-9;
 	if (status != 0)
 		return program_failed(arguments[0], status, errors, err);
 	if (!ret_output)
@@ -167,19 +149,25 @@ int bench_execute(char *const *arguments, struct buf *ret_output, struct bench_r
 	return io_read_fd(out, "a program's output", 64 << 20, ret_output, err);
 }
 
+int bench_command(const char *const *words, size_t count, struct bench_command *ret, struct error *err)
+{
+	ssize_t size = readlink("/proc/self/exe", ret->self, sizeof(ret->self));
+	if (size <= 0 || size == sizeof(ret->self) || count > array_count(ret->words) - 2)
+		return error_set(err, CELLA_EBUG, "cannot run cella with %zu words", count);
+	ret->self[size] = '\0';
+	ret->words[0] = ret->self;
+	for (size_t i = 0; i < count; i++)
+		ret->words[i + 1] = (char *)(uintptr_t)words[i];
+	ret->words[count + 1] = NULL;
+	return 0;
+}
+
 int bench_cella(const char *const *words, size_t count, struct buf *ret_output, struct bench_run *ret_run,
                 struct error *err)
 {
-	char *arguments[64] = {"/proc/self/exe"};
-	char self[BENCH_PATH_MAX];
-	ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (size <= 0 || count > array_count(arguments) - 2)
-		return error_set(err, CELLA_EBUG, "cannot run cella with %zu words", count);
-	self[size] = '\0';
-	arguments[0] = self;
-	for (size_t i = 0; i < count; i++)
-		arguments[i + 1] = (char *)(uintptr_t)words[i];
-	return bench_execute(arguments, ret_output, ret_run, err);
+	struct bench_command command;
+	int rc = bench_command(words, count, &command, err);
+	return rc < 0 ? rc : bench_execute(command.words, ret_output, ret_run, err);
 }
 
 int bench_find(const struct buf *output, const char *name, double *ret_value, struct error *err)
@@ -191,8 +179,8 @@ int bench_find(const struct buf *output, const char *name, double *ret_value, st
 		size_t size = end ? (size_t)(end - line) : output->size - at;
 		if (size > name_size && memcmp(line, name, name_size) == 0 && line[name_size] == ' ') {
 			char number[64];
-			snprintf(number, sizeof(number), "%.*s", (int)min_of(size - name_size - 1, sizeof(number) - 1),
-			         line + name_size + 1);
+			snprintf(number, sizeof(number), "%.*s",
+			         (int)min_of(size - name_size - 1, sizeof(number) - 1), line + name_size + 1);
 			*ret_value = strtod(number, NULL);
 			return 0;
 		}

@@ -26,7 +26,8 @@ static double touch(struct mem_region *region)
 }
 
 /* Touch a fresh region, give it back (which wipes it), take it again and touch it again. */
-static int touch_once(enum mem_level level, size_t size, double *ret_cold, double *ret_pooled, struct error *err)
+static int touch_once(enum mem_level level, size_t size, double *ret_cold, double *ret_pooled,
+                      struct error *err)
 {
 	struct mem_pool *pool;
 	struct mem_region *region;
@@ -77,10 +78,12 @@ static int empty_program(struct bench *b, const char *heap, struct error *err)
 	for (size_t i = 0; rc == 0 && i < b->runs * 4; i++) {
 		struct bench_run run;
 		rc = bench_cella(words, array_count(words), NULL, &run, err);
+		if (rc < 0)
+			break;
 		bench_sample(&cell_ms, run.seconds * 1e3);
+		rc = bench_execute(native_words, NULL, &run, err);
 		if (rc == 0)
-			rc = bench_execute(native_words, NULL, &run, err);
-		bench_sample(&native_ms, run.seconds * 1e3);
+			bench_sample(&native_ms, run.seconds * 1e3);
 	}
 	snprintf(name, sizeof(name), "empty program, heap %s", heap);
 	if (rc == 0)
@@ -88,8 +91,8 @@ static int empty_program(struct bench *b, const char *heap, struct error *err)
 	return rc < 0 ? rc : bench_report(b, name, "native process", "ms", &native_ms, err);
 }
 
-/* From the agent's request to evidence of an executor that is ready to be provisioned: those that run tasks, from the
- * job's record. */
+/* From the agent's request to evidence of an executor that is ready to be provisioned: those that run
+ * tasks, from the job's record. */
 static int launch_times(const char *path, struct bench_samples *samples, struct error *err)
 {
 	json_error_t why;
@@ -99,8 +102,11 @@ static int launch_times(const char *path, struct bench_samples *samples, struct 
 	if (!record)
 		return error_set(err, CELLA_EFORMAT, "a job left no record: %s", why.text);
 	json_array_foreach(executors, i, executor)
-		if (strcmp(json_string_value(json_object_get(executor, "role")), "tasks") == 0)
+	{
+		const char *role = json_string_value(json_object_get(executor, "role"));
+		if (role && strcmp(role, "tasks") == 0)
 			bench_sample(samples, json_number_value(json_object_get(executor, "launch_s")) * 1e3);
+	}
 	json_decref(record);
 	return 0;
 }
@@ -138,10 +144,13 @@ static int new_cell(struct bench *b, const char *cell, struct error *err)
 		if (rc == 0)
 			bench_sample(&added, (fresh - warm) * 1e-3);
 	}
-	return rc < 0 ? rc : bench_report(b, "new cell in a running executor", "added to a task", "ms", &added, err);
+	return rc < 0 ? rc
+	              : bench_report(b, "new cell in a running executor", "added to a task", "ms", &added,
+	                             err);
 }
 
-static int cells_and_executors(struct bench *b, const char *const *heaps, size_t heap_count, struct error *err)
+static int cells_and_executors(struct bench *b, const char *const *heaps, size_t heap_count,
+                               struct error *err)
 {
 	char cell[BENCH_PATH_MAX];
 	int rc = bench_build(b, "bench/start/cells.c", false, cell, err);
@@ -165,7 +174,8 @@ static int parked_program(struct bench *b, struct error *err)
 		if (rc == 0)
 			bench_sample(&mib, (double)bytes / (1 << 20));
 	}
-	return rc < 0 ? rc : bench_report(b, "empty program, all processes", "memory (PSS)", "MiB", &mib, err);
+	return rc < 0 ? rc
+	              : bench_report(b, "empty program, all processes", "memory (PSS)", "MiB", &mib, err);
 }
 
 int bench_start(struct bench *b, struct error *err)

@@ -53,7 +53,7 @@ static int run_waiting(struct bench *b, const char *cell, struct error *err)
 	if (rc < 0)
 		return rc;
 	bench_sample(&held, TASKS_WAITING);
-	bench_sample(&bytes, (double)(many - few) / TASKS_WAITING);
+	bench_sample(&bytes, ((double)many - (double)few) / TASKS_WAITING);
 	rc = bench_report(b, "waiting tasks", "held at once", "tasks", &held, err);
 	return rc < 0 ? rc : bench_report(b, "waiting tasks", "agent memory", "B/task", &bytes, err);
 }

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,48 +11,20 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/io.h"
 #include "cli/bench.h"
+#include "cli/process.h"
 
 enum { WATCH_TIMEOUT_MS = 120000, WATCH_DEPTH_MAX = 6 };
 
-struct watched {
-	pid_t pid;
-	int input;  /* kept open: the program waits for its end */
-	int output;
-};
-
-static int watch_start(char *const *arguments, struct watched *ret, struct error *err)
-{
-	int in[2] = {-1, -1}, out[2] = {-1, -1};
-	posix_spawn_file_actions_t actions;
-	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
-		return error_errno(err, CELLA_EIO, "cannot make pipes");
-	int rc = posix_spawn_file_actions_init(&actions);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
-	if (rc == 0)
-		rc = posix_spawn(&ret->pid, arguments[0], &actions, NULL, arguments, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	close(in[0]);
-	close(out[1]);
-	ret->input = in[1];
-	ret->output = out[0];
-	errno = rc;
-	return rc ? error_errno(err, CELLA_EIO, "cannot start %s", arguments[0]) : 0;
-}
-
 /* Wait until the program has printed a whole line. */
-static int watch_line(const struct watched *w, struct error *err)
+static int watch_line(int output, struct error *err)
 {
 	uint64_t end = clock_ns() + WATCH_TIMEOUT_MS * 1000000ull;
 	for (char byte = 0; byte != '\n';) {
-		struct pollfd ready = {.fd = w->output, .events = POLLIN};
+		struct pollfd ready = {.fd = output, .events = POLLIN};
 		if (clock_ns() > end || poll(&ready, 1, WATCH_TIMEOUT_MS) <= 0)
 			return error_set(err, CELLA_ETIMEOUT, "a measured program said nothing in time");
-		if (read(w->output, &byte, 1) <= 0)
+		if (read(output, &byte, 1) <= 0)
 			return error_set(err, CELLA_ELOST, "a measured program ended before it was measured");
 	}
 	return 0;
@@ -96,28 +67,33 @@ static uint64_t tree_bytes(pid_t pid, const char *name, int depth)
 	return sum;
 }
 
-int bench_watch(const char *const *words, size_t count, const char *process, uint64_t *ret_bytes, struct error *err)
+int bench_watch(const char *const *words, size_t count, const char *process, uint64_t *ret_bytes,
+                struct error *err)
 {
-	char *arguments[32] = {NULL};
-	char self[BENCH_PATH_MAX];
-	ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (size <= 0 || count > array_count(arguments) - 2)
-		return error_set(err, CELLA_EBUG, "cannot watch cella with %zu words", count);
-	self[size] = '\0';
-	arguments[0] = self;
-	for (size_t i = 0; i < count; i++)
-		arguments[i + 1] = (char *)(uintptr_t)words[i];
-	struct watched w = {.pid = -1, .input = -1, .output = -1};
-	int rc = watch_start(arguments, &w, err);
+	struct bench_command command;
+	int in[2] = {-1, -1}, out[2] = {-1, -1};
+	pid_t pid;
+	int rc = bench_command(words, count, &command, err);
+	if (rc == 0 && (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0))
+		rc = error_errno(err, CELLA_EIO, "cannot make pipes");
+	/* Our end of its input is kept open: the program waits for that to close. */
+	cleanup_close int its_input = in[0], input = in[1], output = out[0], its_output = out[1];
+	const struct process_streams streams = {.input = its_input,
+	                                        .output = its_output,
+	                                        .errors = STDERR_FILENO};
+	if (rc == 0)
+		rc = process_start(command.words, &streams, &pid, err);
 	if (rc < 0)
 		return rc;
-	rc = watch_line(&w, err);
+	close(take_fd(&its_input));
+	close(take_fd(&its_output));
+	rc = watch_line(output, err);
 	if (rc == 0)
-		*ret_bytes = tree_bytes(w.pid, process, 0);
-	kill(w.pid, SIGTERM);
-	close(w.input);
-	close(w.output);
-	while (waitpid(w.pid, NULL, 0) < 0 && errno == EINTR)
+		*ret_bytes = tree_bytes(pid, process, 0);
+	kill(pid, SIGTERM);
+	close(take_fd(&input));
+	close(take_fd(&output));
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	return rc;
 }

@@ -98,6 +98,9 @@ static void compile_command(struct arguments *command, const struct work *w, con
 	arguments_add(command, "-mnontrapping-fptoint");
 	arguments_add(command, "-fdebug-compilation-dir=.");
 	add_common(command, w, source);
+	/* Behind -O, which would turn them on again. */
+	for (const char *const *flag = wasm_flags_guest; *flag; flag++)
+		arguments_add(command, *flag);
 	arguments_add(command, "-c");
 	arguments_add(command, source);
 	arguments_add(command, "-o");

@@ -16,9 +16,10 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "cell/launch_format.h"
-#include "executor_digest.h"
 #include "cli/owner_server.h"
+#include "cli/quote.h"
 #include "cli/spawn.h"
+#include "executor_digest.h"
 #include "seal/seal.h"
 
 enum {
@@ -79,7 +80,8 @@ static int job_start_daemons(struct job *job, struct error *err)
 	if (rc == 0)
 		rc = spawn_daemon("cella-las", owner_las[1], "--agent-fd", agent_las[1], &job->las_pid, err);
 	if (rc == 0)
-		rc = spawn_daemon("cella-agent", owner_agent[1], "--las-fd", agent_las[0], &job->agent_pid, err);
+		rc = spawn_daemon("cella-agent", owner_agent[1], "--las-fd", agent_las[0], &job->agent_pid,
+		                  err);
 	job->las = owner_las[0];
 	job->agent = owner_agent[0];
 	cleanup_close_fn(&owner_las[1]);
@@ -97,7 +99,7 @@ static int job_start_agent(struct job *job, struct error *err)
 		.executors = c->executors,
 		.memory_level = c->memory_level,
 		.flags = (c->uses_tasks ? AGENT_START_TASKS : 0) | (c->events ? AGENT_START_EVENTS : 0) |
-		         (c->progress ? AGENT_START_PROGRESS : 0),
+	                 (c->progress ? AGENT_START_PROGRESS : 0),
 		.heap = c->heap,
 		.store_limit = c->store_limit,
 	};
@@ -132,6 +134,12 @@ static int job_admit(struct job *job, const struct agent_executor *m, const uint
 		job->result->refused = true;
 		return error_prefix(err, rc, "no keys for an executor whose evidence does not hold: ");
 	}
+	if (m->index != job->server_count + 1 || (m->role != AGENT_DRIVER && m->role != AGENT_TASKS))
+		return error_set(err, CELLA_EFORMAT, "the agent brought executor %u in role %u", m->index,
+		                 m->role);
+	/* The program runs once: what it prints and writes would be there twice. */
+	if (m->role == AGENT_DRIVER && job->driver != JOB_EXECUTORS_MAX)
+		return error_set(err, CELLA_EAUTH, "the agent brought a second executor for the program");
 	if (job->server_count == JOB_EXECUTORS_MAX)
 		return error_set(err, CELLA_ELIMIT, "more than %d executors in one job", JOB_EXECUTORS_MAX);
 	uint32_t place = job->server_count;
@@ -153,7 +161,8 @@ static int job_admit(struct job *job, const struct agent_executor *m, const uint
 		job->driver = place;
 	job->provision->executor = place + 1;
 	job->provision->role = m->role;
-	return owner_server_provision(job->servers[place], evidence.public_key, job->provision, err);
+	rc = owner_server_provision(job->servers[place], evidence.public_key, job->provision, err);
+	return rc == CELLA_ELOST ? 0 : rc; /* its channel, readable now, says the same */
 }
 
 static void job_show_progress(struct job *job, const struct agent_progress *p)
@@ -186,9 +195,11 @@ static int job_on_lost(struct job *job, const struct agent_lost *m, struct error
 }
 
 /* A structure of this size at the head of the message. */
-#define message_as(type, bytes, size) ((size) >= sizeof(struct type) ? (const struct type *)(const void *)(bytes) : NULL)
+#define message_as(type, bytes, size) \
+	((size) >= sizeof(struct type) ? (const struct type *)(const void *)(bytes) : NULL)
 
-static int job_on_agent_message(struct job *job, const uint8_t *bytes, size_t size, int *fd, struct error *err)
+static int job_on_agent_message(struct job *job, const uint8_t *bytes, size_t size, int *fd,
+                                struct error *err)
 {
 	uint32_t type = size >= sizeof(type) ? *(const uint32_t *)(const void *)bytes : 0;
 	const struct agent_executor *executor = message_as(agent_executor, bytes, size);
@@ -196,7 +207,8 @@ static int job_on_agent_message(struct job *job, const uint8_t *bytes, size_t si
 	const struct agent_progress *progress = message_as(agent_progress, bytes, size);
 	const struct agent_finished *finished = message_as(agent_finished, bytes, size);
 	const struct agent_failed *failed = message_as(agent_failed, bytes, size);
-	if (type == AGENT_EXECUTOR && executor && executor->evidence_size <= size - sizeof(*executor) && *fd >= 0)
+	if (type == AGENT_EXECUTOR && executor && executor->evidence_size <= size - sizeof(*executor) &&
+	    *fd >= 0)
 		return job_admit(job, executor, bytes + sizeof(*executor), fd, err);
 	if (type == AGENT_LOST && lost)
 		return job_on_lost(job, lost, err);
@@ -212,9 +224,11 @@ static int job_on_agent_message(struct job *job, const uint8_t *bytes, size_t si
 		job->result->tasks_retried = finished->retried;
 		return 0;
 	}
-	if (type == AGENT_FAILED && failed)
-		return error_set(err, failed->error, "%.*s", (int)(size - sizeof(*failed)),
-		                 (const char *)bytes + sizeof(*failed));
+	if (type == AGENT_FAILED && failed && failed->error < 0) {
+		char text[QUOTE_MAX];
+		return error_set(err, failed->error, "%s",
+		                 quote(bytes + sizeof(*failed), size - sizeof(*failed), text));
+	}
 	return error_set(err, CELLA_EFORMAT, "the agent sent a message of type %u and %zu bytes", type, size);
 }
 
@@ -228,8 +242,6 @@ static int job_on_agent(struct job *job, struct error *err)
 		return rc;
 	if (size == 0)
 		return error_set(err, CELLA_ELOST, "the agent cella-agent is gone");
-	if (fd_count == 0)
-		fd = -1;
 	return job_on_agent_message(job, bytes, size, &fd, err);
 }
 
@@ -262,7 +274,8 @@ static int job_on_server(struct job *job, uint32_t place, struct error *err)
 		owner_server_free(server);
 		job->servers[place] = NULL;
 		if (place == job->driver && !job->ended)
-			return error_set(err, CELLA_ELOST, "the program's executor ended before the program did");
+			return error_set(err, CELLA_ELOST,
+			                 "the program's executor ended before the program did");
 		rc = 0;
 	}
 	if (rc == CELLA_EPERM)
@@ -272,14 +285,29 @@ static int job_on_server(struct job *job, uint32_t place, struct error *err)
 	return rc;
 }
 
+/* A closed standard input reads as an empty one. */
+static int job_read_input(struct owner_server *server, uint8_t *bytes, size_t wanted, struct error *err)
+{
+	ssize_t n = read(STDIN_FILENO, bytes, wanted);
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return 0;
+	if (n < 0 && errno != EBADF)
+		return error_errno(err, CELLA_EIO, "cannot read standard input");
+	return owner_server_input(server, bytes, (size_t)max_of(n, (ssize_t)0), err);
+}
+
 static int job_on_input(struct job *job, uint32_t place, struct error *err)
 {
-	uint8_t bytes[OWNER_STREAM_MAX];
-	size_t wanted = min_of(owner_server_wants_input(job->servers[place]), sizeof(bytes));
-	ssize_t n = read(STDIN_FILENO, bytes, wanted);
-	if (n < 0 && errno == EINTR)
+	struct owner_server *server = job->servers[place];
+	if (!server) /* it closed its channel since it asked */
 		return 0;
-	return owner_server_input(job->servers[place], bytes, (size_t)max_of(n, (ssize_t)0), err);
+	size_t wanted = owner_server_wants_input(server);
+	uint8_t *bytes = mem_alloc(job->pool, wanted);
+	if (!bytes)
+		return error_set(err, CELLA_ENOMEM, "no protected memory for standard input");
+	int rc = job_read_input(server, bytes, wanted, err);
+	mem_free(job->pool, bytes);
+	return rc;
 }
 
 /* Which descriptors to wait for, and whose each is: a place in servers, or one of the others. */
@@ -379,7 +407,14 @@ static void job_done(struct job *job)
 int job_run(const struct job_config *config, struct job_result *ret_result, struct error *err)
 {
 	*ret_result = (struct job_result){.event_log = -1};
-	struct job job = {.config = config, .pool = config->pool, .result = ret_result, .las = -1, .agent = -1, .driver = JOB_EXECUTORS_MAX};
+	struct job job = {
+		.config = config,
+		.pool = config->pool,
+		.result = ret_result,
+		.las = -1,
+		.agent = -1,
+		.driver = JOB_EXECUTORS_MAX,
+	};
 	struct job_polls polls;
 	signal(SIGPIPE, SIG_IGN);
 	int rc = job_start_daemons(&job, err);

@@ -2,10 +2,10 @@
 
 #include <jansson.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "agent/event_format.h"
 #include "agent/report.h"
 #include "attest/evidence_format.h"
 #include "base/cleanup.h"
@@ -20,7 +20,8 @@ static bool ends_with(const char *path, const char *ending)
 int job_outputs_check(const struct job_outputs *o, struct error *err)
 {
 	if (o->graph && !ends_with(o->graph, ".dot") && !ends_with(o->graph, ".svg"))
-		return error_set(err, CELLA_EINVAL, "--graph %s: the file's name must end in .dot or .svg", o->graph);
+		return error_set(err, CELLA_EINVAL, "--graph %s: the file's name must end in .dot or .svg",
+		                 o->graph);
 	return 0;
 }
 
@@ -63,7 +64,8 @@ static json_t *isolation_json(uint32_t bits)
 }
 
 /* What the owner knows itself, beside what the agent says. */
-static json_t *record_json(const struct job_config *c, const struct job_result *r, const struct report *report)
+static json_t *record_json(const struct job_config *c, const struct job_result *r,
+                           const struct report *report)
 {
 	cleanup_buf struct buf agent = {0};
 	char date[32];
@@ -72,12 +74,14 @@ static json_t *record_json(const struct job_config *c, const struct job_result *
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &calendar));
 	report_record(report, &agent);
 	json_t *said = json_loadb((const char *)agent.data, agent.size, 0, NULL);
-	return json_pack("{ss ss ss so so so so sI si si so}", "ended", date, "memory", mem_level_name(c->memory_level),
-	                 "machine", "soft", "cell", hex_json(c->bundle->identity, CRYPTO_SHA384_SIZE), "builder",
-	                 hex_json(c->bundle->builder, CRYPTO_ED25519_SIZE), "isolation", isolation_json(r->isolation),
-	                 "isolation_missing", isolation_json(~r->isolation & EVIDENCE_ISOLATION_ALL), "heap",
-	                 (json_int_t)c->heap, "executors_started", (int)r->executors_started, "status", r->status,
-	                 "agent", said ? said : json_null());
+	return json_pack("{ss ss ss so so so so sI si si so}", "ended", date, "memory",
+	                 mem_level_name(c->memory_level), "machine", "soft", "cell",
+	                 hex_json(c->bundle->identity, CRYPTO_SHA384_SIZE), "builder",
+	                 hex_json(c->bundle->builder, CRYPTO_ED25519_SIZE), "isolation",
+	                 isolation_json(r->isolation), "isolation_missing",
+	                 isolation_json(~r->isolation & EVIDENCE_ISOLATION_ALL), "heap", (json_int_t)c->heap,
+	                 "executors_started", (int)r->executors_started, "status", r->status, "agent",
+	                 said ? said : json_null());
 }
 
 static int write_record(const struct job_config *c, const struct job_result *r, const struct report *report,
@@ -106,19 +110,19 @@ int job_report(const struct job_config *c, const struct job_result *r, const str
                struct error *err)
 {
 	struct report *report;
-	struct stat st;
+	cleanup_buf struct buf log = {0};
 	if (!o->graph && !o->trace && !o->record)
 		return 0;
-	if (r->event_log < 0 || fstat(r->event_log, &st) < 0)
-		return error_set(err, CELLA_ELOST, "the agent left no log of the job: there is nothing to draw or record");
-	void *log = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, r->event_log, 0);
-	if (log == MAP_FAILED)
-		return error_errno(err, CELLA_EIO, "cannot read the job's log");
-	int rc = report_new(log, (size_t)st.st_size, &report, err);
-	if (rc == 0) {
-		rc = write_outputs(c, r, o, report, err);
-		report_free(report);
-	}
-	munmap(log, (size_t)st.st_size);
+	if (r->event_log < 0 || lseek(r->event_log, 0, SEEK_SET) < 0)
+		return error_set(err, CELLA_ELOST,
+		                 "the agent left no log of the job: there is nothing to draw or record");
+	/* Read, not mapped: the agent may still change its memory file. */
+	int rc = io_read_fd(r->event_log, "the job's log", EVENT_LOG_MAX, &log, err);
+	if (rc == 0)
+		rc = report_new(log.data, log.size, &report, err);
+	if (rc < 0)
+		return rc;
+	rc = write_outputs(c, r, o, report, err);
+	report_free(report);
 	return rc;
 }

@@ -13,7 +13,7 @@ struct job_outputs {
 
 /* CELLA_EINVAL for a graph file of another ending; ask before the job runs. */
 int job_outputs_check(const struct job_outputs *outputs, struct error *err) must_check;
-int job_report(const struct job_config *config, const struct job_result *result, const struct job_outputs *outputs,
-               struct error *err) must_check;
+int job_report(const struct job_config *config, const struct job_result *result,
+               const struct job_outputs *outputs, struct error *err) must_check;
 
 #endif

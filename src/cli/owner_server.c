@@ -7,17 +7,19 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "cli/quote.h"
 
 struct owner_server {
 	struct owner_server_config config;
 	struct buf in;
 	size_t wants_input;
-	uint64_t records[3];
+	uint64_t records[3]; /* next record number of standard input, output, error */
 	bool ended;
 	struct owner_end end;
 };
 
-int owner_server_new(const struct owner_server_config *config, struct owner_server **ret_server, struct error *err)
+int owner_server_new(const struct owner_server_config *config, struct owner_server **ret_server,
+                     struct error *err)
 {
 	struct owner_server *s = calloc(1, sizeof(*s));
 	if (!s)
@@ -42,7 +44,8 @@ int owner_server_fd(const struct owner_server *s)
 }
 
 /* Head and body, with a descriptor beside the head if fd is not -1. */
-static int send_frame(struct owner_server *s, uint32_t type, const void *body, size_t size, int fd, struct error *err)
+static int send_frame(struct owner_server *s, uint32_t type, const void *body, size_t size, int fd,
+                      struct error *err)
 {
 	struct owner_frame head = {.type = type, .size = (uint32_t)size};
 	int rc = io_send_message(s->config.fd, &head, sizeof(head), &fd, fd >= 0, err);
@@ -60,8 +63,8 @@ int owner_server_provision(struct owner_server *s, const uint8_t public_key[CRYP
 	if (rc < 0)
 		return rc;
 	cleanup_free uint8_t *sealed = malloc(size + CRYPTO_HPKE_OVERHEAD);
-	rc = sealed ? crypto_hpke_seal(public_key, PROVISION_INFO, strlen(PROVISION_INFO), NULL, 0, plain, size,
-	                               sealed, err)
+	rc = sealed ? crypto_hpke_seal(public_key, PROVISION_INFO, strlen(PROVISION_INFO), NULL, 0, plain,
+	                               size, sealed, err)
 	            : error_set(err, CELLA_ENOMEM, "no memory for a provisioning");
 	mem_free(s->config.pool, plain);
 	return rc < 0 ? rc : send_frame(s, OWNER_PROVISION, sealed, size + CRYPTO_HPKE_OVERHEAD, -1, err);
@@ -72,7 +75,8 @@ static int open_record(struct owner_server *s, const struct seal_id *id, const u
                        uint8_t **ret_plain, size_t *ret_size, struct error *err)
 {
 	if (size < SEAL_OVERHEAD)
-		return error_set(err, CELLA_EFORMAT, "executor %u sent a record of %zu bytes", s->config.executor, size);
+		return error_set(err, CELLA_EFORMAT, "executor %u sent a record of %zu bytes",
+		                 s->config.executor, size);
 	size_t plain_size = size - SEAL_OVERHEAD;
 	uint8_t *plain = mem_alloc(s->config.pool, plain_size + 1);
 	if (!plain)
@@ -87,15 +91,6 @@ static int open_record(struct owner_server *s, const struct seal_id *id, const u
 	return 0;
 }
 
-static struct seal_id stream_id(struct owner_server *s, int stream)
-{
-	return (struct seal_id){
-		.kind = SEAL_KIND_STREAM,
-		.object = (uint64_t)s->config.executor << 8 | (uint64_t)stream,
-		.version = s->records[stream],
-	};
-}
-
 static int on_stream(struct owner_server *s, const uint8_t *body, size_t size, struct error *err)
 {
 	struct seal_id claimed;
@@ -105,8 +100,9 @@ static int on_stream(struct owner_server *s, const uint8_t *body, size_t size, s
 		return rc;
 	int stream = (int)(claimed.object & 0xff);
 	if (stream != STDOUT_FILENO && stream != STDERR_FILENO)
-		return error_set(err, CELLA_EFORMAT, "executor %u wrote to stream %d", s->config.executor, stream);
-	struct seal_id id = stream_id(s, stream);
+		return error_set(err, CELLA_EFORMAT, "executor %u wrote to stream %d", s->config.executor,
+		                 stream);
+	struct seal_id id = owner_stream_id(s->config.executor, stream, s->records[stream]);
 	uint8_t *plain;
 	rc = open_record(s, &id, body, size, &plain, &plain_size, err);
 	if (rc < 0)
@@ -114,7 +110,9 @@ static int on_stream(struct owner_server *s, const uint8_t *body, size_t size, s
 	s->records[stream]++;
 	rc = io_write_full(stream, plain, plain_size, err);
 	mem_free(s->config.pool, plain);
-	return rc < 0 ? error_prefix(err, rc, stream == STDOUT_FILENO ? "standard output: " : "standard error: ") : 0;
+	return rc < 0 ? error_prefix(err, rc,
+	                             stream == STDOUT_FILENO ? "standard output: " : "standard error: ")
+	              : 0;
 }
 
 static int on_input(struct owner_server *s, const uint8_t *body, size_t size, struct error *err)
@@ -122,7 +120,8 @@ static int on_input(struct owner_server *s, const uint8_t *body, size_t size, st
 	struct reader r = reader_of(body, size);
 	uint32_t wanted = reader_u32(&r);
 	if (!reader_finished(&r) || wanted == 0 || wanted > OWNER_STREAM_MAX || s->wants_input)
-		return error_set(err, CELLA_EFORMAT, "executor %u asked wrongly for standard input", s->config.executor);
+		return error_set(err, CELLA_EFORMAT, "executor %u asked wrongly for standard input",
+		                 s->config.executor);
 	s->wants_input = wanted;
 	return 0;
 }
@@ -137,8 +136,7 @@ int owner_server_input(struct owner_server *s, const void *bytes, size_t size, s
 	cleanup_free uint8_t *sealed = malloc(seal_size(size));
 	if (!sealed)
 		return error_set(err, CELLA_ENOMEM, "no memory for standard input");
-	struct seal_id id = stream_id(s, STDIN_FILENO);
-	s->records[STDIN_FILENO]++;
+	struct seal_id id = owner_stream_id(s->config.executor, STDIN_FILENO, s->records[STDIN_FILENO]++);
 	s->wants_input = 0;
 	int rc = seal_object(s->config.session, &id, NULL, 0, bytes, size, sealed, err);
 	return rc < 0 ? rc : send_frame(s, OWNER_INPUT, sealed, seal_size(size), -1, err);
@@ -146,7 +144,7 @@ int owner_server_input(struct owner_server *s, const void *bytes, size_t size, s
 
 static int on_exit_record(struct owner_server *s, const uint8_t *body, size_t size, struct error *err)
 {
-	struct seal_id id = {.kind = SEAL_KIND_EXIT, .object = s->config.executor};
+	struct seal_id id = owner_exit_id(s->config.executor, s->records);
 	uint8_t *plain;
 	size_t plain_size;
 	int rc = open_record(s, &id, body, size, &plain, &plain_size, err);
@@ -157,8 +155,9 @@ static int on_exit_record(struct owner_server *s, const uint8_t *body, size_t si
 	size_t text_size = min_of(s->end.exit.text_size, (uint32_t)sizeof(s->end.text) - 1);
 	reader_copy(&r, s->end.text, text_size);
 	mem_free(s->config.pool, plain);
-	if (r.failed)
-		return error_set(err, CELLA_EFORMAT, "executor %u's exit record is malformed", s->config.executor);
+	if (r.failed || s->end.exit.error > 0)
+		return error_set(err, CELLA_EFORMAT, "executor %u's exit record is malformed",
+		                 s->config.executor);
 	s->ended = true;
 	return 0;
 }
@@ -170,11 +169,11 @@ const struct owner_end *owner_server_end(const struct owner_server *s)
 
 static int on_refused(struct owner_server *s, const uint8_t *body, size_t size, struct error *err)
 {
+	char text[QUOTE_MAX];
 	struct reader r = reader_of(body, size);
 	reader_u32(&r);
-	int text_size = (int)min_of(reader_left(&r), (size_t)600);
-	return error_set(err, CELLA_EPERM, "executor %u refused: %.*s", s->config.executor, text_size,
-	                 (const char *)body + r.at);
+	return error_set(err, CELLA_EPERM, "executor %u refused: %s", s->config.executor,
+	                 quote(body + r.at, reader_left(&r), text));
 }
 
 static int on_path(struct owner_server *s, const uint8_t *body, size_t size, struct error *err)
@@ -182,11 +181,13 @@ static int on_path(struct owner_server *s, const uint8_t *body, size_t size, str
 	uint8_t answer[sizeof(struct owner_path_reply) + OWNER_PATH_MAX];
 	size_t answer_size = 0;
 	cleanup_close int fd = -1;
-	int rc = owner_paths_serve(s->config.paths, body, size, answer, sizeof(answer), &answer_size, &fd, err);
+	int rc = owner_paths_serve(s->config.paths, body, size, answer, sizeof(answer), &answer_size, &fd,
+	                           err);
 	return rc < 0 ? rc : send_frame(s, OWNER_PATH, answer, answer_size, fd, err);
 }
 
-static int on_frame(struct owner_server *s, uint32_t type, const uint8_t *body, size_t size, struct error *err)
+static int on_frame(struct owner_server *s, uint32_t type, const uint8_t *body, size_t size,
+                    struct error *err)
 {
 	switch (type) {
 	case OWNER_STREAM: return on_stream(s, body, size, err);
@@ -194,7 +195,9 @@ static int on_frame(struct owner_server *s, uint32_t type, const uint8_t *body, 
 	case OWNER_PATH: return on_path(s, body, size, err);
 	case OWNER_EXIT: return on_exit_record(s, body, size, err);
 	case OWNER_REFUSED: return on_refused(s, body, size, err);
-	default: return error_set(err, CELLA_EFORMAT, "executor %u sent a frame of type %u", s->config.executor, type);
+	default:
+		return error_set(err, CELLA_EFORMAT, "executor %u sent a frame of type %u",
+		                 s->config.executor, type);
 	}
 }
 
@@ -207,8 +210,8 @@ static int handle_frames(struct owner_server *s, struct error *err)
 		struct owner_frame head;
 		memcpy(&head, s->in.data + at, sizeof(head));
 		if (head.size > OWNER_FRAME_MAX)
-			return error_set(err, CELLA_EFORMAT, "executor %u sent a frame of %u bytes", s->config.executor,
-			                 head.size);
+			return error_set(err, CELLA_EFORMAT, "executor %u sent a frame of %u bytes",
+			                 s->config.executor, head.size);
 		if (s->in.size - at - sizeof(head) < head.size)
 			break;
 		rc = on_frame(s, head.type, s->in.data + at + sizeof(head), head.size, err);

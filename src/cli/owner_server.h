@@ -48,7 +48,8 @@ int owner_server_readable(struct owner_server *server, struct error *err) must_c
 
 /* Bytes of standard input that the executor waits for; 0: none. owner_server_input answers (size 0: end). */
 size_t owner_server_wants_input(const struct owner_server *server);
-int owner_server_input(struct owner_server *server, const void *bytes, size_t size, struct error *err) must_check;
+int owner_server_input(struct owner_server *server, const void *bytes, size_t size,
+                       struct error *err) must_check;
 
 /* How the program ended; NULL as long as it runs. */
 const struct owner_end *owner_server_end(const struct owner_server *server);

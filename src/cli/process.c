@@ -70,13 +70,12 @@ int process_find(const char *name, char *ret_path, size_t capacity, struct error
 	return error_set(err, CELLA_ENOENT, "there is no program %s", name);
 }
 
-static int start(const struct arguments *command, const posix_spawn_file_actions_t *actions, pid_t *ret_pid,
+/* `actions` NULL: with our own streams. */
+static int start(char *const *words, const posix_spawn_file_actions_t *actions, pid_t *ret_pid,
                  struct error *err)
 {
 	posix_spawnattr_t attributes;
 	sigset_t none, all;
-	if (command->failed)
-		return error_set(err, CELLA_ENOMEM, "no memory for a command line");
 	sigemptyset(&none);
 	sigfillset(&all);
 	int number = posix_spawnattr_init(&attributes);
@@ -84,15 +83,40 @@ static int start(const struct arguments *command, const posix_spawn_file_actions
 		posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 		posix_spawnattr_setsigmask(&attributes, &none);
 		posix_spawnattr_setsigdefault(&attributes, &all);
-		number = posix_spawnp(ret_pid, command->items[0], actions, &attributes, command->items,
-		                      environ);
+		number = posix_spawnp(ret_pid, words[0], actions, &attributes, words, environ);
 		posix_spawnattr_destroy(&attributes);
 	}
 	errno = number;
 	if (number)
 		return error_errno(err, number == ENOENT ? CELLA_ENOENT : CELLA_EIO, "cannot start %s",
-		                   command->items[0]);
+		                   words[0]);
 	return 0;
+}
+
+/* 0 or an errno. */
+static int redirect(posix_spawn_file_actions_t *actions, int fd, int stream)
+{
+	if (fd >= 0)
+		return posix_spawn_file_actions_adddup2(actions, fd, stream);
+	int flags = stream == STDIN_FILENO ? O_RDONLY : O_WRONLY;
+	return posix_spawn_file_actions_addopen(actions, stream, "/dev/null", flags, 0);
+}
+
+int process_start(char *const *words, const struct process_streams *streams, pid_t *ret_pid,
+                  struct error *err)
+{
+	posix_spawn_file_actions_t actions;
+	int rc = posix_spawn_file_actions_init(&actions);
+	if (rc == 0)
+		rc = redirect(&actions, streams->input, STDIN_FILENO);
+	if (rc == 0)
+		rc = redirect(&actions, streams->output, STDOUT_FILENO);
+	if (rc == 0)
+		rc = redirect(&actions, streams->errors, STDERR_FILENO);
+	rc = rc ? error_set(err, CELLA_ENOMEM, "no memory to start %s", words[0])
+	        : start(words, &actions, ret_pid, err);
+	posix_spawn_file_actions_destroy(&actions);
+	return rc;
 }
 
 static void print_command(const struct arguments *command)
@@ -133,7 +157,9 @@ static int batch_start(struct batch *b, size_t command, struct error *err)
 	size_t slot = 0;
 	while (b->pids[slot])
 		slot++;
-	int rc = start(&b->commands[command], NULL, &b->pids[slot], err);
+	const struct arguments *a = &b->commands[command];
+	int rc = a->failed ? error_set(err, CELLA_ENOMEM, "no memory for a command line")
+	                   : start(a->items, NULL, &b->pids[slot], err);
 	if (rc < 0) {
 		b->pids[slot] = 0;
 		return rc;
@@ -220,18 +246,15 @@ static int read_all(int fd, struct buf *ret_output, struct error *err)
 
 int process_read(const struct arguments *command, struct buf *ret_output, struct error *err)
 {
-	posix_spawn_file_actions_t actions;
 	pid_t pid;
 	int ends[2], status;
+	if (command->failed)
+		return error_set(err, CELLA_ENOMEM, "no memory for a command line");
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return error_errno(err, CELLA_EIO, "cannot make a pipe");
 	cleanup_close int from = ends[0], to = ends[1];
-	if (posix_spawn_file_actions_init(&actions) != 0)
-		return error_set(err, CELLA_ENOMEM, "no memory to start a program");
-	posix_spawn_file_actions_adddup2(&actions, to, STDOUT_FILENO);
-	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	int rc = start(command, &actions, &pid, err);
-	posix_spawn_file_actions_destroy(&actions);
+	const struct process_streams streams = {.input = STDIN_FILENO, .output = to, .errors = -1};
+	int rc = process_start(command->items, &streams, &pid, err);
 	if (rc < 0)
 		return rc;
 	close(take_fd(&to));

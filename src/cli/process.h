@@ -7,6 +7,8 @@
 #ifndef CLI_PROCESS_H
 #define CLI_PROCESS_H
 
+#include <sys/types.h>
+
 #include "base/buf.h"
 #include "base/error.h"
 
@@ -29,6 +31,14 @@ int process_run(const struct arguments *commands, size_t count, size_t parallel,
 
 /* Run one and append its standard output; its standard error is dropped. */
 int process_read(const struct arguments *command, struct buf *ret_output, struct error *err) must_check;
+
+/* Start a program (on the path, or by its path) with no signal blocked or ignored and these standard
+ * streams; -1: /dev/null. Nothing else is inherited that is close-on-exec. The caller waits for it. */
+struct process_streams {
+	int input, output, errors;
+};
+int process_start(char *const *words, const struct process_streams *streams, pid_t *ret_pid,
+                  struct error *err) must_check;
 
 /* The file that the path variable gives for a program's name (or the name itself if it has a slash). */
 int process_find(const char *name, char *ret_path, size_t capacity, struct error *err) must_check;

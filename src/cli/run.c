@@ -15,52 +15,60 @@ enum {
 	RUN_BUNDLE_MAX = 1 << 30,
 	RUN_EXECUTORS_MAX = 128,
 	RUN_POOL = 4 << 20, /* the command line's own protected memory */
+	RUN_HEAP_MIN_MIB = 8,
+	RUN_HEAP_MAX_GIB = 16 << 10,
 };
 
 struct run_options {
 	int memory;
 	uint64_t executors, heap, store_limit;
 	struct option_list dirs, environment, builders;
+	struct wasi_preopen preopens[PROVISION_PREOPENS_MAX]; /* of dirs, which then are the host's names */
 	struct job_outputs outputs;
 	bool insecure_memory_none, quiet;
 };
 
 static const struct option run_table[] = {
-	{"--memory", NULL, OPTION_CHOICE, "secret|insecure-none", "level of memory protection; default secret",
-	 option_field(run_options, memory)},
+	{"--memory", NULL, OPTION_CHOICE, "secret|insecure-none",
+         "level of memory protection; default secret", option_field(run_options, memory)},
 	{"--insecure-memory-none", NULL, OPTION_FLAG, NULL, "the same as --memory insecure-none",
-	 option_field(run_options, insecure_memory_none)},
+         option_field(run_options, insecure_memory_none)},
 	{"--executors", NULL, OPTION_NUMBER, "N", "processes that run tasks; default: one per processor",
-	 option_field(run_options, executors)},
+         option_field(run_options, executors)},
 	{"--heap", NULL, OPTION_SIZE, "SIZE", "protected memory of each executor at most; default 2G",
-	 option_field(run_options, heap)},
-	{"--dir", NULL, OPTION_LIST, "HOST[:GUEST][:ro]", "a directory that the program may use; may be repeated",
-	 option_field(run_options, dirs)},
+         option_field(run_options, heap)},
+	{"--dir", NULL, OPTION_LIST, "HOST[:GUEST][:ro]",
+         "a directory that the program may use; may be repeated", option_field(run_options, dirs)},
 	{"--env", NULL, OPTION_LIST, "K=V", "an environment variable of the program; may be repeated",
-	 option_field(run_options, environment)},
+         option_field(run_options, environment)},
 	{"--accept-builder", NULL, OPTION_LIST, "HEX", "a builder, beside your own, whose cells may run",
-	 option_field(run_options, builders)},
-	{"--store-limit", NULL, OPTION_SIZE, "SIZE", "sealed task data kept in memory before it spills to disk; default 1G",
-	 option_field(run_options, store_limit)},
-	{"--graph", NULL, OPTION_TEXT, "FILE.dot|FILE.svg", "write the graph of tasks", option_field(run_options, outputs.graph)},
+         option_field(run_options, builders)},
+	{"--store-limit", NULL, OPTION_SIZE, "SIZE",
+         "sealed task data kept in memory before it spills to disk; default 1G",
+         option_field(run_options, store_limit)},
+	{"--graph", NULL, OPTION_TEXT, "FILE.dot|FILE.svg", "write the graph of tasks",
+         option_field(run_options, outputs.graph)},
 	{"--trace", NULL, OPTION_TEXT, "FILE.json", "write a trace for chrome://tracing or Perfetto",
-	 option_field(run_options, outputs.trace)},
-	{"--record", NULL, OPTION_TEXT, "FILE.json", "write the job's record: levels, identities, times, retries",
-	 option_field(run_options, outputs.record)},
+         option_field(run_options, outputs.trace)},
+	{"--record", NULL, OPTION_TEXT, "FILE.json",
+         "write the job's record: levels, identities, times, retries",
+         option_field(run_options, outputs.record)},
 	{"--quiet", "-q", OPTION_FLAG, NULL, "do not print the protection in force, nor progress",
-	 option_field(run_options, quiet)},
+         option_field(run_options, quiet)},
 };
 
 const struct verb run_verb = {
 	.name = "run",
 	.operands = "FILE.cell [ARGUMENT...]",
 	.summary = "run a program in protected cells",
-	.description = "Runs the program's main in an executor of its own and its tasks in N others, whose memory\n"
-	               "not even root can read. What the program prints comes back sealed. Nothing of the host's\n"
-	               "files is visible but the directories given with --dir.\n"
-	               "Exit status: the program's own; 134 if it trapped; 125 if Cella failed; 126 if an executor\n"
-	               "or a cell was refused; 2 for a mistake in the options.",
-	.example = "cella run --executors 2 --dir recordings:/data:ro ecg.cell features --kind compact /data/A00001.mat",
+	.description =
+		"Runs the program's main in an executor of its own and its tasks in N others, whose memory\n"
+		"not even root can read. What the program prints comes back sealed. Nothing of the host's\n"
+		"files is visible but the directories given with --dir.\n"
+		"Exit status: the program's own; 134 if it trapped; 125 if Cella failed; 126 if an executor\n"
+		"or a cell was refused; 2 for a mistake in the options.",
+	.example =
+		"cella run --executors 2 --dir recordings:/data:ro ecg.cell features --kind compact /data/A00001.mat",
 	.table = {run_table, array_count(run_table), true},
 	.operands_min = 1,
 	.operands_max = VERB_ANY,
@@ -68,7 +76,7 @@ const struct verb run_verb = {
 };
 
 /* HOST[:GUEST][:ro] in place: the guest's name defaults to the host's. */
-static int run_parse_dir(char *text, struct owner_paths *paths, struct wasi_preopen *preopen, struct error *err)
+static int run_parse_dir(char *text, struct wasi_preopen *preopen, struct error *err)
 {
 	char *colon = strrchr(text, ':');
 	if (colon && strcmp(colon, ":ro") == 0) {
@@ -80,19 +88,42 @@ static int run_parse_dir(char *text, struct owner_paths *paths, struct wasi_preo
 		*colon = '\0';
 	preopen->guest = colon ? colon + 1 : text;
 	if (!text[0] || !preopen->guest[0])
-		return error_set(err, CELLA_EINVAL, "--dir wants HOST[:GUEST][:ro], such as recordings:/data:ro");
-	return owner_paths_add(paths, text, preopen->flags & OWNER_PREOPEN_READ_ONLY, err);
+		return error_set(err, CELLA_EINVAL,
+		                 "--dir wants HOST[:GUEST][:ro], such as recordings:/data:ro");
+	return 0;
 }
 
-static int run_dirs(const struct run_options *o, struct owner_paths *paths, struct wasi_preopen *preopens,
-                    struct error *err)
+static int run_parse_dirs(struct run_options *o, struct error *err)
 {
 	if (o->dirs.count > PROVISION_PREOPENS_MAX)
-		return error_set(err, CELLA_EINVAL, "--dir may be given %d times at most", PROVISION_PREOPENS_MAX);
+		return error_set(err, CELLA_EINVAL, "--dir may be given %d times at most",
+		                 PROVISION_PREOPENS_MAX);
 	for (size_t i = 0; i < o->dirs.count; i++) {
-		int rc = run_parse_dir((char *)(uintptr_t)o->dirs.items[i], paths, &preopens[i], err);
+		int rc = run_parse_dir((char *)(uintptr_t)o->dirs.items[i], &o->preopens[i], err);
 		if (rc < 0)
 			return rc;
+	}
+	return 0;
+}
+
+static int run_open_dirs(const struct run_options *o, struct owner_paths *paths, struct error *err)
+{
+	for (size_t i = 0; i < o->dirs.count; i++) {
+		bool read_only = o->preopens[i].flags & OWNER_PREOPEN_READ_ONLY;
+		int rc = owner_paths_add(paths, o->dirs.items[i], read_only, err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int run_parse_builders(const struct run_options *o, struct error *err)
+{
+	uint8_t key[CRYPTO_ED25519_SIZE];
+	for (size_t i = 0; i < o->builders.count; i++) {
+		int rc = builder_parse(o->builders.items[i], key, err);
+		if (rc < 0)
+			return error_prefix(err, rc, "--accept-builder: ");
 	}
 	return 0;
 }
@@ -102,19 +133,26 @@ static int run_check(struct run_options *o, struct error *err)
 	if (o->insecure_memory_none)
 		o->memory = 1;
 	if (o->executors == 0)
-		o->executors = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
+		o->executors = (uint64_t)min_of(max_of(sysconf(_SC_NPROCESSORS_ONLN), 1L),
+		                                (long)RUN_EXECUTORS_MAX);
 	if (o->executors > RUN_EXECUTORS_MAX)
-		return error_set(err, CELLA_EINVAL, "--executors %llu: at most %d", (unsigned long long)o->executors,
-		                 RUN_EXECUTORS_MAX);
+		return error_set(err, CELLA_EINVAL, "--executors %llu: at most %d",
+		                 (unsigned long long)o->executors, RUN_EXECUTORS_MAX);
 	for (size_t i = 0; i < o->environment.count; i++)
 		if (!strchr(o->environment.items[i], '=') || o->environment.items[i][0] == '=')
 			return error_set(err, CELLA_EINVAL, "--env wants K=V");
-	return job_outputs_check(&o->outputs, err);
+	if (o->heap >> 20 < RUN_HEAP_MIN_MIB || o->heap >> 30 > RUN_HEAP_MAX_GIB)
+		return error_set(err, CELLA_EINVAL, "--heap: at least %dM and at most %dG", RUN_HEAP_MIN_MIB,
+		                 RUN_HEAP_MAX_GIB);
+	int rc = run_parse_dirs(o, err);
+	if (rc == 0)
+		rc = run_parse_builders(o, err);
+	return rc < 0 ? rc : job_outputs_check(&o->outputs, err);
 }
 
 /* Read and measure the bundle; its builder must be the user's own or one that they named. */
-static int run_load_bundle(const struct run_options *o, const char *path, struct buf *data, struct bundle *bundle,
-                           int *ret_fd, struct error *err)
+static int run_load_bundle(const struct run_options *o, const char *path, struct buf *data,
+                           struct bundle *bundle, int *ret_fd, struct error *err)
 {
 	int rc = io_read_file(path, RUN_BUNDLE_MAX, data, err);
 	if (rc == 0)
@@ -127,18 +165,57 @@ static int run_load_bundle(const struct run_options *o, const char *path, struct
 	return io_sealed_memfd("cella-bundle", data->data, data->size, false, ret_fd, err);
 }
 
+static void run_options_done(struct run_options *o)
+{
+	option_list_done(&o->dirs);
+	option_list_done(&o->environment);
+	option_list_done(&o->builders);
+}
+
+static int run_status(int rc, const struct job_result *result)
+{
+	if (rc == 0)
+		return result->status;
+	return result->refused || rc == CELLA_EAUTH ? JOB_STATUS_REFUSED : JOB_STATUS_FAILED;
+}
+
 static void run_free_paths(struct owner_paths **paths)
 {
 	owner_paths_free(*paths);
 }
 
-static int run_job(struct run_options *o, char **arguments, uint32_t argument_count, struct job_result *result,
-                   struct error *err)
+struct run_call {
+	const struct job_config *config;
+	struct job_result *result;
+	struct error *err;
+	int rc;
+};
+
+static void run_on_stack(void *arg)
+{
+	struct run_call *call = arg;
+	call->rc = job_run(call->config, call->result, call->err);
+}
+
+/* The session's keys are made and used on a stack in protected memory, as everywhere. */
+static int run_protected(const struct job_config *config, struct job_result *result, struct error *err)
+{
+	struct mem_stack *stack;
+	struct run_call call = {.config = config, .result = result, .err = err};
+	int rc = mem_stack_new(config->pool, JOB_STACK, &stack, err);
+	if (rc < 0)
+		return rc;
+	mem_stack_call(stack, run_on_stack, &call);
+	mem_stack_free(stack);
+	return call.rc;
+}
+
+static int run_job(struct run_options *o, char **arguments, uint32_t argument_count,
+                   struct job_result *result, struct error *err)
 {
 	cleanup_buf struct buf data = {0};
 	cleanup_close int bundle_fd = -1;
 	struct bundle bundle;
-	struct wasi_preopen preopens[PROVISION_PREOPENS_MAX] = {0};
 	cleanup_with(run_free_paths) struct owner_paths *paths = NULL;
 	enum mem_level level = o->memory == 0 ? MEM_SECRET : MEM_INSECURE_NONE;
 	struct mem_pool *pool;
@@ -152,7 +229,7 @@ static int run_job(struct run_options *o, char **arguments, uint32_t argument_co
 	if (rc == 0)
 		rc = owner_paths_new(&paths, err);
 	if (rc == 0)
-		rc = run_dirs(o, paths, preopens, err);
+		rc = run_open_dirs(o, paths, err);
 	if (rc < 0)
 		return rc;
 	struct job_config config = {
@@ -168,7 +245,7 @@ static int run_job(struct run_options *o, char **arguments, uint32_t argument_co
 		.argument_count = argument_count,
 		.environment = o->environment.items,
 		.environment_count = (uint32_t)o->environment.count,
-		.preopens = preopens,
+		.preopens = o->preopens,
 		.preopen_count = (uint32_t)o->dirs.count,
 		.paths = paths,
 		.progress = !o->quiet && isatty(STDERR_FILENO),
@@ -176,7 +253,7 @@ static int run_job(struct run_options *o, char **arguments, uint32_t argument_co
 	};
 	if (!o->quiet)
 		fprintf(stderr, "cella run: memory %s, machine soft\n", mem_level_name(config.memory_level));
-	rc = job_run(&config, result, err);
+	rc = run_protected(&config, result, err);
 	/* That a picture fails does not change how the program ended. */
 	struct error why;
 	if (rc == 0 && job_report(&config, result, &o->outputs, &why) < 0)
@@ -187,7 +264,7 @@ static int run_job(struct run_options *o, char **arguments, uint32_t argument_co
 
 int verb_run(int argc, char **argv)
 {
-	struct run_options o = {.heap = 2ull << 30, .store_limit = 1ull << 30};
+	cleanup_with(run_options_done) struct run_options o = {.heap = 2ull << 30, .store_limit = 1ull << 30};
 	struct job_result result = {.event_log = -1};
 	struct error err;
 	int status, count;
@@ -198,11 +275,7 @@ int verb_run(int argc, char **argv)
 		return VERB_USAGE;
 	}
 	int rc = run_job(&o, argv + 1, (uint32_t)count, &result, &err);
-	status = rc == 0 ? result.status : result.refused || rc == CELLA_EAUTH ? JOB_STATUS_REFUSED : JOB_STATUS_FAILED;
 	if (rc < 0)
 		verb_fail(&run_verb, &err);
-	option_list_done(&o.dirs);
-	option_list_done(&o.environment);
-	option_list_done(&o.builders);
-	return status;
+	return run_status(rc, &result);
 }

@@ -16,9 +16,12 @@
 
 int spawn_directory(char *ret_path, size_t capacity, struct error *err)
 {
-	ssize_t size = readlink("/proc/self/exe", ret_path, capacity - 1);
+	ssize_t size = readlink("/proc/self/exe", ret_path, capacity);
 	if (size <= 0)
 		return error_errno(err, CELLA_EIO, "cannot find Cella's programs: /proc/self/exe");
+	if ((size_t)size == capacity)
+		return error_set(err, CELLA_ELIMIT,
+		                 "Cella's programs lie in a directory whose path is too long");
 	ret_path[size] = '\0';
 	*strrchr(ret_path, '/') = '\0';
 	return 0;
@@ -50,7 +53,8 @@ int spawn_daemon(const char *name, int owner_fd, const char *second_option, int 
 	cleanup_close int second = fcntl(second_fd, F_DUPFD_CLOEXEC, 10);
 	if (owner < 0 || second < 0)
 		return error_errno(err, CELLA_EIO, "cannot start %s", name);
-	char *arguments[] = {(char *)(uintptr_t)name, "--owner-fd", "3", (char *)(uintptr_t)second_option, "4", NULL};
+	char *arguments[] = {(char *)(uintptr_t)name,          "--owner-fd", "3",
+	                     (char *)(uintptr_t)second_option, "4",          NULL};
 	posix_spawn_file_actions_t actions;
 	int error_number = spawn_actions(&actions, owner, second);
 	if (error_number == 0)

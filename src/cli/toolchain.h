@@ -13,7 +13,7 @@ struct toolchain {
 	char clang[TOOLCHAIN_PATH_MAX];
 	/* holds include/wasm32-wasi and lib/wasm32-wasi: $CELLA_SYSROOT, else /usr */
 	char sysroot[TOOLCHAIN_PATH_MAX];
-	/* translated C to machine code: $CELLA_CC, else gcc or clang */
+	/* translated C to machine code: $CELLA_CC, else clang or gcc */
 	char compiler[TOOLCHAIN_PATH_MAX];
 	char compiler_name[64]; /* such as "gcc 12.2.0" */
 	bool compiler_is_clang;

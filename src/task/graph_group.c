@@ -47,11 +47,11 @@ int group_find(struct graph *g, uint32_t executor, struct graph_task *parent, ui
 int graph_group(struct graph *g, uint32_t executor, const struct task_group *m, struct error *err)
 {
 	struct graph_task *parent;
-	struct graph_group *outer;
+	struct graph_group *outer = NULL;
 	int rc = parent_find(g, executor, m->parent, &parent, err);
 	if (rc == 0)
 		rc = group_find(g, executor, parent, m->outer, &outer, err);
-	if (rc < 0)
+	if (rc < 0 || !outer)
 		return rc;
 	if (map_get(&g->groups_by_key, group_key(executor, m->group)))
 		return error_set(err, CELLA_EFORMAT, "executor %u opens group %u twice", executor, m->group);
@@ -217,15 +217,16 @@ static void group_answer_waits(struct graph *g, struct graph_group *group)
 void group_task_ended(struct graph *g, struct graph_task *t)
 {
 	bool well = t->end_status == TASK_OK || t->end_status == TASK_IGNORED;
-	struct graph_group *root = group_at(g, t->group);
-	group_remove(g, root, t);
-	for (struct graph_group *group = root; group; group = group_at(g, group->outer)) {
-		group->live--;
-		group->canceled |= !well;
-		if (group->live == 0)
-			group_answer_waits(g, group);
+	struct graph_group *group = group_at(g, t->group), *root;
+	group_remove(g, group, t);
+	do {
 		root = group;
-	}
+		root->live--;
+		root->canceled |= !well;
+		if (root->live == 0)
+			group_answer_waits(g, root);
+		group = group_at(g, root->outer);
+	} while (group);
 	if (root->orphaned && root->live == 0)
 		group_free(g, root);
 }

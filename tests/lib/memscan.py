@@ -4,6 +4,7 @@ files, shared memory, pipes and sockets, and files.
 Reads only pages that exist: to read a hole of shared memory would fill it."""
 
 import ctypes
+import mmap
 import os
 import re
 import struct
@@ -156,19 +157,18 @@ def in_core(pid, marker):
         if not os.path.exists(f"{directory}/core"):
             return ["gdb wrote no core file"]
         hits = [f"memory {hit.name} of gdb" for hit in files_below(directory, marker) if hit.name != "core"]
-        return hits + (["gcore"] if marker in core_memory(f"{directory}/core") else [])
+        return hits + (["gcore"] if core_memory_has(f"{directory}/core", marker) else [])
 
 
-def core_memory(path):
-    """The bytes of a core file without its notes."""
-    content = Path(path).read_bytes()
-    offset, size, count = *struct.unpack_from("<Q", content, 32), *struct.unpack_from("<HH", content, 54)
-    memory = b""
-    for at in range(offset, offset + size * count, size):
-        kind, _, start, _, _, length = struct.unpack_from("<IIQQQQ", content, at)
-        if kind == PT_LOAD:
-            memory += content[start:start + length]
-    return memory
+def core_memory_has(path, marker):
+    """In a core file without its notes?"""
+    with open(path, "rb") as f, mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        offset, size, count = *struct.unpack_from("<Q", content, 32), *struct.unpack_from("<HH", content, 54)
+        for at in range(offset, offset + size * count, size):
+            kind, _, start, _, _, length = struct.unpack_from("<IIQQQQ", content, at)
+            if kind == PT_LOAD and content.find(marker, start, start + length) >= 0:
+                return True
+    return False
 
 
 def file_has(f, marker):

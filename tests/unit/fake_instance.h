@@ -9,7 +9,7 @@
 #include "cella/task.h"
 #include "cella/task_abi.h"
 
-enum { FAKE_MEMORY = 4 << 20, FAKE_HEAP = 65536, FAKE_FUNCTIONS_MAX = 16 };
+enum { FAKE_MEMORY = 4 << 20, FAKE_HEAP = 65536, FAKE_FUNCTIONS_MAX = 20 };
 
 struct fake_function {
 	const char *name;

@@ -24,7 +24,7 @@ enum fake_function {
 	FAKE_DIE,        /* the executor kills itself */
 	FAKE_DIE_FIRST,  /* on the first attempt */
 	FAKE_SPIN,       /* takes task_submit.timeout_ms milliseconds; 0: until the gate is open */
-	FAKE_NEST, /* submits two FAKE_MIX and one FAKE_NEST with timeout_ms one less, unless it is 0; waits for them */
+	FAKE_NEST, /* unless timeout_ms is 0: two FAKE_MIX, one FAKE_NEST with one less; waits for them */
 	FAKE_NONSENSE, /* the executor sends a malformed message */
 	FAKE_FUNCTIONS,
 };
@@ -82,6 +82,10 @@ struct fake_result {
 	int event_log; /* -1: none */
 	long agent_peak_kb;
 };
+
+/* For fake_node.c: an executor takes its rings, serves until it is told to stop. */
+void fake_peer_open(struct fake_peer *p, int socket, uint32_t number);
+void fake_peer_serve(struct fake_peer *p);
 
 void fake_run(const struct fake_job *job, struct fake_result *ret_result);
 

@@ -327,6 +327,20 @@ static void nest_body(struct cell_instance *cell, uint32_t frame)
 	*sum = *(double *)guest_at(cell, a, 8) + *(double *)guest_at(cell, b, 8);
 }
 
+static void deep_body(struct cell_instance *cell, uint32_t frame)
+{
+	uint32_t n = number(cell, frame, 1), below = guest_alloc(cell, 8), less = n - 1;
+	double *sum = doubles(cell, frame, 0, 1);
+	if (n == 0)
+		return;
+	struct guest_call call = guest_call(cell, DEEP);
+	guest_buffer(&call, CELLA_DIRECTION_OUT, below, 8);
+	guest_value(&call, &less, 4);
+	guest_submit(&call);
+	guest_wait(cell, below, false);
+	*sum = 1 + *(double *)guest_at(cell, below, 8);
+}
+
 static void fail_body(struct cell_instance *cell, uint32_t frame)
 {
 	(void)frame;
@@ -369,6 +383,7 @@ const struct fake_function task_functions_of_tests[FAKE_FUNCTIONS_MAX] = {
 	[COPY_FILE] = {"copy_file", copy_file_body, {0}},
 	[APPEND_FILE] = {"append_file", append_file_body, {0}},
 	[NEST] = {"nest", nest_body, {0}},
+	[DEEP] = {"deep", deep_body, {.on_failure = CELLA_ON_FAILURE_FAIL}},
 	[FAIL] = {"fail", fail_body, {.retries = 1}},
 	[FLAKY] = {"flaky", flaky_body, {0}},
 	[CANCELING] = {"canceling", fail_body, {.on_failure = CELLA_ON_FAILURE_CANCEL_SUCCESSORS}},

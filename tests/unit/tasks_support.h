@@ -37,6 +37,7 @@ enum {
 	COPY_FILE,   /* FILE_IN, FILE_OUT */
 	APPEND_FILE, /* FILE_INOUT: appends "+" */
 	NEST,        /* OUT, n: Fibonacci's n-th number, naively */
+	DEEP,        /* OUT, n: submits n - 1 and waits; FAIL */
 	FAIL,        /* tried twice */
 	FLAKY,       /* as INCREMENT, but fails twice */
 	CANCELING,   /* as FAIL; cancels its successors */

@@ -393,6 +393,29 @@ static void a_file_is_replaced_whole_and_read_back(void **state)
 	assert_memory_equal(b.data, ">second", 7);
 }
 
+static void a_link_is_followed_and_a_device_is_written_to(void **state)
+{
+	struct scratch *s = *state;
+	struct error err;
+	struct stat st;
+	char link[sizeof(s->directory) + 8];
+	cleanup_buf struct buf b = {0};
+	snprintf(link, sizeof(link), "%s/link", s->directory);
+	assert_int_equal(io_write_file(s->path, "first", 5, 0600, &err), 0);
+	assert_int_equal(symlink(s->path, link), 0);
+	assert_int_equal(io_write_file(link, "second", 6, 0600, &err), 0);
+	assert_int_equal(lstat(link, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(io_read_file(s->path, 6, &b, &err), 0);
+	assert_memory_equal(b.data, "second", 6);
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(symlink("/dev/full", link), 0);
+	assert_int_equal(io_write_file(link, "lost", 4, 0600, &err), CELLA_EIO);
+	assert_int_equal(stat(link, &st), 0);
+	assert_true(S_ISCHR(st.st_mode));
+	assert_int_equal(unlink(link), 0);
+}
+
 static void a_file_of_many_blocks_is_read_whole(void **state)
 {
 	struct scratch *s = *state;
@@ -652,6 +675,7 @@ int main(void)
 		cmocka_unit_test(the_log_writes_one_line_up_to_its_level),
 		cmocka_unit_test(the_environment_names_the_level),
 		in_scratch(a_file_is_replaced_whole_and_read_back),
+		in_scratch(a_link_is_followed_and_a_device_is_written_to),
 		in_scratch(a_file_of_many_blocks_is_read_whole),
 		in_scratch(a_file_past_the_limit_or_missing_is_refused),
 		cmocka_unit_test(a_full_read_waits_for_every_piece),

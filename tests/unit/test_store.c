@@ -175,7 +175,8 @@ static void test_spill(void **state)
 		for (uint64_t j = 0; j < SIZE; j += 777)
 			assert_int_equal(memory[places[i] + j], i + 1);
 	}
-	assert_true(store_take_restored(s) == 19 * (uint64_t)SIZE && store_take_restored(s) == 0);
+	assert_int_equal(store_take_restored(s), 19 * SIZE);
+	assert_int_equal(store_take_restored(s), 0);
 	for (uint64_t i = 0; i < 20; i++)
 		if (i != 3)
 			store_dropped(s, places[i], SIZE, false);

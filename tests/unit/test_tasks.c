@@ -236,6 +236,40 @@ static void nested_tasks_run_on_one_executor_and_on_several(void **state)
 	}
 }
 
+static void deep(struct cell_instance *cell, uint32_t n)
+{
+	uint32_t out = guest_alloc(cell, 8);
+	struct guest_call call = guest_call(cell, DEEP);
+	guest_buffer(&call, CELLA_DIRECTION_OUT, out, 8);
+	guest_value(&call, &n, 4);
+	guest_submit(&call);
+	guest_wait(cell, out, false);
+	note(0, double_at(cell, out, 0));
+}
+
+static void deepest_main(struct cell_instance *cell)
+{
+	deep(cell, TASK_DEPTH_MAX - 1);
+}
+PROGRAM(deepest);
+
+static void too_deep_main(struct cell_instance *cell)
+{
+	deep(cell, TASK_DEPTH_MAX);
+}
+PROGRAM(too_deep);
+
+static void nesting_has_an_end(void **state)
+{
+	(void)state;
+	for (uint32_t executors = 2; executors <= 3; executors++) {
+		run_well(&(struct scenario){.program = &deepest_program, .executors = executors});
+		assert_int_equal(result->values[0], TASK_DEPTH_MAX - 1);
+		run_badly(&(struct scenario){.program = &too_deep_program, .executors = executors},
+		          "it is nested too deep");
+	}
+}
+
 /* Failures. */
 
 static void failing_main(struct cell_instance *cell)
@@ -565,6 +599,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(commutative_members_take_turns),
 		cmocka_unit_test(files_are_data_too),
 		cmocka_unit_test(nested_tasks_run_on_one_executor_and_on_several),
+		cmocka_unit_test(nesting_has_an_end),
 		cmocka_unit_test(a_failure_for_good_ends_the_program),
 		cmocka_unit_test(a_task_is_tried_again),
 		cmocka_unit_test(an_ignored_failure_leaves_zeros_and_old_versions),

@@ -1,0 +1,21 @@
+/* What a process that is not trusted says, made fit for the owner's terminal: no control characters. */
+#ifndef CLI_QUOTE_H
+#define CLI_QUOTE_H
+
+#include <stdint.h>
+
+#include "base/attributes.h"
+
+enum { QUOTE_MAX = 640 };
+
+/* The first bytes, terminated, in `to`, which is also the value. */
+static inline const char *quote(const uint8_t *bytes, size_t size, char to[QUOTE_MAX])
+{
+	size_t kept = min_of(size, (size_t)QUOTE_MAX - 1);
+	for (size_t i = 0; i < kept; i++)
+		to[i] = (bytes[i] >= ' ' && bytes[i] != 0x7f) || bytes[i] == '\n' ? (char)bytes[i] : '?';
+	to[kept] = '\0';
+	return to;
+}
+
+#endif

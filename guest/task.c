@@ -34,7 +34,6 @@ IMPORT(task_group_cancel) int task_group_cancel(const char *name, size_t size);
 IMPORT(task_fail) void task_fail(const char *text, size_t size);
 IMPORT(task_executors) int task_executors(void);
 
-const char *cella_task_name(uint32_t index);
 void *cella_task_frame(size_t size);
 void cella_task_run(uint32_t index, struct cella_frame *frame);
 void __wasm_call_ctors(void);
@@ -231,12 +230,6 @@ void cella_fail(const char *format, ...)
 
 /* Running. */
 
-EXPORT(cella_task_name) const char *cella_task_name(uint32_t index)
-{
-	struct cella_task_function *function = find_function(index);
-	return function ? function->name : NULL;
-}
-
 EXPORT(cella_task_frame) void *cella_task_frame(size_t size)
 {
 	static void *frame;
@@ -248,7 +241,7 @@ EXPORT(cella_task_frame) void *cella_task_frame(size_t size)
 EXPORT(cella_task_run) void cella_task_run(uint32_t index, struct cella_frame *frame)
 {
 	struct cella_task_function *function = find_function(index);
-	if (!function) /* the executor asked for its name before: it never comes to this */
+	if (!function)
 		__builtin_trap();
 	function->enter(frame);
 	fflush(NULL);

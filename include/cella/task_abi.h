@@ -14,7 +14,6 @@
  *     task_fail(text, size)                                returns only in the main program
  *     task_executors() -> i
  * and exports
- *     cella_task_name(function) -> i                       address of a string, 0: no such function
  *     cella_task_frame(size) -> i                          address of a frame, 0: no memory
  *     cella_task_run(function, frame)
  *

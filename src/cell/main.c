@@ -29,6 +29,7 @@
 
 enum {
 	EXECUTOR_STACK = 256 * 1024,
+	EXECUTOR_LEAST = 7 << 19, /* what the least program needs: stacks, heap, a linear memory of 1 MiB */
 	EXECUTOR_CELL_STACK = 1 << 20,
 	EXECUTOR_CACHE_MAX = 256 << 20,
 };
@@ -60,6 +61,8 @@ static int executor_start(struct executor *x, struct error *err)
 	int rc = io_receive_message(LAUNCH_FD_LAUNCHER, &start, sizeof(start), &size, NULL, 0, NULL, err);
 	if (rc == 0 && (size != sizeof(start) || start.type != LAUNCH_START))
 		rc = error_set(err, CELLA_EFORMAT, "the launcher's first message is malformed");
+	if (rc == 0)
+		rc = mem_level_check((enum mem_level)start.memory_level, EXECUTOR_LEAST, err);
 	if (rc == 0)
 		rc = mem_pool_new((enum mem_level)start.memory_level, start.heap, &x->pool, err);
 	if (rc < 0)

@@ -20,7 +20,7 @@ void tasks_fail_submitter(struct tasks *t, struct tasks_submitter *s, const char
 	if (s->failure)
 		memcpy(s->failure, text, size);
 	else
-		s->canceled = true;
+		error_set(&t->lost, CELLA_ENOMEM, "no protected memory to say why a task failed");
 }
 
 static const char *function_name(const struct tasks *t, uint64_t task)

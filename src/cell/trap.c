@@ -76,9 +76,10 @@ void trap_raise(uint32_t trap, int32_t status, const char *text, uintptr_t addre
 	report->status = status;
 	report->text[0] = '\0';
 	if (trap != CELL_TRAP_EXIT) {
-		size_t at = report_append(report, 0, trap_name(trap), "");
+		bool explained = trap == CELL_TRAP_HOST && text[0];
+		size_t at = explained ? 0 : report_append(report, 0, trap_name(trap), "");
 		if (text[0])
-			at = report_append(report, at, ": ", text);
+			at = report_append(report, at, at ? ": " : "", text);
 		report_backtrace(scope, at, address, frame);
 	}
 	innermost = scope->outer;

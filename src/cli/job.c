@@ -325,14 +325,11 @@ static void job_poll_add(struct job_polls *p, int fd, uint32_t from)
 	p->from[p->count++] = from;
 }
 
+/* Executors first: what one says last comes before the agent's word that it has ended. */
 static void job_poll_fill(struct job *job, struct job_polls *p)
 {
 	p->count = 0;
 	bool wants_input = false;
-	if (!job->finished)
-		job_poll_add(p, job->agent, JOB_FROM_AGENT);
-	if (!job->stopping)
-		job_poll_add(p, job->las, JOB_FROM_LAS);
 	for (uint32_t i = 0; i < job->server_count; i++) {
 		if (!job->servers[i])
 			continue;
@@ -342,6 +339,10 @@ static void job_poll_fill(struct job *job, struct job_polls *p)
 			p->input_for = i;
 		}
 	}
+	if (!job->finished)
+		job_poll_add(p, job->agent, JOB_FROM_AGENT);
+	if (!job->stopping)
+		job_poll_add(p, job->las, JOB_FROM_LAS);
 	if (wants_input)
 		job_poll_add(p, STDIN_FILENO, JOB_FROM_INPUT);
 }
@@ -387,7 +388,8 @@ static int job_result_of(struct job *job, struct error *err)
 	if (exit->error)
 		return error_set(err, exit->error, "%s", job->end.text);
 	if (exit->trap)
-		fprintf(stderr, "cella run: the program ended with a trap: %s\n", job->end.text);
+		fprintf(stderr, "cella run: the program ended with a %s: %s\n",
+		        exit->trap == CELL_TRAP_HOST ? "failure" : "trap", job->end.text);
 	return 0;
 }
 

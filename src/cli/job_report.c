@@ -1,6 +1,7 @@
 #include "cli/job_report.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,12 +18,27 @@ static bool ends_with(const char *path, const char *ending)
 	return size > end && strcmp(path + size - end, ending) == 0;
 }
 
+/* Can a file be made here? Found out before the job, not after it. */
+static int check_place(const char *path, struct error *err)
+{
+	char directory[4096];
+	if (!path)
+		return 0;
+	const char *slash = strrchr(path, '/');
+	snprintf(directory, sizeof(directory), "%.*s", slash ? (int)max_of(slash - path, 1) : 1, slash ? path : ".");
+	if (access(directory, W_OK) < 0)
+		return error_errno(err, CELLA_EINVAL, "cannot write %s: directory %s", path, directory);
+	return 0;
+}
+
 int job_outputs_check(const struct job_outputs *o, struct error *err)
 {
 	if (o->graph && !ends_with(o->graph, ".dot") && !ends_with(o->graph, ".svg"))
-		return error_set(err, CELLA_EINVAL, "--graph %s: the file's name must end in .dot or .svg",
-		                 o->graph);
-	return 0;
+		return error_set(err, CELLA_EINVAL, "--graph %s: the file's name must end in .dot or .svg", o->graph);
+	int rc = check_place(o->graph, err);
+	if (rc == 0)
+		rc = check_place(o->trace, err);
+	return rc < 0 ? rc : check_place(o->record, err);
 }
 
 static int write_buf(const char *path, const struct buf *b, struct error *err)
@@ -95,15 +111,14 @@ static int write_record(const struct job_config *c, const struct job_result *r, 
 	return io_write_file(path, text, strlen(text), 0644, err);
 }
 
+/* Each by itself: that one fails does not cost the others. */
 static int write_outputs(const struct job_config *c, const struct job_result *r, const struct job_outputs *o,
                          const struct report *report, struct error *err)
 {
-	int rc = o->graph ? write_graph(report, o->graph, err) : 0;
-	if (rc == 0 && o->trace)
-		rc = write_trace(report, o->trace, err);
-	if (rc == 0 && o->record)
-		rc = write_record(c, r, report, o->record, err);
-	return rc;
+	int graph = o->graph ? write_graph(report, o->graph, err) : 0;
+	int trace = o->trace ? write_trace(report, o->trace, err) : 0;
+	int record = o->record ? write_record(c, r, report, o->record, err) : 0;
+	return graph < 0 ? graph : trace < 0 ? trace : record;
 }
 
 int job_report(const struct job_config *c, const struct job_result *r, const struct job_outputs *o,

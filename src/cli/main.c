@@ -1,7 +1,9 @@
 /* cella: the command line. Finds the verb and enters it. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "cli/verbs.h"
@@ -90,8 +92,18 @@ static int enter(int argc, char **argv)
 	return verb ? verb->enter(argc - 1, argv + 1) : no_such_verb(argv[1]);
 }
 
+/* A closed standard stream must not become another file's number: it is replaced by one that
+ * cannot be read (standard input: that is empty) or written. */
+static void open_standard_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
+			_exit(VERB_FAILED);
+}
+
 int main(int argc, char **argv)
 {
+	open_standard_streams();
 	signal(SIGCHLD, SIG_DFL);
 	log_from_environment("cella");
 	int status = enter(argc, argv);

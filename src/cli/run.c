@@ -15,6 +15,7 @@ enum {
 	RUN_BUNDLE_MAX = 1 << 30,
 	RUN_EXECUTORS_MAX = 128,
 	RUN_POOL = 4 << 20, /* the command line's own protected memory */
+	RUN_LEAST = 2 << 20, /* of that, at once */
 	RUN_HEAP_MIN_MIB = 8,
 	RUN_HEAP_MAX_GIB = 16 << 10,
 };
@@ -219,7 +220,9 @@ static int run_job(struct run_options *o, char **arguments, uint32_t argument_co
 	cleanup_with(run_free_paths) struct owner_paths *paths = NULL;
 	enum mem_level level = o->memory == 0 ? MEM_SECRET : MEM_INSECURE_NONE;
 	struct mem_pool *pool;
-	int rc = mem_pool_new(level, RUN_POOL, &pool, err);
+	int rc = mem_level_check(level, RUN_LEAST, err);
+	if (rc == 0)
+		rc = mem_pool_new(level, RUN_POOL, &pool, err);
 	if (rc < 0)
 		return rc;
 	mem_set_process_pool(pool);
@@ -254,10 +257,8 @@ static int run_job(struct run_options *o, char **arguments, uint32_t argument_co
 	if (!o->quiet)
 		fprintf(stderr, "cella run: memory %s, machine soft\n", mem_level_name(config.memory_level));
 	rc = run_protected(&config, result, err);
-	/* That a picture fails does not change how the program ended. */
-	struct error why;
-	if (rc == 0 && job_report(&config, result, &o->outputs, &why) < 0)
-		verb_fail(&run_verb, &why);
+	if (rc == 0)
+		rc = job_report(&config, result, &o->outputs, err);
 	cleanup_close_fn(&result->event_log);
 	return rc;
 }

@@ -12,7 +12,9 @@
 
 #include <cmocka.h>
 
+#include "agent/report.h"
 #include "base/clock.h"
+#include "base/io.h"
 #include "cella/task.h"
 #include "fake_node.h"
 
@@ -500,6 +502,79 @@ static void test_spill(void **state)
 	assert_int_equal(r.end.failed, 0);
 	assert_true(r.event_log >= 0);
 	close(r.event_log);
+}
+
+/* A request as the ECG forest makes it: branches, a chain of merges, a vote. */
+static void drive_request(struct fake_peer *p)
+{
+	enum { TREES = 40 };
+	fake_functions(p);
+	uint64_t row = fake_put(p, 5), sum = fake_put(p, 7);
+	for (int i = 0; i < TREES; i++) {
+		uint64_t branch = fake_id(p), next = fake_id(p), inputs[] = {sum, branch};
+		struct fake_task t = {.inputs = &row,
+		                      .input_count = 1,
+		                      .outputs = &branch,
+		                      .output_count = 1};
+		t.head.function = i == 7 ? FAKE_FAIL_FIRST : FAKE_MIX;
+		fake_submit(p, &t);
+		struct fake_task merge = {.head.function = FAKE_NEST,
+		                          .inputs = inputs,
+		                          .input_count = 2,
+		                          .outputs = &next,
+		                          .output_count = 1};
+		fake_submit(p, &merge);
+		fake_release(p, branch);
+		fake_release(p, sum);
+		sum = next;
+	}
+	fake_wait_value(p, sum);
+	uint64_t none = fake_id(p);
+	struct fake_task failing = {.head = {.function = FAKE_FAIL,
+	                                     .on_failure = CELLA_ON_FAILURE_CANCEL_SUCCESSORS},
+	                            .inputs = &sum,
+	                            .input_count = 1,
+	                            .outputs = &none,
+	                            .output_count = 1};
+	fake_submit(p, &failing);
+	struct fake_task canceled = {.inputs = &none, .input_count = 1};
+	fake_submit(p, &canceled);
+	fake_wait(p, TASK_WAIT_ALL, 0, NULL, 0);
+}
+
+static size_t count_of(const struct buf *text, const char *what)
+{
+	size_t n = 0;
+	for (const char *at = (const char *)text->data; (at = strstr(at, what)); at++)
+		n++;
+	return n;
+}
+
+static void test_report(void **state)
+{
+	(void)state;
+	struct fake_job job = {.driver = drive_request, .executors = 2, .flags = AGENT_START_EVENTS};
+	struct fake_result r;
+	fake_run(&job, &r);
+	assert_string_equal(r.failure, "");
+	cleanup_buf struct buf log = {0}, svg = {0}, dot = {0};
+	struct report *report;
+	struct error err;
+	assert_true(r.event_log >= 0);
+	assert_int_equal(io_read_fd(r.event_log, "event log", 1 << 20, &log, &err), 0);
+	close(r.event_log);
+	assert_int_equal(report_new(log.data, log.size, &report, &err), 0);
+	report_dot(report, &dot);
+	buf_put_u8(&dot, 0);
+	assert_int_equal(count_of(&dot, "label="), 82);
+	assert_int_equal(count_of(&dot, "->"), 40 + 39 + 1 + 1);
+	assert_int_equal(count_of(&dot, "2 attempts"), 1);
+	assert_int_equal(count_of(&dot, "canceled"), 1);
+	assert_int_equal(report_svg(report, &svg, &err), 0);
+	const char *file = getenv("CELLA_TEST_DRAWING"); /* to look at it */
+	if (file)
+		assert_int_equal(io_write_file(file, svg.data, svg.size, 0644, &err), 0);
+	report_free(report);
 }
 
 static int compare(const void *a, const void *b)

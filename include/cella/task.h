@@ -48,8 +48,11 @@
  *                                             const char *name: a path; the task sees a file of its
  *                                             own there; cella_wait_on_file brings it back
  *
- * A task may call tasks (nested); it ends when they have. A task fails when it traps, exits with a status
- * other than 0, calls cella_fail, exceeds its time-out, or its process is lost.
+ * A task may call tasks (nested, 64 deep at most); it ends when they have. A task fails when it
+ * traps, exits with a status other than 0, calls cella_fail, exceeds its time-out, or its process is
+ * lost; or when a task that it called has failed for good, and then it is not tried again. A program
+ * whose task has failed for good ends at its next call of these functions, or when main returns,
+ * with status 134.
  */
 #ifndef CELLA_TASK_H
 #define CELLA_TASK_H

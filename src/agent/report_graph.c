@@ -78,10 +78,11 @@ void report_dot(const struct report *r, struct buf *ret)
 }
 
 /*
- * The drawing. A task's layer is one more than the highest of those that it comes after; a layer is
- * ordered by the mean place of what its tasks come after (Sugiyama, Tagawa and Toda 1981, one sweep), and
- * broken into rows. Producers stand before their consumers in the log, so one pass over the tasks
- * in order finds every layer.
+ * The drawing. A task's layer is one more than the highest of those that it comes after, and one
+ * that comes after none stands right above the first that comes after it; a layer is ordered by the
+ * mean place of what its tasks come after (Sugiyama, Tagawa and Toda 1981, one sweep), and broken
+ * into rows. Producers stand before their consumers in the log, so one pass over the tasks in order
+ * finds every layer.
  */
 enum { ROW_MAX = 24 };
 static const double box_width = 76, box_height = 30, gap_x = 14, gap_y = 34, margin = 24, legend_line = 22;
@@ -89,6 +90,7 @@ static const double box_width = 76, box_height = 30, gap_x = 14, gap_y = 34, mar
 struct box {
 	uint32_t place;
 	uint32_t layer;
+	uint32_t latest; /* layer + 1 of the first that comes after it, 0: none */
 	uint32_t above; /* how many it comes after */
 	double sum;     /* of their columns */
 	double x, y;    /* the middle */
@@ -107,6 +109,14 @@ static void layer_edge(void *data, size_t producer, size_t consumer)
 	struct drawing *d = data;
 	if (producer < consumer)
 		d->boxes[consumer].layer = max_of(d->boxes[consumer].layer, d->boxes[producer].layer + 1);
+}
+
+static void latest_edge(void *data, size_t producer, size_t consumer)
+{
+	struct drawing *d = data;
+	uint32_t *latest = &d->boxes[producer].latest, below = d->boxes[consumer].layer + 1;
+	if (producer < consumer && (*latest == 0 || below < *latest))
+		*latest = below;
 }
 
 static void column_edge(void *data, size_t producer, size_t consumer)
@@ -168,6 +178,11 @@ static void lay_out(struct drawing *d, double top)
 			d->boxes[i].layer = d->boxes[parent].layer + 1;
 		report_producers(d->report, i, layer_edge, d);
 	}
+	for (size_t i = 0; i < count; i++)
+		report_producers(d->report, i, latest_edge, d);
+	for (size_t i = 0; i < count; i++)
+		if (d->boxes[i].layer == 0 && d->boxes[i].latest > 1)
+			d->boxes[i].layer = d->boxes[i].latest - 2;
 	qsort(d->order, count, sizeof(struct box *), compare_layers);
 	double y = top;
 	for (size_t from = 0, to; from < count; from = to) {
@@ -219,10 +234,10 @@ static void draw_legend(struct drawing *d)
 		buf_printf(
 			d->out,
 			"<rect x=\"%.1f\" y=\"%.1f\" width=\"14\" height=\"14\" rx=\"3\" fill=\"%s\" stroke=\"#5f6368\"/>"
-			"<text x=\"%.1f\" y=\"%.1f\" class=\"l\">%s: %llu, %.3f ms each</text>\n",
+			"<text x=\"%.1f\" y=\"%.1f\" class=\"l\">%s: %llu, %.1f us each</text>\n",
 			x, y, palette[i % array_count(palette)], x + 20, y + 11, f->name,
 			(unsigned long long)f->runs,
-			f->runs ? (double)f->total_ns / (double)f->runs / 1e6 : 0.0);
+			f->runs ? (double)f->total_ns / (double)f->runs / 1e3 : 0.0);
 		y += legend_line;
 	}
 }

@@ -29,7 +29,8 @@ struct error {
 };
 
 /*
- * error_set(err, code, format, ...): fill err (if not NULL); the value is code, so that `return error_set(...)` reads well.
+ * error_set(err, code, format, ...): fill err (if not NULL); the value is code, so that
+ * `return error_set(...)` reads well.
  * error_errno:  the same, with ": strerror(errno)" behind the text.
  * error_prefix: put text before what is there.
  * Macros, so that a compiler sees that what follows a constant code is a failure.
@@ -37,11 +38,11 @@ struct error {
 #define error_set(err, code, ...) error_with_(error_fill, err, code, __VA_ARGS__)
 #define error_errno(err, code, ...) error_with_(error_fill_errno, err, code, __VA_ARGS__)
 #define error_prefix(err, code, ...) error_with_(error_fill_prefix, err, code, __VA_ARGS__)
-#define error_with_(fill, err, code, ...)                                                          \
-	({                                                                                         \
-		const int error_code_ = (code);                                                    \
-		fill(err, error_code_, __VA_ARGS__);                                               \
-		error_code_;                                                                       \
+#define error_with_(fill, err, code, ...)            \
+	({                                           \
+		const int error_code_ = (code);      \
+		fill(err, error_code_, __VA_ARGS__); \
+		error_code_;                         \
 	})
 
 void error_fill(struct error *err, int code, const char *format, ...) printf_like(3, 4);

@@ -15,8 +15,8 @@ int io_write_full(int fd, const void *from, size_t size, struct error *err) must
 /* A whole file appended to `ret`; CELLA_ELIMIT beyond `limit` bytes. `path` names it in errors. */
 int io_read_file(const char *path, size_t limit, struct buf *ret, struct error *err) must_check;
 int io_read_fd(int fd, const char *path, size_t limit, struct buf *ret, struct error *err) must_check;
-/* Replaces the regular file `path` at once (written beside it, then renamed), or the one that a link there leads to.
- * What is no regular file (/dev/stdout, a pipe) is written to. */
+/* Replaces the regular file `path` at once (written beside it, then renamed), or the one that a
+ * link there leads to. What is no regular file (/dev/stdout, a pipe) is written to. */
 int io_write_file(const char *path, const void *data, size_t size, mode_t mode, struct error *err) must_check;
 
 /* A memory file with these bytes, sealed against writing, growing and shrinking. */

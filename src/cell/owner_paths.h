@@ -20,11 +20,12 @@ struct owner_paths;
 int owner_paths_new(struct owner_paths **ret_paths, struct error *err) must_check;
 void owner_paths_free(struct owner_paths *paths);
 /* Preopen a host directory; its index is the number of directories added before it. */
-int owner_paths_add(struct owner_paths *paths, const char *host_directory, bool read_only, struct error *err) must_check;
+int owner_paths_add(struct owner_paths *paths, const char *host_directory, bool read_only,
+                    struct error *err) must_check;
 
-/* Serve one request (the body of an OWNER_PATH frame): the answer's body (struct owner_path_reply and data) and a
- * descriptor (-1: none) that the caller sends beside it and closes. An operation that fails is an answer;
- * CELLA_EFORMAT only for a malformed request. */
+/* Serve one request (the body of an OWNER_PATH frame): the answer's body (struct owner_path_reply
+ * and data) and a descriptor (-1: none) that the caller sends beside it and closes. An operation
+ * that fails is an answer; CELLA_EFORMAT only for a malformed request. */
 int owner_paths_serve(const struct owner_paths *paths, const void *request, size_t size, void *ret_answer,
                       size_t capacity, size_t *ret_size, int *ret_fd, struct error *err) must_check;
 

@@ -65,7 +65,8 @@ int provision_write(const struct provision *p, struct mem_pool *pool, uint8_t **
 	struct provision_writer w = {0};
 	uint32_t most = max_of(p->argument_count, p->environment_count);
 	if (most > PROVISION_STRINGS_MAX)
-		return error_set(err, CELLA_ELIMIT, "%u arguments or variables; %d are allowed: pass data in files", most,
+		return error_set(err, CELLA_ELIMIT,
+		                 "%u arguments or variables; %d are allowed: pass data in files", most,
 		                 PROVISION_STRINGS_MAX);
 	put_provision(&w, p);
 	if (w.at > PROVISION_SIZE_MAX)

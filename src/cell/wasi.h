@@ -32,8 +32,8 @@ struct wasi_host {
 	 * a descriptor to *ret_fd (else -1). 0 or a CELLA_E* if the owner is gone; the operation's own result
 	 * is reply->error. */
 	int (*path)(void *data, const struct owner_path_request *request, const char *path,
-	            const char *second, struct owner_path_reply *reply, void *reply_data,
-	            size_t capacity, int *ret_fd);
+	            const char *second, struct owner_path_reply *reply, void *reply_data, size_t capacity,
+	            int *ret_fd);
 };
 
 struct wasi_preopen {
@@ -62,10 +62,12 @@ extern const size_t wasi_function_count;
 /* Put a memory file at an absolute guest path (replaces one that is there). */
 int wasi_file_put(struct wasi *wasi, const char *path, const void *data, size_t size,
                   struct error *err) must_check;
-/* A whole file by its guest path, memory file or preopened, into protected memory of the pool (mem_free it). */
+/* A whole file by its guest path, memory file or preopened, into protected memory of the pool
+ * (mem_free it). */
 int wasi_file_read(struct wasi *wasi, const char *path, uint8_t **ret_data, size_t *ret_size,
                    struct error *err) must_check;
-/* Write a whole file beneath a preopened directory (created or replaced); as a memory file where no preopened directory covers the path. */
+/* Write a whole file beneath a preopened directory (created or replaced); as a memory file where no
+ * preopened directory covers the path. */
 int wasi_file_write(struct wasi *wasi, const char *path, const void *data, size_t size,
                     struct error *err) must_check;
 /* Forget the memory file. */

@@ -25,7 +25,8 @@ static int check_place(const char *path, struct error *err)
 	if (!path)
 		return 0;
 	const char *slash = strrchr(path, '/');
-	snprintf(directory, sizeof(directory), "%.*s", slash ? (int)max_of(slash - path, 1) : 1, slash ? path : ".");
+	snprintf(directory, sizeof(directory), "%.*s", slash ? (int)max_of(slash - path, 1) : 1,
+	         slash ? path : ".");
 	if (access(directory, W_OK) < 0)
 		return error_errno(err, CELLA_EINVAL, "cannot write %s: directory %s", path, directory);
 	return 0;
@@ -34,7 +35,8 @@ static int check_place(const char *path, struct error *err)
 int job_outputs_check(const struct job_outputs *o, struct error *err)
 {
 	if (o->graph && !ends_with(o->graph, ".dot") && !ends_with(o->graph, ".svg"))
-		return error_set(err, CELLA_EINVAL, "--graph %s: the file's name must end in .dot or .svg", o->graph);
+		return error_set(err, CELLA_EINVAL, "--graph %s: the file's name must end in .dot or .svg",
+		                 o->graph);
 	int rc = check_place(o->graph, err);
 	if (rc == 0)
 		rc = check_place(o->trace, err);

@@ -116,7 +116,8 @@ static int name_compiler(struct toolchain *t, struct error *err)
 int toolchain_find_compiler(struct toolchain *t, struct error *err)
 {
 	static const char *const names[] = {"clang-19", "clang", "gcc", NULL};
-	int rc = find_program("CELLA_CC", names, "a C compiler for this machine", "clang-19", t->compiler, err);
+	int rc = find_program("CELLA_CC", names, "a C compiler for this machine", "clang-19", t->compiler,
+	                      err);
 	return rc < 0 ? rc : name_compiler(t, err);
 }
 

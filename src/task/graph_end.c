@@ -136,6 +136,9 @@ static void tell_outcome(struct graph *g, const struct graph_task *t, enum task_
 	                                         .failure_size = m ? m->done->failure_size : 0},
 	                                .failure = m ? m->failure : NULL};
 	g->config.listener.outcome(g->config.listener.data, &outcome);
+	struct graph_task *parent = map_get(&g->tasks_by_id, task_submitted(t)->parent);
+	if (parent && on_failure == CELLA_ON_FAILURE_FAIL)
+		parent->flags |= TASK_FLAG_FUTILE;
 }
 
 /* What a task's end brings about. Ends of other tasks join g->ended. */
@@ -207,7 +210,7 @@ static bool may_retry(const struct graph_task *t, enum task_status status)
 	const struct task_submit *s = task_submitted(t);
 	if (t->flags & TASK_FLAG_FALLBACK) /* not the function's own failure */
 		return status == TASK_LOST && t->attempt < TASK_ATTEMPTS_MAX;
-	return s->on_failure == CELLA_ON_FAILURE_RETRY &&
+	return s->on_failure == CELLA_ON_FAILURE_RETRY && !(t->flags & TASK_FLAG_FUTILE) &&
 	       t->attempt <= (s->retries ? s->retries : RETRIES_DEFAULT);
 }
 

@@ -48,6 +48,7 @@ enum task_flag {
 	TASK_FLAG_TURNS = 8,    /* holds its turns */
 	TASK_FLAG_QUEUED = 16,  /* stands in an executor's queue */
 	TASK_FLAG_WAITED = 32,  /* is one of its executor's waiters */
+	TASK_FLAG_FUTILE = 64,  /* a task of its own failed for good: it is not tried again */
 };
 
 struct graph_task {

@@ -12,14 +12,16 @@
 
 enum { SECRET_MAX = 4096, BUFFERS_MAX = 1024 };
 
-CELLA_TASK(spread, CELLA_VALUE(uint32_t, size), CELLA_VALUE(uint32_t, secret_size), CELLA_VALUE(uint32_t, mask),
-           CELLA_IN(const unsigned char, secret, secret_size), CELLA_OUT(unsigned char, to, size))
+CELLA_TASK(spread, CELLA_VALUE(uint32_t, size), CELLA_VALUE(uint32_t, secret_size),
+           CELLA_VALUE(uint32_t, mask), CELLA_IN(const unsigned char, secret, secret_size),
+           CELLA_OUT(unsigned char, to, size))
 {
 	for (uint32_t i = 0; i < size; i++)
 		to[i] = (unsigned char)(i < secret_size ? secret[i] ^ mask : i);
 }
 
-CELLA_TASK(flip, CELLA_VALUE(uint32_t, size), CELLA_VALUE(uint32_t, mask), CELLA_INOUT(unsigned char, bytes, size))
+CELLA_TASK(flip, CELLA_VALUE(uint32_t, size), CELLA_VALUE(uint32_t, mask),
+           CELLA_INOUT(unsigned char, bytes, size))
 {
 	for (uint32_t i = 0; i < size; i++)
 		bytes[i] ^= (unsigned char)mask;

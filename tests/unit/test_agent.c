@@ -625,9 +625,9 @@ int main(void)
 		cmocka_unit_test(test_launcher_gone), cmocka_unit_test(test_owner_gone),
 		cmocka_unit_test(test_leave),         cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_commutative),   cmocka_unit_test(test_groups),
-		cmocka_unit_test(test_throughput),    cmocka_unit_test(test_spill),
-		cmocka_unit_test(test_latency),       cmocka_unit_test(test_million),
-		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_report),        cmocka_unit_test(test_throughput),
+		cmocka_unit_test(test_spill),         cmocka_unit_test(test_latency),
+		cmocka_unit_test(test_million),       cmocka_unit_test(test_flood),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -121,6 +121,9 @@ int executor_launch(struct agent *a, bool driver, struct error *err)
 int executors_want_workers(struct agent *a, struct error *err)
 {
 	int rc = 0;
+	if (a->job.executors == 0)
+		return error_set(err, CELLA_EINVAL,
+		                 "the program submits tasks, but the job has no executors that run them");
 	a->workers_wanted = true;
 	for (uint32_t i = 0; i < a->job.executors && rc == 0; i++)
 		rc = executor_launch(a, false, err);

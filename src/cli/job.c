@@ -11,6 +11,7 @@
 
 #include "agent/agent_format.h"
 #include "attest/evidence.h"
+#include "attest/process.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/io.h"
@@ -19,12 +20,13 @@
 #include "cli/owner_server.h"
 #include "cli/quote.h"
 #include "cli/spawn.h"
-#include "executor_digest.h"
+#include "program_digests.h"
 #include "seal/seal.h"
 
 enum {
 	JOB_EXECUTORS_MAX = 256, /* over the job's life, replacements included */
 	JOB_END_TIMEOUT_MS = 5000,
+	JOB_EXPLAIN_MS = 500,
 };
 
 struct job {
@@ -106,22 +108,8 @@ static int job_start_agent(struct job *job, struct error *err)
 	memcpy(start.nonce, job->policy.nonce, sizeof(start.nonce));
 	const char *directory = getenv("TMPDIR");
 	snprintf(start.spill_directory, sizeof(start.spill_directory), "%s", directory ? directory : "/tmp");
-	return io_send_message(job->agent, &start, sizeof(start), &c->bundle_fd, 1, err);
-}
-
-/* The launcher's key, from the launcher itself; what it would start must be what we were built with. */
-static int job_meet_launcher(struct job *job, struct error *err)
-{
-	struct launch_identity identity;
-	size_t size;
-	int rc = io_receive_message(job->las, &identity, sizeof(identity), &size, NULL, 0, NULL, err);
-	if (rc == 0 && (size != sizeof(identity) || identity.type != LAUNCH_IDENTITY))
-		rc = error_set(err, CELLA_ELOST, "the launcher cella-las ended before it said who it is");
-	if (rc < 0)
-		return rc;
-	memcpy(job->policy.launcher, identity.public_key, sizeof(job->policy.launcher));
-	memcpy(job->policy.executor, executor_digest, sizeof(job->policy.executor));
-	job->policy.memory_level = job->config->memory_level;
+	if (io_send_message(job->agent, &start, sizeof(start), &c->bundle_fd, 1, err) < 0)
+		return error_prefix(err, CELLA_ELOST, "the agent cella-agent does not listen: ");
 	return 0;
 }
 
@@ -245,11 +233,60 @@ static int job_on_agent(struct job *job, struct error *err)
 	return job_on_agent_message(job, bytes, size, &fd, err);
 }
 
+/* The launcher ends when the agent does, and the agent when it fails: then the agent says why. */
+static int job_launcher_gone(struct job *job, struct error *err)
+{
+	struct pollfd agent = {.fd = job->agent, .events = POLLIN};
+	while (poll(&agent, 1, JOB_EXPLAIN_MS) > 0) {
+		int rc = job_on_agent(job, err);
+		if (rc < 0)
+			return rc;
+	}
+	return error_set(err, CELLA_ELOST, "the launcher cella-las is gone");
+}
+
+/*
+ * What the launcher's word is worth. It must be the program that we were built with, which may start
+ * nothing else than the executor that we were built with. No seccomp filter may stand around
+ * executors that does not stand around us: whoever set it could fake their world. (A container's
+ * filter stands around us too, and is trusted as we are.)
+ */
+static int job_set_policy(struct job *job, const struct launch_identity *launcher, struct error *err)
+{
+	struct evidence_policy *policy = &job->policy;
+	struct process_status self;
+	int rc = process_status_read(0, &self, err);
+	if (rc < 0)
+		return rc;
+	memcpy(policy->launcher, launcher->public_key, sizeof(policy->launcher));
+	memcpy(policy->executor, executor_digest, sizeof(policy->executor));
+	policy->memory_level = job->config->memory_level;
+	policy->isolation = self.filter_mode == 0 ? EVIDENCE_NO_INHERITED_FILTER : 0;
+	return 0;
+}
+
+static int job_meet_launcher(struct job *job, struct error *err)
+{
+	struct launch_identity identity;
+	size_t size;
+	int rc = spawn_verify(job->las_pid, "the launcher cella-las", launcher_digest, err);
+	if (rc < 0)
+		return rc;
+	rc = io_receive_message(job->las, &identity, sizeof(identity), &size, NULL, 0, NULL, err);
+	if (rc < 0 || size == 0)
+		return job_launcher_gone(job, err);
+	if (size != sizeof(identity) || identity.type != LAUNCH_IDENTITY)
+		return error_set(err, CELLA_EFORMAT, "the launcher cella-las did not say who it is");
+	return job_set_policy(job, &identity, err);
+}
+
 static int job_stop(struct job *job, struct error *err)
 {
 	struct agent_stop stop = {.type = AGENT_STOP};
 	job->stopping = true;
-	return io_send_message(job->agent, &stop, sizeof(stop), NULL, 0, err);
+	if (io_send_message(job->agent, &stop, sizeof(stop), NULL, 0, err) < 0)
+		return error_prefix(err, CELLA_ELOST, "the agent cella-agent does not listen: ");
+	return 0;
 }
 
 /* What the program prints begins on a line of its own. */
@@ -362,7 +399,7 @@ static int job_step(struct job *job, struct job_polls *p, struct error *err)
 		if (p->from[i] == JOB_FROM_AGENT)
 			rc = job_on_agent(job, err);
 		else if (p->from[i] == JOB_FROM_LAS)
-			rc = error_set(err, CELLA_ELOST, "the launcher cella-las is gone");
+			rc = job_launcher_gone(job, err);
 		else if (p->from[i] == JOB_FROM_INPUT)
 			rc = job_on_input(job, p->input_for, err);
 		else

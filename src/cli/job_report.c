@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +25,12 @@ static int check_place(const char *path, struct error *err)
 	char directory[4096];
 	if (!path)
 		return 0;
+	struct stat st;
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		if (access(path, W_OK) < 0)
+			return error_errno(err, CELLA_EINVAL, "cannot write %s", path);
+		return 0;
+	}
 	const char *slash = strrchr(path, '/');
 	snprintf(directory, sizeof(directory), "%.*s", slash ? (int)max_of(slash - path, 1) : 1,
 	         slash ? path : ".");

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,6 +65,34 @@ int spawn_daemon(const char *name, int owner_fd, const char *second_option, int 
 	errno = error_number;
 	if (error_number)
 		return error_errno(err, CELLA_EIO, "cannot start %s", path);
+	return 0;
+}
+
+static int digest_of(const char *path, uint8_t ret_digest[CRYPTO_SHA384_SIZE], struct error *err)
+{
+	struct stat st;
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_errno(err, CELLA_EIO, "cannot open %s", path);
+	size_t size = (size_t)st.st_size;
+	void *data = mmap(NULL, size, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+	if (data == MAP_FAILED)
+		return error_errno(err, CELLA_EIO, "cannot map %s", path);
+	int rc = crypto_sha384(data, size, ret_digest, err);
+	munmap(data, size);
+	return rc;
+}
+
+int spawn_verify(pid_t pid, const char *name, const uint8_t digest[CRYPTO_SHA384_SIZE], struct error *err)
+{
+	char path[64];
+	uint8_t found[CRYPTO_SHA384_SIZE];
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	int rc = digest_of(path, found, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "cannot examine %s: ", name);
+	if (!crypto_equal(found, digest, sizeof(found)))
+		return error_set(err, CELLA_EAUTH, "%s is not the one that this program was built with", name);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "crypto/crypto.h"
 
 /* The directory of the running program, so that its siblings are found in a build tree and when
  * installed. */
@@ -14,6 +15,9 @@ int spawn_directory(char *ret_path, size_t capacity, struct error *err) must_che
  * with our standard streams and signals, and nothing else open. */
 int spawn_daemon(const char *name, int owner_fd, const char *second_option, int second_fd, pid_t *ret_pid,
                  struct error *err) must_check;
+
+/* CELLA_EAUTH unless what runs as this child is the program with this digest. */
+int spawn_verify(pid_t pid, const char *name, const uint8_t digest[CRYPTO_SHA384_SIZE], struct error *err) must_check;
 
 /* Wait for the child to end, at most `timeout_ms`, then kill it. */
 void spawn_reap(pid_t pid, int timeout_ms);

@@ -137,7 +137,7 @@ static void tell_outcome(struct graph *g, const struct graph_task *t, enum task_
 	                                .failure = m ? m->failure : NULL};
 	g->config.listener.outcome(g->config.listener.data, &outcome);
 	struct graph_task *parent = map_get(&g->tasks_by_id, task_submitted(t)->parent);
-	if (parent && on_failure == CELLA_ON_FAILURE_FAIL)
+	if (parent && on_failure == CELLA_ON_FAILURE_FAIL && group_belongs(g, t, parent))
 		parent->flags |= TASK_FLAG_FUTILE;
 }
 

@@ -85,6 +85,14 @@ void group_add(struct graph *g, struct graph_group *group, struct graph_task *t)
 		group->live++;
 }
 
+bool group_belongs(const struct graph *g, const struct graph_task *t, const struct graph_task *parent)
+{
+	const struct graph_group *group = group_at(g, t->group);
+	while (group->outer)
+		group = group_at(g, group->outer);
+	return group->item.handle == parent->children;
+}
+
 static void group_remove(struct graph *g, struct graph_group *group, struct graph_task *t)
 {
 	if (t->group_before)

@@ -48,7 +48,7 @@ enum task_flag {
 	TASK_FLAG_TURNS = 8,    /* holds its turns */
 	TASK_FLAG_QUEUED = 16,  /* stands in an executor's queue */
 	TASK_FLAG_WAITED = 32,  /* is one of its executor's waiters */
-	TASK_FLAG_FUTILE = 64,  /* a task of its own failed for good: it is not tried again */
+	TASK_FLAG_FUTILE = 64,  /* a task of this attempt failed for good: it is not tried again */
 };
 
 struct graph_task {
@@ -277,6 +277,8 @@ void line_remove(struct graph *g, struct line *line, struct graph_task *t);
 int group_find(struct graph *g, uint32_t executor, struct graph_task *parent, uint32_t name,
                struct graph_group **ret_group, struct error *err) must_check;
 void group_add(struct graph *g, struct graph_group *group, struct graph_task *t);
+/* Was it submitted by the attempt of its parent that runs now? */
+bool group_belongs(const struct graph *g, const struct graph_task *t, const struct graph_task *parent);
 void group_count_receipt(struct graph *g, const struct graph_task *t, const struct task_done *d);
 void group_task_ended(struct graph *g, struct graph_task *t);
 void group_orphan(struct graph *g, struct graph_task *parent); /* what `parent` submitted is cancelled */

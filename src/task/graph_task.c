@@ -394,8 +394,8 @@ void task_send(struct graph *g, struct graph_task *t, uint32_t executor, uint32_
 {
 	const struct task_submit *s = task_submitted(t);
 	struct graph_executor *e = &g->executors[executor];
-	t->flags = (uint8_t)((t->flags & ~TASK_FLAG_CHAINED) | (t->missing ? TASK_FLAG_CHAINED : 0) |
-	                     TASK_FLAG_QUEUED);
+	t->flags = (uint8_t)((t->flags & ~(TASK_FLAG_CHAINED | TASK_FLAG_FUTILE)) |
+	                     (t->missing ? TASK_FLAG_CHAINED : 0) | TASK_FLAG_QUEUED);
 	t->executor = (uint16_t)executor;
 	t->attempt++;
 	t->estimate_ns = estimate_ns;

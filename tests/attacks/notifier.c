@@ -15,19 +15,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -39,8 +34,9 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "cell/launch_format.h"
+#include "notify.h"
 
-enum { HEAP = 64 << 20, FILES_MAX = 64, KEY_STEP = 16, PATIENCE_MS = 20000 };
+enum { HEAP = 64 << 20, KEY_STEP = 16, PATIENCE_MS = 20000 };
 
 static void printf_like(1, 2) __attribute__((noreturn)) give_up(const char *format, ...)
 {
@@ -67,47 +63,6 @@ static void must(int rc, const struct error *err)
 		give_up("%s", err->text);
 }
 
-/* ---- the notifier ---- */
-
-/* A filter that asks the parent about memfd_secret and allows the rest; the descriptor to answer on. */
-static int install_notifier(void)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_memfd_secret, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {.len = array_count(code), .filter = code};
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
-}
-
-/* The ordinary files that the victim took for protected ones. */
-struct loot {
-	int files[FILES_MAX];
-	size_t count;
-};
-
-static void answer(int listener, struct loot *loot)
-{
-	struct seccomp_notif question = {0};
-	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &question) < 0)
-		return;
-	int file = memfd_create("ordinary", MFD_CLOEXEC);
-	if (file < 0 || loot->count == FILES_MAX)
-		give_up("cannot answer memfd_secret");
-	loot->files[loot->count++] = file;
-	struct seccomp_notif_addfd reply = {
-		.id = question.id,
-		.flags = SECCOMP_ADDFD_FLAG_SEND,
-		.srcfd = (uint32_t)file,
-		.newfd_flags = O_CLOEXEC,
-	};
-	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &reply) < 0 && errno != ENOENT)
-		give_up("cannot inject a file: %s", strerror(errno));
-}
-
 /* Answers until something comes on `socket`. */
 static void answer_until(int listener, int socket, struct loot *loot)
 {
@@ -115,9 +70,10 @@ static void answer_until(int listener, int socket, struct loot *loot)
 	for (;;) {
 		if (poll(wait, array_count(wait), PATIENCE_MS) <= 0)
 			give_up("the victim says nothing");
-		if (wait[1].revents & POLLIN)
-			answer(listener, loot);
-		else if (wait[0].revents)
+		if (wait[1].revents & POLLIN) {
+			if (notify_answer(listener, loot) < 0)
+				give_up("cannot answer memfd_secret: %s", strerror(errno));
+		} else if (wait[0].revents)
 			return;
 		else if (wait[1].revents & POLLHUP)
 			wait[1].fd = -1;
@@ -137,7 +93,7 @@ static void run_child(int control, const int *fds, size_t fd_count, bool notify,
 	for (size_t i = 0; i < fd_count; i++) /* off the numbers that are to be filled */
 		if (fds[i] >= 0 && fcntl(fds[i], F_DUPFD, 100 + (int)i) != 100 + (int)i)
 			_exit(100);
-	int listener = notify ? install_notifier() : -1;
+	int listener = notify ? notify_install() : -1;
 	if (notify && (listener < 0 || io_send_message(control, "", 1, &listener, 1, NULL) < 0))
 		_exit(101);
 	close(listener);

@@ -37,10 +37,11 @@ static void find_directories(void)
 	}
 }
 
-static __wasi_errno_t open_at(__wasi_fd_t directory, const char *path, __wasi_oflags_t flags, __wasi_rights_t rights,
-                              __wasi_fd_t *fd)
+static __wasi_errno_t open_at(__wasi_fd_t directory, const char *path, __wasi_oflags_t flags,
+                              __wasi_rights_t rights, __wasi_fd_t *fd)
 {
-	return __wasi_path_open(directory, __WASI_LOOKUPFLAGS_SYMLINK_FOLLOW, path, flags, rights, rights, 0, fd);
+	return __wasi_path_open(directory, __WASI_LOOKUPFLAGS_SYMLINK_FOLLOW, path, flags, rights, rights, 0,
+	                        fd);
 }
 
 static void try_reading(__wasi_fd_t directory, const char *path)
@@ -68,20 +69,38 @@ static void try_writing(__wasi_fd_t directory, const char *path, __wasi_oflags_t
 static void look_outside(void)
 {
 	static const char *const paths[] = {
-		"inside",          "../out/secret",      "./../out/secret",   "sub/../../out/secret", "/etc/passwd",
-		"//etc/passwd",    "..",                 "../",               "sub/../..",            "link-absolute",
-		"link-relative",   "link-directory/secret", "link-up/out/secret", "sub/link-in",      "link-loop",
-		"link-proc/etc/passwd", "fifo",          "device",            "sub/./../inside",      "",
+		"inside",
+		"../out/secret",
+		"./../out/secret",
+		"sub/../../out/secret",
+		"/etc/passwd",
+		"//etc/passwd",
+		"..",
+		"../",
+		"sub/../..",
+		"link-absolute",
+		"link-relative",
+		"link-directory/secret",
+		"link-up/out/secret",
+		"sub/link-in",
+		"link-loop",
+		"link-proc/etc/passwd",
+		"fifo",
+		"device",
+		"sub/./../inside",
+		"",
 	};
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 		try_reading(rw, paths[i]);
 	__wasi_fd_t sub;
-	if (open_at(rw, "sub", __WASI_OFLAGS_DIRECTORY, ~0ull, &sub) == 0 || open_at(rw, "sub", __WASI_OFLAGS_DIRECTORY, 0, &sub) == 0) {
+	if (open_at(rw, "sub", __WASI_OFLAGS_DIRECTORY, ~0ull, &sub) == 0 ||
+	    open_at(rw, "sub", __WASI_OFLAGS_DIRECTORY, 0, &sub) == 0) {
 		try_reading(sub, "../../out/secret");
 		try_reading(sub, "link-in");
 	}
 	for (__wasi_fd_t fd = 0; fd < 40; fd++)
-		if (fd != rw && fd != ro && fd != sub && open_at(fd, "etc/passwd", 0, __WASI_RIGHTS_FD_READ, &sub) == 0)
+		if (fd != rw && fd != ro && fd != sub &&
+		    open_at(fd, "etc/passwd", 0, __WASI_RIGHTS_FD_READ, &sub) == 0)
 			printf("descriptor %u: got a file\n", fd);
 }
 
@@ -106,7 +125,8 @@ static void make_ways_out(void)
 	__wasi_filestat_t stat;
 	say("stat outside", __wasi_path_filestat_get(rw, 1, "../out/secret", &stat));
 	say("stat through link", __wasi_path_filestat_get(rw, 1, "link-relative", &stat));
-	say("times outside", __wasi_path_filestat_set_times(rw, 1, "link-relative", 1, 1, __WASI_FSTFLAGS_MTIM));
+	say("times outside",
+	    __wasi_path_filestat_set_times(rw, 1, "link-relative", 1, 1, __WASI_FSTFLAGS_MTIM));
 }
 
 static void change_read_only(void)
@@ -146,7 +166,9 @@ static void confuse(void)
 		__wasi_iovec_t to = {wild, 100};
 		say("write wild bytes", __wasi_fd_write(1, &from, 1, &size));
 		say("write wild pieces", __wasi_fd_write(1, (__wasi_ciovec_t *)(void *)wild, 1000000, &size));
-		say("read wild bytes", open_at(rw, "inside", 0, __WASI_RIGHTS_FD_READ, &fd) ? 1 : __wasi_fd_read(fd, &to, 1, &size));
+		say("read wild bytes", open_at(rw, "inside", 0, __WASI_RIGHTS_FD_READ, &fd)
+		                               ? 1
+		                               : __wasi_fd_read(fd, &to, 1, &size));
 		say("wild random", __wasi_random_get(wild, 100));
 		say("wild directory", __wasi_fd_readdir(rw, wild, 100, 0, &size));
 	}

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WORDS(X)                                                                                           \
-	X(0)                                                                                               \
-	X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) \
-		X(19)
+#define WORDS(X) \
+	X(0)     \
+	X(1)     \
+	X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19)
 #define DECLARE(n) uint64_t word##n = next(f);
 #define MIX(n) sum = (sum ^ word##n) * 0x9e3779b97f4a7c15u;
 

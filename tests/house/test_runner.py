@@ -10,6 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SUPERVISE = ROOT / "tests/supervise"
+IDENTITY = "root" if os.geteuid() == 0 else "user"
 
 
 def supervise(seconds, script):
@@ -69,7 +70,8 @@ class Runner(unittest.TestCase):
 
     def add(self, name, script):
         path = self.tests / f"{name}.sh"
-        path.write_text("#!/bin/sh\n" + script + "\n")
+        identity = "" if "# as:" in script else f"# as: {IDENTITY}\n"
+        path.write_text("#!/bin/sh\n" + identity + script + "\n")
         path.chmod(0o755)
 
     def run_all(self, skips="", *options):
@@ -94,14 +96,14 @@ class Runner(unittest.TestCase):
         status, last, text = self.run_all()
         self.assertEqual((status, last), (1, "1 passed, 1 failed, 0 skipped"))
         self.assertIn("| the reason", text)
-        self.assertIn("failed: integration/two@root", text)
+        self.assertIn(f"failed: integration/two@{IDENTITY}", text)
 
     def test_a_skip_fails_unless_it_is_allowed(self):
         self.add("one", "exit 0")
         self.add("two", "echo much; echo no such kernel; exit 77")
         status, last, text = self.run_all()
         self.assertEqual((status, last), (1, "1 passed, 0 failed, 1 skipped"))
-        self.assertIn("skipped integration/two@root: no such kernel", text)
+        self.assertIn(f"skipped integration/two@{IDENTITY}: no such kernel", text)
         self.assertEqual(self.run_all("integration/two@* # old kernels\n")[0], 0)
         self.assertEqual(self.run_all("# integration/two@*\n")[0], 1)
         self.assertEqual(self.run_all("integration/tw\n")[0], 1)
@@ -120,7 +122,13 @@ class Runner(unittest.TestCase):
         self.add("one", "exit 0")
         self.assertEqual(self.run_all("", "--repeat", "3")[1], "3 passed, 0 failed, 0 skipped")
 
-    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_an_ordinary_user_skips_what_needs_root(self):
+        self.add("one", "# as: root user\nexit 0")
+        status, last, _ = self.run_all("user: integration/*@root\n")
+        expected = "2 passed, 0 failed, 0 skipped" if IDENTITY == "root" else "1 passed, 0 failed, 1 skipped"
+        self.assertEqual((status, last), (0, expected))
+
+    @unittest.skipUnless(IDENTITY == "root", "needs root")
     def test_identities(self):
         self.add("who", "# as: root user memlock\necho uid=$(id -u) locked=$(ulimit -l); touch $TMPDIR/x; ls $CELLA_SOURCE/Makefile; exit 1")
         _, last, text = self.run_all()

@@ -127,7 +127,7 @@ CELLA_SYSROOT=/nonexistent mistake 1 "C library of cells is missing .* apt insta
 CELLA_CC=/nonexistent mistake 1 "CELLA_CC: there is no program" cc good.c -o x.cell
 CELLA_BUILDER_KEY=/proc/x/y mistake 1 "cannot " cc good.c -o x.cell
 expect_status 1 env PATH=/nonexistent "$cella" cc good.c -o x.cell
-expect_match "a C compiler for this machine is missing: apt install gcc" err
+expect_match "a C compiler for this machine is missing: apt install clang-19" err
 mistake 1 "cannot open missing.cell" inspect missing.cell
 mistake 1 "good.c: " verify good.c
 

@@ -157,7 +157,7 @@ def test_output(cell):
     for what in ("record", "trace", "graph"):
         place = SCRATCH / f"gone/{what}.{'dot' if what == 'graph' else 'json'}"
         job = run(["-q", f"--{what}", place, cell, "exit", "3"])
-        check(job.returncode in (3, FAILED) and str(place) in job.stderr, f"--{what} where it cannot be: {job.stderr!r}")
+        check(job.returncode == USAGE and str(place) in job.stderr, f"--{what} where it cannot be: {job.stderr!r}")
     job = run(["-q", "--record", "/dev/full", cell, "exit", "3"])
     check("No space left" in job.stderr and Path("/dev/full").is_char_device(), f"--record to a full device: {job.stderr!r}")
     with open("/dev/full", "wb") as full:

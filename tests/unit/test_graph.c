@@ -160,6 +160,10 @@ static const struct graph_case nested[] = {
 	{"one that is answered on top goes on", 2,
          "P: >; R: >; sent P@2 R@3; A[parent=P]: >; all w P; sent A@2; C[parent=A]: > c; twait A v c; sent C@2; ok C; ready v ok;"
          " D[parent=A]: >; sent; all u A; sent D@2"},
+	{"a parent whose child failed for good is not tried again", 2,
+         "P: >; A[parent=P,on=fail]: >; sent P A; fail A; told A failed fail 1; fail P; told P failed fail 1; sent"},
+	{"a child of an attempt before does not count", 2,
+         "P: >; A[parent=P,on=fail]: >; sent P A; fail P; sent P; fail A; told A failed fail 1; fail P; sent P; ok P"},
 	{"only who runs a task may speak for it", 2, "P: >; ok P; sent P; !A[parent=P]: >"},
 };
 

@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+# as: root user
+# timeout: 180
+"""Does a node that lies get a job's keys?
+
+tests/attacks/false_node.py stands in the agent's or the launcher's place and starts the genuine executor
+by itself; tests/attacks/watch puts the genuine launcher under a seccomp notifier that gives executors
+ordinary memory. Each is refused (126) before an executor has keys: nothing runs, and the secret is in none
+of its memory. Control: the same agent without a lie runs the job, and who has the *owner* under the
+notifier reads everything: the command line belongs on a machine that its owner trusts."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import memscan
+from celljob import BUILD, CELLA, REFUSED, SCRATCH, SOURCE, Job, build_cell, check, finish, needs_secret, skip, wait_until
+
+MARKER = os.urandom(40)
+NODE, DATA, LOOT = SCRATCH / "node", SCRATCH / "data", SCRATCH / "loot"
+WATCH = BUILD / "tests/attacks/watch"
+SAYS = {"own": "launcher is", "renamed": "signature", "stale": "nonce is", "replayed": ""}
+
+
+def make_node(**replaced):
+    """A copy of Cella with some of its programs replaced by scripts: {name: text}."""
+    shutil.rmtree(NODE, ignore_errors=True)
+    NODE.mkdir()
+    for name in ("cella", "cella-agent", "cella-cell", "cella-las"):
+        shutil.copy2(BUILD / name, NODE / name)
+    for name, text in replaced.items():
+        place = NODE / f"cella-{name}"
+        place.rename(NODE / f"genuine-{name}")
+        place.write_text(text)
+        place.chmod(0o755)
+    return str(NODE / "cella")
+
+
+def marker_in(pids):
+    """May be looked for by root alone, or by the executor's parent's user where its memory is ordinary."""
+    found = []
+    for pid in pids:
+        try:
+            found += memscan.in_mem(pid, MARKER)
+        except OSError:
+            continue
+    return found
+
+
+def attempt(program, attack):
+    """A job on that node until its program speaks or it ends: (output, log, status, places of the secret)."""
+    job = Job(["-q", "--dir", f"{DATA}:/data:ro", CELL, "/data/secret"], program=program,
+              env={**os.environ, "CELLA_ATTACK": attack})
+    with job:
+        first = job.line()
+        found = marker_in(job.processes())
+        output, log = job.end()
+        left = job.left()
+        return first + output, log.decode(errors="replace"), job.status, found, left
+
+
+def check_refused(what, program, attack, says):
+    output, log, status, found, left = attempt(program, attack)
+    last = log.strip().splitlines()[-1:] or [""]
+    check(status == REFUSED, f"{what}: refused, status {status}: {last[0][:150]}")
+    check(says in log, f"{what}: it says why")
+    check(not output and not found, f"{what}: nothing ran, and nothing knows the secret {output} {found}")
+    check(not left, f"{what}: nothing is left running {left or ''}")
+
+
+def main():
+    global CELL
+    needs_secret()
+    if not shutil.which("openssl"):
+        skip("openssl is not installed: it signs the lies")
+    DATA.mkdir()
+    (DATA / "secret").write_bytes(MARKER)
+    CELL = build_cell("park.c")
+    liar = (SOURCE / "tests/attacks/false_node.py").read_text(encoding="utf-8")
+
+    program = make_node(agent=liar)
+    output, log, status, found, _ = attempt(program, "honest")
+    check(status == 0 and output.startswith(b"parked") and not found, f"an agent that does not lie runs the job: {status} {log}")
+    for attack, says in SAYS.items():
+        check_refused(f"agent, {attack}", program, attack, says)
+    check_refused("launcher, own", make_node(las=liar), "own", "launcher")
+
+    watched = make_node(las=f'#!/bin/sh\nexec {WATCH} {DATA}/secret {LOOT} {NODE}/genuine-las "$@" --executor {NODE}/cella-cell\n')
+    check_refused("launcher under a notifier", watched, "", "")
+    check(not LOOT.exists(), "launcher under a notifier: it has not read the secret")
+
+    check_owner_watched()
+    finish()
+
+
+def check_owner_watched():
+    wrapper = SCRATCH / "watched-cella"
+    wrapper.write_text(f'#!/bin/sh\nexec {WATCH} {DATA}/secret {LOOT} {CELLA} "$@"\n')
+    wrapper.chmod(0o755)
+    with Job(["-q", "--dir", f"{DATA}:/data:ro", CELL, "/data/secret"], program=str(wrapper)) as job:
+        ran = job.line().startswith(b"parked")
+        read = wait_until(LOOT.exists, 10)
+        job.end()
+        check(ran and read, "an owner under a notifier is read along (positive control)")
+
+
+main()

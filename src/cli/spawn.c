@@ -92,7 +92,8 @@ int spawn_verify(pid_t pid, const char *name, const uint8_t digest[CRYPTO_SHA384
 	if (rc < 0)
 		return error_prefix(err, rc, "cannot examine %s: ", name);
 	if (!crypto_equal(found, digest, sizeof(found)))
-		return error_set(err, CELLA_EAUTH, "%s is not the one that this program was built with", name);
+		return error_set(err, CELLA_EAUTH, "%s is not the one that this program was built with",
+		                 name);
 	return 0;
 }
 

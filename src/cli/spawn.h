@@ -17,7 +17,8 @@ int spawn_daemon(const char *name, int owner_fd, const char *second_option, int 
                  struct error *err) must_check;
 
 /* CELLA_EAUTH unless what runs as this child is the program with this digest. */
-int spawn_verify(pid_t pid, const char *name, const uint8_t digest[CRYPTO_SHA384_SIZE], struct error *err) must_check;
+int spawn_verify(pid_t pid, const char *name, const uint8_t digest[CRYPTO_SHA384_SIZE],
+                 struct error *err) must_check;
 
 /* Wait for the child to end, at most `timeout_ms`, then kill it. */
 void spawn_reap(pid_t pid, int timeout_ms);

@@ -269,7 +269,7 @@ static int job_meet_launcher(struct job *job, struct error *err)
 {
 	struct launch_identity identity;
 	size_t size;
-	int rc = spawn_verify(job->las_pid, "the launcher cella-las", launcher_digest, err);
+	int rc = spawn_verify("cella-las", launcher_digest, err);
 	if (rc < 0)
 		return rc;
 	rc = io_receive_message(job->las, &identity, sizeof(identity), &size, NULL, 0, NULL, err);

@@ -16,6 +16,8 @@
 
 #include "base/cleanup.h"
 
+enum { SPAWN_PATH_MAX = 4096, SPAWN_NAME_MAX = 64 };
+
 int spawn_directory(char *ret_path, size_t capacity, struct error *err)
 {
 	ssize_t size = readlink("/proc/self/exe", ret_path, capacity);
@@ -27,6 +29,15 @@ int spawn_directory(char *ret_path, size_t capacity, struct error *err)
 	ret_path[size] = '\0';
 	*strrchr(ret_path, '/') = '\0';
 	return 0;
+}
+
+static int spawn_path(const char *name, char ret_path[SPAWN_PATH_MAX], struct error *err)
+{
+	char directory[SPAWN_PATH_MAX - SPAWN_NAME_MAX];
+	int rc = spawn_directory(directory, sizeof(directory), err);
+	if (rc == 0)
+		snprintf(ret_path, SPAWN_PATH_MAX, "%s/%.*s", directory, SPAWN_NAME_MAX - 2, name);
+	return rc;
 }
 
 /* In the child: 3 and 4 for the sockets, everything above closed. */
@@ -45,11 +56,10 @@ static int spawn_actions(posix_spawn_file_actions_t *actions, int owner_fd, int 
 int spawn_daemon(const char *name, int owner_fd, const char *second_option, int second_fd, pid_t *ret_pid,
                  struct error *err)
 {
-	char path[4096], directory[4000];
-	int rc = spawn_directory(directory, sizeof(directory), err);
+	char path[SPAWN_PATH_MAX];
+	int rc = spawn_path(name, path, err);
 	if (rc < 0)
 		return rc;
-	snprintf(path, sizeof(path), "%s/%s", directory, name);
 	/* The sources of dup2 must not be its targets. */
 	cleanup_close int owner = fcntl(owner_fd, F_DUPFD_CLOEXEC, 10);
 	cleanup_close int second = fcntl(second_fd, F_DUPFD_CLOEXEC, 10);
@@ -83,17 +93,18 @@ static int digest_of(const char *path, uint8_t ret_digest[CRYPTO_SHA384_SIZE], s
 	return rc;
 }
 
-int spawn_verify(pid_t pid, const char *name, const uint8_t digest[CRYPTO_SHA384_SIZE], struct error *err)
+int spawn_verify(const char *name, const uint8_t digest[CRYPTO_SHA384_SIZE], struct error *err)
 {
-	char path[64];
+	char path[SPAWN_PATH_MAX];
 	uint8_t found[CRYPTO_SHA384_SIZE];
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	int rc = digest_of(path, found, err);
+	int rc = spawn_path(name, path, err);
+	if (rc == 0)
+		rc = digest_of(path, found, err);
 	if (rc < 0)
-		return error_prefix(err, rc, "cannot examine %s: ", name);
+		return rc;
 	if (!crypto_equal(found, digest, sizeof(found)))
 		return error_set(err, CELLA_EAUTH, "%s is not the one that this program was built with",
-		                 name);
+		                 path);
 	return 0;
 }
 

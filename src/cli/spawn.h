@@ -16,9 +16,10 @@ int spawn_directory(char *ret_path, size_t capacity, struct error *err) must_che
 int spawn_daemon(const char *name, int owner_fd, const char *second_option, int second_fd, pid_t *ret_pid,
                  struct error *err) must_check;
 
-/* CELLA_EAUTH unless what runs as this child is the program with this digest. */
-int spawn_verify(pid_t pid, const char *name, const uint8_t digest[CRYPTO_SHA384_SIZE],
-                 struct error *err) must_check;
+/* CELLA_EAUTH unless the sibling `name` is the program with this digest. It may be called while that
+ * runs already. Who can write where Cella's programs lie could replace the caller as well: this is
+ * for a launcher alone that is not ours. */
+int spawn_verify(const char *name, const uint8_t digest[CRYPTO_SHA384_SIZE], struct error *err) must_check;
 
 /* Wait for the child to end, at most `timeout_ms`, then kill it. */
 void spawn_reap(pid_t pid, int timeout_ms);

@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import memscan
-from celljob import SCRATCH, Job, build_cell, check, ecg_cell, finish, needs_secret, note, runs, wait_until
+from celljob import SCRATCH, Job, build_cell, check, ecg_program, finish, needs_secret, note, runs, wait_until
 
 ROUNDS = 10
 MARKER = os.urandom(48)
@@ -149,7 +149,7 @@ def main():
     (DATA / "secret").write_bytes(MARKER * 20)
     carry = [build_cell("carry.c"), "/data/secret", 100000, 120]
     check_job("carry", ["--store-limit", "8M", *carry], True)
-    check_job("ecg", [ecg_cell(), "features", *["/data/A.mat"] * 6000], False)
+    check_job("ecg", [*ecg_program(), "features", *["/data/A.mat"] * 6000], False)
     finish()
 
 

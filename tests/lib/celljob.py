@@ -52,12 +52,14 @@ def build_cell(source, name=None):
     return str(out)
 
 
-def ecg_cell():
-    """The ECG workflow's cell: the build's, or one made here."""
+def ecg_program():
+    """Words of a cella run command line that name the ECG workflow's cell, whoever built it."""
     built = BUILD / "examples/ecg/ecg.cell"
-    if built.exists() and "CELLA_BUILDER_KEY" in os.environ and os.environ["CELLA_BUILDER_KEY"] != str(SCRATCH / "builder.key"):
-        return str(built)
-    return build_cell(sorted((SOURCE / "examples/ecg").glob("*.c")), "ecg.cell")
+    if not built.exists():
+        return [build_cell(sorted((SOURCE / "examples/ecg").glob("*.c")), "ecg.cell")]
+    shown = subprocess.run([CELLA, "inspect", str(built)], capture_output=True, text=True, check=True).stdout
+    builder = next(line.split()[1] for line in shown.splitlines() if line.startswith("builder"))
+    return ["--accept-builder", builder, str(built)]
 
 
 def run(arguments, **options):

@@ -66,7 +66,17 @@ int bench_build(struct bench *b, const char *source, bool native, char *ret_path
 	snprintf(ret_path, BENCH_PATH_MAX, "%s/%.*s%s", b->directory, (int)strcspn(base, "."), base,
 	         native ? "-native" : ".cell");
 	const char *words[] = {"cc", path, "-o", ret_path, "--native"};
-	return bench_cella(words, native ? 5 : 4, NULL, NULL, err);
+	if (!native)
+		return bench_cella(words, 4, NULL, NULL, err);
+	/* What is compared with is gcc's, whichever compiler stands behind cells. */
+	cleanup_free char *before = getenv("CELLA_CC") ? strdup(getenv("CELLA_CC")) : NULL;
+	setenv("CELLA_CC", "gcc", 1);
+	rc = bench_cella(words, 5, NULL, NULL, err);
+	if (before)
+		setenv("CELLA_CC", before, 1);
+	else
+		unsetenv("CELLA_CC");
+	return rc;
 }
 
 static json_t *row_json(const struct bench_row *r)

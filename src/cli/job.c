@@ -42,7 +42,7 @@ struct job {
 	uint32_t server_count;
 	uint32_t driver; /* its place in servers, JOB_EXECUTORS_MAX before it is there */
 	struct owner_end end;
-	bool ended, stopping, finished;
+	bool ended, stopping, finished, lost;
 	bool line_shown;
 	uint64_t shown_ns, shown_done; /* of the last line, for the rate */
 };
@@ -91,26 +91,6 @@ static int job_start_daemons(struct job *job, struct error *err)
 	cleanup_close_fn(&agent_las[0]);
 	cleanup_close_fn(&agent_las[1]);
 	return rc;
-}
-
-static int job_start_agent(struct job *job, struct error *err)
-{
-	const struct job_config *c = job->config;
-	struct agent_start start = {
-		.type = AGENT_START,
-		.executors = c->executors,
-		.memory_level = c->memory_level,
-		.flags = (c->uses_tasks ? AGENT_START_TASKS : 0) | (c->events ? AGENT_START_EVENTS : 0) |
-	                 (c->progress ? AGENT_START_PROGRESS : 0),
-		.heap = c->heap,
-		.store_limit = c->store_limit,
-	};
-	memcpy(start.nonce, job->policy.nonce, sizeof(start.nonce));
-	const char *directory = getenv("TMPDIR");
-	snprintf(start.spill_directory, sizeof(start.spill_directory), "%s", directory ? directory : "/tmp");
-	if (io_send_message(job->agent, &start, sizeof(start), &c->bundle_fd, 1, err) < 0)
-		return error_prefix(err, CELLA_ELOST, "the agent cella-agent does not listen: ");
-	return 0;
 }
 
 static int job_admit(struct job *job, const struct agent_executor *m, const uint8_t *evidence_bytes, int *fd,
@@ -197,7 +177,7 @@ static int job_on_agent_message(struct job *job, const uint8_t *bytes, size_t si
 	const struct agent_failed *failed = message_as(agent_failed, bytes, size);
 	if (type == AGENT_EXECUTOR && executor && executor->evidence_size <= size - sizeof(*executor) &&
 	    *fd >= 0)
-		return job_admit(job, executor, bytes + sizeof(*executor), fd, err);
+		return job->lost ? 0 : job_admit(job, executor, bytes + sizeof(*executor), fd, err);
 	if (type == AGENT_LOST && lost)
 		return job_on_lost(job, lost, err);
 	if (type == AGENT_PROGRESS && progress) {
@@ -233,16 +213,37 @@ static int job_on_agent(struct job *job, struct error *err)
 	return job_on_agent_message(job, bytes, size, &fd, err);
 }
 
-/* The launcher ends when the agent does, and the agent when it fails: then the agent says why. */
-static int job_launcher_gone(struct job *job, struct error *err)
+/* Something is gone. When the agent fails it says why, and the others end because it does. */
+static int job_lost(struct job *job, const char *what, struct error *err)
 {
 	struct pollfd agent = {.fd = job->agent, .events = POLLIN};
-	while (poll(&agent, 1, JOB_EXPLAIN_MS) > 0) {
+	job->lost = true;
+	while (!job->finished && poll(&agent, 1, JOB_EXPLAIN_MS) > 0) {
 		int rc = job_on_agent(job, err);
 		if (rc < 0)
 			return rc;
 	}
-	return error_set(err, CELLA_ELOST, "the launcher cella-las is gone");
+	return error_set(err, CELLA_ELOST, "%s is gone", what);
+}
+
+static int job_start_agent(struct job *job, struct error *err)
+{
+	const struct job_config *c = job->config;
+	struct agent_start start = {
+		.type = AGENT_START,
+		.executors = c->executors,
+		.memory_level = c->memory_level,
+		.flags = (c->uses_tasks ? AGENT_START_TASKS : 0) | (c->events ? AGENT_START_EVENTS : 0) |
+	                 (c->progress ? AGENT_START_PROGRESS : 0),
+		.heap = c->heap,
+		.store_limit = c->store_limit,
+	};
+	memcpy(start.nonce, job->policy.nonce, sizeof(start.nonce));
+	const char *directory = getenv("TMPDIR");
+	snprintf(start.spill_directory, sizeof(start.spill_directory), "%s", directory ? directory : "/tmp");
+	if (io_send_message(job->agent, &start, sizeof(start), &c->bundle_fd, 1, err) < 0)
+		return job_lost(job, "the agent cella-agent", err);
+	return 0;
 }
 
 /*
@@ -274,7 +275,7 @@ static int job_meet_launcher(struct job *job, struct error *err)
 		return rc;
 	rc = io_receive_message(job->las, &identity, sizeof(identity), &size, NULL, 0, NULL, err);
 	if (rc < 0 || size == 0)
-		return job_launcher_gone(job, err);
+		return job_lost(job, "the launcher cella-las", err);
 	if (size != sizeof(identity) || identity.type != LAUNCH_IDENTITY)
 		return error_set(err, CELLA_EFORMAT, "the launcher cella-las did not say who it is");
 	return job_set_policy(job, &identity, err);
@@ -285,7 +286,7 @@ static int job_stop(struct job *job, struct error *err)
 	struct agent_stop stop = {.type = AGENT_STOP};
 	job->stopping = true;
 	if (io_send_message(job->agent, &stop, sizeof(stop), NULL, 0, err) < 0)
-		return error_prefix(err, CELLA_ELOST, "the agent cella-agent does not listen: ");
+		return job_lost(job, "the agent cella-agent", err);
 	return 0;
 }
 
@@ -311,8 +312,7 @@ static int job_on_server(struct job *job, uint32_t place, struct error *err)
 		owner_server_free(server);
 		job->servers[place] = NULL;
 		if (place == job->driver && !job->ended)
-			return error_set(err, CELLA_ELOST,
-			                 "the program's executor ended before the program did");
+			return job_lost(job, "the program's executor", err);
 		rc = 0;
 	}
 	if (rc == CELLA_EPERM)
@@ -399,7 +399,7 @@ static int job_step(struct job *job, struct job_polls *p, struct error *err)
 		if (p->from[i] == JOB_FROM_AGENT)
 			rc = job_on_agent(job, err);
 		else if (p->from[i] == JOB_FROM_LAS)
-			rc = job_launcher_gone(job, err);
+			rc = job_lost(job, "the launcher cella-las", err);
 		else if (p->from[i] == JOB_FROM_INPUT)
 			rc = job_on_input(job, p->input_for, err);
 		else

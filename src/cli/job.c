@@ -240,7 +240,11 @@ static int job_start_agent(struct job *job, struct error *err)
 	};
 	memcpy(start.nonce, job->policy.nonce, sizeof(start.nonce));
 	const char *directory = getenv("TMPDIR");
-	snprintf(start.spill_directory, sizeof(start.spill_directory), "%s", directory ? directory : "/tmp");
+	int size = snprintf(start.spill_directory, sizeof(start.spill_directory), "%s",
+	                    directory ? directory : "/tmp");
+	if ((size_t)size >= sizeof(start.spill_directory))
+		return error_set(err, CELLA_EINVAL, "TMPDIR has %d bytes, at most %zu are allowed", size,
+		                 sizeof(start.spill_directory) - 1);
 	if (io_send_message(job->agent, &start, sizeof(start), &c->bundle_fd, 1, err) < 0)
 		return job_lost(job, "the agent cella-agent", err);
 	return 0;

@@ -74,7 +74,8 @@ int main(int argc, char **argv)
 	if (c.count > BUFFERS_MAX || c.size < c.secret_size)
 		return 2;
 	for (uint32_t i = 0; i < c.count; i++)
-		c.buffers[i] = calloc(c.size, 1);
+		if (!(c.buffers[i] = calloc(c.size, 1)))
+			return 3;
 	snprintf(stop, sizeof(stop), "%.*sstop", (int)(strrchr(argv[1], '/') + 1 - argv[1]), argv[1]);
 	for (uint32_t round = 0; access(stop, F_OK) != 0; round++) {
 		uint32_t good = carry(&c, round);

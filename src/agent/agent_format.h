@@ -17,7 +17,10 @@
 #ifndef AGENT_FORMAT_H
 #define AGENT_FORMAT_H
 
+#include <assert.h>
 #include <stdint.h>
+
+enum { AGENT_VERSION = 1, AGENT_MESSAGE_MAX = 8192 };
 
 enum agent_type {
 	AGENT_START = 1,
@@ -39,9 +42,11 @@ enum agent_start_flag {
 
 struct agent_start {
 	uint32_t type;
+	uint32_t version;      /* AGENT_VERSION; the agent refuses another */
 	uint32_t executors;    /* that run tasks, beside the driver */
 	uint32_t memory_level; /* enum mem_level */
 	uint32_t flags;        /* enum agent_start_flag */
+	uint32_t reserved;
 	uint64_t heap;         /* of each executor */
 	uint64_t store_limit; /* bytes of sealed objects in memory; 0: half of the machine's */
 	uint64_t tasks_max; /* waiting, before the program is held back; 0: 1,048,576 */
@@ -86,6 +91,9 @@ struct agent_finished {
 	uint64_t done, failed, retried;
 };
 
-enum { AGENT_MESSAGE_MAX = 8192 };
+static_assert(sizeof(struct agent_start) == 336, "no padding");
+static_assert(sizeof(struct agent_stop) == 8 && sizeof(struct agent_executor) == 20, "no padding");
+static_assert(sizeof(struct agent_lost) == 16 && sizeof(struct agent_progress) == 40, "no padding");
+static_assert(sizeof(struct agent_failed) == 8 && sizeof(struct agent_finished) == 32, "no padding");
 
 #endif

@@ -95,6 +95,7 @@ static int request(struct agent *a, struct executor *x, struct error *err)
 	x->socket = sockets[0];
 	cleanup_close int theirs = sockets[1];
 	struct launch_request m = {.type = LAUNCH_REQUEST,
+	                           .version = LAUNCH_VERSION,
 	                           .id = x->launch,
 	                           .memory_level = a->job.memory_level,
 	                           .heap = a->job.heap};

@@ -19,8 +19,9 @@ int owner_receive_start(struct agent *a, struct error *err)
 	if (size == 0)
 		return error_set(err, CELLA_ELOST, "the owner is gone");
 	bool ended = memchr(a->job.spill_directory, '\0', sizeof(a->job.spill_directory));
-	if (size != sizeof(a->job) || a->job.type != AGENT_START || fd_count != 1 || !ended ||
-	    a->job.executors > AGENT_WORKERS_MAX || a->job.tasks_max > AGENT_TASKS_MAX)
+	if (size != sizeof(a->job) || a->job.type != AGENT_START || a->job.version != AGENT_VERSION ||
+	    fd_count != 1 || !ended || a->job.executors > AGENT_WORKERS_MAX ||
+	    a->job.tasks_max > AGENT_TASKS_MAX)
 		return error_set(err, CELLA_EFORMAT, "the owner sent a malformed job");
 	if (a->job.tasks_max == 0)
 		a->job.tasks_max = AGENT_TASKS_DEFAULT;

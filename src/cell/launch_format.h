@@ -9,6 +9,8 @@
  *   child -> launcher   launch_hello
  *   launcher -> owner   launch_identity  (first message on the socket that the owner gave it)
  *
+ * The first message on each socket names LAUNCH_VERSION; who reads it refuses another.
+ *
  * The child is started with an empty environment, no arguments, and exactly these descriptors:
  */
 #ifndef CELL_LAUNCH_FORMAT_H
@@ -18,6 +20,8 @@
 #include <stdint.h>
 
 #include "crypto/crypto.h"
+
+enum { LAUNCH_VERSION = 1 };
 
 enum launch_fd {
 	LAUNCH_FD_NULL_IN = 0,  /* /dev/null */
@@ -44,7 +48,7 @@ struct launch_request {
 	uint32_t type;
 	uint32_t id;           /* the agent's name for this executor */
 	uint32_t memory_level; /* enum mem_level */
-	uint32_t flags;
+	uint32_t version;
 	uint64_t heap;      /* bytes of protected memory at most */
 	uint8_t nonce[32];  /* the verifier's */
 };
@@ -75,7 +79,9 @@ struct launch_exited {
 
 struct launch_start {
 	uint32_t type;
-	uint32_t memory_level;
+	uint32_t version;
+	uint32_t memory_level; /* enum mem_level */
+	uint32_t reserved;
 	uint64_t heap;
 };
 
@@ -90,7 +96,7 @@ struct launch_hello {
 
 struct launch_identity {
 	uint32_t type;
-	uint32_t reserved;
+	uint32_t version;
 	uint8_t public_key[CRYPTO_ED25519_SIZE]; /* signs evidence */
 	uint8_t executor[CRYPTO_SHA384_SIZE];    /* digest of the binary that it starts */
 };
@@ -108,7 +114,7 @@ static_assert(sizeof(struct launch_request) == 56, "no padding");
 static_assert(sizeof(struct launch_kill) == 8, "no padding");
 static_assert(sizeof(struct launch_reply) == 1556, "no padding");
 static_assert(sizeof(struct launch_exited) == 16, "no padding");
-static_assert(sizeof(struct launch_start) == 16, "no padding");
+static_assert(sizeof(struct launch_start) == 24, "no padding");
 static_assert(sizeof(struct launch_hello) == 560, "no padding");
 static_assert(sizeof(struct launch_identity) == 88, "no padding");
 static_assert(sizeof(struct launch_rings) == 24, "no padding");

@@ -59,7 +59,8 @@ static int executor_start(struct executor *x, struct error *err)
 	struct launch_start start;
 	size_t size;
 	int rc = io_receive_message(LAUNCH_FD_LAUNCHER, &start, sizeof(start), &size, NULL, 0, NULL, err);
-	if (rc == 0 && (size != sizeof(start) || start.type != LAUNCH_START))
+	if (rc == 0 &&
+	    (size != sizeof(start) || start.type != LAUNCH_START || start.version != LAUNCH_VERSION))
 		rc = error_set(err, CELLA_EFORMAT, "the launcher's first message is malformed");
 	if (rc == 0)
 		rc = mem_level_check((enum mem_level)start.memory_level, EXECUTOR_LEAST, err);

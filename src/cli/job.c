@@ -231,6 +231,7 @@ static int job_start_agent(struct job *job, struct error *err)
 	const struct job_config *c = job->config;
 	struct agent_start start = {
 		.type = AGENT_START,
+		.version = AGENT_VERSION,
 		.executors = c->executors,
 		.memory_level = c->memory_level,
 		.flags = (c->uses_tasks ? AGENT_START_TASKS : 0) | (c->events ? AGENT_START_EVENTS : 0) |
@@ -280,7 +281,8 @@ static int job_meet_launcher(struct job *job, struct error *err)
 	rc = io_receive_message(job->las, &identity, sizeof(identity), &size, NULL, 0, NULL, err);
 	if (rc < 0 || size == 0)
 		return job_lost(job, "the launcher cella-las", err);
-	if (size != sizeof(identity) || identity.type != LAUNCH_IDENTITY)
+	if (size != sizeof(identity) || identity.type != LAUNCH_IDENTITY ||
+	    identity.version != LAUNCH_VERSION)
 		return error_set(err, CELLA_EFORMAT, "the launcher cella-las did not say who it is");
 	return job_set_policy(job, &identity, err);
 }

@@ -137,6 +137,7 @@ static int start_executor(struct launch *l, struct error *err)
 {
 	struct launch_start start = {
 		.type = LAUNCH_START,
+		.version = LAUNCH_VERSION,
 		.memory_level = l->request.memory_level,
 		.heap = l->request.heap,
 	};

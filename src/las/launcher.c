@@ -114,7 +114,7 @@ void launcher_free(struct launcher *launcher)
 
 int launcher_identity(struct launcher *launcher, struct launch_identity *ret_identity, struct error *err)
 {
-	struct launch_identity identity = {.type = LAUNCH_IDENTITY};
+	struct launch_identity identity = {.type = LAUNCH_IDENTITY, .version = LAUNCH_VERSION};
 	memcpy(identity.public_key, launcher->signer->public_key, sizeof(identity.public_key));
 	int rc = executor_digest(&launcher->executor, identity.executor, err);
 	if (rc < 0)

@@ -31,9 +31,10 @@ int message_check_request(const struct launch_request *request, size_t fd_count,
 		return error_set(err, CELLA_EINVAL,
 		                 "launch request %" PRIu32 ": unknown memory level %" PRIu32, request->id,
 		                 request->memory_level);
-	if (request->flags)
-		return error_set(err, CELLA_EINVAL, "launch request %" PRIu32 ": unknown flags %#" PRIx32,
-		                 request->id, request->flags);
+	if (request->version != LAUNCH_VERSION)
+		return error_set(err, CELLA_EINVAL,
+		                 "launch request %" PRIu32 ": version %" PRIu32 " of the protocol, not %d",
+		                 request->id, request->version, LAUNCH_VERSION);
 	if (request->heap == 0 || request->heap > LAS_HEAP_MAX)
 		return error_set(err, CELLA_ELIMIT, "launch request %" PRIu32 ": a heap of %" PRIu64 " bytes",
 		                 request->id, request->heap);

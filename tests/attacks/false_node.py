@@ -27,7 +27,7 @@ from pathlib import Path
 
 AGENT_START, AGENT_STOP, AGENT_EXECUTOR, AGENT_LOST, AGENT_FAILED, AGENT_FINISHED = 1, 2, 3, 4, 6, 7
 REQUEST, REPLY, EXITED, START, IDENTITY = 1, 3, 4, 5, 7
-DRIVER, MEMORY_NONE, MEMORY_SECRET = 1, 0, 1
+VERSION, DRIVER, MEMORY_NONE, MEMORY_SECRET = 1, 1, 0, 1
 ISOLATION_ALL = (1 << 10) - 1
 RING_CAPACITY, STORE_SIZE = 1 << 20, 1 << 30
 REPLY_HEAD, EVIDENCE_BODY = 532, 268
@@ -87,7 +87,7 @@ class Executor:
             os.execve(EXECUTOR, ["cella-cell"], {})
         for sock in (theirs_launch, theirs_owner, theirs_agent):
             sock.close()
-        send(launch, struct.pack("<IIQ", START, MEMORY_NONE, heap))
+        send(launch, struct.pack("<IIIIQ", START, VERSION, MEMORY_NONE, 0, heap))
         hello = receive(launch)[0]
         self.public_key = hello[16:48]
 
@@ -115,7 +115,7 @@ class Agent:
     def __init__(self, owner, las, attack):
         self.owner, self.las, self.attack = owner, las, attack
         message, [self.bundle] = receive(owner)
-        _, _, self.level, _, self.heap = struct.unpack_from("<IIIIQ", message)
+        _, _, _, self.level, _, _, self.heap = struct.unpack_from("<IIIIIIQ", message)
         self.nonce = message[40:72]
         self.kept = []
 
@@ -123,7 +123,7 @@ class Agent:
         """For a genuine executor, which any attack but the best needs."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         nonce = os.urandom(32) if self.attack == "stale" else self.nonce
-        send(self.las, struct.pack("<IIIIQ", REQUEST, 0, self.level, 0, self.heap) + nonce, [theirs.fileno(), self.bundle])
+        send(self.las, struct.pack("<IIIIQ", REQUEST, 0, self.level, VERSION, self.heap) + nonce, [theirs.fileno(), self.bundle])
         theirs.close()
         message, fds = receive(self.las)
         _, _, error, pid, size = struct.unpack_from("<IIiiI", message)
@@ -168,7 +168,7 @@ class Agent:
 
 def run_launcher(owner, agent):
     signer, kept = Signer(), []
-    send(owner, struct.pack("<II", IDENTITY, 0) + signer.public + hashlib.sha384(Path(EXECUTOR).read_bytes()).digest())
+    send(owner, struct.pack("<II", IDENTITY, VERSION) + signer.public + hashlib.sha384(Path(EXECUTOR).read_bytes()).digest())
     while True:
         ready, _, _ = select.select([owner, agent], [], [])
         message, fds = receive(ready[0])

@@ -192,7 +192,10 @@ static bool find_key(const struct loot *loot, const uint8_t public_key[CRYPTO_X2
 static void attack_executor(char *executor, uint8_t ret_public_key[CRYPTO_X25519_SIZE])
 {
 	int launch[2], owner[2], agent[2], null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	struct launch_start begin = {.type = LAUNCH_START, .memory_level = MEM_SECRET, .heap = HEAP};
+	struct launch_start begin = {.type = LAUNCH_START,
+	                             .version = LAUNCH_VERSION,
+	                             .memory_level = MEM_SECRET,
+	                             .heap = HEAP};
 	struct launch_hello hello = {0};
 	struct loot loot = {.count = 0};
 	struct error err = {0};
@@ -258,6 +261,7 @@ static struct las start_launcher(char *launcher, char *executor, bool notify, st
 static struct launch_reply launch_one(struct las *las, struct loot *loot)
 {
 	struct launch_request request = {.type = LAUNCH_REQUEST,
+	                                 .version = LAUNCH_VERSION,
 	                                 .id = 1,
 	                                 .memory_level = MEM_SECRET,
 	                                 .heap = HEAP};

@@ -206,6 +206,7 @@ void fake_run(const struct fake_job *job, struct fake_result *ret_result)
 	fake_flags = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	start_agent(&n);
 	struct agent_start start = {.type = AGENT_START,
+	                            .version = AGENT_VERSION,
 	                            .executors = job->executors,
 	                            .flags = job->flags,
 	                            .heap = 1 << 30,

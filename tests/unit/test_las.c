@@ -154,6 +154,7 @@ static void running_done(struct running *r)
 static struct launch_request request_of(uint32_t id)
 {
 	struct launch_request request = {.type = LAUNCH_REQUEST,
+	                                 .version = LAUNCH_VERSION,
 	                                 .id = id,
 	                                 .memory_level = MEM_INSECURE_NONE,
 	                                 .heap = HEAP};
@@ -578,7 +579,7 @@ static void test_bad_requests_are_answered(void **state)
 		int error;
 	} cases[] = {
 		{offsetof(struct launch_request, memory_level), 77, 4, CELLA_EINVAL},
-		{offsetof(struct launch_request, flags), 1, 4, CELLA_EINVAL},
+		{offsetof(struct launch_request, version), 2, 4, CELLA_EINVAL},
 		{offsetof(struct launch_request, heap), 0, 8, CELLA_ELIMIT},
 		{offsetof(struct launch_request, heap), UINT64_MAX, 8, CELLA_ELIMIT},
 	};

@@ -21,6 +21,7 @@ enum {
 	AGENT_BATCH = 256,                /* records read of one ring before the others get their turn */
 	AGENT_RESTORED_MAX = 4 << 20, /* bytes brought back from the spill file before others go there */
 	AGENT_BACKLOG_MAX = 256 << 20, /* bytes for an executor that does not read */
+	AGENT_FORGET_BATCH = 128,
 	AGENT_PROGRESS_NS = 100 * 1000 * 1000,
 	AGENT_GLANCE_NS = 1000 * 1000, /* how often a busy loop looks at its descriptors */
 };
@@ -47,6 +48,8 @@ struct executor {
 	struct error why; /* code not 0: the rule that it broke */
 	struct buf backlog; /* records that the ring had no room for: u32 type, u32 size, body */
 	size_t backlog_at;
+	uint64_t forgotten[AGENT_FORGET_BATCH]; /* data that it need not keep, and has not been told of */
+	uint32_t forgotten_count;
 };
 
 struct agent {

@@ -108,6 +108,31 @@ static void on_dropped(void *data, uint64_t offset, uint64_t size, bool spilled)
 	store_dropped(a->store, offset, size, spilled);
 }
 
+static void send_forgotten(struct agent *a, struct executor *x)
+{
+	struct ring_part part = {x->forgotten, x->forgotten_count * sizeof(x->forgotten[0])};
+	x->forgotten_count = 0;
+	if (part.size)
+		down_send(a, x, TASK_DOWN_FORGET, &part, 1);
+}
+
+/* Told with the next task, or when there are many: it is not worth waking anybody. */
+static void on_forgotten(void *data, uint64_t datum, uint64_t holders)
+{
+	struct agent *a = data;
+	for (; holders; holders &= holders - 1) {
+		uint32_t number = (uint32_t)__builtin_ctzll(holders);
+		for (; number <= a->number_count; number += 64) {
+			struct executor *x = a->numbered[number];
+			if (!x || x->state != EXECUTOR_RUNS)
+				continue;
+			x->forgotten[x->forgotten_count++] = datum;
+			if (x->forgotten_count == AGENT_FORGET_BATCH)
+				send_forgotten(a, x);
+		}
+	}
+}
+
 static int on_restore(void *data, uint64_t *offset, uint64_t size)
 {
 	struct agent *a = data;
@@ -120,7 +145,7 @@ static int on_restore(void *data, uint64_t *offset, uint64_t size)
 
 struct graph_listener down_listener(struct agent *a)
 {
-	return (struct graph_listener){a, on_outcome, on_answer, on_dropped, on_restore};
+	return (struct graph_listener){a, on_outcome, on_answer, on_dropped, on_forgotten, on_restore};
 }
 
 int spill_for(struct agent *a, uint64_t size, struct error *err)
@@ -159,7 +184,9 @@ static void send_run(void *data, uint32_t executor, uint32_t task)
 	struct ring_part parts[] = {{&run.head, sizeof(run.head)},
 	                            {run.locations, run.head.location_count * sizeof(*run.locations)},
 	                            {run.body, run.body_size}};
-	down_send(s->agent, s->agent->numbered[executor], TASK_DOWN_RUN, parts, array_count(parts));
+	struct executor *x = s->agent->numbered[executor];
+	send_forgotten(s->agent, x);
+	down_send(s->agent, x, TASK_DOWN_RUN, parts, array_count(parts));
 }
 
 int down_schedule(struct agent *a, struct error *err)

@@ -34,7 +34,7 @@ int cache_new(struct mem_pool *pool, size_t limit, struct cache **ret_cache, str
 	return 0;
 }
 
-static void drop(struct cache *c, struct entry *e)
+static void drop_entry(struct cache *c, struct entry *e)
 {
 	TAILQ_REMOVE(&c->by_use, e, link);
 	map_take(&c->entries, e->public.datum);
@@ -48,7 +48,7 @@ void cache_free(struct cache *c)
 		return;
 	struct entry *e;
 	while ((e = TAILQ_FIRST(&c->by_use)))
-		drop(c, e);
+		drop_entry(c, e);
 	map_done(&c->entries);
 	mem_free(c->pool, c);
 }
@@ -72,10 +72,10 @@ struct cached *cache_make(struct cache *c, uint64_t datum, size_t size, size_t t
 {
 	size_t weight = sizeof(struct entry) + size + tail;
 	while (weight > c->limit - c->used && !TAILQ_EMPTY(&c->by_use))
-		drop(c, TAILQ_FIRST(&c->by_use));
+		drop_entry(c, TAILQ_FIRST(&c->by_use));
 	struct entry *e;
 	while (!(e = mem_alloc(c->pool, weight)) && !TAILQ_EMPTY(&c->by_use))
-		drop(c, TAILQ_FIRST(&c->by_use));
+		drop_entry(c, TAILQ_FIRST(&c->by_use));
 	if (!e)
 		return NULL;
 	e->weight = weight;
@@ -88,13 +88,20 @@ void cache_keep(struct cache *c, struct cached *entry)
 	struct entry *e = (struct entry *)entry;
 	struct entry *older = map_get(&c->entries, entry->datum);
 	if (older)
-		drop(c, older);
+		drop_entry(c, older);
 	if (map_put(&c->entries, entry->datum, e) < 0) {
 		mem_free(c->pool, e);
 		return;
 	}
 	TAILQ_INSERT_TAIL(&c->by_use, e, link);
 	c->used += e->weight;
+}
+
+void cache_drop(struct cache *c, uint64_t datum)
+{
+	struct entry *e = map_get(&c->entries, datum);
+	if (e)
+		drop_entry(c, e);
 }
 
 void cache_discard(struct cache *c, struct cached *entry)

@@ -61,6 +61,16 @@ int down_read_outcome(const uint8_t *body, size_t size, struct down_outcome *ret
 	return 0;
 }
 
+int down_read_forget(const uint8_t *body, size_t size, struct down_forget *ret, struct error *err)
+{
+	struct reader r = reader_of(body, size);
+	if (size == 0 || size % sizeof(*ret->data))
+		return malformed(&r, "FORGET", err);
+	ret->count = size / sizeof(*ret->data);
+	ret->data = take(&r, ret->count, sizeof(*ret->data));
+	return 0;
+}
+
 int down_read_extent(const uint8_t *body, size_t size, struct task_extent *ret, struct error *err)
 {
 	struct reader r = reader_of(body, size);

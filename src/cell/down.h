@@ -31,6 +31,11 @@ struct down_ready {
 	const struct task_location *locations; /* ready.location_count */
 };
 
+struct down_forget {
+	const uint64_t *data;
+	size_t count;
+};
+
 struct down_outcome {
 	struct task_outcome outcome;
 	const uint8_t *failure; /* outcome.failure_size */
@@ -41,6 +46,7 @@ int down_read_run(const uint8_t *body, size_t size, struct down_run *ret, struct
 int down_read_ready(const uint8_t *body, size_t size, struct down_ready *ret, struct error *err) must_check;
 int down_read_outcome(const uint8_t *body, size_t size, struct down_outcome *ret,
                       struct error *err) must_check;
+int down_read_forget(const uint8_t *body, size_t size, struct down_forget *ret, struct error *err) must_check;
 int down_read_extent(const uint8_t *body, size_t size, struct task_extent *ret, struct error *err) must_check;
 
 #endif

@@ -55,9 +55,19 @@ static int take_stop(struct tasks *t, const uint8_t *body, size_t size, struct e
 	return 0;
 }
 
+/* An agent that says so too early makes tasks end as missing, not more. */
+static int take_forget(struct tasks *t, const uint8_t *body, size_t size, struct error *err)
+{
+	struct down_forget forget;
+	int rc = down_read_forget(body, size, &forget, err);
+	for (size_t i = 0; rc == 0 && i < forget.count; i++)
+		cache_drop(t->cache, forget.data[i]);
+	return rc;
+}
+
 static int (*const takers[])(struct tasks *, const uint8_t *, size_t, struct error *) = {
 	[TASK_DOWN_RUN] = queue_run,      [TASK_DOWN_READY] = take_ready, [TASK_DOWN_OUTCOME] = take_outcome,
-	[TASK_DOWN_EXTENT] = take_extent, [TASK_DOWN_STOP] = take_stop,
+	[TASK_DOWN_EXTENT] = take_extent, [TASK_DOWN_STOP] = take_stop,   [TASK_DOWN_FORGET] = take_forget,
 };
 
 static int take(struct tasks *t, uint32_t type, const uint64_t *record, size_t size, struct error *err)

@@ -86,6 +86,10 @@ static void maybe_drop(struct graph *g, struct graph_datum *d)
 	if (!d->released || d->uses || d->state == DATUM_PENDING)
 		return;
 	drop_bytes(g, d);
+	/* Of a commutative datum, older states may lie anywhere. */
+	uint64_t holders = d->version ? UINT64_MAX : d->holders;
+	if (holders)
+		g->config.listener.forgotten(g->config.listener.data, d->id, holders);
 	map_take(&g->data_by_id, d->id);
 	slab_free(&g->data, d);
 }
@@ -232,6 +236,7 @@ int graph_put(struct graph *g, uint32_t executor, const struct task_location *lo
 	if (!d)
 		return settle(g, err);
 	datum_place(g, d, location, executor);
+	d->holders = 0; /* sealed from the cell's memory, and not kept */
 	datum_settle(g, d, DATUM_AVAILABLE);
 	return 0;
 }

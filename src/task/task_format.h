@@ -56,6 +56,7 @@ enum task_down {
 	TASK_DOWN_OUTCOME, /* struct task_outcome, sealed failure: a task that did not end well */
 	TASK_DOWN_EXTENT, /* struct task_extent: granted (size 0: the store is full) */
 	TASK_DOWN_STOP, /* end when idle */
+	TASK_DOWN_FORGET, /* u64 datum ids that will not be named again: what is kept of them is of no use */
 };
 
 struct task_function {

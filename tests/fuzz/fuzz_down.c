@@ -32,10 +32,13 @@ static uint8_t read_other(uint8_t type, const uint8_t *body, size_t size)
 	struct down_ready ready;
 	struct down_outcome outcome;
 	struct task_extent extent;
+	struct down_forget forget;
 	if (type == TASK_DOWN_READY && down_read_ready(body, size, &ready, NULL) == 0)
 		return sum_of(ready.locations, ready.ready.location_count * sizeof(*ready.locations));
 	if (type == TASK_DOWN_OUTCOME && down_read_outcome(body, size, &outcome, NULL) == 0)
 		return sum_of(outcome.failure, outcome.outcome.failure_size);
+	if (type == TASK_DOWN_FORGET && down_read_forget(body, size, &forget, NULL) == 0)
+		return sum_of(forget.data, forget.count * sizeof(*forget.data));
 	return type == TASK_DOWN_EXTENT && down_read_extent(body, size, &extent, NULL) == 0;
 }
 

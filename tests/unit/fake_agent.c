@@ -119,6 +119,15 @@ static void on_dropped(void *data, uint64_t offset, uint64_t size, bool spilled)
 	memset(((struct agent *)data)->store + offset, 0xdd, size);
 }
 
+static void on_forgotten(void *data, uint64_t datum, uint64_t holders)
+{
+	struct agent *a = data;
+	struct ring_part part = {&datum, sizeof(datum)};
+	for (uint32_t number = 1; number <= a->config->executors; number++)
+		if (holders >> number % 64 & 1)
+			send_down(a, number, TASK_DOWN_FORGET, &part, 1);
+}
+
 static int on_restore(void *data, uint64_t *offset, uint64_t size)
 {
 	(void)data;
@@ -241,7 +250,7 @@ void fake_agent_run(const struct fake_agent_config *config)
 	static struct agent a;
 	struct error err = {0};
 	struct graph_config graph = {
-		.listener = {&a, on_outcome, on_answer, on_dropped, on_restore},
+		.listener = {&a, on_outcome, on_answer, on_dropped, on_forgotten, on_restore},
 		.memory = 1 << 30,
 		.computing_units = 8,
 		.tasks_max = 1 << 20,

@@ -338,7 +338,7 @@ static void take(struct fake_peer *p, uint32_t type, size_t size)
 		memcpy(&p->extent, p->record, sizeof(p->extent));
 		p->extent_used = 0;
 		fake_check(p->extent.size);
-	} else {
+	} else if (type != TASK_DOWN_FORGET) {
 		fake_check(type == TASK_DOWN_STOP);
 		p->stopped = true;
 	}

@@ -103,6 +103,13 @@ static void on_dropped(void *data, uint64_t offset, uint64_t size, bool spilled)
 	p->dropped[p->dropped_count++] = offset;
 }
 
+static void on_forgotten(void *data, uint64_t datum, uint64_t holders)
+{
+	(void)data;
+	(void)datum;
+	(void)holders;
+}
+
 static int on_restore(void *data, uint64_t *offset, uint64_t size)
 {
 	(void)data;
@@ -545,7 +552,8 @@ static bool play_all(struct play *p, const char *script)
 const char *graph_play(const struct graph_case *c)
 {
 	struct play *p = calloc(1, sizeof(*p));
-	struct graph_config config = {.listener = {p, on_outcome, on_answer, on_dropped, on_restore},
+	struct graph_config config = {.listener = {p, on_outcome, on_answer, on_dropped, on_forgotten,
+	                                           on_restore},
 	                              .memory = MEMORY,
 	                              .computing_units = COMPUTING_UNITS,
 	                              .tasks_max = 1000};

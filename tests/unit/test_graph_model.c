@@ -133,6 +133,18 @@ static void on_dropped(void *arg, uint64_t offset, uint64_t size, bool spilled)
 	objects[offset].live = false;
 }
 
+/* Nothing needs it, whoever has it is told, and nobody needs it later. */
+static void on_forgotten(void *arg, uint64_t datum, uint64_t holders)
+{
+	(void)arg;
+	for (uint32_t i = 0; i < object_count; i++)
+		demand(!objects[i].live || objects[i].datum != datum);
+	for (uint32_t i = 1; i <= executor_count; i++)
+		for (uint64_t version = 0; version <= TASKS; version++)
+			if (map_take(&executors[i].cache, datum + version * 1000000))
+				demand(holders >> i % 64 & 1);
+}
+
 static int on_restore(void *arg, uint64_t *offset, uint64_t size)
 {
 	(void)arg;
@@ -530,7 +542,8 @@ static void check_nothing_left(void)
 
 static void begin_program(void)
 {
-	struct graph_config config = {.listener = {NULL, on_outcome, on_answer, on_dropped, on_restore},
+	struct graph_config config = {.listener = {NULL, on_outcome, on_answer, on_dropped, on_forgotten,
+	                                           on_restore},
 	                              .memory = 1000,
 	                              .computing_units = 3,
 	                              .tasks_max = 100000};

@@ -317,10 +317,10 @@ static void false_answers_to_waits_are_refused(void **state)
 static int roll_back_state(uint32_t executor, uint32_t *type, uint8_t *body, size_t *size, uint8_t *store)
 {
 	static struct task_location base;
+	static uint8_t base_object[4096];
 	static bool rolled_back;
 	(void)executor;
 	(void)size;
-	(void)store;
 	if (*type == (FAKE_UP | TASK_UP_DONE) && rolled_back)
 		locations_in(body, sizeof(struct task_done))->version++;
 	if (*type != TASK_DOWN_RUN || !submit_in_run(body)->commutative_count)
@@ -328,10 +328,12 @@ static int roll_back_state(uint32_t executor, uint32_t *type, uint8_t *body, siz
 	struct task_location *l = locations_in(body, sizeof(struct task_run));
 	if (!base.datum) {
 		base = *l;
+		memcpy(base_object, store + l->offset, l->size);
 	} else if (rolled_back) {
 		l->version--;
 	} else {
 		*l = base;
+		memcpy(store + l->offset, base_object, l->size);
 		rolled_back = true;
 	}
 	return 1;

@@ -353,6 +353,10 @@ static void the_least_recently_used_goes_first(void **unused)
 	cache_discard(c, dropped);
 	cache_discard(c, NULL);
 	assert_null(cache_find(c, 9));
+	cache_drop(c, 1);
+	cache_drop(c, 77); /* which is not there */
+	assert_null(cache_find(c, 1));
+	assert_non_null(cache_find(c, 5));
 	cache_free(c);
 	cache_free(NULL);
 	mem_pool_free(pool);

@@ -110,6 +110,18 @@ static int serve_queue(struct tasks *t, struct error *err)
 	return rc;
 }
 
+/* With nothing to do: what the next task will need. True if there was something. What cannot be had
+ * now is asked for again, and refused with a reason, by the task that needs it. */
+static bool get_ready(struct tasks *t)
+{
+	struct tasks_level *level;
+	if (t->ready)
+		return mem_pool_warm(t->config.pool);
+	t->ready = true;
+	return tasks_level_at(t, 1, &level, NULL) == 0 && !level->instance &&
+	       t->config.new_instance(t->config.data, &level->instance, NULL) == 0;
+}
+
 int tasks_serve(struct tasks *t, struct error *err)
 {
 	struct spin spin = {0};
@@ -132,6 +144,8 @@ int tasks_serve(struct tasks *t, struct error *err)
 			tasks_flush(t);
 			return 0;
 		}
+		if (get_ready(t))
+			continue;
 		rc = tasks_idle(t, &spin, 0, err);
 		if (rc < 0)
 			return rc;

@@ -24,6 +24,7 @@ enum {
 	HEAP_CHUNK_PAGES = HEAP_CHUNK_SIZE / HEAP_PAGE_SIZE,
 	HEAP_CLASSES = 24,   /* slot sizes: heap_class_size() */
 	HEAP_CHUNK_BINS = 9, /* chunks by the logarithm of their longest run of free pages */
+	HEAP_WARM_PAGES = 128, /* free ones that heap_warm keeps touched */
 };
 
 /* A set of 256: the free pages of a chunk, the free slots of a slab. */
@@ -46,6 +47,7 @@ struct heap_chunk {
 	LIST_ENTRY(heap_chunk) link; /* in its bin; not linked while no page is free */
 	struct mem_region *region;
 	struct heap_set free;
+	struct heap_set touched;
 	unsigned free_count;
 	unsigned longest;                       /* run of free pages */
 	uint8_t first[HEAP_CHUNK_PAGES];        /* by page: the first page of its run */
@@ -61,12 +63,16 @@ struct heap {
 	struct map chunks; /* struct heap_chunk by address / HEAP_CHUNK_SIZE */
 	struct map large;  /* struct mem_region by address */
 	size_t free_pages;
+	size_t warm_pages; /* of them, touched */
 };
 
 /* Frees the bookkeeping; the memory goes with the pool's regions. */
 void mem_heap_done(struct heap *heap);
 /* Bytes of chunks that wait for use. */
 size_t heap_idle(const struct heap *heap);
+
+/* Touch one more free page, lest an allocation have to. False: enough are. */
+bool heap_warm(struct heap *heap);
 
 unsigned heap_class_of(size_t size);
 size_t heap_class_size(unsigned class);

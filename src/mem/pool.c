@@ -50,6 +50,11 @@ void mem_pool_stats(const struct mem_pool *pool, struct mem_stats *ret_stats)
 	};
 }
 
+bool mem_pool_warm(struct mem_pool *pool)
+{
+	return heap_warm(&pool->heap);
+}
+
 void mem_set_process_pool(struct mem_pool *pool)
 {
 	process_pool = pool;

@@ -15,7 +15,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { CACHE_LINE = 64, RECORD_HEAD = 8, RECORD_FILLER = 0 };
+enum { CACHE_LINE = 64, RECORD_HEAD = 8, RECORD_FILLER = 0, RING_HOME = 16384 };
 
 struct ring_shared {
 	/* The writer's line. */
@@ -88,6 +88,25 @@ static void put_head(struct ring_writer *w, uint32_t size, uint32_t type)
 	atomic_store_explicit(&at->word, head.word, memory_order_relaxed);
 }
 
+static void put_filler(struct ring_writer *w, uint64_t to_end)
+{
+	put_head(w, 0, RECORD_FILLER);
+	w->head += to_end;
+}
+
+/* A reader that keeps up needs little of the ring: each time a stretch of it is full, and all has been
+ * read, begin again at its start, where the memory is touched and cached. */
+static int maybe_go_home(struct ring_writer *w, uint64_t size)
+{
+	uint64_t place = w->head % w->capacity;
+	if (place == 0 || place / RING_HOME == (place + size) / RING_HOME || w->published != w->head)
+		return 0;
+	int rc = look_at_tail(w);
+	if (rc == 0 && w->tail == w->head)
+		put_filler(w, w->capacity - place);
+	return rc;
+}
+
 /* Room for `size` bytes in one piece at w->head, with a filler before it if the end is too near. */
 static int make_room(struct ring_writer *w, uint64_t size)
 {
@@ -100,10 +119,8 @@ static int make_room(struct ring_writer *w, uint64_t size)
 		if (w->capacity - (w->head - w->tail) < needed)
 			return CELLA_EAGAIN;
 	}
-	if (size > to_end) {
-		put_head(w, 0, RECORD_FILLER);
-		w->head += to_end;
-	}
+	if (size > to_end)
+		put_filler(w, to_end);
 	return 0;
 }
 
@@ -116,7 +133,9 @@ int ring_put(struct ring_writer *w, uint32_t type, const struct ring_part *parts
 		size += parts[i].size;
 	}
 	uint64_t whole = RECORD_HEAD + align_up(size, (size_t)RECORD_HEAD);
-	int rc = make_room(w, whole);
+	int rc = maybe_go_home(w, whole);
+	if (rc == 0)
+		rc = make_room(w, whole);
 	if (rc < 0)
 		return rc;
 	uint8_t *to = w->data + w->head % w->capacity + RECORD_HEAD;

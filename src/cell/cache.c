@@ -42,13 +42,18 @@ static void drop_entry(struct cache *c, struct entry *e)
 	mem_free(c->pool, e);
 }
 
+void cache_clear(struct cache *c)
+{
+	struct entry *e;
+	while ((e = TAILQ_FIRST(&c->by_use)))
+		drop_entry(c, e);
+}
+
 void cache_free(struct cache *c)
 {
 	if (!c)
 		return;
-	struct entry *e;
-	while ((e = TAILQ_FIRST(&c->by_use)))
-		drop_entry(c, e);
+	cache_clear(c);
 	map_done(&c->entries);
 	mem_free(c->pool, c);
 }

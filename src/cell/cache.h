@@ -37,6 +37,7 @@ struct cached *cache_find(struct cache *c, uint64_t datum) must_check;
 struct cached *cache_make(struct cache *c, uint64_t datum, size_t size, size_t tail) must_check;
 void cache_keep(struct cache *c, struct cached *entry);
 void cache_drop(struct cache *c, uint64_t datum); /* if it is there */
+void cache_clear(struct cache *c);
 void cache_discard(struct cache *c, struct cached *entry); /* one that was not kept */
 
 #endif

@@ -30,7 +30,7 @@ int down_read_run(const uint8_t *body, size_t size, struct down_run *ret, struct
 	    d.run.location_count != (uint32_t)d.submit.input_count + d.submit.commutative_count ||
 	    d.run.location_count + d.submit.output_count > TASK_DATA_MAX ||
 	    d.submit.sealed_size > TASK_INVOCATION_MAX || d.run.attempt == 0 ||
-	    d.run.attempt > TASK_ATTEMPTS_MAX)
+	    d.run.attempt > TASK_ATTEMPTS_MAX || d.run.depth >= TASK_DEPTH_MAX)
 		return malformed(&r, "RUN", err);
 	d.states = d.inputs + d.submit.input_count;
 	*ret = d;

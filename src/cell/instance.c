@@ -41,6 +41,17 @@ static void host_trap(struct cell_instance *cell, uint32_t trap)
 	trap_raise(trap, 0, "", (uintptr_t)__builtin_return_address(0) - 1, frame[0]);
 }
 
+/* What idles gives way to what is needed. */
+static bool grow(struct instance *in, uint64_t size)
+{
+	if (mem_region_grow(in->memory, size, NULL) == 0)
+		return true;
+	if (!in->config.tasks)
+		return false;
+	tasks_give_way(in->config.tasks);
+	return mem_region_grow(in->memory, size, NULL) == 0;
+}
+
 static uint64_t host_memory_grow(struct cell_instance *cell, uint64_t pages)
 {
 	struct instance *in = instance_of(cell);
@@ -51,7 +62,7 @@ static uint64_t host_memory_grow(struct cell_instance *cell, uint64_t pages)
 	if (!in->memory || pages > image->memory_pages_max || old + pages > image->memory_pages_max)
 		return UINT64_MAX;
 	uint64_t size = (old + pages) * CELL_PAGE_SIZE;
-	if (pages && (size > in->config.heap || mem_region_grow(in->memory, size, NULL) < 0))
+	if (pages && (size > in->config.heap || !grow(in, size)))
 		return UINT64_MAX;
 	cell->memory_size = size;
 	return old;
@@ -264,6 +275,11 @@ int instance_call(struct instance *in, const char *name, const char *signature, 
 	return instance_run(&entry, timeout_ms, ret_report, err);
 }
 
+void instance_lend_stack(struct instance *in, void (*fn)(void *), void *arg)
+{
+	mem_stack_call(in->stack, fn, arg);
+}
+
 struct instance *instance_of(struct cell_instance *cell)
 {
 	return cell->host_data;
@@ -289,6 +305,12 @@ void *instance_memory(struct cell_instance *cell, uint64_t address, uint64_t siz
 void *instance_bytes(struct instance *in, uint64_t address, uint64_t size)
 {
 	return instance_memory(in->cell, address, size);
+}
+
+bool instance_overdue(struct cell_instance *cell)
+{
+	(void)cell;
+	return trap_overdue();
 }
 
 void instance_trap(struct cell_instance *cell, uint32_t trap, const char *format, ...)

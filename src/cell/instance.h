@@ -55,6 +55,9 @@ struct trap_report {
  * as a trap, too); CELLA_ETIMEOUT for CELL_TRAP_TIMEOUT. Calls nest on different instances only. */
 int instance_call(struct instance *instance, const char *name, const char *signature, union cell_value *v,
                   uint32_t timeout_ms, struct trap_report *ret_report, struct error *err) must_check;
+/* Runs host code on the instance's stack, which no call is using: code that calls into other instances
+ * needs one of its own, as they nest. */
+void instance_lend_stack(struct instance *instance, void (*fn)(void *), void *arg);
 bool instance_exports(const struct instance *instance, const char *name);
 
 /* For host functions. */
@@ -66,6 +69,8 @@ struct tasks *instance_tasks(struct cell_instance *cell);
 void *instance_memory(struct cell_instance *cell, uint64_t address, uint64_t size);
 /* The same of a struct instance. */
 void *instance_bytes(struct instance *instance, uint64_t address, uint64_t size);
+/* Has its time passed? A host function that a signal interrupts raises the time-out then. */
+bool instance_overdue(struct cell_instance *cell);
 /* Raise. The text is for a person. Only from inside a host function, which has let go of all that it
  * held: nothing of it is unwound. */
 void instance_trap(struct cell_instance *cell, uint32_t trap, const char *format, ...)

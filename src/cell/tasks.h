@@ -44,6 +44,9 @@ int tasks_serve(struct tasks *tasks, struct error *err) must_check;
 /* The main program has returned: wait for its tasks. CELLA_ETRAP if one failed for good. */
 int tasks_finish(struct tasks *tasks, struct error *err) must_check;
 
+/* Protected memory is short: free the instances that no task runs in, and the opened data. */
+void tasks_give_way(struct tasks *tasks);
+
 extern const struct host_function task_functions[];
 extern const size_t task_function_count;
 

@@ -141,7 +141,7 @@ static int find_object(struct tasks *t, const struct task_location *location, ui
 		return error_set(err, CELLA_EAUTH,
 		                 "the agent offers another datum than the one that is needed");
 	if (!location->size)
-		return error_set(err, CELLA_ENOENT, "a datum is not at hand");
+		return error_set(err, CELLA_EAGAIN, "a datum is not at hand");
 	const uint8_t *sealed = agent_link_store(&t->link, location->offset, location->size);
 	if (!sealed)
 		return error_set(err, CELLA_EFORMAT, "the agent says that a datum lies outside the store");

@@ -146,6 +146,14 @@ static void drop_instance(struct tasks_level *level)
 	level->frame = level->frame_size = 0;
 }
 
+void tasks_give_way(struct tasks *t)
+{
+	for (size_t i = t->depth + 1; i <= TASK_DEPTH_MAX; i++)
+		if (t->levels[i])
+			drop_instance(t->levels[i]);
+	cache_clear(t->cache);
+}
+
 static int take_frame(struct running *r, uint64_t size, struct error *err)
 {
 	struct tasks_level *level = r->level;
@@ -171,13 +179,18 @@ static int take_frame(struct running *r, uint64_t size, struct error *err)
 	return 0;
 }
 
+static int take_instance(struct tasks *t, struct tasks_level *level, struct error *err)
+{
+	if (level->instance || t->config.new_instance(t->config.data, &level->instance, NULL) == 0)
+		return 0;
+	tasks_give_way(t);
+	return t->config.new_instance(t->config.data, &level->instance, err);
+}
+
 static int prepare_instance(struct running *r, uint64_t frame_size, struct error *err)
 {
-	struct tasks *t = r->t;
 	struct tasks_level *level = r->level;
-	int rc = 0;
-	if (!level->instance)
-		rc = t->config.new_instance(t->config.data, &level->instance, err);
+	int rc = take_instance(r->t, level, err);
 	if (rc == 0)
 		rc = take_frame(r, frame_size, err);
 	if (rc < 0)
@@ -260,8 +273,11 @@ static int finish_parts(struct running *r, bool turns, struct error *err)
 
 static int bring_back(struct running *r, const struct invocation_part_view *part, struct error *err)
 {
-	if (part->kind == INVOCATION_FILE)
-		return tasks_wait_file(r->t, (const char *)r->frame + part->offset, err);
+	if (part->kind == INVOCATION_FILE) {
+		char path[INVOCATION_PATH_MAX + 1] = ""; /* the task may have written over its own copy */
+		memcpy(path, part->bytes, part->bytes_size);
+		return tasks_wait_file(r->t, path, err);
+	}
 	struct versions *versions = r->level->submitter.versions;
 	struct version_name all = {.address = r->level->frame + part->offset, .size = part->size}, piece;
 	int rc = 0;
@@ -270,20 +286,33 @@ static int bring_back(struct running *r, const struct invocation_part_view *part
 	return rc;
 }
 
-/* It ends when they have; what they made of its own results is its result. */
-static int finish_children(struct running *r, struct error *err)
+struct finishing {
+	struct running *r;
+	struct error *err;
+	int rc;
+};
+
+static void finish_on_stack(void *arg)
 {
-	struct tasks_submitter *s = &r->level->submitter;
+	struct finishing *f = arg;
+	struct running *r = f->r;
 	struct invocation_walk w;
 	struct invocation_part_view part;
-	if (!s->versions)
-		return 0;
-	int rc = tasks_barrier(r->t, s, err);
+	f->rc = tasks_barrier(r->t, &r->level->submitter, f->err);
 	walk_from(r->level, &w);
-	while (rc == 0 && invocation_next(&w, &part))
+	while (f->rc == 0 && invocation_next(&w, &part))
 		if (part.writes || part.takes_turn)
-			rc = bring_back(r, &part, err);
-	return rc;
+			f->rc = bring_back(r, &part, f->err);
+}
+
+/* It ends when they have; what they made of its own results is its result. Tasks that run meanwhile,
+ * on top of it, would fill the stack below its cell, so that waits on the cell's. */
+static int finish_children(struct running *r, struct error *err)
+{
+	struct finishing f = {.r = r, .err = err};
+	if (r->level->submitter.versions)
+		instance_lend_stack(r->level->instance, finish_on_stack, &f);
+	return f.rc;
 }
 
 /* However it ended, what it submitted is of no use to anybody else. */
@@ -364,7 +393,7 @@ static uint32_t status_of(const struct running *r, int rc)
 {
 	switch (rc) {
 	case 0: return r->level->run.run.flags & TASK_RUN_FALLBACK ? TASK_IGNORED : TASK_OK;
-	case CELLA_ENOENT: return TASK_MISSING;
+	case CELLA_EAGAIN: return TASK_MISSING;
 	case CELLA_ETIMEOUT: return TASK_TIMED_OUT;
 	case CELLA_EAUTH:
 	case CELLA_EFORMAT: return TASK_REFUSED;
@@ -453,8 +482,11 @@ static int end_level(struct running *r, struct error *err)
 static struct tasks_level *begin_level(struct tasks *t, const struct down_run *d, struct error *err)
 {
 	struct tasks_level *level = NULL;
-	if (tasks_level_at(t, t->depth + 1, &level, err) < 0)
-		return NULL;
+	if (tasks_level_at(t, t->depth + 1, &level, err) < 0) {
+		tasks_give_way(t);
+		if (tasks_level_at(t, t->depth + 1, &level, err) < 0)
+			return NULL;
+	}
 	t->depth++;
 	level->run = *d;
 	level->submitter.task = d->submit.task;
@@ -515,6 +547,8 @@ bool tasks_runnable(struct tasks *t, const struct tasks_queued *queued)
 	struct down_run d;
 	if (down_read_run((const uint8_t *)queued->body, queued->size, &d, NULL) < 0)
 		return true;
+	if (t->depth && d.run.depth <= tasks_top(t)->run.run.depth)
+		return false;
 	for (size_t i = 0; i < d.run.location_count; i++) {
 		const struct task_location *l = &d.inputs[i];
 		if (l->datum && !l->size && !cache_find(t->cache, l->datum) &&

@@ -176,7 +176,7 @@ int tasks_idle(struct tasks *t, struct spin *spin, uint64_t deadline_ns, struct 
 
 /* tasks_data.c */
 /* Opens the content (base, parts over it) whose locations are given in that order, into protected
- * memory `to`. CELLA_ENOENT: not at hand (location of size 0, not in the cache); CELLA_EAUTH,
+ * memory `to`. CELLA_EAGAIN: not at hand (location of size 0, not in the cache); CELLA_EAUTH,
  * CELLA_EFORMAT: it does not verify. */
 int tasks_read(struct tasks *t, const struct version_source *source, const struct task_location *locations,
                void *to, uint64_t size, struct error *err) must_check;
@@ -213,7 +213,8 @@ int tasks_release(struct tasks *t, struct tasks_submitter *s, struct error *err)
 /* tasks_run.c */
 /* Run what a RUN record says, on top of what runs. An error ends the executor. */
 int tasks_run(struct tasks *t, const uint8_t *body, size_t size, struct error *err) must_check;
-/* Can this queued task run now? Not if an input comes from one that waits below or stands before it. */
+/* Can this queued task run now? Not on top of one that lies as deep, nor if an input comes from one that
+ * waits below or stands before it. */
 bool tasks_runnable(struct tasks *t, const struct tasks_queued *queued);
 
 /* tasks_files.c: file parameters are memory files of WASI while their task runs. */

@@ -88,17 +88,20 @@ void trap_raise(uint32_t trap, int32_t status, const char *text, uintptr_t addre
 
 static void trap_arm(void)
 {
-	uint64_t now = clock_ns(), earliest = 0;
-	for (struct trap_scope *s = innermost; s; s = s->outer)
-		if (s->deadline_ns && (!earliest || s->deadline_ns < earliest))
-			earliest = s->deadline_ns;
+	uint64_t now = clock_ns(), deadline = innermost ? innermost->deadline_ns : 0;
 	struct itimerval timer = {0};
-	if (earliest) {
-		uint64_t us = earliest > now ? (earliest - now + 999) / 1000 : TRAP_RETRY_US;
+	if (deadline) {
+		uint64_t us = deadline > now ? (deadline - now + 999) / 1000 : TRAP_RETRY_US;
 		timer.it_value.tv_sec = (time_t)(us / 1000000);
 		timer.it_value.tv_usec = (suseconds_t)(us % 1000000);
 	}
 	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/* Does the timer change hands between this scope and the one around it? */
+static bool is_timed(const struct trap_scope *scope)
+{
+	return scope->deadline_ns || (scope->outer && scope->outer->deadline_ns);
 }
 
 void trap_enter(struct trap_scope *scope)
@@ -106,15 +109,20 @@ void trap_enter(struct trap_scope *scope)
 	scope->outer = innermost;
 	atomic_signal_fence(memory_order_release);
 	innermost = scope;
-	if (scope->deadline_ns)
+	if (is_timed(scope))
 		trap_arm();
 }
 
 void trap_leave(struct trap_scope *scope)
 {
 	innermost = scope->outer;
-	if (scope->deadline_ns)
+	if (is_timed(scope))
 		trap_arm();
+}
+
+bool trap_overdue(void)
+{
+	return innermost && innermost->deadline_ns && clock_ns() >= innermost->deadline_ns;
 }
 
 struct trap_registers {

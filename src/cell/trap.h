@@ -8,7 +8,8 @@
  *
  * Signals run on an alternate stack in protected memory, for the kernel stores the cell's registers
  * there. A time-out that finds the process in host code waits until it is in the cell's code again,
- * so that host code is never abandoned half way. A fault that belongs to no running cell ends the
+ * so that host code is never abandoned half way; a host function that sleeps asks trap_overdue. Only the
+ * innermost call is timed: what waits beneath it is looked at when it goes on. A fault that belongs to no running cell ends the
  * process.
  *
  * So a handler raises only what interrupted a cell's code, which calls no C library: that is why the
@@ -19,6 +20,7 @@
 #define CELL_TRAP_H
 
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "cell/instance.h"
@@ -39,6 +41,9 @@ int trap_init(struct mem_pool *pool, struct error *err) must_check;
 
 void trap_enter(struct trap_scope *scope);
 void trap_leave(struct trap_scope *scope);
+
+/* Has the innermost scope's time passed? A host function that was interrupted raises the time-out. */
+bool trap_overdue(void);
 
 /* For the innermost scope: write the report with the backtrace from this frame on, and jump. */
 void trap_raise(uint32_t trap, int32_t status, const char *text, uintptr_t address, uintptr_t frame)

@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "cell/wasi_state.h"
 
+#define SLEEP_MAX_NS ((uint64_t)1 << 62)
+
 static uint32_t put_strings(struct cell_instance *cell, const struct wasi_strings *strings, uint32_t pointers,
                             uint32_t bytes)
 {
@@ -152,9 +154,22 @@ static bool event_of(struct wasi *w, const struct wasi_subscription *s, uint64_t
 	}
 }
 
-/* Files and streams are always ready, so only clocks alone make it wait. A signal ends the wait: a
- * time-out of the cell must reach it. */
-static uint32_t wait_for(const uint8_t *subscriptions, uint32_t count, uint64_t *ret_waited)
+/* A time-out of the cell ends its sleep, no other signal does. */
+static uint32_t sleep_for(struct cell_instance *cell, uint64_t ns)
+{
+	uint64_t until = clock_ns() + min_of(ns, SLEEP_MAX_NS);
+	struct timespec time = {.tv_sec = (time_t)(until / 1000000000u),
+	                        .tv_nsec = (long)(until % 1000000000u)};
+	int number;
+	while ((number = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL)) == EINTR)
+		if (instance_overdue(cell))
+			instance_trap(cell, CELL_TRAP_TIMEOUT, "while it slept");
+	return number ? wasi_errno_of(number) : WASI_SUCCESS;
+}
+
+/* Files and streams are always ready, so only clocks alone make it wait. */
+static uint32_t wait_for(struct cell_instance *cell, const uint8_t *subscriptions, uint32_t count,
+                         uint64_t *ret_waited)
 {
 	uint64_t least = UINT64_MAX;
 	bool ready = false;
@@ -167,11 +182,8 @@ static uint32_t wait_for(const uint8_t *subscriptions, uint32_t count, uint64_t 
 	*ret_waited = 0;
 	if (ready || least == 0)
 		return WASI_SUCCESS;
-	struct timespec time = {.tv_sec = (time_t)(least / 1000000000u),
-	                        .tv_nsec = (long)(least % 1000000000u)};
-	int number = clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
 	*ret_waited = least;
-	return number ? wasi_errno_of(number) : WASI_SUCCESS;
+	return sleep_for(cell, least);
 }
 
 uint32_t wasi_poll_oneoff(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
@@ -185,7 +197,7 @@ uint32_t wasi_poll_oneoff(struct wasi *w, struct cell_instance *cell, const unio
 	if (!in || !out || !ret)
 		return WASI_EFAULT;
 	uint64_t waited;
-	uint32_t rc = wait_for(in, wanted, &waited);
+	uint32_t rc = wait_for(cell, in, wanted, &waited);
 	if (rc != WASI_SUCCESS)
 		return rc;
 	for (uint32_t i = 0; i < wanted; i++) {

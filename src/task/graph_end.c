@@ -338,11 +338,12 @@ int graph_executor_lost(struct graph *g, uint64_t now_ns, uint32_t number, struc
 		if (g->workers[i] == number)
 			g->workers[i--] = g->workers[--g->worker_count];
 	bool on_top = e->blocked == e->waiter_count; /* one more may have begun on top of those that wait */
+	uint32_t depth = executor_least_depth(g, e);
 	waits_abandon(g, number, 0);
 	while (e->queue.first) {
 		struct graph_task *t = task_at(g, e->queue.first);
 		bool waited = t->flags & TASK_FLAG_WAITED;
-		if (waited || (on_top && t->missing == 0)) { /* without its inputs it has not begun */
+		if (waited || (on_top && t->missing == 0 && t->depth >= depth)) { /* else it has not begun */
 			on_top &= waited;
 			attempt_failed(g, now_ns, t, TASK_LOST, NULL);
 		} else {
@@ -390,7 +391,8 @@ int graph_run(struct graph *g, uint32_t task, struct graph_run *ret_run)
 		.head = {.task = t->id,
 	                 .attempt = t->attempt,
 	                 .flags = t->flags & TASK_FLAG_FALLBACK ? TASK_RUN_FALLBACK : 0,
-	                 .location_count = count},
+	                 .location_count = count,
+	                 .depth = t->depth},
 		.locations = g->locations,
 		.body = t->block + t->body_at,
 		.body_size = t->block_size - t->body_at,

@@ -134,6 +134,14 @@ static void count_blocked(struct graph_executor *e)
 		e->blocked--;
 }
 
+uint32_t executor_least_depth(const struct graph *g, const struct graph_executor *e)
+{
+	uint32_t depth = 0;
+	for (uint32_t i = 0; i < e->blocked; i++)
+		depth = max_of(depth, task_at(g, e->waiters[i].task)->depth + 1u);
+	return depth;
+}
+
 void waiter_remove(struct graph *g, uint32_t executor, const struct graph_task *t)
 {
 	struct graph_executor *e = &g->executors[executor];

@@ -284,6 +284,8 @@ void group_task_ended(struct graph *g, struct graph_task *t);
 void group_orphan(struct graph *g, struct graph_task *parent); /* what `parent` submitted is cancelled */
 void wait_datum_settled(struct graph *g, struct graph_wait *w, bool failed);
 void waiter_remove(struct graph *g, uint32_t executor, const struct graph_task *t);
+/* Tasks that lie less deep do not begin on top of those that wait in the executor. */
+uint32_t executor_least_depth(const struct graph *g, const struct graph_executor *e);
 void waits_abandon(struct graph *g, uint32_t executor,
                    uint32_t parent); /* parent 0: all of the executor; else those not answered */
 

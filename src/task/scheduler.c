@@ -47,28 +47,43 @@ static uint32_t task_estimate(const struct graph *g, const struct graph_task *t)
 	return ns == 0 ? UINT32_MAX : (uint32_t)min_of(ns + SCHEDULER_TASK_NS, (uint64_t)UINT32_MAX);
 }
 
-/* May a task with this estimate be queued behind what the executor has? */
-static bool has_room(const struct graph *g, const struct graph_executor *e, uint32_t estimate_ns)
+/* What an executor has to run before a task that it is given now. */
+struct ahead {
+	uint32_t count;
+	uint64_t ns; /* estimated */
+	const struct graph_task *last;
+};
+
+/* While tasks wait, those of the queue that lie no deeper wait beneath them. */
+static struct ahead queue_ahead(const struct graph *g, const struct graph_executor *e)
 {
-	if (e->queued <= e->blocked)
-		return true;
-	const struct graph_task *last = task_at(g, e->queue.last);
-	if (e->queued >= e->blocked + SCHEDULER_AHEAD_TASKS || task_function(g, last)->nests ||
-	    last->estimate_ns == UINT32_MAX)
-		return false;
-	if (e->queued_ns + estimate_ns <= SCHEDULER_AHEAD_NS)
-		return true;
-	return e->queued == e->blocked + 1 && e->queued_ns <= SCHEDULER_ONE_AHEAD_NS &&
-	       estimate_ns <= SCHEDULER_ONE_AHEAD_NS;
+	if (!e->blocked)
+		return (struct ahead){e->queued, e->queued_ns, e->queued ? task_at(g, e->queue.last) : NULL};
+	struct ahead ahead = {0};
+	uint32_t depth = executor_least_depth(g, e);
+	for (uint32_t at = e->queue.first; at; at = task_at(g, at)->line_next) {
+		const struct graph_task *t = task_at(g, at);
+		if (t->depth < depth)
+			continue;
+		ahead.count++;
+		ahead.ns += t->estimate_ns;
+		ahead.last = t;
+	}
+	return ahead;
 }
 
-/* Tasks must lie this deep at least to be given to the executor. */
-static uint32_t least_depth(const struct graph *g, const struct graph_executor *e)
+/* May a task with this estimate be queued behind what the executor has? */
+static bool has_room(const struct graph *g, const struct ahead *ahead, uint32_t estimate_ns)
 {
-	uint32_t depth = 0;
-	for (uint32_t i = 0; i < e->blocked; i++)
-		depth = max_of(depth, task_at(g, e->waiters[i].task)->depth + 1u);
-	return depth;
+	if (!ahead->count)
+		return true;
+	if (ahead->count >= SCHEDULER_AHEAD_TASKS || task_function(g, ahead->last)->nests ||
+	    ahead->last->estimate_ns == UINT32_MAX)
+		return false;
+	if (ahead->ns + estimate_ns <= SCHEDULER_AHEAD_NS)
+		return true;
+	return ahead->count == 1 && ahead->ns <= SCHEDULER_ONE_AHEAD_NS &&
+	       estimate_ns <= SCHEDULER_ONE_AHEAD_NS;
 }
 
 static const struct heap_entry *heap_first(struct graph *g, struct heap *heap, enum task_state state)
@@ -131,9 +146,11 @@ static uint32_t best_executor(struct pass *p, const struct graph_task *t)
 	for (uint32_t i = 0; i < g->worker_count; i++) {
 		uint32_t number = g->workers[i];
 		const struct graph_executor *e = &g->executors[number];
-		if (!has_room(g, e, estimate) || least_depth(g, e) > t->depth || !units_suffice(p, t, e))
+		const struct ahead ahead = queue_ahead(g, e);
+		if (!has_room(g, &ahead, estimate) || executor_least_depth(g, e) > t->depth ||
+		    !units_suffice(p, t, e))
 			continue;
-		uint64_t cost = e->queued_ns + input_cost(g, t, number);
+		uint64_t cost = ahead.ns + input_cost(g, t, number);
 		if (cost < best_cost) {
 			best_cost = cost;
 			best = number;
@@ -148,8 +165,9 @@ static uint32_t least_depth_of_all(const struct graph *g)
 	uint32_t depth = TASK_DEPTH_MAX;
 	for (uint32_t i = 0; i < g->worker_count; i++) {
 		const struct graph_executor *e = &g->executors[g->workers[i]];
-		if (has_room(g, e, 0))
-			depth = min_of(depth, least_depth(g, e));
+		const struct ahead ahead = queue_ahead(g, e);
+		if (has_room(g, &ahead, 0))
+			depth = min_of(depth, executor_least_depth(g, e));
 	}
 	return depth;
 }
@@ -165,7 +183,8 @@ static bool send_bound(struct pass *p, const struct heap_entry *next_ready)
 		if (!entry || (next_ready && heap_before(next_ready, entry)))
 			continue;
 		struct graph_task *t = task_at(g, entry->task);
-		if (!has_room(g, e, task_estimate(g, t)) || !units_suffice(p, t, e))
+		const struct ahead ahead = queue_ahead(g, e);
+		if (!has_room(g, &ahead, task_estimate(g, t)) || !units_suffice(p, t, e))
 			continue;
 		heap_pop(&e->bound);
 		send(p, t, number);

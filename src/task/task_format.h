@@ -114,7 +114,7 @@ struct task_run {
 	uint32_t attempt; /* from 1 */
 	uint32_t flags; /* enum task_run_flag */
 	uint32_t location_count; /* inputs in order, then the commutatives' current states (size 0: zeros) */
-	uint32_t reserved;
+	uint32_t depth; /* of nesting, 0: the main program's; less than TASK_DEPTH_MAX */
 };
 enum task_run_flag {
 	TASK_RUN_FALLBACK = 1, /* do not run it: make the outputs that on_failure IGNORE promises */
@@ -123,7 +123,8 @@ enum task_run_flag {
  * datum: it comes from a task that was sent to this executor before this one. If that one has ended
  * well, the executor has the datum in the clear; if it failed, or the datum has left the cache,
  * this task ends with TASK_MISSING; if it has not ended (it waits for others), this one is passed
- * over until it has: an executor that waits looks for the first task in its queue that it can run. */
+ * over until it has: an executor that waits looks for the first task in its queue that it can run, and that lies
+ * deeper than the one that waits. */
 
 enum task_status {
 	TASK_OK = 0,

@@ -1,5 +1,5 @@
 /*
- * Are a task's options kept? argv[1]: time-out, nested-time-out, priority (with one executor),
+ * Are a task's options kept? argv[1]: time-out, doze, sleep, nested-time-out, priority (with one executor),
  * impossible, units.
  */
 #include <cella/task.h>
@@ -27,6 +27,23 @@ static void be_busy(double seconds)
 CELLA_TASK_WITH(spin, (.timeout_ms = 50, .retries = 1), CELLA_INOUT(unsigned, x, 1))
 {
 	be_busy(10);
+	*x = 1;
+}
+
+/* The C library does not know that time is short. */
+CELLA_TASK_WITH(doze, (.timeout_ms = 50, .on_failure = CELLA_ON_FAILURE_FAIL), CELLA_INOUT(unsigned, x, 1))
+{
+	struct timespec rest = {.tv_nsec = 10 * 1000 * 1000};
+	for (int i = 0; i < 1000; i++)
+		nanosleep(&rest, NULL);
+	*x = 1;
+}
+
+CELLA_TASK_WITH(sleep_long, (.timeout_ms = 50, .on_failure = CELLA_ON_FAILURE_FAIL),
+                CELLA_INOUT(unsigned, x, 1))
+{
+	struct timespec rest = {.tv_sec = 10};
+	nanosleep(&rest, NULL);
 	*x = 1;
 }
 
@@ -100,6 +117,10 @@ int main(int argc, char **argv)
 		spin(&x);
 	else if (strcmp(what, "nested-time-out") == 0)
 		wait_long(&x);
+	else if (strcmp(what, "doze") == 0)
+		doze(&x);
+	else if (strcmp(what, "sleep") == 0)
+		sleep_long(&x);
 	else if (strcmp(what, "impossible") == 0)
 		vast(&y);
 	else if (strcmp(what, "units") == 0)

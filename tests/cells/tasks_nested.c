@@ -65,10 +65,35 @@ CELLA_TASK(spread, CELLA_OUT(long, sum, 1), CELLA_VALUE(int, n))
 		add_up(sum, i);
 }
 
+/* As deep as tasks may nest, and none waits itself. */
+CELLA_TASK(dig, CELLA_INOUT(long, depth, 1), CELLA_VALUE(int, left))
+{
+	if (left > 0)
+		dig(depth, left - 1);
+	else
+		*depth = 64;
+}
+
+CELLA_TASK(count, CELLA_COMMUTATIVE(long, sum, 1))
+{
+	*sum += 1;
+}
+
+/* Looks like a task that calls none, until many of its like are on their way. */
+CELLA_TASK(late, CELLA_COMMUTATIVE(long, sum, 1), CELLA_VALUE(int, i))
+{
+	long own = 0;
+	if (i >= 20) {
+		count(&own);
+		cella_wait_on(&own);
+	}
+	*sum += 1 + own;
+}
+
 int main(void)
 {
 	static int numbers[100];
-	long result = 0, sum = 0;
+	long result = 0, sum = 0, depth = 0, lates = 0;
 	double x[4] = {1, 2, 3, 4};
 	unsigned seed = 1;
 	fibonacci(9, &result);
@@ -88,6 +113,12 @@ int main(void)
 	for (int i = 1; i < 100; i++)
 		wrong += numbers[i - 1] > numbers[i];
 	printf("sort: %d wrong, first %d, last %d\n", wrong, numbers[0], numbers[99]);
+	dig(&depth, 63);
+	for (int i = 0; i < 300; i++)
+		late(&lates, i);
+	cella_wait_on(&depth);
+	cella_wait_on(&lates);
+	printf("depth: %ld, late: %ld\n", depth, lates);
 	printf("four times: %g %g; spread: %ld\n", x[0], x[3], sum);
 	return 0;
 }

@@ -94,6 +94,10 @@ done
 "$cella" cc "$cells/tasks_limits.c" -o limits.cell
 run 1 limits.cell time-out
 expect_end 134 "" "task spin failed on attempt 2: time-out"
+run 1 limits.cell doze
+expect_end 134 "" "task doze failed on attempt 1: time-out: while it slept"
+run 1 limits.cell sleep
+expect_end 134 "" "task sleep_long failed on attempt 1: time-out: while it slept"
 run 1 limits.cell nested-time-out
 expect_end 134 "" "task wait_long failed on attempt 1: time-out"
 run 1 limits.cell priority

@@ -110,21 +110,22 @@ static int serve_queue(struct tasks *t, struct error *err)
 	return rc;
 }
 
-/* With nothing to do: what the next task will need. True if there was something. What cannot be had
- * now is asked for again, and refused with a reason, by the task that needs it. */
+/* While no task has come yet: what the first ones will need. True if there was something. What cannot be
+ * had now is asked for again, and refused with a reason, by the task that needs it. Later the processor
+ * is better left to others. */
 static bool get_ready(struct tasks *t)
 {
 	struct tasks_level *level;
-	if (t->ready)
+	if (t->levels[1])
 		return mem_pool_warm(t->config.pool);
-	t->ready = true;
-	return tasks_level_at(t, 1, &level, NULL) == 0 && !level->instance &&
+	return tasks_level_at(t, 1, &level, NULL) == 0 &&
 	       t->config.new_instance(t->config.data, &level->instance, NULL) == 0;
 }
 
 int tasks_serve(struct tasks *t, struct error *err)
 {
 	struct spin spin = {0};
+	bool worked = false;
 	t->serves = true;
 	for (;;) {
 		bool any = false;
@@ -136,6 +137,7 @@ int tasks_serve(struct tasks *t, struct error *err)
 			rc = tasks_run(t, (const uint8_t *)t->serving, size, err);
 		if (rc < 0)
 			return rc;
+		worked |= size != 0;
 		if (any) {
 			spin_reset(&spin);
 			continue;
@@ -144,7 +146,7 @@ int tasks_serve(struct tasks *t, struct error *err)
 			tasks_flush(t);
 			return 0;
 		}
-		if (get_ready(t))
+		if (!worked && get_ready(t))
 			continue;
 		rc = tasks_idle(t, &spin, 0, err);
 		if (rc < 0)

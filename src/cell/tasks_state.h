@@ -130,7 +130,6 @@ struct tasks {
 	uint64_t next_wait;
 	uint32_t next_group;
 	bool serves;        /* runs tasks, not a main program */
-	bool ready;         /* what the first task needs was made ahead */
 	bool stopping;      /* the agent wants us to end when idle */
 	bool extent_wanted; /* asked for and not yet answered */
 	bool cancels;       /* something was submitted or done here that cancels tasks */

@@ -9,8 +9,8 @@
  * Signals run on an alternate stack in protected memory, for the kernel stores the cell's registers
  * there. A time-out that finds the process in host code waits until it is in the cell's code again,
  * so that host code is never abandoned half way; a host function that sleeps asks trap_overdue. Only the
- * innermost call is timed: what waits beneath it is looked at when it goes on. A fault that belongs to no running cell ends the
- * process.
+ * innermost call is timed: what waits beneath it is looked at when it goes on. A fault that belongs to
+ * no running cell ends the process.
  *
  * So a handler raises only what interrupted a cell's code, which calls no C library: that is why the
  * report may be written with functions that are not async-signal-safe (snprintf, calloc and qsort of

@@ -80,22 +80,6 @@ static unsigned set_find_run(const struct heap_set *s, unsigned count, unsigned 
 	return 256;
 }
 
-static unsigned set_count(const struct heap_set *s)
-{
-	unsigned count = 0;
-	for (size_t i = 0; i < array_count(s->words); i++)
-		count += (unsigned)__builtin_popcountll(s->words[i]);
-	return count;
-}
-
-static struct heap_set set_both(const struct heap_set *a, const struct heap_set *b)
-{
-	struct heap_set both;
-	for (size_t i = 0; i < array_count(both.words); i++)
-		both.words[i] = a->words[i] & b->words[i];
-	return both;
-}
-
 static unsigned log2_floor(unsigned x)
 {
 	return 31u - (unsigned)__builtin_clz(x);
@@ -152,7 +136,6 @@ static void chunk_retire(struct heap *heap, struct heap_chunk *c)
 		return;
 	chunk_rebin(heap, c, 0);
 	heap->free_pages -= HEAP_CHUNK_PAGES;
-	heap->warm_pages -= set_count(&c->touched);
 	map_take(&heap->chunks, (uintptr_t)c->region->base / HEAP_CHUNK_SIZE);
 	mem_region_free(c->region);
 	free(c);
@@ -161,18 +144,6 @@ static void chunk_retire(struct heap *heap, struct heap_chunk *c)
 static uint8_t *run_base(const struct heap_run *run)
 {
 	return run->chunk->region->base + (size_t)(run - run->chunk->runs) * HEAP_PAGE_SIZE;
-}
-
-/* They will be touched; returns how many are. */
-static unsigned take_pages(struct heap_chunk *c, unsigned at, unsigned count)
-{
-	struct heap_set taken = {{0}};
-	set_add(&taken, at, count);
-	taken = set_both(&taken, &c->touched);
-	set_remove(&c->free, at, count);
-	set_add(&c->touched, at, count);
-	c->free_count -= count;
-	return set_count(&taken);
 }
 
 /* Chunks in the bins from the logarithm of `pages`, rounded up, have a run that is long enough. */
@@ -188,7 +159,9 @@ static struct heap_run *run_new(struct mem_pool *pool, size_t pages)
 	if (!c)
 		return NULL;
 	unsigned at = set_find_run(&c->free, count, &unused);
-	heap->warm_pages -= take_pages(c, at, count);
+	set_remove(&c->free, at, count);
+	set_add(&c->touched, at, count);
+	c->free_count -= count;
 	heap->free_pages -= count;
 	chunk_measure(heap, c);
 	memset(&c->first[at], (int)at, count);
@@ -203,7 +176,6 @@ static void run_free(struct heap *heap, struct heap_run *run)
 	set_add(&c->free, (unsigned)(run - c->runs), run->pages);
 	c->free_count += run->pages;
 	heap->free_pages += run->pages;
-	heap->warm_pages += run->pages;
 	run->pages = 0;
 	chunk_measure(heap, c);
 	if (c->free_count == HEAP_CHUNK_PAGES)
@@ -368,9 +340,9 @@ void *mem_realloc(struct mem_pool *pool, void *p, size_t size)
 
 static bool chunk_warm(struct heap_chunk *c)
 {
-	struct heap_set warm = set_both(&c->free, &c->touched), cold = c->free;
+	struct heap_set cold = c->free;
 	for (size_t i = 0; i < array_count(cold.words); i++)
-		cold.words[i] &= ~warm.words[i];
+		cold.words[i] &= ~c->touched.words[i];
 	unsigned page = set_find(&cold, 0, true);
 	if (page == HEAP_CHUNK_PAGES)
 		return false;
@@ -379,18 +351,14 @@ static bool chunk_warm(struct heap_chunk *c)
 	return true;
 }
 
-/* Chunks in use only: more of the budget is not taken ahead. */
+/* Only where chunks are in use already: no more of the budget is taken. */
 bool heap_warm(struct heap *heap)
 {
-	if (heap->warm_pages >= HEAP_WARM_PAGES)
-		return false;
 	for (size_t bin = 0; bin < HEAP_CHUNK_BINS; bin++) {
 		struct heap_chunk *c;
 		LIST_FOREACH(c, &heap->bins[bin], link)
-		if (chunk_warm(c)) {
-			heap->warm_pages++;
+		if (chunk_warm(c))
 			return true;
-		}
 	}
 	return false;
 }

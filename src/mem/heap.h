@@ -24,7 +24,6 @@ enum {
 	HEAP_CHUNK_PAGES = HEAP_CHUNK_SIZE / HEAP_PAGE_SIZE,
 	HEAP_CLASSES = 24,   /* slot sizes: heap_class_size() */
 	HEAP_CHUNK_BINS = 9, /* chunks by the logarithm of their longest run of free pages */
-	HEAP_WARM_PAGES = 128, /* free ones that heap_warm keeps touched */
 };
 
 /* A set of 256: the free pages of a chunk, the free slots of a slab. */
@@ -63,7 +62,6 @@ struct heap {
 	struct map chunks; /* struct heap_chunk by address / HEAP_CHUNK_SIZE */
 	struct map large;  /* struct mem_region by address */
 	size_t free_pages;
-	size_t warm_pages; /* of them, touched */
 };
 
 /* Frees the bookkeeping; the memory goes with the pool's regions. */
@@ -71,7 +69,7 @@ void mem_heap_done(struct heap *heap);
 /* Bytes of chunks that wait for use. */
 size_t heap_idle(const struct heap *heap);
 
-/* Touch one more free page, lest an allocation have to. False: enough are. */
+/* Touch one more free page of a chunk, lest an allocation have to. False: all are. */
 bool heap_warm(struct heap *heap);
 
 unsigned heap_class_of(size_t size);

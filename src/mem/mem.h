@@ -14,7 +14,7 @@
  *   - The descriptor of a mapping is closed before the mapping is used (pidfd_getfd(2) reaches
  *     an open one).
  *   - Nothing is reserved against the budget or the locked-memory limit before it is committed,
- *     and nothing is touched before it is used, but for half a MiB that mem_pool_warm touches.
+ *     and nothing is touched before it is used, but for what mem_pool_warm is asked to touch.
  *   - What was touched is wiped when it is released, stays mapped, and is handed out again: a
  *     first touch of a secret page costs about ten times that of an ordinary one.
  *   - A pool serves one session: nothing recycled crosses sessions.
@@ -54,8 +54,8 @@ int mem_pool_new(enum mem_level level, size_t budget, struct mem_pool **ret_pool
 /* Wipes and unmaps everything that the pool ever gave out. NULL is fine. */
 void mem_pool_free(struct mem_pool *pool);
 enum mem_level mem_pool_level(const struct mem_pool *pool);
-/* For a process that has nothing else to do: touch one page that mem_alloc will give out later, as long as
- * fewer than 128 wait. False if there was nothing to touch. */
+/* For a process that has nothing to do yet: touch one page that mem_alloc will give out later. False when
+ * all that is there is touched (an allocation maps 1 MiB at a time). */
 bool mem_pool_warm(struct mem_pool *pool);
 void mem_pool_stats(const struct mem_pool *pool, struct mem_stats *ret_stats);
 

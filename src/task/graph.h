@@ -58,8 +58,8 @@ struct graph_listener {
 	void (*answer)(void *data, const struct graph_answer *answer);
 	/* These bytes of the store (of the spill file, if spilled) hold nothing that is needed. */
 	void (*dropped)(void *data, uint64_t offset, uint64_t size, bool spilled);
-	/* Nobody will name this datum again. Executors whose number modulo 64 is a bit of `holders` may have it
-	 * in the clear. */
+	/* Nobody will name this datum again. Executors whose number modulo 64 is a bit of `holders` may
+	 * have it in the clear. */
 	void (*forgotten)(void *data, uint64_t datum, uint64_t holders);
 	/* A spilled object is needed: bring it back and say where it lies now. 0 or a CELLA_E*. */
 	int (*restore)(void *data, uint64_t *offset, uint64_t size);

@@ -123,8 +123,8 @@ enum task_run_flag {
  * datum: it comes from a task that was sent to this executor before this one. If that one has ended
  * well, the executor has the datum in the clear; if it failed, or the datum has left the cache,
  * this task ends with TASK_MISSING; if it has not ended (it waits for others), this one is passed
- * over until it has: an executor that waits looks for the first task in its queue that it can run, and that lies
- * deeper than the one that waits. */
+ * over until it has: an executor that waits looks for the first task in its queue that it can run,
+ * and that lies deeper than the one that waits. */
 
 enum task_status {
 	TASK_OK = 0,

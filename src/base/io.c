@@ -185,24 +185,35 @@ int io_send_message(int socket, const void *data, size_t size, const int *fds, s
 	return 0;
 }
 
-/* Keep the descriptors that fit, close the others. */
-static size_t collect_fds(struct msghdr *message, int *ret_fds, size_t capacity)
+static void close_fds(const int *fds, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		close(fds[i]);
+}
+
+/* Never more than the control buffer holds. */
+static size_t collect_fds(struct msghdr *message, int ret_fds[IO_FDS_MAX])
 {
 	size_t count = 0;
 	for (struct cmsghdr *head = CMSG_FIRSTHDR(message); head; head = CMSG_NXTHDR(message, head)) {
 		if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
 			continue;
 		size_t got = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < got; i++) {
-			int fd;
-			memcpy(&fd, CMSG_DATA(head) + i * sizeof(int), sizeof(int));
-			if (count < capacity)
-				ret_fds[count++] = fd;
-			else
-				close(fd);
-		}
+		memcpy(ret_fds + count, CMSG_DATA(head), got * sizeof(int));
+		count += got;
 	}
 	return count;
+}
+
+/* A peer that closed with messages of ours unread resets the connection, and the kernel says so once
+ * before it gives out what the peer sent last: so again. */
+static ssize_t receive(int socket, struct msghdr *message)
+{
+	ssize_t n;
+	do
+		n = recvmsg(socket, message, MSG_CMSG_CLOEXEC);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+	return n;
 }
 
 int io_receive_message(int socket, void *data, size_t capacity, size_t *ret_size, int *ret_fds,
@@ -217,24 +228,23 @@ int io_receive_message(int socket, void *data, size_t capacity, size_t *ret_size
 	                         .msg_iovlen = 1,
 	                         .msg_control = control.bytes,
 	                         .msg_controllen = sizeof(control.bytes)};
-	ssize_t n;
-	do
-		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	if (n < 0 && errno == ECONNRESET)
-		n = 0;
+	int fds[IO_FDS_MAX];
+	ssize_t n = receive(socket, &message);
 	if (n < 0)
 		return error_errno(err, errno == EAGAIN ? CELLA_EAGAIN : CELLA_EIO,
 		                   "cannot receive a message");
-	size_t count = collect_fds(&message, ret_fds, fd_capacity);
+	size_t count = collect_fds(&message, fds);
 	if (message.msg_flags & MSG_TRUNC) {
-		for (size_t i = 0; i < count; i++)
-			close(ret_fds[i]);
+		close_fds(fds, count);
 		return error_set(err, CELLA_EFORMAT, "a message is longer than %zu bytes", capacity);
 	}
+	size_t kept = min_of(count, fd_capacity);
+	close_fds(fds + kept, count - kept);
+	for (size_t i = 0; i < kept; i++)
+		ret_fds[i] = fds[i];
 	*ret_size = (size_t)n;
 	if (ret_fd_count)
-		*ret_fd_count = count;
+		*ret_fd_count = kept;
 	return 0;
 }
 

@@ -591,12 +591,42 @@ static void descriptors_that_do_not_fit_are_closed(void **state)
 	close(got[0]);
 	close(got[1]);
 
+	got[0] = got[1] = -1;
+	size = count = 77;
 	assert_int_equal(io_send_message(ends[0], "seventeen letters", 17, sent, 1, &err), 0);
 	assert_int_equal(io_receive_message(ends[1], text, sizeof(text), &size, got, 2, &count, &err),
 	                 CELLA_EFORMAT);
 	assert_int_equal(open_descriptors(), before);
+	assert_int_equal(got[0], -1);
+	assert_int_equal(size, 77);
+	assert_int_equal(count, 77);
 	close(ends[0]);
 	close(ends[1]);
+}
+
+/* A peer that closes with unread messages resets the connection, and the kernel reports that first. */
+static void what_a_peer_said_last_is_heard(void **state)
+{
+	(void)state;
+	int ends[2], got[2] = {-1, -1};
+	struct error err;
+	char text[16];
+	size_t size, count;
+	size_t before = open_descriptors();
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	assert_int_equal(io_send_message(ends[0], "never read", 10, NULL, 0, &err), 0);
+	assert_int_equal(io_send_message(ends[1], "why", 3, ends, 1, &err), 0);
+	close(ends[1]);
+	assert_int_equal(io_receive_message(ends[0], text, sizeof(text), &size, got, 2, &count, &err), 0);
+	assert_int_equal(size, 3);
+	assert_memory_equal(text, "why", 3);
+	assert_int_equal(count, 1);
+	close(got[0]);
+	assert_int_equal(io_receive_message(ends[0], text, sizeof(text), &size, got, 2, &count, &err), 0);
+	assert_int_equal(size, 0);
+	assert_int_equal(count, 0);
+	close(ends[0]);
+	assert_int_equal(open_descriptors(), before);
 }
 
 static void messages_that_cannot_be_sent_are_errors(void **state)
@@ -685,6 +715,7 @@ int main(void)
 		cmocka_unit_test(hex_is_lower_case),
 		cmocka_unit_test(descriptors_arrive_close_on_exec),
 		cmocka_unit_test(descriptors_that_do_not_fit_are_closed),
+		cmocka_unit_test(what_a_peer_said_last_is_heard),
 		cmocka_unit_test(messages_that_cannot_be_sent_are_errors),
 		cmocka_unit_test(cleanup_closes_and_take_keeps),
 		cmocka_unit_test(the_clock_does_not_go_back),

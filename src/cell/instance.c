@@ -25,7 +25,7 @@ enum {
 
 struct instance {
 	struct instance_config config;
-	struct mem_region *memory; /* NULL: the module has none */
+	struct mem_region *memory; /* of a module without one: empty */
 	struct mem_stack *stack;
 	struct cell_instance *cell;
 	struct cell_segment *segments;
@@ -59,7 +59,7 @@ static uint64_t host_memory_grow(struct cell_instance *cell, uint64_t pages)
 	uint64_t old = cell->memory_size / CELL_PAGE_SIZE;
 	if ((uintptr_t)__builtin_frame_address(0) < cell->stack_limit)
 		host_trap(cell, CELL_TRAP_STACK);
-	if (!in->memory || pages > image->memory_pages_max || old + pages > image->memory_pages_max)
+	if (pages > image->memory_pages_max || old + pages > image->memory_pages_max)
 		return UINT64_MAX;
 	uint64_t size = (old + pages) * CELL_PAGE_SIZE;
 	if (pages && (size > in->config.heap || !grow(in, size)))
@@ -149,7 +149,8 @@ static int instance_allocate(struct instance *in, struct error *err)
 	if (!in->cell)
 		return error_set(err, CELLA_ENOMEM, "no protected memory for a cell's state");
 	int rc = mem_stack_new(in->config.pool, in->config.stack_size, &in->stack, err);
-	if (rc == 0 && image->memory_pages_max > 0)
+	/* However little of it is used: every address that code can form belongs to it. */
+	if (rc == 0)
 		rc = mem_region_new(in->config.pool, INSTANCE_RESERVE, most, size, &in->memory, err);
 	if (rc == 0)
 		rc = instance_segments(in, err);
@@ -158,7 +159,7 @@ static int instance_allocate(struct instance *in, struct error *err)
 	if (rc < 0)
 		return error_prefix(err, rc, "cannot make a cell: ");
 	*in->cell = (struct cell_instance){
-		.memory = in->memory ? in->memory->base : NULL,
+		.memory = in->memory->base,
 		.memory_size = size,
 		.host = &host,
 		.imports = in->imports,

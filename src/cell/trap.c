@@ -147,7 +147,7 @@ static uint32_t trap_of_fault(const struct trap_scope *scope, uintptr_t address,
 	uintptr_t low = (uintptr_t)scope->stack->low;
 	if (address < low && address >= low - TRAP_STACK_GUARD)
 		return CELL_TRAP_STACK;
-	if (code_contains(scope->code, instruction) && scope->memory &&
+	if (code_contains(scope->code, instruction) &&
 	    address - (uintptr_t)scope->memory->base < scope->memory->reserved)
 		return CELL_TRAP_MEMORY;
 	return CELL_TRAP_NONE;

@@ -29,7 +29,7 @@
 struct trap_scope {
 	struct trap_scope *outer;
 	struct code *code;
-	const struct mem_region *memory; /* NULL: none */
+	const struct mem_region *memory;
 	const struct mem_stack *stack;
 	uint64_t deadline_ns; /* 0: none */
 	struct trap_report *report;

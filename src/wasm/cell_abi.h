@@ -114,7 +114,7 @@ struct cell_image {
 	uint32_t abi_version;
 	uint32_t translator_version;
 	uint64_t state_size;
-	uint64_t memory_pages;     /* initial; 0 and memory_pages_max 0: the module has no memory */
+	uint64_t memory_pages;     /* initial; both are 0 for a module without a memory */
 	uint64_t memory_pages_max; /* declared maximum, at most 65,536 */
 	const struct cell_import *imports;
 	const struct cell_export *exports;

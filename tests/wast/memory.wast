@@ -128,3 +128,24 @@
 
 ;; An active segment beyond the memory's end
 (assert_trap (module (memory 1) (data (i32.const 0xffff) "ab")) "out of bounds memory access")
+
+;; A memory that has no page and never will have: every access traps.
+(module
+  (memory 0 0)
+  (func (export "load") (param i32) (result i32) (i32.load8_u (local.get 0)))
+  (func (export "far") (param i32) (result i32) (i32.load8_u offset=0xffffffff (local.get 0)))
+  (func (export "store") (param i32) (i32.store8 (local.get 0) (i32.const 1)))
+  (func (export "size") (result i32) (memory.size))
+  (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
+  (func (export "fill") (param i32 i32 i32) (memory.fill (local.get 0) (local.get 1) (local.get 2)))
+)
+
+(assert_trap (invoke "load" (i32.const 0)) "out of bounds memory access")
+(assert_trap (invoke "load" (i32.const -1)) "out of bounds memory access")
+(assert_trap (invoke "far" (i32.const -1)) "out of bounds memory access")
+(assert_trap (invoke "store" (i32.const 4096)) "out of bounds memory access")
+(assert_return (invoke "size") (i32.const 0))
+(assert_return (invoke "grow" (i32.const 0)) (i32.const 0))
+(assert_return (invoke "grow" (i32.const 1)) (i32.const -1))
+(assert_return (invoke "fill" (i32.const 0) (i32.const 0) (i32.const 0)))
+(assert_trap (invoke "fill" (i32.const 0) (i32.const 0) (i32.const 1)) "out of bounds memory access")

@@ -78,7 +78,7 @@ static int sign(struct launch *l, const struct launch_hello *hello, struct buf *
 	memcpy(e.nonce, l->request.nonce, sizeof(e.nonce));
 	memcpy(e.kernel, launcher->kernel, sizeof(e.kernel));
 	int rc = executor_digest(&launcher->executor, e.executor, err);
-	return rc < 0 ? rc : evidence_sign(&e, launcher->signer, ret, err);
+	return rc < 0 ? rc : signing_sign(launcher->signing, &e, ret, err);
 }
 
 static void reply_started(struct launch *l, const struct buf *evidence)

@@ -24,29 +24,6 @@ static int harden(struct error *err)
 	return 0;
 }
 
-/* The signing key's memory. Children never map it, whatever its level. */
-static int open_pool(struct launcher *launcher, struct error *err)
-{
-	struct error why = {0};
-	if (mem_pool_new(MEM_SECRET, LAS_KEY_BUDGET, &launcher->pool, &why) == 0)
-		return 0;
-	log_warn("the signing key lies in ordinary memory: %s", why.text);
-	return mem_pool_new(MEM_INSECURE_NONE, LAS_KEY_BUDGET, &launcher->pool, err);
-}
-
-static int make_key(struct launcher *launcher, struct error *err)
-{
-	int rc = open_pool(launcher, err);
-	if (rc == 0)
-		rc = crypto_init(launcher->pool, err);
-	if (rc < 0)
-		return rc;
-	launcher->signer = mem_alloc(launcher->pool, sizeof(*launcher->signer));
-	if (!launcher->signer)
-		return error_set(err, CELLA_ENOMEM, "no protected memory for the signing key");
-	return crypto_signer_generate(launcher->signer, err);
-}
-
 /* A filter in force would be inherited by every executor: whoever started this program with one could answer
  * the executor's system calls. The kernel is asked in two ways, for a filter could lie about one. */
 static bool no_filter(const struct process_status *status)
@@ -92,7 +69,7 @@ int launcher_new(const char *executor, struct launcher **ret_launcher, struct er
 	if (rc == 0)
 		rc = executor_load(executor, &launcher->executor, err);
 	if (rc == 0)
-		rc = make_key(launcher, err);
+		rc = signing_new(&launcher->signing, err);
 	if (rc < 0) {
 		launcher_free(launcher);
 		return rc;
@@ -108,14 +85,14 @@ void launcher_free(struct launcher *launcher)
 	executor_done(&launcher->executor);
 	if (launcher->null_fd >= 0)
 		close(launcher->null_fd);
-	mem_pool_free(launcher->pool);
+	signing_free(launcher->signing);
 	free(launcher);
 }
 
 int launcher_identity(struct launcher *launcher, struct launch_identity *ret_identity, struct error *err)
 {
 	struct launch_identity identity = {.type = LAUNCH_IDENTITY, .version = LAUNCH_VERSION};
-	memcpy(identity.public_key, launcher->signer->public_key, sizeof(identity.public_key));
+	memcpy(identity.public_key, signing_public_key(launcher->signing), sizeof(identity.public_key));
 	int rc = executor_digest(&launcher->executor, identity.executor, err);
 	if (rc < 0)
 		return rc;

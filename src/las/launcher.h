@@ -10,14 +10,13 @@
 #include "attest/cgroup.h"
 #include "attest/process.h"
 #include "cell/launch_format.h"
-#include "crypto/crypto.h"
 #include "las/executor.h"
 #include "las/namespaces.h"
+#include "las/signing.h"
 
 struct launcher {
 	struct executor executor;
-	struct mem_pool *pool;         /* its keys */
-	struct crypto_signer *signer;  /* in `pool` */
+	struct signing *signing;
 	struct process_status status;  /* its own */
 	struct namespaces namespaces;  /* its own */
 	bool filter_free;              /* no seccomp filter is in force on it, hence on its children */

@@ -1,0 +1,96 @@
+#include "las/signing.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "las/bounds.h"
+
+struct signing {
+	struct mem_pool *pool;
+	struct mem_stack *stack; /* in `pool`, as is the key */
+	struct crypto_signer *signer;
+};
+
+static int open_pool(struct signing *s, struct error *err)
+{
+	struct error why = {0};
+	if (mem_pool_new(MEM_SECRET, LAS_KEY_BUDGET, &s->pool, &why) == 0)
+		return 0;
+	log_warn("the signing key lies in ordinary memory: %s", why.text);
+	return mem_pool_new(MEM_INSECURE_NONE, LAS_KEY_BUDGET, &s->pool, err);
+}
+
+/* A use of the key, on the stack. */
+struct use {
+	struct signing *s;
+	const struct evidence *evidence; /* NULL: to make the key */
+	struct buf *to;
+	struct error *err;
+	int rc;
+};
+
+static void use_on_stack(void *data)
+{
+	struct use *use = data;
+	if (use->evidence)
+		use->rc = evidence_sign(use->evidence, use->s->signer, use->to, use->err);
+	else
+		use->rc = crypto_signer_generate(use->s->signer, use->err);
+}
+
+static int use_key(struct use *use)
+{
+	mem_stack_call(use->s->stack, use_on_stack, use);
+	mem_stack_wipe(use->s->stack);
+	return use->rc;
+}
+
+static int make_key(struct signing *s, struct error *err)
+{
+	struct use use = {.s = s, .err = err};
+	int rc = open_pool(s, err);
+	if (rc == 0)
+		rc = crypto_init(s->pool, err);
+	if (rc == 0)
+		rc = mem_stack_new(s->pool, LAS_KEY_STACK, &s->stack, err);
+	if (rc < 0)
+		return rc;
+	s->signer = mem_alloc(s->pool, sizeof(*s->signer));
+	if (!s->signer)
+		return error_set(err, CELLA_ENOMEM, "no protected memory for the signing key");
+	return use_key(&use);
+}
+
+int signing_new(struct signing **ret_signing, struct error *err)
+{
+	struct signing *s = calloc(1, sizeof(*s));
+	if (!s)
+		return error_set(err, CELLA_ENOMEM, "no memory for the signing key");
+	int rc = make_key(s, err);
+	if (rc < 0) {
+		signing_free(s);
+		return rc;
+	}
+	*ret_signing = s;
+	return 0;
+}
+
+void signing_free(struct signing *s)
+{
+	if (!s)
+		return;
+	mem_stack_free(s->stack);
+	mem_pool_free(s->pool);
+	free(s);
+}
+
+const uint8_t *signing_public_key(const struct signing *s)
+{
+	return s->signer->public_key;
+}
+
+int signing_sign(struct signing *s, const struct evidence *e, struct buf *ret, struct error *err)
+{
+	struct use use = {.s = s, .evidence = e, .to = ret, .err = err};
+	return use_key(&use);
+}

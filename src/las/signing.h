@@ -1,0 +1,21 @@
+/*
+ * The launcher's signing key: made at its start, in secret memory where there is any, and used on a
+ * stack of the same memory that is wiped after each use. Children map neither.
+ */
+#ifndef LAS_SIGNING_H
+#define LAS_SIGNING_H
+
+#include "attest/evidence.h"
+
+struct signing;
+
+/* Starts the process's cryptography. */
+int signing_new(struct signing **ret_signing, struct error *err) must_check;
+/* Ends the process's cryptography. NULL is fine. */
+void signing_free(struct signing *s);
+
+const uint8_t *signing_public_key(const struct signing *s);
+/* As evidence_sign. */
+int signing_sign(struct signing *s, const struct evidence *e, struct buf *ret, struct error *err) must_check;
+
+#endif

@@ -11,7 +11,7 @@ enum {
 	LAS_HELLO_MS = 10000,           /* from the request to the executor's hello */
 	LAS_SEND_S = 5,                 /* an agent that does not read for so long is gone */
 	LAS_EVENTS_MAX = 64,            /* of one turn of the loop */
-	LAS_KEY_BUDGET = 4 << 20,       /* protected memory of the launcher itself */
+	LAS_KEY_BUDGET = 2 << 20,       /* protected memory of the launcher itself */
 	LAS_KEY_STACK = 128 << 10,      /* in it, for what OpenSSL does with the key */
 
 	LAS_EXECUTOR_DESCRIPTORS = 4096, /* RLIMIT_NOFILE */

@@ -1,6 +1,7 @@
 #include "las/signing.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "base/log.h"
 #include "las/bounds.h"
@@ -9,14 +10,29 @@ struct signing {
 	struct mem_pool *pool;
 	struct mem_stack *stack; /* in `pool`, as is the key */
 	struct crypto_signer *signer;
+	struct error unprotected; /* why `pool` is no secret memory */
 };
+
+/* Soft to hard, and the hard one, where that is a privilege that it has, to what the key needs. */
+static void raise_lock_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) < 0)
+		return;
+	const rlim_t hard = limit.rlim_max, wanted = max_of(hard, (rlim_t)LAS_KEY_BUDGET);
+	limit = (struct rlimit){wanted, wanted};
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) == 0)
+		return;
+	limit = (struct rlimit){hard, hard};
+	setrlimit(RLIMIT_MEMLOCK, &limit);
+}
 
 static int open_pool(struct signing *s, struct error *err)
 {
-	struct error why = {0};
-	if (mem_pool_new(MEM_SECRET, LAS_KEY_BUDGET, &s->pool, &why) == 0)
-		return 0;
-	log_warn("the signing key lies in ordinary memory: %s", why.text);
+	raise_lock_limit();
+	if (mem_level_check(MEM_SECRET, LAS_KEY_BUDGET, &s->unprotected) == 0)
+		return mem_pool_new(MEM_SECRET, LAS_KEY_BUDGET, &s->pool, err);
+	log_warn("the signing key lies in ordinary memory: %s", s->unprotected.text);
 	return mem_pool_new(MEM_INSECURE_NONE, LAS_KEY_BUDGET, &s->pool, err);
 }
 
@@ -92,5 +108,9 @@ const uint8_t *signing_public_key(const struct signing *s)
 int signing_sign(struct signing *s, const struct evidence *e, struct buf *ret, struct error *err)
 {
 	struct use use = {.s = s, .evidence = e, .to = ret, .err = err};
+	if (e->memory_level >= MEM_SECRET && mem_pool_level(s->pool) < MEM_SECRET)
+		return error_set(err, CELLA_EPERM,
+		                 "the launcher vouches for no secret memory, for its own key has none: %s",
+		                 s->unprotected.text);
 	return use_key(&use);
 }

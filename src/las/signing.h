@@ -1,6 +1,10 @@
 /*
  * The launcher's signing key: made at its start, in secret memory where there is any, and used on a
  * stack of the same memory that is wiped after each use. Children map neither.
+ *
+ * Without secret memory the key lies where every administrator can read it. Then it signs no
+ * evidence that says of an executor's memory that it is secret: whoever read the key could say the
+ * same of anything.
  */
 #ifndef LAS_SIGNING_H
 #define LAS_SIGNING_H
@@ -9,13 +13,13 @@
 
 struct signing;
 
-/* Starts the process's cryptography. */
+/* Starts the process's cryptography. Raises its own limit of locked memory as far as it may. */
 int signing_new(struct signing **ret_signing, struct error *err) must_check;
 /* Ends the process's cryptography. NULL is fine. */
 void signing_free(struct signing *s);
 
 const uint8_t *signing_public_key(const struct signing *s);
-/* As evidence_sign. */
+/* As evidence_sign. CELLA_EPERM for secret memory where the key has none. */
 int signing_sign(struct signing *s, const struct evidence *e, struct buf *ret, struct error *err) must_check;
 
 #endif

@@ -522,6 +522,19 @@ static void become_ordinary(void)
 	prctl(PR_SET_DUMPABLE, 1);
 }
 
+/* Of a user who may not look for the executor where it lies. */
+static struct las start_las_of_user(prepare_fn *prepare)
+{
+	char path[48];
+	cleanup_close int binary = open(FAKE_EXECUTOR, O_RDONLY);
+	assert_true(binary >= 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", binary);
+	executor_path = path;
+	struct las las = start_las(prepare);
+	executor_path = FAKE_EXECUTOR;
+	return las;
+}
+
 /* 0 if an ordinary user's process can attach to `pid` (0: to a child of its own), else an errno. */
 static int attach(pid_t pid)
 {
@@ -552,19 +565,72 @@ static int attach(pid_t pid)
 static void test_same_user_cannot_attach(void **state)
 {
 	(void)state;
-	char path[48];
-	cleanup_close int binary = open(FAKE_EXECUTOR, O_RDONLY);
-	assert_true(binary >= 0);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", binary);
-	executor_path = path;
-	cleanup_las struct las las = start_las(become_ordinary);
-	executor_path = FAKE_EXECUTOR;
+	cleanup_las struct las las = start_las_of_user(become_ordinary);
 	cleanup_running struct running r = launch(&las, 1, "wait");
 	expect_running(&r);
 	assert_int_equal(attach(las.pid), EPERM);
 	assert_int_equal(attach(r.reply.pid), EPERM);
 	if (attach(0) != 0)
 		print_message("note: here nobody can attach to anything (Yama)\n");
+}
+
+/* ---- the launcher's key ---- */
+
+/* An ordinary user whose own limit of locked memory may be raised to this. */
+static void lock_at_most(rlim_t hard)
+{
+	struct rlimit limit = {0, hard};
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) < 0)
+		_exit(99);
+	become_ordinary();
+}
+
+static void lock_nothing(void)
+{
+	lock_at_most(0);
+}
+
+static void lock_when_asked(void)
+{
+	lock_at_most(8 << 20);
+}
+
+static struct running launch_at(const struct las *las, uint32_t id, enum mem_level level)
+{
+	struct launch_request request = request_of(id);
+	request.memory_level = level;
+	int link = send_request(las, &request, "wait");
+	return receive_reply(las, link);
+}
+
+/* Whoever reads the key can say of any memory that it is secret. */
+static void test_exposed_key_vouches_for_no_secret_memory(void **state)
+{
+	(void)state;
+	struct evidence e;
+	cleanup_las struct las las = start_las_of_user(lock_nothing);
+	cleanup_running struct running secret = launch_at(&las, 1, MEM_SECRET);
+	assert_int_equal(secret.reply.error, CELLA_EPERM);
+	assert_non_null(strstr(secret.reply.text, "its own key has none"));
+	cleanup_running struct running ordinary = launch_at(&las, 2, MEM_INSECURE_NONE);
+	expect_running(&ordinary);
+	verify(&las, &ordinary, &e);
+	assert_int_equal(e.memory_level, MEM_INSECURE_NONE);
+}
+
+static void test_launcher_locks_what_it_may(void **state)
+{
+	(void)state;
+	struct evidence e;
+	if (mem_level_check(MEM_SECRET, 1, NULL) < 0) {
+		print_message("skipped: test_launcher_locks_what_it_may: needs secret memory\n");
+		skip();
+	}
+	cleanup_las struct las las = start_las_of_user(lock_when_asked);
+	cleanup_running struct running r = launch_at(&las, 1, MEM_SECRET);
+	expect_running(&r);
+	verify(&las, &r, &e);
+	assert_int_equal(e.memory_level, MEM_SECRET);
 }
 
 /* ---- requests ---- */
@@ -783,6 +849,8 @@ int main(void)
 		cmocka_unit_test(test_nothing_is_inherited),
 		cmocka_unit_test(test_inherited_filter_is_told),
 		cmocka_unit_test(test_same_user_cannot_attach),
+		cmocka_unit_test(test_exposed_key_vouches_for_no_secret_memory),
+		cmocka_unit_test(test_launcher_locks_what_it_may),
 		cmocka_unit_test(test_bad_requests_are_answered),
 		cmocka_unit_test(test_bundle_must_be_sealed),
 		cmocka_unit_test(test_executors_that_fail),

@@ -85,12 +85,26 @@ static bool yama_is_3(const char *root)
 	return file_is(root, "/proc/sys/kernel/yama/ptrace_scope", "3");
 }
 
-/* A kernel that cannot kexec at all does not have the file. */
+static bool is_absent(const char *root, const char *path)
+{
+	char full[512];
+	snprintf(full, sizeof(full), "%s%s", root, path);
+	return access(full, F_OK) < 0 && errno == ENOENT;
+}
+
+static const char kexec_load_disabled[] = "/proc/sys/kernel/kexec_load_disabled";
+/* Whether a kernel waits to be started, on demand or by a crash: it stays when loading is disabled. */
+static const char kexec_loaded[] = "/sys/kernel/kexec_loaded";
+static const char kexec_crash_loaded[] = "/sys/kernel/kexec_crash_loaded";
+
+/* A kernel that cannot kexec at all has none of the files, one without crash dumps lacks the last. */
 static bool kexec_is_disabled(const char *root)
 {
-	static const char path[] = "/proc/sys/kernel/kexec_load_disabled";
-	return file_is(root, path, "1") ||
-	       (!exists(root, path) && file_is(root, "/proc/sys/kernel/ostype", "Linux"));
+	bool no_crash = is_absent(root, kexec_crash_loaded);
+	if (is_absent(root, kexec_load_disabled) && is_absent(root, kexec_loaded))
+		return no_crash && file_is(root, "/proc/sys/kernel/ostype", "Linux");
+	return file_is(root, kexec_load_disabled, "1") && file_is(root, kexec_loaded, "0") &&
+	       (no_crash || file_is(root, kexec_crash_loaded, "0"));
 }
 
 uint32_t host_claims_at(const char *root)
@@ -366,6 +380,10 @@ static void probe_kexec(const struct machine *machine not_used, struct host_fact
 {
 	if (kexec_is_disabled(""))
 		set(f, HOST_GOOD, "disabled", "", "");
+	else if (file_is("", kexec_load_disabled, "1"))
+		set(f, HOST_LIMITED, "a kernel is loaded",
+		    "root, or a crash, may start it, and it reads what this one left",
+		    "boot without kdump and kexec, then sysctl kernel.kexec_load_disabled=1");
 	else
 		set(f, HOST_LIMITED, "enabled", "root may start another kernel that reads what this one left",
 		    "sysctl kernel.kexec_load_disabled=1");

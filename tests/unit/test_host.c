@@ -164,11 +164,18 @@ static int remove_root(void **state)
 {
 	(void)state;
 	static const char *const files[] = {
-		"/cg/cgroup.subtree_control",           "/cg/cgroup.procs",
-		"/cg/a/cgroup.subtree_control",         "/cg/a/cgroup.procs",
-		"/cg/a/b/cgroup.subtree_control",       "/cg/a/b/cgroup.procs",
-		"/sys/kernel/security/lockdown",        "/proc/sys/kernel/yama/ptrace_scope",
-		"/proc/sys/kernel/kexec_load_disabled", "/proc/sys/kernel/ostype",
+		"/cg/cgroup.subtree_control",
+		"/cg/cgroup.procs",
+		"/cg/a/cgroup.subtree_control",
+		"/cg/a/cgroup.procs",
+		"/cg/a/b/cgroup.subtree_control",
+		"/cg/a/b/cgroup.procs",
+		"/sys/kernel/security/lockdown",
+		"/proc/sys/kernel/yama/ptrace_scope",
+		"/proc/sys/kernel/kexec_load_disabled",
+		"/proc/sys/kernel/ostype",
+		"/sys/kernel/kexec_loaded",
+		"/sys/kernel/kexec_crash_loaded",
 	};
 	static const char *const directories[] = {
 		"/cg/a/b",
@@ -244,6 +251,7 @@ static void test_claims(void **state)
 		{"", "", "", 0},
 	};
 	assert_int_equal(host_claims_at("/nonexistent"), 0);
+	put("/sys/kernel/kexec_loaded", "0\n");
 	for (size_t i = 0; i < array_count(cases); i++) {
 		put("/sys/kernel/security/lockdown", cases[i].lockdown);
 		put("/proc/sys/kernel/yama/ptrace_scope", cases[i].yama);
@@ -252,17 +260,52 @@ static void test_claims(void **state)
 	}
 }
 
+static bool claims_no_kexec(void)
+{
+	return host_claims_at(root) & EVIDENCE_KEXEC_DISABLED;
+}
+
+static void take_away(const char *path)
+{
+	char full[256];
+	snprintf(full, sizeof(full), "%s%s", root, path);
+	assert_int_equal(unlink(full), 0);
+}
+
 /* Without the file, kexec is not there; without /proc, nothing is known. */
 static void test_no_kexec(void **state)
 {
 	(void)state;
-	char path[256];
 	put("/proc/sys/kernel/kexec_load_disabled", "0\n");
-	snprintf(path, sizeof(path), "%s/proc/sys/kernel/kexec_load_disabled", root);
-	assert_int_equal(unlink(path), 0);
-	assert_false(host_claims_at(root) & EVIDENCE_KEXEC_DISABLED);
+	take_away("/proc/sys/kernel/kexec_load_disabled");
+	assert_false(claims_no_kexec());
 	put("/proc/sys/kernel/ostype", "Linux\n");
-	assert_true(host_claims_at(root) & EVIDENCE_KEXEC_DISABLED);
+	assert_true(claims_no_kexec());
+	put("/sys/kernel/kexec_loaded", "0\n"); /* so it can, and the other file is hidden */
+	assert_false(claims_no_kexec());
+}
+
+/* A kernel that was loaded before loading was disabled can still be started. */
+static void test_loaded_kernel_counts(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *loaded, *crash;
+		bool claims;
+	} cases[] = {
+		{"0\n", "0\n", true}, {"1\n", "0\n", false}, {"0\n", "1\n", false},
+		{"", "0\n", false},   {"0\n", "", false},
+	};
+	put("/proc/sys/kernel/kexec_load_disabled", "1\n");
+	assert_false(claims_no_kexec()); /* no /sys */
+	for (size_t i = 0; i < array_count(cases); i++) {
+		put("/sys/kernel/kexec_loaded", cases[i].loaded);
+		put("/sys/kernel/kexec_crash_loaded", cases[i].crash);
+		assert_int_equal(claims_no_kexec(), cases[i].claims);
+	}
+	put("/sys/kernel/kexec_loaded", "0\n");
+	take_away("/sys/kernel/kexec_crash_loaded"); /* a kernel without crash dumps */
+	assert_true(claims_no_kexec());
 }
 
 /* ---- facts ---- */
@@ -323,6 +366,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_cgroup_search, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(test_claims, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(test_no_kexec, make_root, remove_root),
+		cmocka_unit_test_setup_teardown(test_loaded_kernel_counts, make_root, remove_root),
 		cmocka_unit_test(test_namespace_flags),
 		cmocka_unit_test(test_facts),
 		cmocka_unit_test(test_bad_status),

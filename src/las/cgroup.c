@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,13 +18,21 @@ struct cgroup {
 	int fd;
 };
 
+/* What there is no room for now is not forbidden. */
+static int code_of(int number)
+{
+	bool passes = number == EAGAIN || number == EBUSY || number == EINTR || number == ENOMEM ||
+	              number == ENOSPC;
+	return passes ? CELLA_EIO : CELLA_EPERM;
+}
+
 static int write_limit(const struct cgroup *group, const char *file, uint64_t value, struct error *err)
 {
 	char wanted[32], got[32] = "";
 	int size = snprintf(wanted, sizeof(wanted), "%" PRIu64 "\n", value);
 	cleanup_close int fd = openat(group->fd, file, O_RDWR | O_CLOEXEC);
 	if (fd < 0 || write(fd, wanted, (size_t)size) != size)
-		return error_errno(err, CELLA_EPERM, "cannot set %s of the cgroup %s", file, group->path);
+		return error_errno(err, code_of(errno), "cannot set %s of the cgroup %s", file, group->path);
 	if (pread(fd, got, sizeof(got) - 1, 0) < 0)
 		return error_errno(err, CELLA_EIO, "cannot read %s of the cgroup %s back", file, group->path);
 	if (strtoull(got, NULL, 10) != value)
@@ -52,7 +61,7 @@ int cgroup_new(const char *directory, const char *name, uint64_t memory_max, uin
 	group->fd = -1;
 	snprintf(group->path, sizeof(group->path), "%s/%s", directory, name);
 	if (mkdir(group->path, 0755) < 0) {
-		int rc = error_errno(err, CELLA_EPERM, "cannot make the cgroup %s", group->path);
+		int rc = error_errno(err, code_of(errno), "cannot make the cgroup %s", group->path);
 		free(group);
 		return rc;
 	}

@@ -10,7 +10,7 @@
 struct cgroup;
 
 /* A new group `name` in `directory` (from cgroup_find) that may use so much memory, no swap, and so many
- * processes. What was written is read back. */
+ * processes. What was written is read back. CELLA_EPERM: none can be made here, now or later. */
 int cgroup_new(const char *directory, const char *name, uint64_t memory_max, uint32_t pids_max,
                struct cgroup **ret_group, struct error *err) must_check;
 /* Removes the group; its processes are gone. NULL is fine. */

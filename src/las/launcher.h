@@ -25,7 +25,7 @@ struct launcher {
 	uint32_t host;                 /* enum evidence_host bits */
 	char kernel[64];
 	int null_fd;
-	uint64_t namespace_flags;      /* of clone3; 0 once the kernel has refused them */
+	uint64_t namespace_flags;      /* of clone3; 0 once the kernel has forbidden them */
 	uint32_t launched;             /* executors so far; names their groups */
 };
 

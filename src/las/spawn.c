@@ -57,6 +57,12 @@ static int plan_for(const struct launcher *launcher, uint64_t namespaces, uint64
 	return plan->own_user ? pick_uid(&plan->uid, err) : 0;
 }
 
+/* The beginning of a line in the log. */
+static const char *who_gets(bool for_good)
+{
+	return for_good ? "executors get" : "an executor gets";
+}
+
 /* -1 where there can be none. */
 static int make_cgroup(struct launcher *launcher, uint64_t heap, struct spawned *s)
 {
@@ -68,8 +74,9 @@ static int make_cgroup(struct launcher *launcher, uint64_t heap, struct spawned 
 	if (cgroup_new(launcher->cgroup, s->cgroup_name, heap + LAS_MEMORY_OVERHEAD, LAS_EXECUTOR_PROCESSES,
 	               &s->cgroup, &why) == 0)
 		return cgroup_fd(s->cgroup);
-	log_warn("executors get no cgroup limits: %s", why.text);
-	launcher->has_cgroup = false;
+	log_warn("%s no cgroup limits: %s", who_gets(why.code == CELLA_EPERM), why.text);
+	launcher->has_cgroup = why.code != CELLA_EPERM;
+	s->cgroup_name[0] = '\0';
 	return -1;
 }
 
@@ -87,53 +94,59 @@ static pid_t clone_child(uint64_t namespaces, int cgroup, struct spawned *s)
 	return pid;
 }
 
-/* Of namespaces and of joining a cgroup; anything else is a failure. */
-static bool is_denial(int number)
+/* Of namespaces and of joining a cgroup; anything else is a failure. The first ones stay as they are, the
+ * others are for want of something that another launch may find. */
+static bool is_lasting_denial(int number)
 {
-	static const int denials[] = {EPERM, EACCES, EINVAL, ENOSPC, EUSERS, EBUSY, ENOENT, EOPNOTSUPP};
-	for (size_t i = 0; i < array_count(denials); i++)
-		if (number == denials[i])
-			return true;
-	return false;
+	return number == EPERM || number == EACCES || number == EINVAL || number == EOPNOTSUPP;
 }
 
-static void leave_out(struct launcher *launcher, struct spawned *s, uint64_t namespaces, int cgroup)
+static bool is_denial(int number)
 {
-	if (launcher->namespace_flags != namespaces) {
-		log_warn("executors get no namespaces of their own: see cella doctor");
-		launcher->namespace_flags = namespaces;
+	return is_lasting_denial(number) || number == ENOSPC || number == EUSERS || number == EBUSY ||
+	       number == ENOENT;
+}
+
+/* What a child can be made without, in the order in which it is tried. */
+enum { NO_CGROUP = 1, NO_NAMESPACES = 2, NOTHING_OF_ITS_OWN = NO_CGROUP | NO_NAMESPACES };
+
+static void leave_out(struct launcher *launcher, struct spawned *s, int without, bool for_good)
+{
+	if (without & NO_NAMESPACES) {
+		log_warn("%s no new namespaces: see cella doctor", who_gets(for_good));
+		if (for_good)
+			launcher->namespace_flags = 0;
 	}
-	if (cgroup < 0) {
-		if (s->cgroup)
-			log_warn("executors get no cgroup limits: none may be started in %s",
-			         launcher->cgroup);
+	if (without & NO_CGROUP) {
+		log_warn("%s no cgroup limits: none may be started in %s", who_gets(for_good),
+		         launcher->cgroup);
 		cgroup_free(take_ptr(&s->cgroup));
-		launcher->has_cgroup = false;
 		s->cgroup_name[0] = '\0';
+		if (for_good)
+			launcher->has_cgroup = false;
 	}
 }
 
 static int spawn_child(struct launcher *launcher, uint64_t heap, struct spawned *s, struct error *err)
 {
 	int cgroup = make_cgroup(launcher, heap, s);
-	const struct {
-		uint64_t namespaces;
-		int cgroup;
-	} attempts[] = {{launcher->namespace_flags, cgroup},
-	                {launcher->namespace_flags, -1},
-	                {0, cgroup},
-	                {0, -1}};
-	for (size_t i = 0; i < array_count(attempts); i++) {
-		int rc = plan_for(launcher, attempts[i].namespaces, heap, &s->plan, err);
+	int there = (cgroup < 0 ? 0 : NO_CGROUP) | (launcher->namespace_flags ? NO_NAMESPACES : 0);
+	bool for_good = true;
+	for (int without = 0; without <= NOTHING_OF_ITS_OWN; without++) {
+		if (without & ~there)
+			continue;
+		uint64_t namespaces = without & NO_NAMESPACES ? 0 : launcher->namespace_flags;
+		int rc = plan_for(launcher, namespaces, heap, &s->plan, err);
 		if (rc < 0)
 			return rc;
-		s->pid = clone_child(attempts[i].namespaces, attempts[i].cgroup, s);
+		s->pid = clone_child(namespaces, without & NO_CGROUP ? -1 : cgroup, s);
 		if (s->pid > 0) {
-			leave_out(launcher, s, attempts[i].namespaces, attempts[i].cgroup);
+			leave_out(launcher, s, without, for_good);
 			return 0;
 		}
 		if (!is_denial(errno))
 			break;
+		for_good = for_good && is_lasting_denial(errno);
 	}
 	return error_errno(err, CELLA_EIO, "cannot start a process for an executor");
 }

@@ -2,8 +2,8 @@
  * Makes the child that becomes an executor, with everything around it that this machine allows, and
  * the launcher's ends of its channels.
  *
- * What the kernel denies (namespaces, a cgroup) is left out, once for all launches, with a line in
- * the log; the evidence lacks it.
+ * What the kernel denies (namespaces, a cgroup) is left out, with a line in the log; the evidence
+ * lacks it. What it forbids is left out of all later launches; what it has no room for now is not.
  */
 #ifndef LAS_SPAWN_H
 #define LAS_SPAWN_H

@@ -12,6 +12,7 @@
  *   run        the program (driver), or tasks until told to stop
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -273,6 +274,7 @@ int main(void)
 	struct error err = {0};
 	struct mem_stack *stack = NULL;
 	log_open("cella-cell", LAUNCH_FD_LOG, LOG_LEVEL_WARN);
+	signal(SIGPIPE, SIG_IGN); /* that nobody reads the log any more is no reason to end */
 	int rc = sandbox_early(&err);
 	if (rc == 0)
 		rc = executor_start(&x, &err);

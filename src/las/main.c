@@ -99,7 +99,8 @@ static int open_standard(struct error *err)
 	return 0;
 }
 
-/* Interrupts from the terminal are the owner's business: the launcher ends when the owner does. */
+/* Interrupts from the terminal are the owner's business: the launcher ends when the owner does. That
+ * nobody reads the log any more is no reason to end. */
 static int take_signals(int *ret_fd, struct error *err)
 {
 	sigset_t ends, ignored;
@@ -110,6 +111,7 @@ static int take_signals(int *ret_fd, struct error *err)
 	sigaddset(&ignored, SIGINT);
 	sigaddset(&ignored, SIGQUIT);
 	sigaddset(&ignored, SIGHUP);
+	signal(SIGPIPE, SIG_IGN);
 	if (sigprocmask(SIG_SETMASK, &ignored, NULL) < 0)
 		return error_errno(err, CELLA_EIO, "cannot block signals");
 	*ret_fd = signalfd(-1, &ends, SFD_CLOEXEC);

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "base/printable.h"
 #include "cli/cell_file.h"
 #include "cli/verbs.h"
 #include "wasm/listing.h"
@@ -80,17 +82,13 @@ static json_t *describe(const struct cell_file *f, const struct wasm_module *m)
 }
 
 /* Names come from a stranger's file: a terminal sees no control characters of theirs. */
-static void print_text(const char *text)
-{
-	for (; *text; text++)
-		putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
-}
-
 static void print_field(const json_t *object, const char *before, const char *key)
 {
-	const char *text = json_string_value(json_object_get(object, key));
-	fputs(before, stdout);
-	print_text(text ? text : "");
+	const char *value = json_string_value(json_object_get(object, key));
+	cleanup_free char *text = strdup(value ? value : "");
+	if (text)
+		printable(text, strlen(text), false);
+	printf("%s%s", before, text ? text : "?");
 }
 
 static void print_border(const char *title, const json_t *list)
@@ -154,7 +152,7 @@ static int inspect(const char *path, bool as_json, struct error *err)
 	wasm_module_free(m);
 	if (!cell)
 		return error_set(err, CELLA_ENOMEM, "no memory to describe %s", path);
-	if (as_json && json_dumpf(cell, stdout, JSON_INDENT(2) | JSON_SORT_KEYS) == 0)
+	if (as_json && json_dumpf(cell, stdout, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENSURE_ASCII) == 0)
 		putchar('\n');
 	else if (!as_json)
 		print_human(cell);

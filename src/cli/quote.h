@@ -3,8 +3,10 @@
 #define CLI_QUOTE_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "base/attributes.h"
+#include "base/printable.h"
 
 enum { QUOTE_MAX = 640 };
 
@@ -12,8 +14,8 @@ enum { QUOTE_MAX = 640 };
 static inline const char *quote(const uint8_t *bytes, size_t size, char to[QUOTE_MAX])
 {
 	size_t kept = min_of(size, (size_t)QUOTE_MAX - 1);
-	for (size_t i = 0; i < kept; i++)
-		to[i] = (bytes[i] >= ' ' && bytes[i] != 0x7f) || bytes[i] == '\n' ? (char)bytes[i] : '?';
+	memcpy(to, bytes, kept);
+	printable(to, kept, true);
 	to[kept] = '\0';
 	return to;
 }

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "las/bounds.h"
 #include "mem/mem.h"
 
@@ -57,9 +58,7 @@ int message_decode_hello(const void *data, size_t size, struct launch_hello *ret
 		                 "the executor sent a message of type %" PRIu32 " instead of a hello",
 		                 hello.type);
 	hello.text[sizeof(hello.text) - 1] = '\0';
-	for (char *c = hello.text; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
+	printable(hello.text, strlen(hello.text), false);
 	*ret = hello;
 	return 0;
 }

@@ -23,6 +23,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "base/printable.h"
 
 /* Buffers and readers. */
 
@@ -649,6 +650,46 @@ static void messages_that_cannot_be_sent_are_errors(void **state)
 	close(ends[0]);
 }
 
+/* What strangers say. */
+
+static void no_control_character_reaches_a_terminal(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *said, *shown;
+		bool lines;
+	} cases[] = {
+		{"", "", false},
+		{"plain ~", "plain ~", false},
+		{"\033[31mred\x7f\r", "?[31mred??", false},
+		{"one\ntwo", "one?two", false},
+		{"one\ntwo", "one\ntwo", true},
+		{"Gr\xc3\xb6\xc3\x9f"
+	         "e \xe2\x82\xac \xf0\x9f\x90\x9a",
+	         "Gr\xc3\xb6\xc3\x9f"
+	         "e \xe2\x82\xac \xf0\x9f\x90\x9a",
+	         false},
+		{"\xc2\xa0", "\xc2\xa0", false},
+		{"raw \x9b"
+	         "31m \x80\x9f",
+	         "raw ?31m ??", false},
+		{"CSI \xc2\x9b"
+	         "31m",
+	         "CSI ??31m", false},
+		{"overlong \xc1\x9b \xe0\x82\x9b \xf0\x80\x82\x9b", "overlong ?? ??? ????", false},
+		{"surrogate \xed\xa0\x80", "surrogate ???", false},
+		{"beyond \xf4\x90\x80\x80 \xf8", "beyond ???? ?", false},
+		{"cut \xe2\x82", "cut ??", false},
+		{"cut \xe2\x82z", "cut ??z", false},
+	};
+	for (size_t i = 0; i < array_count(cases); i++) {
+		char text[64];
+		snprintf(text, sizeof(text), "%s", cases[i].said);
+		printable(text, strlen(text), cases[i].lines);
+		assert_string_equal(text, cases[i].shown);
+	}
+}
+
 /* The rest. */
 
 static void cleanup_closes_and_take_keeps(void **state)
@@ -717,6 +758,7 @@ int main(void)
 		cmocka_unit_test(descriptors_that_do_not_fit_are_closed),
 		cmocka_unit_test(what_a_peer_said_last_is_heard),
 		cmocka_unit_test(messages_that_cannot_be_sent_are_errors),
+		cmocka_unit_test(no_control_character_reaches_a_terminal),
 		cmocka_unit_test(cleanup_closes_and_take_keeps),
 		cmocka_unit_test(the_clock_does_not_go_back),
 	};

@@ -238,7 +238,8 @@ int io_receive_message(int socket, void *data, size_t capacity, size_t *ret_size
 		close_fds(fds, count);
 		return error_set(err, CELLA_EFORMAT, "a message is longer than %zu bytes", capacity);
 	}
-	size_t kept = min_of(count, fd_capacity);
+	/* Callers take no bytes for the end, and look no further. */
+	size_t kept = n ? min_of(count, fd_capacity) : 0;
 	close_fds(fds + kept, count - kept);
 	for (size_t i = 0; i < kept; i++)
 		ret_fds[i] = fds[i];

@@ -28,7 +28,8 @@ int io_check_sealed(int fd, struct error *err) must_check;
 enum { IO_FDS_MAX = 16 };
 
 /* One message of a SOCK_SEQPACKET socket with up to IO_FDS_MAX descriptors. A receiver owns
- * what it gets; *ret_size is 0 when the peer has closed. Descriptors arrive close-on-exec. */
+ * what it gets; *ret_size is 0, and there is no descriptor, when the peer has closed or sent no
+ * byte. Descriptors arrive close-on-exec. */
 int io_send_message(int socket, const void *data, size_t size, const int *fds, size_t fd_count,
                     struct error *err) must_check;
 int io_receive_message(int socket, void *data, size_t capacity, size_t *ret_size, int *ret_fds,

@@ -592,6 +592,12 @@ static void descriptors_that_do_not_fit_are_closed(void **state)
 	close(got[0]);
 	close(got[1]);
 
+	assert_int_equal(io_send_message(ends[0], "", 0, sent, 2, &err), 0);
+	assert_int_equal(io_receive_message(ends[1], text, sizeof(text), &size, got, 2, &count, &err), 0);
+	assert_int_equal(size, 0);
+	assert_int_equal(count, 0);
+	assert_int_equal(open_descriptors(), before);
+
 	got[0] = got[1] = -1;
 	size = count = 77;
 	assert_int_equal(io_send_message(ends[0], "seventeen letters", 17, sent, 1, &err), 0);

@@ -31,7 +31,7 @@ struct executor {
 int executor_load(const char *path, struct executor *ret_executor, struct error *err) must_check;
 void executor_done(struct executor *executor);
 
-/* The digest, once it is there. */
+/* The digest. Waits for it unless has_digest, or digest_pipe is readable. */
 int executor_digest(struct executor *executor, uint8_t ret_digest[CRYPTO_SHA384_SIZE],
                     struct error *err) must_check;
 

@@ -22,8 +22,8 @@
 
 static_assert((int)EVIDENCE_SIZE <= (int)LAUNCH_EVIDENCE_MAX, "a reply has room for it");
 
-enum state { SETUP, GREETING, RUNNING, ENDING, STATE_COUNT };
-enum event { REPORTED, SPOKE, EXITED, EXPIRED, KILLED, EVENT_COUNT };
+enum state { SETUP, GREETING, VOUCHING, RUNNING, ENDING, STATE_COUNT };
+enum event { REPORTED, SPOKE, DIGESTED, EXITED, EXPIRED, KILLED, EVENT_COUNT };
 
 struct launch {
 	struct launcher *launcher;
@@ -38,6 +38,7 @@ struct launch {
 	struct watch hello_watch;  /* its launch socket, once it was started */
 	struct child_report report;
 	bool has_report;
+	struct launch_hello hello; /* VOUCHING: what evidence will repeat */
 	uint32_t isolation;
 	uint32_t uid;
 	struct error why; /* ENDING: what the agent will be told */
@@ -62,11 +63,11 @@ static void give_up(struct launch *l, const struct error *why)
 	spawned_kill(&l->child);
 }
 
-static int sign(struct launch *l, const struct launch_hello *hello, struct buf *ret, struct error *err)
+static int sign(struct launch *l, struct buf *ret, struct error *err)
 {
 	struct launcher *launcher = l->launcher;
 	struct evidence e = {
-		.memory_level = hello->memory_level,
+		.memory_level = l->hello.memory_level,
 		.isolation = l->isolation,
 		.host = launcher->host,
 		.uid = l->uid,
@@ -74,7 +75,7 @@ static int sign(struct launch *l, const struct launch_hello *hello, struct buf *
 		.time_s = (uint64_t)time(NULL),
 		.machine = "soft",
 	};
-	memcpy(e.public_key, hello->public_key, sizeof(e.public_key));
+	memcpy(e.public_key, l->hello.public_key, sizeof(e.public_key));
 	memcpy(e.nonce, l->request.nonce, sizeof(e.nonce));
 	memcpy(e.kernel, launcher->kernel, sizeof(e.kernel));
 	int rc = executor_digest(&launcher->executor, e.executor, err);
@@ -187,23 +188,32 @@ static int receive_hello(struct launch *l, struct launch_hello *ret, struct erro
 	return rc < 0 ? rc : message_decode_hello(bytes, size, ret, err);
 }
 
-static int greet(struct launch *l, struct buf *evidence, struct error *err)
+static int greet(struct launch *l, struct error *err)
 {
-	struct launch_hello hello;
-	int rc = receive_hello(l, &hello, err);
-	if (rc == 0 && hello.error)
-		rc = error_set(err, hello.error, "executor: %s", hello.text);
-	return rc < 0 ? rc : sign(l, &hello, evidence, err);
+	int rc = receive_hello(l, &l->hello, err);
+	if (rc == 0 && l->hello.error)
+		rc = error_set(err, l->hello.error, "executor: %s", l->hello.text);
+	return rc;
+}
+
+static void on_digest(struct launch *l)
+{
+	struct error err = {0};
+	cleanup_buf struct buf evidence = {0};
+	if (sign(l, &evidence, &err) < 0)
+		give_up(l, &err);
+	else
+		reply_started(l, &evidence);
 }
 
 static void on_hello(struct launch *l)
 {
 	struct error err = {0};
-	cleanup_buf struct buf evidence = {0};
-	if (greet(l, &evidence, &err) < 0)
-		give_up(l, &err);
-	else
-		reply_started(l, &evidence);
+	if (greet(l, &err) < 0)
+		return give_up(l, &err);
+	l->state = VOUCHING;
+	if (l->launcher->executor.has_digest)
+		on_digest(l);
 }
 
 /* Nothing more is expected on the launch socket; its end stays open, so that the executor sees the
@@ -249,10 +259,9 @@ static void on_gone(struct launch *l)
 static void on_early_exit(struct launch *l)
 {
 	struct error err = {0};
-	cleanup_buf struct buf evidence = {0};
 	while (l->state == SETUP && !take_report(l))
 		;
-	int rc = l->state == SETUP ? failed_step(l, &err) : greet(l, &evidence, &err);
+	int rc = l->state == SETUP ? failed_step(l, &err) : l->state == GREETING ? greet(l, &err) : 0;
 	int status = reap(l);
 	if (rc == 0 || rc == CELLA_ELOST || rc == CELLA_EAGAIN)
 		explain_end(status, &err);
@@ -298,6 +307,10 @@ static handler *const transitions[STATE_COUNT][EVENT_COUNT] = {
 	[GREETING] = {[SPOKE] = on_hello,
                       [EXITED] = on_early_exit,
                       [EXPIRED] = on_expired,
+                      [KILLED] = on_cancelled},
+	[VOUCHING] = {[SPOKE] = on_chatter,
+                      [DIGESTED] = on_digest,
+                      [EXITED] = on_early_exit,
                       [KILLED] = on_cancelled},
 	[RUNNING] = {[SPOKE] = on_chatter, [EXITED] = on_exit_of_running, [KILLED] = on_killed},
 	[ENDING] = {[EXITED] = on_gone},
@@ -380,6 +393,11 @@ void launch_free(struct launch *l)
 uint32_t launch_id(const struct launch *l)
 {
 	return l->request.id;
+}
+
+void launch_vouch(struct launch *l)
+{
+	happen(l, DIGESTED);
 }
 
 void launch_kill(struct launch *l)

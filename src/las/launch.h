@@ -4,6 +4,7 @@
  *   SETUP      cloned; the child works through child.c and reports. Exec closes its pipe: the
  *              launcher measures it and sends launch_start
  *   GREETING   the executor prepares its memory and keys, and says hello
+ *   VOUCHING   it has; the digest of the executors' binary is not taken yet
  *   RUNNING    evidence is signed, the agent has its reply
  *   ENDING     killed before it ran; once the process is gone, the agent's reply says why
  *
@@ -38,6 +39,8 @@ int launch_new(struct launcher *launcher, struct loop *loop, const struct launch
 void launch_free(struct launch *launch);
 
 uint32_t launch_id(const struct launch *launch);
+/* The launcher has the digest now. */
+void launch_vouch(struct launch *launch);
 /* The process is killed; the hooks say so in their time. */
 void launch_kill(struct launch *launch);
 /* Milliseconds until launch_expire wants to be called, -1: never. */

@@ -145,10 +145,11 @@ static void signal_ready(void *data)
 	finish(data, 0, NULL);
 }
 
-/* The launcher can introduce itself, now that it knows whom it starts. */
+/* The launcher can introduce itself, now that it knows whom it starts, and vouch for them. */
 static void digest_ready(void *data)
 {
 	struct server *s = data;
+	struct map_slot *slot;
 	struct launch_identity identity;
 	struct error err = {0};
 	loop_remove(s->loop, &s->digest);
@@ -156,7 +157,9 @@ static void digest_ready(void *data)
 	if (rc == 0)
 		rc = io_send_message(s->config->owner, &identity, sizeof(identity), NULL, 0, &err);
 	if (rc < 0)
-		finish(s, rc, &err);
+		return finish(s, rc, &err);
+	for (size_t i = 0; (slot = map_next(&s->launches, &i));)
+		launch_vouch(slot->value);
 }
 
 /* The shortest patience of all launches, those that are out of it given up. */

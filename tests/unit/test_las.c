@@ -58,6 +58,7 @@ struct las {
 typedef void prepare_fn(void);
 
 static const char *executor_path = FAKE_EXECUTOR;
+static int late_digest = -1; /* where the launcher is to wait for the executor's digest; -1: as ever */
 
 static void run_launcher(int owner, int agent, prepare_fn *prepare)
 {
@@ -71,6 +72,8 @@ static void run_launcher(int owner, int agent, prepare_fn *prepare)
 	if (prepare)
 		prepare();
 	int rc = launcher_new(executor_path, &launcher, &err);
+	if (rc == 0 && late_digest >= 0)
+		dup3(late_digest, launcher->executor.digest_pipe, O_CLOEXEC);
 	if (rc == 0) {
 		struct server_config config = {launcher, owner, agent, signalfd(-1, &term, SFD_CLOEXEC)};
 		rc = server_run(&config, &err);
@@ -95,9 +98,9 @@ static size_t receive(int fd, void *to, size_t size, int *fds, size_t *ret_fd_co
 	return got;
 }
 
-static struct las start_las(prepare_fn *prepare)
+static struct las fork_las(prepare_fn *prepare)
 {
-	struct las las;
+	struct las las = {0};
 	int owner[2], agent[2];
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, owner), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, agent), 0);
@@ -112,9 +115,20 @@ static struct las start_las(prepare_fn *prepare)
 	close(agent[1]);
 	las.owner = owner[0];
 	las.agent = agent[0];
-	assert_int_equal(receive(las.owner, &las.identity, sizeof(las.identity), NULL, NULL),
-	                 sizeof(las.identity));
-	assert_int_equal(las.identity.type, LAUNCH_IDENTITY);
+	return las;
+}
+
+static void meet(struct las *las)
+{
+	assert_int_equal(receive(las->owner, &las->identity, sizeof(las->identity), NULL, NULL),
+	                 sizeof(las->identity));
+	assert_int_equal(las->identity.type, LAUNCH_IDENTITY);
+}
+
+static struct las start_las(prepare_fn *prepare)
+{
+	struct las las = fork_las(prepare);
+	meet(&las);
 	return las;
 }
 
@@ -768,6 +782,41 @@ static void test_silent_executor(void **state)
 	assert_int_equal(r.reply.error, CELLA_ECANCELED);
 }
 
+/* Before the digest is there: executors start, can be called off, and fail. Only evidence waits. */
+static void test_nothing_waits_for_the_digest(void **state)
+{
+	(void)state;
+	uint8_t digest[CRYPTO_SHA384_SIZE];
+	struct launch_kill kill_it = {LAUNCH_KILL, 2};
+	struct evidence e;
+	int ends[2];
+	memset(digest, 0x38, sizeof(digest));
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	late_digest = ends[0];
+	cleanup_las struct las las = fork_las(NULL);
+	late_digest = -1;
+	close(ends[0]);
+	const struct launch_request requests[] = {request_of(1), request_of(2)};
+	int first = send_request(&las, &requests[0], "wait"),
+	    second = send_request(&las, &requests[1], "wait");
+	for (uint32_t id = 3; id < 10; id++) {
+		cleanup_running struct running refused = launch(&las, id, "refuse");
+		assert_int_equal(refused.reply.error, CELLA_ENOMEM);
+	}
+	assert_int_equal(io_send_message(las.agent, &kill_it, sizeof(kill_it), NULL, 0, NULL), 0);
+	cleanup_running struct running cancelled = receive_reply(&las, second);
+	assert_int_equal(cancelled.reply.id, 2);
+	assert_int_equal(cancelled.reply.error, CELLA_ECANCELED);
+	assert_int_equal(write(ends[1], digest, sizeof(digest)), sizeof(digest));
+	close(ends[1]);
+	meet(&las);
+	assert_memory_equal(las.identity.executor, digest, sizeof(digest));
+	cleanup_running struct running r = receive_reply(&las, first);
+	assert_int_equal(r.reply.id, 1);
+	expect_running(&r);
+	verify(&las, &r, &e);
+}
+
 static void test_many_at_once(void **state)
 {
 	(void)state;
@@ -857,6 +906,7 @@ int main(void)
 		cmocka_unit_test(test_no_program),
 		cmocka_unit_test(test_exits_are_told),
 		cmocka_unit_test(test_silent_executor),
+		cmocka_unit_test(test_nothing_waits_for_the_digest),
 		cmocka_unit_test(test_many_at_once),
 		cmocka_unit_test(test_nothing_is_left),
 	};

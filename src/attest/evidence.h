@@ -17,7 +17,7 @@
 
 /* What stands around the executor; a missing bit is something that this launcher could not do. */
 enum evidence_isolation {
-	EVIDENCE_OWN_UID = 1 << 0,
+	EVIDENCE_OWN_UID = 1 << 0, /* random, and no process visible to the launcher had it */
 	EVIDENCE_USER_NAMESPACE = 1 << 1,
 	EVIDENCE_MOUNT_NAMESPACE = 1 << 2, /* with an empty root */
 	EVIDENCE_PID_NAMESPACE = 1 << 3,

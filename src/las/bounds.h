@@ -18,8 +18,9 @@ enum {
 	LAS_EXECUTOR_PROCESSES = 1,      /* RLIMIT_NPROC, pids.max */
 };
 
-/* A user id of its own for every executor: one of these that no process has. Debian and systemd
- * hand out none of them (systemd: "Users, Groups, UIDs and GIDs"). */
+/* A user id of its own for every executor: one of these, at random, that no process has which the
+ * launcher can see. Debian and systemd hand out none of them (systemd: "Users, Groups, UIDs and
+ * GIDs"). */
 static const uint32_t LAS_UID_FIRST = 0x43000000;
 static const uint32_t LAS_UID_COUNT = 1u << 24;
 

@@ -1,6 +1,7 @@
 /*
- * What a launched executor really has around it: the evidence's bits, each looked up after exec
- * rather than taken from what was asked for.
+ * What a launched executor really has around it: the evidence's bits, looked up rather than taken
+ * from what was asked for. After exec, but for its namespaces and its empty root: these the child
+ * looked up itself, before exec, for /proc shows them of no undumpable process.
  */
 #ifndef LAS_MEASURE_H
 #define LAS_MEASURE_H

@@ -18,7 +18,8 @@
 #include "base/log.h"
 #include "las/bounds.h"
 
-/* Ids in use are found through the scheduler's lists, which every process is in. */
+/* Ids in use are found through the scheduler's lists, which every process is in; of other PID namespaces
+ * than the launcher's and those below it none is seen. */
 static int pick_uid(uint32_t *ret_uid, struct error *err)
 {
 	for (int i = 0; i < LAS_UID_TRIES; i++) {

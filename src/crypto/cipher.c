@@ -25,8 +25,8 @@ int crypto_aead_new(struct crypto_aead **ret, struct error *err)
 	const EVP_CIPHER *gcm = crypto_algorithms()->aes_256_gcm;
 	a->seal = EVP_CIPHER_CTX_new();
 	a->open = EVP_CIPHER_CTX_new();
-	if (!a->seal || !a->open || !EVP_EncryptInit_ex2(a->seal, gcm, NULL, NULL, NULL) ||
-	    !EVP_DecryptInit_ex2(a->open, gcm, NULL, NULL, NULL)) {
+	if (!a->seal || !a->open || EVP_EncryptInit_ex2(a->seal, gcm, NULL, NULL, NULL) <= 0 ||
+	    EVP_DecryptInit_ex2(a->open, gcm, NULL, NULL, NULL) <= 0) {
 		crypto_aead_free(a);
 		return crypto_failed("AES-256-GCM", err);
 	}
@@ -48,7 +48,8 @@ static bool update(EVP_CIPHER_CTX *c, uint8_t *out, const uint8_t *in, size_t si
 {
 	for (size_t done = 0; done < size; done += UPDATE_MAX) {
 		int part = (int)min_of((size_t)UPDATE_MAX, size - done), written;
-		if (!EVP_CipherUpdate(c, out ? out + done : NULL, &written, in + done, part))
+		if (EVP_CipherUpdate(c, out ? out + done : NULL, &written, in + done, part) <= 0 ||
+		    written != part)
 			return false;
 	}
 	return true;
@@ -57,7 +58,7 @@ static bool update(EVP_CIPHER_CTX *c, uint8_t *out, const uint8_t *in, size_t si
 static int begin(EVP_CIPHER_CTX *c, const uint8_t *key, const uint8_t *nonce, const struct crypto_part *aad,
                  size_t aad_count, struct error *err)
 {
-	bool ok = EVP_CipherInit_ex2(c, NULL, key, nonce, -1, NULL);
+	bool ok = EVP_CipherInit_ex2(c, NULL, key, nonce, -1, NULL) > 0;
 	for (size_t i = 0; ok && i < aad_count; i++)
 		ok = update(c, NULL, aad[i].data, aad[i].size);
 	return ok ? 0 : crypto_failed("keying AES-256-GCM", err);
@@ -79,8 +80,8 @@ int crypto_aead_seal_finish(struct crypto_aead *a, uint8_t ret_tag[CRYPTO_TAG_SI
 {
 	int written;
 	uint8_t none[CRYPTO_TAG_SIZE];
-	if (!EVP_EncryptFinal_ex(a->seal, none, &written) ||
-	    !EVP_CIPHER_CTX_ctrl(a->seal, EVP_CTRL_AEAD_GET_TAG, CRYPTO_TAG_SIZE, ret_tag))
+	if (EVP_EncryptFinal_ex(a->seal, none, &written) <= 0 ||
+	    EVP_CIPHER_CTX_ctrl(a->seal, EVP_CTRL_AEAD_GET_TAG, CRYPTO_TAG_SIZE, ret_tag) <= 0)
 		return crypto_failed("sealing with AES-256-GCM", err);
 	return 0;
 }
@@ -102,9 +103,9 @@ int crypto_aead_open_finish(struct crypto_aead *a, const uint8_t tag[CRYPTO_TAG_
 	int written;
 	uint8_t expected[CRYPTO_TAG_SIZE], none[CRYPTO_TAG_SIZE];
 	memcpy(expected, tag, sizeof(expected));
-	if (!EVP_CIPHER_CTX_ctrl(a->open, EVP_CTRL_AEAD_SET_TAG, CRYPTO_TAG_SIZE, expected))
+	if (EVP_CIPHER_CTX_ctrl(a->open, EVP_CTRL_AEAD_SET_TAG, CRYPTO_TAG_SIZE, expected) <= 0)
 		return crypto_failed("opening with AES-256-GCM", err);
-	if (!EVP_DecryptFinal_ex(a->open, none, &written))
+	if (EVP_DecryptFinal_ex(a->open, none, &written) <= 0)
 		return error_set(err, CELLA_EAUTH, "the tag does not verify");
 	return 0;
 }
@@ -141,8 +142,8 @@ int crypto_prf_new(const uint8_t key[CRYPTO_KEY_SIZE], struct crypto_prf **ret, 
 	if (!p)
 		return error_set(err, CELLA_ENOMEM, "no protected memory for a cipher");
 	p->ecb = EVP_CIPHER_CTX_new();
-	if (!p->ecb || !EVP_EncryptInit_ex2(p->ecb, crypto_algorithms()->aes_256_ecb, key, NULL, NULL) ||
-	    !EVP_CIPHER_CTX_set_padding(p->ecb, 0)) {
+	if (!p->ecb || EVP_EncryptInit_ex2(p->ecb, crypto_algorithms()->aes_256_ecb, key, NULL, NULL) <= 0 ||
+	    EVP_CIPHER_CTX_set_padding(p->ecb, 0) <= 0) {
 		crypto_prf_free(p);
 		return crypto_failed("AES-256", err);
 	}
@@ -161,7 +162,7 @@ void crypto_prf_free(struct crypto_prf *p)
 int crypto_prf_block(struct crypto_prf *p, const uint8_t in[16], uint8_t out[16], struct error *err)
 {
 	int written;
-	if (!EVP_EncryptUpdate(p->ecb, out, &written, in, 16) || written != 16)
+	if (EVP_EncryptUpdate(p->ecb, out, &written, in, 16) <= 0 || written != 16)
 		return crypto_failed("AES-256", err);
 	return 0;
 }

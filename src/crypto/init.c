@@ -90,7 +90,7 @@ int crypto_init(struct mem_pool *pool, struct error *err)
 	uint64_t options = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
 	                   OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS |
 	                   OPENSSL_INIT_NO_ATEXIT;
-	if (!OPENSSL_init_crypto(options, NULL))
+	if (OPENSSL_init_crypto(options, NULL) <= 0)
 		return crypto_failed("its start", err);
 	int rc = fetch_algorithms(err);
 	if (rc < 0)

@@ -25,7 +25,7 @@ static EVP_MAC_CTX *hmac_new(const void *key, size_t key_size)
 		OSSL_PARAM_construct_end(),
 	};
 	EVP_MAC_CTX *c = EVP_MAC_CTX_new(crypto_algorithms()->hmac);
-	if (c && !EVP_MAC_init(c, key_size ? key : empty, key_size, params)) {
+	if (c && EVP_MAC_init(c, key_size ? key : empty, key_size, params) <= 0) {
 		EVP_MAC_CTX_free(c);
 		return NULL;
 	}
@@ -37,9 +37,9 @@ static bool hmac_run(EVP_MAC_CTX *c, const struct crypto_part *parts, size_t cou
 {
 	size_t size;
 	for (size_t i = 0; i < count; i++)
-		if (parts[i].size && !EVP_MAC_update(c, parts[i].data, parts[i].size))
+		if (parts[i].size && EVP_MAC_update(c, parts[i].data, parts[i].size) <= 0)
 			return false;
-	return EVP_MAC_final(c, ret_mac, &size, CRYPTO_SHA256_SIZE) && size == CRYPTO_SHA256_SIZE;
+	return EVP_MAC_final(c, ret_mac, &size, CRYPTO_SHA256_SIZE) > 0 && size == CRYPTO_SHA256_SIZE;
 }
 
 int kdf_hmac(const void *key, size_t key_size, const struct crypto_part *parts, size_t count,
@@ -65,10 +65,10 @@ int kdf_expand(const uint8_t prk[CRYPTO_SHA256_SIZE], const struct crypto_part *
 	for (size_t done = 0; ok && done < size; done += sizeof(block)) {
 		uint8_t number = (uint8_t)(done / sizeof(block) + 1);
 		struct crypto_part before = {block, done ? sizeof(block) : 0}, after = {&number, 1};
-		ok = EVP_MAC_init(c, NULL, 0, NULL) &&
-		     (!before.size || EVP_MAC_update(c, before.data, before.size));
+		ok = EVP_MAC_init(c, NULL, 0, NULL) > 0 &&
+		     (!before.size || EVP_MAC_update(c, before.data, before.size) > 0);
 		for (size_t i = 0; ok && i < count; i++)
-			ok = !info[i].size || EVP_MAC_update(c, info[i].data, info[i].size);
+			ok = !info[i].size || EVP_MAC_update(c, info[i].data, info[i].size) > 0;
 		ok = ok && hmac_run(c, &after, 1, block);
 		if (ok)
 			memcpy((uint8_t *)ret + done, block, min_of(sizeof(block), size - done));
@@ -116,7 +116,8 @@ int crypto_derive(struct crypto_deriver *d, const void *info, size_t info_size,
 {
 	static const uint8_t first = 1;
 	struct crypto_part parts[] = {{info, info_size}, {&first, 1}};
-	if (!EVP_MAC_init(d->hmac, NULL, 0, NULL) || !hmac_run(d->hmac, parts, array_count(parts), ret_key))
+	if (EVP_MAC_init(d->hmac, NULL, 0, NULL) <= 0 ||
+	    !hmac_run(d->hmac, parts, array_count(parts), ret_key))
 		return crypto_failed("HKDF-Expand", err);
 	return 0;
 }

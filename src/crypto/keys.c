@@ -27,7 +27,7 @@ static int public_of(int type, const uint8_t private_key[32], uint8_t ret_public
 {
 	size_t size = 32;
 	cleanup_pkey EVP_PKEY *key = EVP_PKEY_new_raw_private_key(type, NULL, private_key, 32);
-	if (!key || !EVP_PKEY_get_raw_public_key(key, ret_public, &size) || size != 32)
+	if (!key || EVP_PKEY_get_raw_public_key(key, ret_public, &size) <= 0 || size != 32)
 		return crypto_failed("making a key pair", err);
 	return 0;
 }
@@ -74,7 +74,7 @@ int keys_x25519(const uint8_t private_key[CRYPTO_X25519_SIZE], const uint8_t pub
 	if (!c || !peer || EVP_PKEY_derive_init(c) <= 0 || EVP_PKEY_derive_set_peer(c, peer) <= 0)
 		return crypto_failed("X25519", err);
 	/* Fails, by RFC 7748 section 6.1, only where the shared secret is zero. */
-	if (EVP_PKEY_derive(c, ret_shared, &size) <= 0) {
+	if (EVP_PKEY_derive(c, ret_shared, &size) <= 0 || size != CRYPTO_X25519_SIZE) {
 		(void)crypto_failed("X25519", NULL);
 		return error_set(err, CELLA_EAUTH, "a public key of X25519 has small order");
 	}
@@ -105,8 +105,8 @@ int crypto_sign(const struct crypto_signer *signer, const void *data, size_t siz
 	cleanup_pkey EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, signer->private_key,
 	                                                          CRYPTO_ED25519_SIZE);
 	cleanup_digest EVP_MD_CTX *c = EVP_MD_CTX_new();
-	if (!key || !c || !EVP_DigestSignInit(c, NULL, NULL, NULL, key) ||
-	    !EVP_DigestSign(c, ret_signature, &written, data, size))
+	if (!key || !c || EVP_DigestSignInit(c, NULL, NULL, NULL, key) <= 0 ||
+	    EVP_DigestSign(c, ret_signature, &written, data, size) <= 0 || written != CRYPTO_SIGNATURE_SIZE)
 		return crypto_failed("signing with Ed25519", err);
 	return 0;
 }
@@ -117,7 +117,7 @@ int crypto_verify(const uint8_t public_key[CRYPTO_ED25519_SIZE], const void *dat
 	cleanup_pkey EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key,
 	                                                         CRYPTO_ED25519_SIZE);
 	cleanup_digest EVP_MD_CTX *c = EVP_MD_CTX_new();
-	if (!key || !c || !EVP_DigestVerifyInit(c, NULL, NULL, NULL, key))
+	if (!key || !c || EVP_DigestVerifyInit(c, NULL, NULL, NULL, key) <= 0)
 		return crypto_failed("verifying with Ed25519", err);
 	if (EVP_DigestVerify(c, signature, CRYPTO_SIGNATURE_SIZE, data, size) != 1) {
 		(void)crypto_failed("verifying with Ed25519", NULL);

@@ -272,7 +272,6 @@ static int visit_end(void *context, const struct wasm_body *body, struct error *
 {
 	struct wasm_translation *t = context;
 	struct buf *out = &t->bodies;
-	(void)err;
 	bool leaf = !t->may_trap && t->step_count <= LEAF_STEPS_MAX;
 	wasm_put(out, "\n/* ");
 	wasm_put_function_name(t->m, body->index, out);
@@ -286,7 +285,7 @@ static int visit_end(void *context, const struct wasm_body *body, struct error *
 	put_declarations(t, body);
 	buf_put(out, t->body.data, t->body.size);
 	wasm_put(out, "}\n");
-	return 0;
+	return out->failed ? error_set(err, CELLA_ENOMEM, "no memory to translate a function") : 0;
 }
 
 const struct wasm_visitor wasm_body_visitor = {.begin = visit_begin, .step = visit_step, .end = visit_end};

@@ -136,13 +136,15 @@ struct refusal {
 
 static void printf_like(2, 3) refuse(struct refusal *r, const char *format, ...)
 {
+	const size_t most = sizeof(r->text) - 1;
 	if (r->used)
-		r->used += (size_t)snprintf(r->text + r->used, sizeof(r->text) - r->used, "; ");
+		r->used = min_of(r->used + (size_t)snprintf(r->text + r->used, most + 1 - r->used, "; "),
+		                 most);
 	va_list args;
 	va_start(args, format);
-	int size = vsnprintf(r->text + r->used, sizeof(r->text) - r->used, format, args);
+	int size = vsnprintf(r->text + r->used, most + 1 - r->used, format, args);
 	va_end(args);
-	r->used = min_of(r->used + (size_t)max_of(size, 0), sizeof(r->text) - 1);
+	r->used = min_of(r->used + (size_t)max_of(size, 0), most);
 }
 
 /* Digests and keys are told apart by their first bytes. */

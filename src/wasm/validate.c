@@ -59,12 +59,16 @@ static void pop_list(struct wasm_validator *v, const struct wasm_step *step, con
 
 static void open_frame(struct wasm_validator *v, uint16_t opcode, const struct wasm_type *type)
 {
+	if (v->depth >= WASM_DEPTH_MAX) {
+		wasm_fail(&v->d, CELLA_ELIMIT, "blocks are nested more than %d deep", WASM_DEPTH_MAX);
+		return;
+	}
 	if (v->depth == v->frame_capacity) {
 		uint32_t capacity = max_of(32u, v->frame_capacity * 2);
 		struct wasm_frame *frames = realloc(v->frames, capacity * sizeof(*frames));
-		if (!frames || v->depth >= WASM_DEPTH_MAX) {
-			v->frames = frames ? frames : v->frames;
-			wasm_fail(&v->d, CELLA_ELIMIT, "blocks are nested %u deep", v->depth);
+		if (!frames) {
+			wasm_fail(&v->d, CELLA_ENOMEM, "no memory for blocks that are nested %u deep",
+			          v->depth);
 			return;
 		}
 		v->frames = frames;

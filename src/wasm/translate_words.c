@@ -5,7 +5,6 @@
 
 const char body_letters[] = "ilfdvrx";
 
-/* The variable of an operand, to read it. */
 void body_put_slot(struct wasm_translation *t, uint32_t height, char type)
 {
 	char text[16];
@@ -18,7 +17,6 @@ void body_put_slot(struct wasm_translation *t, uint32_t height, char type)
 	buf_put(&t->body, text + at, sizeof(text) - at);
 }
 
-/* The same, to write it: it will be declared. */
 void body_put_result(struct wasm_translation *t, uint32_t height, char type)
 {
 	if (height >= t->slots.size && !buf_reserve(&t->slots, height + 1 - t->slots.size))
@@ -44,7 +42,6 @@ void body_put_label(struct wasm_translation *t, char kind, uint32_t id)
 	body_put_number(t, id);
 }
 
-/* "\ts3i = ", the beginning of most lines */
 void body_put_assignment(struct wasm_translation *t, uint32_t height, char type)
 {
 	body_put(t, "\t");
@@ -66,14 +63,12 @@ void body_put_table(struct wasm_translation *t, uint32_t index)
 	body_put(t, ")");
 }
 
-/* "i32_add" of "i32.add" */
 void body_put_name(struct wasm_translation *t, const char *name)
 {
 	for (; *name; name++)
 		buf_put_u8(&t->body, *name == '.' ? '_' : (uint8_t)*name);
 }
 
-/* What is taken from the stack unused is computed all the same: it may hold a load that traps. */
 void body_put_keep(struct wasm_translation *t, uint32_t height, char type)
 {
 	body_put(t, type == TYPE_F32 || type == TYPE_F64 || type == TYPE_V128 ? "KEEP_VECTOR(" : "KEEP(");

@@ -20,15 +20,6 @@ static void read_global_constant(struct wasm_decoder *d, char type, struct wasm_
 	*ret = (struct wasm_constant){.kind = CONSTANT_GLOBAL, .global = index};
 }
 
-static uint64_t read_fixed(struct wasm_decoder *d, size_t size)
-{
-	const uint8_t *bytes = wasm_read_bytes(d, size, "a constant");
-	uint64_t v = 0;
-	for (size_t i = 0; bytes && i < size; i++)
-		v |= (uint64_t)bytes[i] << (8 * i);
-	return v;
-}
-
 static uint32_t read_function_reference(struct wasm_decoder *d)
 {
 	uint32_t index = wasm_read_index(d, d->m->function_count, "function");
@@ -46,15 +37,15 @@ static char read_constant_instruction(struct wasm_decoder *d, char type, struct 
 	switch (opcode) {
 	case OP_I32_CONST: v->i32 = (uint32_t)wasm_read_signed(d, 32); return TYPE_I32;
 	case OP_I64_CONST: v->i64 = (uint64_t)wasm_read_signed(d, 64); return TYPE_I64;
-	case OP_F32_CONST: v->i32 = (uint32_t)read_fixed(d, 4); return TYPE_F32;
-	case OP_F64_CONST: v->i64 = read_fixed(d, 8); return TYPE_F64;
+	case OP_F32_CONST: v->i32 = (uint32_t)wasm_read_fixed(d, 4); return TYPE_F32;
+	case OP_F64_CONST: v->i64 = wasm_read_fixed(d, 8); return TYPE_F64;
 	case OP_REF_NULL: v->ref = CELL_NO_FUNCTION; return wasm_read_reference_type(d);
 	case OP_REF_FUNC: v->ref = read_function_reference(d); return TYPE_FUNCREF;
 	case OP_GLOBAL_GET: read_global_constant(d, type, ret); return type;
 	case OP_PREFIX_FD:
 		if (wasm_read_u32(d) == (OP_V128_CONST & 0xff)) {
-			v->lanes[0] = read_fixed(d, 8);
-			v->lanes[1] = read_fixed(d, 8);
+			v->lanes[0] = wasm_read_fixed(d, 8);
+			v->lanes[1] = wasm_read_fixed(d, 8);
 			return TYPE_V128;
 		}
 		break;

@@ -134,19 +134,10 @@ static void read_lane(struct wasm_validator *v, struct wasm_step *step)
 		             step->address.lane, step->op->lanes);
 }
 
-static uint64_t read_little_endian(struct wasm_validator *v, size_t size)
-{
-	const uint8_t *bytes = wasm_read_bytes(&v->d, size, "a constant");
-	uint64_t value = 0;
-	for (size_t i = 0; bytes && i < size; i++)
-		value |= (uint64_t)bytes[i] << (8 * i);
-	return value;
-}
-
 static void read_v128(struct wasm_validator *v, struct wasm_step *step)
 {
-	step->constant.lanes[0] = read_little_endian(v, 8);
-	step->constant.lanes[1] = read_little_endian(v, 8);
+	step->constant.lanes[0] = wasm_read_fixed(&v->d, 8);
+	step->constant.lanes[1] = wasm_read_fixed(&v->d, 8);
 }
 
 static void read_shuffle(struct wasm_validator *v, struct wasm_step *step)
@@ -226,8 +217,8 @@ void wasm_read_immediates(struct wasm_validator *v, struct wasm_step *step)
 	case IMMEDIATE_TYPES: read_selected_type(v); break;
 	case IMMEDIATE_I32: step->constant.i32 = (uint32_t)wasm_read_signed(d, 32); break;
 	case IMMEDIATE_I64: step->constant.i64 = (uint64_t)wasm_read_signed(d, 64); break;
-	case IMMEDIATE_F32: step->constant.i32 = (uint32_t)read_little_endian(v, 4); break;
-	case IMMEDIATE_F64: step->constant.i64 = read_little_endian(v, 8); break;
+	case IMMEDIATE_F32: step->constant.i32 = (uint32_t)wasm_read_fixed(&v->d, 4); break;
+	case IMMEDIATE_F64: step->constant.i64 = wasm_read_fixed(&v->d, 8); break;
 	case IMMEDIATE_V128: read_v128(v, step); break;
 	case IMMEDIATE_LANE: read_lane(v, step); break;
 	case IMMEDIATE_SHUFFLE: read_shuffle(v, step); break;

@@ -154,6 +154,8 @@ uint32_t wasm_read_u32(struct wasm_decoder *d);
 /* A signed integer of `bits` (32, 33, 64), sign-extended. */
 int64_t wasm_read_signed(struct wasm_decoder *d, unsigned bits);
 const uint8_t *wasm_read_bytes(struct wasm_decoder *d, size_t size, const char *what);
+/* Up to 8 bytes, little-endian. */
+uint64_t wasm_read_fixed(struct wasm_decoder *d, size_t size);
 struct wasm_text wasm_read_name(struct wasm_decoder *d);
 /* A count of things that take at least one byte each; fails beyond `most` or the bytes left. */
 uint32_t wasm_read_count(struct wasm_decoder *d, uint32_t most, const char *what);

@@ -66,6 +66,15 @@ const uint8_t *wasm_read_bytes(struct wasm_decoder *d, size_t size, const char *
 	return ended(d, what) ? NULL : bytes;
 }
 
+uint64_t wasm_read_fixed(struct wasm_decoder *d, size_t size)
+{
+	const uint8_t *bytes = wasm_read_bytes(d, size, "a constant");
+	uint64_t v = 0;
+	for (size_t i = 0; bytes && i < size; i++)
+		v |= (uint64_t)bytes[i] << (8 * i);
+	return v;
+}
+
 /* LEB128 (section 5.2.2): at most ceil(bits / 7) bytes, unused bits of the last one zero or the sign. */
 uint32_t wasm_read_u32(struct wasm_decoder *d)
 {

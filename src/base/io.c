@@ -131,7 +131,7 @@ int io_sealed_memfd(const char *name, const void *data, size_t size, bool execut
                     struct error *err)
 {
 	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-	cleanup_close int fd = memfd_create(name, flags | (executable ? MFD_EXEC : 0));
+	cleanup_close int fd = memfd_create(name, flags | (executable ? MFD_EXEC : MFD_NOEXEC_SEAL));
 	if (fd < 0 && errno == EINVAL) /* before Linux 6.3 */
 		fd = memfd_create(name, flags);
 	if (fd < 0)

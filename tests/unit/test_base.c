@@ -505,6 +505,12 @@ static void a_sealed_memory_file_cannot_change(void **state)
 	assert_return_code(lseek(fd, 0, SEEK_SET), errno);
 	assert_int_equal(io_read_fd(fd, "test", 100, &b, &err), 0);
 	assert_memory_equal(b.data, "content", 7);
+	enum { NOEXEC_SEAL = 8 }; /* MFD_NOEXEC_SEAL, since Linux 6.3 */
+	cleanup_close int known = memfd_create("test", NOEXEC_SEAL), program = -1;
+	assert_int_equal(io_sealed_memfd("test", "content", 7, true, &program, &err), 0);
+	assert_int_equal(fchmod(program, 0500), 0);
+	if (known >= 0)
+		assert_int_equal(fchmod(fd, 0500), -1);
 }
 
 static void a_memory_file_with_fewer_seals_is_refused(void **state)

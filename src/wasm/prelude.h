@@ -68,7 +68,7 @@ typedef f64 f64_at ANYWHERE;
 		opaque_;                                    \
 	})
 
-/* A floating-point constant with which gcc computes (-fsignaling-nans) and clang would not. */
+/* A constant, or what constants become, with which gcc computes (-fsignaling-nans) and clang may not. */
 #if defined(__clang__)
 #define EXACT(type, x) OPAQUE(type, x)
 #else

@@ -27,12 +27,16 @@ struct wasm_translation {
 	struct buf body;   /* of the function at hand */
 	struct buf slots;  /* by height, a bit for each type that the function at hand keeps there */
 	struct buf read;   /* by local, whether the function at hand reads it */
-	uint32_t exact;    /* bits of the floating-point constants that it uses (put_exact) */
+	uint32_t exact;    /* bits of the floating-point constants that it uses (exact_constants) */
 	bool uses_vectors; /* the module */
 	bool uses_memory;  /* the function at hand … */
 	bool uses_state;
 	bool may_trap;     /* or branches, or calls: it is no leaf */
 	uint32_t step_count;
+	/* Operands from this height up are constants or computed from constants, if the step that made
+	 * the topmost is the last one. */
+	uint32_t constants;
+	uint32_t constant_step;
 };
 
 extern const struct wasm_visitor wasm_body_visitor; /* its context is a struct wasm_translation */

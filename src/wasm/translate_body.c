@@ -59,18 +59,40 @@ static void put_prelude_call(struct wasm_translation *t, const struct wasm_step 
 	body_put(t, ")");
 }
 
+/* Do all operands come from constants, by the step before this one? Then the C compiler computes it, too. */
+static bool is_folded(const struct wasm_translation *t, const struct wasm_step *step)
+{
+	const struct wasm_op *op = step->op;
+	bool computes = op->signature[0] != ':' && !op->traps && op->immediate == IMMEDIATE_NONE;
+	return computes && t->constant_step == t->step_count - 1 && step->base >= t->constants;
+}
+
+static bool gives_floats(const struct wasm_step *step)
+{
+	return step->type == TYPE_F32 || step->type == TYPE_F64 ||
+	       (step->type == TYPE_V128 && step->op->name[0] == 'f');
+}
+
 /* Instructions of one fixed signature, from the table alone. */
 static void put_plain(struct wasm_translation *t, const struct wasm_step *step)
 {
+	bool folded = is_folded(t, step), exact = folded && gives_floats(step);
 	if (step->type)
 		body_put_assignment(t, step->base, step->type);
 	else
 		body_put(t, "\t");
+	if (exact) {
+		body_put(t, "EXACT(");
+		body_put(t, wasm_c_type(step->type));
+		body_put(t, ", ");
+	}
 	if (step->op->c)
 		put_expression(t, step);
 	else
 		put_prelude_call(t, step);
-	body_put(t, ";\n");
+	body_put(t, exact ? ");\n" : ";\n");
+	if (folded && !exact)
+		t->constant_step = t->step_count;
 }
 
 static void put_select(struct wasm_translation *t, const struct wasm_step *step)
@@ -128,24 +150,54 @@ static const struct exact {
 	{TYPE_F64, 0xbff0000000000000u},
 };
 
-static bool put_exact(struct wasm_translation *t, const struct wasm_step *step, char type)
+/* Its number, or how many there are. */
+static uint32_t find_exact(char type, uint64_t bits)
 {
-	uint64_t bits = type == TYPE_F32 ? step->constant.i32 : step->constant.i64;
-	for (uint32_t i = 0; i < array_count(exact_constants); i++) {
-		if (exact_constants[i].type != type || exact_constants[i].bits != bits)
-			continue;
-		t->exact |= 1u << i;
-		body_put_label(t, 'k', i);
-		return true;
-	}
+	uint32_t i = 0;
+	while (i < array_count(exact_constants) &&
+	       (exact_constants[i].type != type || exact_constants[i].bits != bits))
+		i++;
+	return i;
+}
+
+static bool is_exact(char type, uint64_t bits)
+{
+	return find_exact(type, bits) < array_count(exact_constants);
+}
+
+/* In any lane: one lane may be all that is computed. */
+static bool has_exact_lane(const union cell_value *v)
+{
+	for (size_t i = 0; i < array_count(v->lanes); i++)
+		if (is_exact(TYPE_F64, v->lanes[i]) || is_exact(TYPE_F32, v->lanes[i] & UINT32_MAX) ||
+		    is_exact(TYPE_F32, v->lanes[i] >> 32))
+			return true;
 	return false;
+}
+
+/* One that computations of constants may begin with. */
+static void put_open_constant(struct wasm_translation *t, const struct wasm_step *step, char type)
+{
+	bool more = t->constant_step == t->step_count - 1;
+	wasm_put_constant(&t->body, type, &step->constant);
+	t->constants = more ? min_of(t->constants, step->base) : step->base;
+	t->constant_step = t->step_count;
 }
 
 static void put_constant(struct wasm_translation *t, const struct wasm_step *step, char type)
 {
+	uint64_t bits = type == TYPE_F32 ? step->constant.i32 : step->constant.i64;
 	body_put_assignment(t, step->base, type);
-	if (!put_exact(t, step, type))
+	if (is_exact(type, bits)) {
+		t->exact |= 1u << find_exact(type, bits);
+		body_put_label(t, 'k', find_exact(type, bits));
+	} else if (type == TYPE_V128 && has_exact_lane(&step->constant)) {
+		body_put(t, "EXACT(v128, ");
 		wasm_put_constant(&t->body, type, &step->constant);
+		body_put(t, ")");
+	} else {
+		put_open_constant(t, step, type);
+	}
 	body_put(t, ";\n");
 }
 
@@ -235,7 +287,7 @@ static int visit_begin(void *context, const struct wasm_body *body, struct error
 	t->body.size = t->slots.size = t->read.size = 0;
 	t->uses_memory = t->uses_state = t->may_trap = false;
 	t->exact = 0;
-	t->step_count = 0;
+	t->step_count = t->constant_step = t->constants = 0;
 	buf_reserve(&t->read, (size_t)body->local_count + 1);
 	return t->read.failed ? error_set(err, CELLA_ENOMEM, "no memory to translate a function") : 0;
 }

@@ -93,3 +93,31 @@
 (assert_return (invoke "i32.trunc_sat_f64_u" (f64.const 1e10)) (i32.const -1))
 (assert_return (invoke "i64.trunc_sat_f64_s" (f64.const -inf)) (i64.const 0x8000000000000000))
 (assert_return (invoke "i64.trunc_sat_f32_u" (f32.const inf)) (i64.const -1))
+
+;; A signaling NaN (0x7fa00000, 0x7ff4…) becomes quiet in arithmetic with a 0 or a 1 that a compiler can
+;; see: as constants, and as what constants become.
+(module
+  (func (export "mul one converted") (param i32) (result i32)
+    (i32.reinterpret_f32 (f32.mul (f32.reinterpret_i32 (local.get 0)) (f32.convert_i32_s (i32.const 1)))))
+  (func (export "div one converted") (param i64) (result i64)
+    (i64.reinterpret_f64 (f64.div (f64.reinterpret_i64 (local.get 0)) (f64.convert_i64_u (i64.const 1)))))
+  (func (export "sub zero converted") (param i64) (result i64)
+    (i64.reinterpret_f64 (f64.sub (f64.reinterpret_i64 (local.get 0)) (f64.convert_i32_s (i32.const 0)))))
+  (func (export "mul one reinterpreted") (param i32) (result i32)
+    (i32.reinterpret_f32 (f32.mul (f32.reinterpret_i32 (local.get 0)) (f32.reinterpret_i32 (i32.const 0x3f800000)))))
+  (func (export "mul one reinterpreted sum") (param i64) (result i64)
+    (i64.reinterpret_f64 (f64.mul (f64.reinterpret_i64 (local.get 0))
+      (f64.reinterpret_i64 (i64.add (i64.const 0x3ff0000000000000) (i64.const 0))))))
+  (func (export "mul sum of halves") (param i32) (result i32)
+    (i32.reinterpret_f32 (f32.mul (f32.reinterpret_i32 (local.get 0)) (f32.add (f32.const 0.5) (f32.const 0.5)))))
+  (func (export "mul one promoted") (param i64) (result i64)
+    (i64.reinterpret_f64 (f64.mul (f64.reinterpret_i64 (local.get 0)) (f64.promote_f32 (f32.const 1)))))
+)
+
+(assert_return (invoke "mul one converted" (i32.const 0x7fa00000)) (i32.const 0x7fe00000))
+(assert_return (invoke "div one converted" (i64.const 0x7ff4000000000000)) (i64.const 0x7ffc000000000000))
+(assert_return (invoke "sub zero converted" (i64.const 0x7ff4000000000000)) (i64.const 0x7ffc000000000000))
+(assert_return (invoke "mul one reinterpreted" (i32.const 0x7fa00000)) (i32.const 0x7fe00000))
+(assert_return (invoke "mul one reinterpreted sum" (i64.const 0x7ff4000000000000)) (i64.const 0x7ffc000000000000))
+(assert_return (invoke "mul sum of halves" (i32.const 0x7fa00000)) (i32.const 0x7fe00000))
+(assert_return (invoke "mul one promoted" (i64.const 0x7ff4000000000000)) (i64.const 0x7ffc000000000000))

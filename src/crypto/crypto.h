@@ -27,6 +27,14 @@ enum {
 	CRYPTO_HPKE_OVERHEAD = CRYPTO_X25519_SIZE + CRYPTO_TAG_SIZE,
 };
 
+/* `cleanup_wipe uint8_t key[CRYPTO_KEY_SIZE];`: a key, or what is as long and gives one away, is wiped on
+ * every way out of its block. */
+static inline void crypto_wipe_key(uint8_t (*key)[CRYPTO_KEY_SIZE])
+{
+	mem_wipe(key, sizeof(*key));
+}
+#define cleanup_wipe __attribute__((cleanup(crypto_wipe_key)))
+
 /* Before any other use of OpenSSL in the process: its allocations come from `pool` (NULL: the
  * ordinary heap), no configuration file is read, no engine is loaded. Once. */
 int crypto_init(struct mem_pool *pool, struct error *err) must_check;

@@ -54,7 +54,9 @@ int hpke_shared_secret(const uint8_t private_key[CRYPTO_X25519_SIZE], const uint
                        const uint8_t enc[CRYPTO_X25519_SIZE], const uint8_t receiver[CRYPTO_X25519_SIZE],
                        uint8_t ret_secret[CRYPTO_SHA256_SIZE], struct error *err)
 {
-	uint8_t dh[CRYPTO_X25519_SIZE], prk[CRYPTO_SHA256_SIZE], kem_context[2 * CRYPTO_X25519_SIZE];
+	cleanup_wipe uint8_t dh[CRYPTO_X25519_SIZE];
+	cleanup_wipe uint8_t prk[CRYPTO_SHA256_SIZE];
+	uint8_t kem_context[2 * CRYPTO_X25519_SIZE];
 	memcpy(kem_context, enc, CRYPTO_X25519_SIZE);
 	memcpy(kem_context + CRYPTO_X25519_SIZE, receiver, CRYPTO_X25519_SIZE);
 	int rc = keys_x25519(private_key, peer, dh, err);
@@ -63,8 +65,6 @@ int hpke_shared_secret(const uint8_t private_key[CRYPTO_X25519_SIZE], const uint
 	if (rc == 0)
 		rc = labeled_expand(&kem_suite, prk, "shared_secret", kem_context, sizeof(kem_context),
 		                    ret_secret, CRYPTO_SHA256_SIZE, err);
-	mem_wipe(dh, sizeof(dh));
-	mem_wipe(prk, sizeof(prk));
 	return rc;
 }
 
@@ -84,7 +84,8 @@ int hpke_key_schedule(const uint8_t shared_secret[CRYPTO_SHA256_SIZE], const voi
                       enum hpke_aead aead, struct hpke_keys *ret_keys, struct error *err)
 {
 	struct suite suite = hpke_suite(aead);
-	uint8_t context[1 + 2 * CRYPTO_SHA256_SIZE], secret[CRYPTO_SHA256_SIZE];
+	uint8_t context[1 + 2 * CRYPTO_SHA256_SIZE];
+	cleanup_wipe uint8_t secret[CRYPTO_SHA256_SIZE];
 	size_t key_size = aead == HPKE_AES_128_GCM ? 16 : 32;
 	int rc = schedule_context(&suite, info, info_size, context, err);
 	if (rc == 0)
@@ -96,7 +97,6 @@ int hpke_key_schedule(const uint8_t shared_secret[CRYPTO_SHA256_SIZE], const voi
 	if (rc == 0)
 		rc = labeled_expand(&suite, secret, "base_nonce", context, sizeof(context), ret_keys->nonce,
 		                    CRYPTO_NONCE_SIZE, err);
-	mem_wipe(secret, sizeof(secret));
 	return rc;
 }
 
@@ -104,11 +104,10 @@ static int setup(const uint8_t private_key[CRYPTO_X25519_SIZE], const uint8_t pe
                  const uint8_t enc[CRYPTO_X25519_SIZE], const uint8_t receiver[CRYPTO_X25519_SIZE],
                  const void *info, size_t info_size, struct hpke_keys *ret_keys, struct error *err)
 {
-	uint8_t secret[CRYPTO_SHA256_SIZE];
+	cleanup_wipe uint8_t secret[CRYPTO_SHA256_SIZE];
 	int rc = hpke_shared_secret(private_key, peer, enc, receiver, secret, err);
 	if (rc == 0)
 		rc = hpke_key_schedule(secret, info, info_size, HPKE_AES_256_GCM, ret_keys, err);
-	mem_wipe(secret, sizeof(secret));
 	return rc;
 }
 
@@ -118,11 +117,17 @@ static void aead_cleanup(struct crypto_aead **a)
 }
 #define cleanup_aead __attribute__((cleanup(aead_cleanup)))
 
+static void keys_wipe(struct hpke_keys *keys)
+{
+	mem_wipe(keys, sizeof(*keys));
+}
+#define cleanup_keys __attribute__((cleanup(keys_wipe)))
+
 int hpke_seal_with(const struct crypto_key_pair *ephemeral, const uint8_t public_key[CRYPTO_X25519_SIZE],
                    const void *info, size_t info_size, const void *aad, size_t aad_size, const void *in,
                    size_t size, uint8_t *out, struct error *err)
 {
-	struct hpke_keys keys;
+	cleanup_keys struct hpke_keys keys;
 	cleanup_aead struct crypto_aead *aead = NULL;
 	uint8_t *ct = out + CRYPTO_X25519_SIZE;
 	int rc = crypto_aead_new(&aead, err);
@@ -134,7 +139,6 @@ int hpke_seal_with(const struct crypto_key_pair *ephemeral, const uint8_t public
 		                      err);
 	if (rc == 0)
 		memcpy(out, ephemeral->public_key, CRYPTO_X25519_SIZE);
-	mem_wipe(&keys, sizeof(keys));
 	return rc;
 }
 
@@ -156,7 +160,7 @@ int crypto_hpke_open(const struct crypto_key_pair *pair, const void *info, size_
 {
 	if (size < CRYPTO_HPKE_OVERHEAD)
 		return error_set(err, CELLA_EFORMAT, "%zu bytes are too few for an HPKE message", size);
-	struct hpke_keys keys;
+	cleanup_keys struct hpke_keys keys;
 	cleanup_aead struct crypto_aead *aead = NULL;
 	size_t plain_size = size - CRYPTO_HPKE_OVERHEAD;
 	const uint8_t *ct = in + CRYPTO_X25519_SIZE;
@@ -166,6 +170,5 @@ int crypto_hpke_open(const struct crypto_key_pair *pair, const void *info, size_
 	if (rc == 0)
 		rc = crypto_aead_open(aead, keys.key, keys.nonce, aad, aad_size, ct, plain_size,
 		                      ct + plain_size, out, err);
-	mem_wipe(&keys, sizeof(keys));
 	return rc;
 }

@@ -60,7 +60,7 @@ int kdf_expand(const uint8_t prk[CRYPTO_SHA256_SIZE], const struct crypto_part *
 	cleanup_hmac EVP_MAC_CTX *c = hmac_new(prk, CRYPTO_SHA256_SIZE);
 	if (!c)
 		return crypto_failed("HKDF-SHA256", err);
-	uint8_t block[CRYPTO_SHA256_SIZE];
+	cleanup_wipe uint8_t block[CRYPTO_SHA256_SIZE];
 	bool ok = true;
 	for (size_t done = 0; ok && done < size; done += sizeof(block)) {
 		uint8_t number = (uint8_t)(done / sizeof(block) + 1);
@@ -73,20 +73,16 @@ int kdf_expand(const uint8_t prk[CRYPTO_SHA256_SIZE], const struct crypto_part *
 		if (ok)
 			memcpy((uint8_t *)ret + done, block, min_of(sizeof(block), size - done));
 	}
-	mem_wipe(block, sizeof(block));
 	return ok ? 0 : crypto_failed("HKDF-SHA256", err);
 }
 
 int crypto_hkdf(const void *key, size_t key_size, const void *salt, size_t salt_size, const void *info,
                 size_t info_size, void *ret_key, size_t size, struct error *err)
 {
-	uint8_t prk[CRYPTO_SHA256_SIZE];
+	cleanup_wipe uint8_t prk[CRYPTO_SHA256_SIZE];
 	struct crypto_part in = {key, key_size}, context = {info, info_size};
 	int rc = kdf_hmac(salt, salt_size, &in, 1, prk, err);
-	if (rc == 0)
-		rc = kdf_expand(prk, &context, 1, ret_key, size, err);
-	mem_wipe(prk, sizeof(prk));
-	return rc;
+	return rc < 0 ? rc : kdf_expand(prk, &context, 1, ret_key, size, err);
 }
 
 int crypto_deriver_new(const uint8_t key[CRYPTO_KEY_SIZE], struct crypto_deriver **ret, struct error *err)

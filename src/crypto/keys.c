@@ -34,16 +34,16 @@ static int public_of(int type, const uint8_t private_key[32], uint8_t ret_public
 
 static int generate(int type, uint8_t ret_private[32], uint8_t ret_public[32], struct error *err)
 {
-	uint8_t private_key[32], public_key[32];
+	cleanup_wipe uint8_t private_key[32];
+	uint8_t public_key[32];
 	int rc = crypto_random(private_key, sizeof(private_key), err);
 	if (rc == 0)
 		rc = public_of(type, private_key, public_key, err);
-	if (rc == 0) {
-		memcpy(ret_private, private_key, sizeof(private_key));
-		memcpy(ret_public, public_key, sizeof(public_key));
-	}
-	mem_wipe(private_key, sizeof(private_key));
-	return rc;
+	if (rc < 0)
+		return rc;
+	memcpy(ret_private, private_key, sizeof(private_key));
+	memcpy(ret_public, public_key, sizeof(public_key));
+	return 0;
 }
 
 int crypto_x25519_generate(struct crypto_key_pair *ret, struct error *err)

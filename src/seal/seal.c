@@ -22,7 +22,7 @@ static const uint8_t zero_nonce[CRYPTO_NONCE_SIZE];
 
 static int derive_own(struct seal_session *s, struct error *err)
 {
-	uint8_t key[CRYPTO_KEY_SIZE];
+	cleanup_wipe uint8_t key[CRYPTO_KEY_SIZE];
 	int rc = crypto_derive(s->deriver, SEAL_LABEL_KEY_ID, strlen(SEAL_LABEL_KEY_ID), key, err);
 	if (rc == 0)
 		memcpy(s->key_id, key, sizeof(s->key_id));
@@ -30,7 +30,6 @@ static int derive_own(struct seal_session *s, struct error *err)
 		rc = crypto_derive(s->deriver, SEAL_LABEL_RECEIPT, strlen(SEAL_LABEL_RECEIPT), key, err);
 	if (rc == 0)
 		rc = crypto_prf_new(key, &s->receipts, err);
-	mem_wipe(key, sizeof(key));
 	return rc;
 }
 
@@ -163,7 +162,8 @@ static int open_bytes(struct seal_session *s, const uint8_t *in, size_t size, ui
 int seal_object(struct seal_session *s, const struct seal_id *id, const void *aad, size_t aad_size,
                 const void *in, size_t size, uint8_t *out, struct error *err)
 {
-	uint8_t header[SEAL_HEADER_SIZE], key[CRYPTO_KEY_SIZE], tag[CRYPTO_TAG_SIZE];
+	uint8_t header[SEAL_HEADER_SIZE], tag[CRYPTO_TAG_SIZE];
+	cleanup_wipe uint8_t key[CRYPTO_KEY_SIZE];
 	const struct crypto_part parts[] = {{header, sizeof(header)}, {aad, aad_size}};
 	int rc = header_write(s, id, size, header, err);
 	if (rc == 0)
@@ -178,7 +178,6 @@ int seal_object(struct seal_session *s, const struct seal_id *id, const void *aa
 		memcpy(out, header, sizeof(header));
 		memcpy(out + SEAL_HEADER_SIZE + size, tag, sizeof(tag));
 	}
-	mem_wipe(key, sizeof(key));
 	return rc;
 }
 
@@ -238,7 +237,8 @@ static int open_header(struct seal_session *s, const struct seal_id *expected, c
 int seal_open(struct seal_session *s, const struct seal_id *expected, const void *aad, size_t aad_size,
               const uint8_t *in, size_t size, uint8_t *out, size_t out_size, struct error *err)
 {
-	uint8_t header[SEAL_HEADER_SIZE], key[CRYPTO_KEY_SIZE], tag[CRYPTO_TAG_SIZE];
+	uint8_t header[SEAL_HEADER_SIZE], tag[CRYPTO_TAG_SIZE];
+	cleanup_wipe uint8_t key[CRYPTO_KEY_SIZE];
 	const struct crypto_part parts[] = {{header, sizeof(header)}, {aad, aad_size}};
 	int rc = open_header(s, expected, in, size, out_size, header, err);
 	if (rc == 0)
@@ -255,7 +255,6 @@ int seal_open(struct seal_session *s, const struct seal_id *expected, const void
 	}
 	if (rc < 0)
 		mem_wipe(out, out_size);
-	mem_wipe(key, sizeof(key));
 	return rc;
 }
 

@@ -1,5 +1,6 @@
 #include "agent/event_log.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,6 +14,7 @@ struct event_log {
 	size_t size;
 	size_t last; /* where the last record begins */
 	uint64_t lost;
+	bool finished; /* the file is cut to its size: the memory behind it is not there any more */
 };
 
 enum { EVENT_END_ROOM = 256 }; /* kept free for the last record */
@@ -25,6 +27,8 @@ struct part {
 static void append(struct event_log *log, uint32_t type, const struct part *parts, size_t count, size_t limit)
 {
 	struct event_head head = {.type = type};
+	if (log->finished)
+		return;
 	for (size_t i = 0; i < count; i++)
 		head.size += (uint32_t)parts[i].size;
 	size_t whole = sizeof(head) + align_up((size_t)head.size, (size_t)8);
@@ -186,5 +190,6 @@ int event_log_finish(struct event_log *log, const struct event_end *end)
 	event.lost = log->lost;
 	struct part part = {&event, sizeof(event)};
 	append(log, EVENT_END, &part, 1, EVENT_LOG_MAX);
+	log->finished = true;
 	return ftruncate(log->fd, (off_t)log->size) == 0 ? log->fd : -1;
 }

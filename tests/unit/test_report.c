@@ -253,11 +253,32 @@ static void test_damage(void **state)
 	free(log);
 }
 
+/* The last executors end after the log has: they are not noted, and the file stays as it was. */
+static void test_after_the_end(void **state)
+{
+	(void)state;
+	struct event_log *log;
+	struct error err;
+	struct event_end end = {.done = 1};
+	struct event_executor late = {.number = 1};
+	struct stat before, after;
+	assert_int_equal(event_log_new(2, BEGIN, &log, &err), 0);
+	int fd = event_log_finish(log, &end);
+	assert_int_equal(fstat(fd, &before), 0);
+	for (int i = 0; i < 1000; i++) /* pages past the file's end */
+		event_log_executor(log, &late);
+	event_log_undo(log);
+	assert_int_equal(fstat(fd, &after), 0);
+	assert_int_equal(before.st_size, after.st_size);
+	event_log_free(log);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_dot),    cmocka_unit_test(test_svg),    cmocka_unit_test(test_trace),
-		cmocka_unit_test(test_record), cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_dot),    cmocka_unit_test(test_svg),
+		cmocka_unit_test(test_trace),  cmocka_unit_test(test_record),
+		cmocka_unit_test(test_damage), cmocka_unit_test(test_after_the_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -135,9 +135,16 @@ static void close_all(struct wasi *w)
 			wasi_descriptor_close(w, &w->descriptors[i]);
 }
 
+static void unlink_all(struct wasi *w)
+{
+	while (!TAILQ_EMPTY(&w->files))
+		wasi_memory_unlink(w, TAILQ_FIRST(&w->files));
+}
+
 void wasi_reset(struct wasi *w)
 {
 	close_all(w);
+	unlink_all(w);
 	/* The table has room already and an empty path takes the place of one just freed. */
 	if (open_streams(w, NULL) < 0 || open_roots(w, NULL) < 0)
 		close_all(w);
@@ -229,8 +236,7 @@ void wasi_free(struct wasi *w)
 		return;
 	struct mem_pool *pool = w->pool;
 	close_all(w);
-	while (!TAILQ_EMPTY(&w->files))
-		wasi_memory_unlink(w, TAILQ_FIRST(&w->files));
+	unlink_all(w);
 	for (uint32_t i = 0; i < w->root_count; i++) {
 		mem_free(pool, w->roots[i].name);
 		mem_free(pool, w->roots[i].absolute);

@@ -72,7 +72,8 @@ int wasi_file_write(struct wasi *wasi, const char *path, const void *data, size_
                     struct error *err) must_check;
 /* Forget the memory file. */
 void wasi_file_drop(struct wasi *wasi, const char *path);
-/* Close every descriptor that the last program opened, but standard streams and preopens. */
+/* Nothing of the last program stays for the next: closes every descriptor but standard streams and preopens,
+ * and drops all memory files, whatever they are called by now. */
 void wasi_reset(struct wasi *wasi);
 
 #endif

@@ -217,14 +217,22 @@ static uint32_t rename_into_memory(struct wasi *w, struct wasi_target *from, str
 	return rc == WASI_SUCCESS ? wasi_ask(w, &unlink, from, NULL, NULL, NULL, NULL) : rc;
 }
 
+/* Nothing is made by a move, so in the root a memory file may get another name. */
+static uint32_t rename_memory(struct wasi *w, const struct wasi_target *from, const struct wasi_target *to)
+{
+	uint32_t rc = to->root->memory ? (uint32_t)WASI_SUCCESS : wasi_may_change(to);
+	if (rc == WASI_SUCCESS && to->as_directory)
+		rc = WASI_ENOTDIR;
+	return rc == WASI_SUCCESS ? wasi_memory_move(w, from->file, to->absolute) : rc;
+}
+
 uint32_t wasi_path_rename(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
 {
 	struct owner_path_request request = {.operation = OWNER_PATH_RENAME};
 	struct wasi_scratch *s;
 	uint32_t rc = two_paths(w, cell, v, WASI_PATH_RENAME_SOURCE, v + 3, WASI_PATH_RENAME_TARGET, &s);
 	if (rc == WASI_SUCCESS && s->first.file)
-		return s->second.as_directory ? WASI_ENOTDIR
-		                              : wasi_memory_move(w, s->first.file, s->second.absolute);
+		return rename_memory(w, &s->first, &s->second);
 	if (rc == WASI_SUCCESS)
 		rc = wasi_may_change(&s->second);
 	if (rc != WASI_SUCCESS)

@@ -454,6 +454,11 @@ static void test_read_only(void **state)
 	assert_int_equal(one_path(fake, "path_remove_directory", FD_R, "d"), WASI_EROFS);
 	assert_int_equal(rename_path(fake, FD_R, "fixed", FD_W, "x"), WASI_EROFS);
 	assert_int_equal(rename_path(fake, FD_W, "data", FD_R, "x"), WASI_EROFS);
+	assert_int_equal(wasi_file_put(fake->wasi, "/w/memory", "m", 1, NULL), 0);
+	assert_int_equal(rename_path(fake, FD_W, "memory", FD_R, "x"), WASI_EROFS);
+	assert_int_equal(rename_path(fake, FD_W, "memory", FD_R, "fixed"), WASI_EROFS);
+	assert_int_equal(rename_path(fake, FD_W, "memory", FD_W, "moved/"), WASI_ENOTDIR);
+	fake_put(fake, AT_PATH, "fixed");
 	assert_int_equal(FAKE_CALL(fake, "path_filestat_set_times", FD_R, 0, AT_PATH, size, 1, 1, 5),
 	                 WASI_EROFS);
 	assert_int_equal(FAKE_CALL(fake, "fd_filestat_set_times", FD_R, 1, 1, 5), WASI_EROFS);
@@ -645,6 +650,24 @@ static void test_reset(void **state)
 	wasi_reset(fake->wasi);
 	assert_int_equal(write_text(fake, 1, "again"), WASI_SUCCESS);
 	assert_int_equal(opened(fake, FD_W, "data", 0, read_rights), 6);
+}
+
+/* A file that one task renamed is not there for the next, under any name. */
+static void test_reset_drops_memory_files(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_cell *fake = f->fake;
+	uint32_t fd;
+	assert_int_equal(wasi_file_put(fake->wasi, "/w/mine", "secret", 6, NULL), 0);
+	assert_int_equal(wasi_file_put(fake->wasi, "/mine", "secret", 6, NULL), 0);
+	assert_int_equal(rename_path(fake, FD_W, "mine", FD_W, "data"), WASI_SUCCESS);
+	assert_int_equal(rename_path(fake, FD_ROOT, "mine", FD_ROOT, "kept"), WASI_SUCCESS);
+	opened(fake, FD_ROOT, "kept", 0, read_rights);
+	wasi_file_drop(fake->wasi, "/w/mine"); /* as their task's end does */
+	wasi_file_drop(fake->wasi, "/mine");
+	wasi_reset(fake->wasi);
+	assert_reads(fake, opened(fake, FD_W, "data", 0, read_rights), "0123456789");
+	assert_int_equal(open_path(fake, FD_ROOT, "kept", 0, read_rights, 0, &fd), WASI_ENOENT);
 }
 
 static void test_rights(void **state)
@@ -887,11 +910,11 @@ static void test_hostile_iovecs(void **state)
 	static const char *const calls[] = {"fd_read", "fd_write"};
 	static const uint32_t descriptors[] = {6, 8, 0};
 	struct fixture *f = *state;
-	assert_int_equal(wasi_file_put(f->fake->wasi, "/m", "0123456789", 10, NULL), 0);
 	for (size_t i = 0; i < array_count(cases); i++) {
 		for (size_t j = 0; j < array_count(calls) * array_count(descriptors); j++) {
 			uint32_t fd = descriptors[j / 2];
 			prepare_hostile(f->fake);
+			assert_int_equal(wasi_file_put(f->fake->wasi, "/m", "0123456789", 10, NULL), 0);
 			assert_int_equal(opened(f->fake, FD_ROOT, "m", 0, all_rights), 8);
 			memcpy(f->fake->memory + AT_IOVECS, cases[i].pieces, sizeof(cases[i].pieces));
 			fd = fd == 0 && j % 2 ? 1 : fd;
@@ -960,6 +983,7 @@ int main(void)
 		WITH_FIXTURE(test_rename_over_memory_file),
 		WITH_FIXTURE(test_files_of_the_executor),
 		WITH_FIXTURE(test_reset),
+		WITH_FIXTURE(test_reset_drops_memory_files),
 		WITH_FIXTURE(test_rights),
 		WITH_FIXTURE(test_poll),
 		WITH_FIXTURE(test_unsupported),

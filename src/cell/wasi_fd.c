@@ -51,8 +51,11 @@ static uint32_t move_memory(struct transfer *t, const struct iovec *parts, int c
 		size_t size = parts[i].iov_len;
 		if (t->writing) {
 			uint32_t rc = wasi_memory_write(t->w, file, at, parts[i].iov_base, size);
-			if (rc != WASI_SUCCESS)
+			if (rc != WASI_SUCCESS && at == start)
 				return rc;
+			if (rc !=
+			    WASI_SUCCESS) /* what went before it is there: the cell must not write it again */
+				break;
 		} else {
 			size = wasi_memory_read(file, at, parts[i].iov_base, size);
 		}

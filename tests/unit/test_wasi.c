@@ -784,6 +784,33 @@ static void test_memory_runs_out(void **state)
 	assert_reads(fake, fd, "here");
 }
 
+/* When memory ends in the middle of a write, the cell is told how much of it is there. */
+static void test_memory_runs_out_in_a_write(void **state)
+{
+	enum { PIECES = 15, SIZE = 50000 }; /* memory doubles: it ends between two pieces of a call */
+	struct fake_cell *fake = ((struct fixture *)*state)->fake;
+	uint64_t written = 0;
+	uint32_t rc, moved;
+	assert_int_equal(wasi_file_put(fake->wasi, "/f", "", 0, NULL), 0);
+	uint32_t fd = opened(fake, FD_ROOT, "f", 0, all_rights);
+	for (uint32_t i = 0; i < PIECES; i++) {
+		fake_put_u32(fake, AT_IOVECS + 8 * i, AT_DATA);
+		fake_put_u32(fake, AT_IOVECS + 8 * i + 4, SIZE);
+	}
+	do {
+		rc = FAKE_CALL(fake, "fd_write", fd, AT_IOVECS, PIECES, AT_RESULT);
+		moved = fake_u32(fake, AT_RESULT);
+		written += rc == WASI_SUCCESS ? moved : 0;
+	} while (rc == WASI_SUCCESS && moved == PIECES * SIZE);
+	assert_int_equal(rc, WASI_SUCCESS);
+	assert_true(moved > 0 && moved % SIZE == 0);
+	assert_int_equal(FAKE_CALL(fake, "fd_write", fd, AT_IOVECS, PIECES, AT_RESULT), WASI_ENOSPC);
+	assert_int_equal(FAKE_CALL(fake, "fd_filestat_get", fd, AT_RESULT), WASI_SUCCESS);
+	assert_int_equal(fake_u64(fake, AT_RESULT + offsetof(struct wasi_filestat, size)), written);
+	assert_int_equal(FAKE_CALL(fake, "fd_tell", fd, AT_RESULT), WASI_SUCCESS);
+	assert_int_equal(fake_u64(fake, AT_RESULT), written);
+}
+
 /*
  * Every function with its arguments all right, and for each argument what it is: a pointer (p), the
  * size of what the pointer before it names in bytes (s), a count of iovecs (n), a descriptor (d),
@@ -991,6 +1018,7 @@ int main(void)
 		WITH_FIXTURE(test_escapes),
 		WITH_FIXTURE(test_descriptors_run_out),
 		WITH_FIXTURE(test_memory_runs_out),
+		WITH_FIXTURE(test_memory_runs_out_in_a_write),
 		WITH_FIXTURE(test_hostile_arguments),
 		WITH_FIXTURE(test_hostile_iovecs),
 		WITH_FIXTURE(test_hostile_paths),

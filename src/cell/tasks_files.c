@@ -17,15 +17,20 @@ bool tasks_owns_file(struct tasks *t, const char *path)
 	return find(tasks_top(t), path) != NULL;
 }
 
-/* The task below that has a file at this path: it gets it back as it is now. */
+/* The task below that has a file at this path: it gets it back as it is now. If it has deleted it, there is
+ * nothing to give back. */
 static int cover(struct tasks *t, struct tasks_file *file, struct error *err)
 {
 	for (size_t i = t->depth - 1; i > 0 && !file->owner; i--)
 		if (find(t->levels[i], file->path))
 			file->owner = t->levels[i];
-	return file->owner
-	               ? wasi_file_read(t->config.wasi, file->path, &file->covered, &file->covered_size, err)
-	               : 0;
+	if (!file->owner)
+		return 0;
+	int rc = wasi_file_read(t->config.wasi, file->path, &file->covered, &file->covered_size, err);
+	if (rc != CELLA_ENOENT)
+		return rc;
+	file->owner = NULL;
+	return 0;
 }
 
 static void uncover(struct tasks *t, const struct tasks_file *file)
@@ -89,6 +94,8 @@ int tasks_collect_file(struct tasks *t, struct tasks_level *level, const struct 
 	path[part->bytes_size] = '\0';
 	int rc = ran ? wasi_file_read(t->config.wasi, path, &data, &size, err)
 	             : read_input(t, level, part, &data, &size, err);
+	if (rc == CELLA_ENOENT && ran) /* not that an input is missing */
+		return error_set(err, CELLA_EINVAL, "the task left no file at %s", path);
 	if (rc < 0)
 		return rc;
 	rc = tasks_write(t, d->output_data[part->output], d->run.attempt, data, size, true, ret_location,

@@ -306,6 +306,20 @@ static void append_file_body(struct cell_instance *cell, uint32_t frame)
 	write_file(cell, path_argument(cell, frame, 0), bytes, size + 1);
 }
 
+static void drop_file_body(struct cell_instance *cell, uint32_t frame)
+{
+	wasi_file_drop(instance_wasi(cell), path_argument(cell, frame, 0));
+}
+
+static void remake_file_body(struct cell_instance *cell, uint32_t frame)
+{
+	struct guest_call call = guest_call(cell, COPY_FILE);
+	drop_file_body(cell, frame);
+	guest_file(&call, CELLA_DIRECTION_IN, path_argument(cell, frame, 1));
+	guest_file(&call, CELLA_DIRECTION_OUT, path_argument(cell, frame, 0));
+	guest_submit(&call);
+}
+
 /* Naive Fibonacci: OUT result, depth. */
 static void nest_body(struct cell_instance *cell, uint32_t frame)
 {
@@ -382,6 +396,8 @@ const struct fake_function task_functions_of_tests[FAKE_FUNCTIONS_MAX] = {
 	[ADD] = {"add", add_body, {0}},
 	[COPY_FILE] = {"copy_file", copy_file_body, {0}},
 	[APPEND_FILE] = {"append_file", append_file_body, {0}},
+	[REMAKE_FILE] = {"remake_file", remake_file_body, {0}},
+	[DROP_FILE] = {"drop_file", drop_file_body, {.on_failure = CELLA_ON_FAILURE_FAIL}},
 	[NEST] = {"nest", nest_body, {0}},
 	[DEEP] = {"deep", deep_body, {.on_failure = CELLA_ON_FAILURE_FAIL}},
 	[FAIL] = {"fail", fail_body, {.retries = 1}},

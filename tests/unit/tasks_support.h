@@ -36,14 +36,16 @@ enum {
 	ADD,         /* COMMUTATIVE {sum, count}, value */
 	COPY_FILE,   /* FILE_IN, FILE_OUT */
 	APPEND_FILE, /* FILE_INOUT: appends "+" */
-	NEST,        /* OUT, n: Fibonacci's n-th number, naively */
-	DEEP,        /* OUT, n: submits n - 1 and waits; FAIL */
-	FAIL,        /* tried twice */
-	FLAKY,       /* as INCREMENT, but fails twice */
-	CANCELING,   /* as FAIL; cancels its successors */
-	IGNORED,     /* as FAIL, IGNORE */
-	HANG,        /* takes longer than its time-out before it waits */
-	EXIT,        /* as INCREMENT, and a status to exit with */
+	REMAKE_FILE, /* FILE_INOUT, FILE_IN: deletes the first, has COPY_FILE make it again from the second */
+	DROP_FILE, /* FILE_OUT: deletes it */
+	NEST, /* OUT, n: Fibonacci's n-th number, naively */
+	DEEP, /* OUT, n: submits n - 1 and waits; FAIL */
+	FAIL, /* tried twice */
+	FLAKY, /* as INCREMENT, but fails twice */
+	CANCELING, /* as FAIL; cancels its successors */
+	IGNORED, /* as FAIL, IGNORE */
+	HANG, /* takes longer than its time-out before it waits */
+	EXIT, /* as INCREMENT, and a status to exit with */
 };
 extern const struct fake_function task_functions_of_tests[FAKE_FUNCTIONS_MAX];
 #define PROGRAM(name) static const struct fake_program name##_program = {task_functions_of_tests, name##_main}

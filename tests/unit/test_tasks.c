@@ -206,6 +206,40 @@ static void files_main(struct cell_instance *cell)
 }
 PROGRAM(files);
 
+/* One executor: the nested task runs on top of the one that has deleted its file at the same path. */
+static void remade_main(struct cell_instance *cell)
+{
+	uint8_t bytes[100];
+	write_file(cell, "/in", "abc", 3);
+	write_file(cell, "/out", "old", 3);
+	struct guest_call call = guest_call(cell, REMAKE_FILE);
+	guest_file(&call, CELLA_DIRECTION_INOUT, "/out");
+	guest_file(&call, CELLA_DIRECTION_IN, "/in");
+	guest_submit(&call);
+	guest_wait_file(cell, "/out");
+	bytes[read_file(cell, "/out", bytes, sizeof(bytes) - 1)] = '\0';
+	result->values[0] = strcmp((const char *)bytes, "abc") == 0;
+}
+PROGRAM(remade);
+
+static void dropped_main(struct cell_instance *cell)
+{
+	struct guest_call call = guest_call(cell, DROP_FILE);
+	guest_file(&call, CELLA_DIRECTION_OUT, "/gone");
+	guest_submit(&call);
+	guest_wait_file(cell, "/gone");
+}
+PROGRAM(dropped);
+
+static void a_task_may_delete_its_file(void **state)
+{
+	(void)state;
+	run_well(&(struct scenario){.program = &remade_program, .executors = 2});
+	assert_int_equal(result->values[0], 1);
+	run_badly(&(struct scenario){.program = &dropped_program, .executors = 2},
+	          "task drop_file failed on attempt 1: the task left no file at /gone");
+}
+
 static void files_are_data_too(void **state)
 {
 	(void)state;
@@ -598,6 +632,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(concurrent_changes_are_merged),
 		cmocka_unit_test(commutative_members_take_turns),
 		cmocka_unit_test(files_are_data_too),
+		cmocka_unit_test(a_task_may_delete_its_file),
 		cmocka_unit_test(nested_tasks_run_on_one_executor_and_on_several),
 		cmocka_unit_test(nesting_has_an_end),
 		cmocka_unit_test(a_failure_for_good_ends_the_program),

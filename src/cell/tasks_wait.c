@@ -339,8 +339,11 @@ int tasks_wait_file(struct tasks *t, const char *path, struct error *err)
 	if (!s->versions || versions_current(s->versions, &name, &source, &size, &resident) < 0)
 		return 0;
 	int rc = resident ? 0 : wait_for_data(t, s, &source, err);
-	if (rc == 0 && !resident)
-		rc = bring_file(t, s, path, &source, err);
+	if (rc == 0 && !resident && bring_file(t, s, path, &source, err) < 0) {
+		/* The datum is there, its place is not. CELLA_ENOENT would say the opposite. */
+		rc = tasks_waiting_done(t, &s->waiting, NULL);
+		return rc < 0 ? rc : error_prefix(err, CELLA_EIO, "cannot bring a file from its tasks: ");
+	}
 	return finish_data(t, s, &name, false, rc, err);
 }
 

@@ -82,6 +82,13 @@ CELLA_TASK_WITH(parent, (.on_failure = CELLA_ON_FAILURE_FAIL),
 	hopeless(where, &x);
 }
 
+CELLA_TASK(write_line, CELLA_FILE_OUT(path))
+{
+	FILE *f = fopen(path, "w");
+	fputs("line\n", f);
+	fclose(f);
+}
+
 static int retry(void)
 {
 	int attempt = 0;
@@ -163,6 +170,16 @@ static int unwaited(void)
 	return 0;
 }
 
+static int nowhere(void)
+{
+	char path[256];
+	snprintf(path, sizeof(path), "%s/missing/file", directory);
+	write_line(path);
+	cella_wait_on_file(path);
+	printf("not reached\n");
+	return 0;
+}
+
 static int in_main(void)
 {
 	cella_fail("main gives up: %d", 4);
@@ -172,9 +189,9 @@ static const struct {
 	const char *name;
 	int (*run)(void);
 } cases[] = {
-	{"retry", retry},   {"give-up", give_up},   {"trap", trap},
-	{"leave", leave},   {"ignore", ignore},     {"cancel", cancel},
-	{"nested", nested}, {"unwaited", unwaited}, {"main", in_main},
+	{"retry", retry},   {"give-up", give_up}, {"trap", trap},     {"leave", leave},
+	{"ignore", ignore}, {"cancel", cancel},   {"nested", nested}, {"unwaited", unwaited},
+	{"main", in_main},  {"nowhere", nowhere},
 };
 
 int main(int argc, char **argv)

@@ -76,6 +76,8 @@ expect_end 134 "" "task parent failed on attempt 1: task hopeless failed on atte
 attempt trap
 expect_end 134 "" "task trapping failed on attempt 1: integer divide by zero"
 expect_match "^  at trapping_enter$" err
+attempt nowhere
+expect_end 134 "" "cannot bring a file from its tasks: cannot write /tried/missing/file: "
 attempt leave
 expect_end 134 "left" "task leaving failed on attempt 1: exit with status 7"
 attempt ignore

@@ -100,6 +100,11 @@ bool store_lacks(const struct store *s, uint64_t size)
 	return size > s->limit || s->used > s->limit - size;
 }
 
+bool store_hopeless(const struct store *s, uint64_t size)
+{
+	return size > store_size(s) || size > STORE_OVERSHOOT * s->limit;
+}
+
 uint64_t store_take_restored(struct store *s)
 {
 	uint64_t bytes = s->restored;

@@ -41,6 +41,8 @@ int store_fd(const struct store *s);
 uint64_t store_size(const struct store *s); /* address space */
 void store_stats(const struct store *s, struct store_stats *ret_stats);
 
+/* Could an extent of this size never be granted, whatever is moved away? */
+bool store_hopeless(const struct store *s, uint64_t size);
 /* An extent of at least `size` bytes for an executor. CELLA_ELIMIT past the overshoot. */
 int store_grant(struct store *s, uint32_t executor, uint64_t size, uint64_t *ret_offset,
                 uint64_t *ret_size) must_check;

@@ -102,7 +102,9 @@ static int on_cancel(struct agent *a, struct executor *x, const struct message *
 static int on_extent(struct agent *a, struct executor *x, const struct message *m, struct error *err)
 {
 	struct task_extent granted = {0};
-	int rc = spill_for(a, m->extent->size, err);
+	int rc = store_hopeless(a->store, m->extent->size) ? CELLA_ELIMIT : 0;
+	if (rc == 0)
+		rc = spill_for(a, m->extent->size, err);
 	if (rc == 0)
 		rc = store_grant(a->store, x->number, m->extent->size, &granted.offset, &granted.size);
 	if (rc < 0 && rc != CELLA_ELIMIT)

@@ -44,6 +44,7 @@ struct fake_peer {
 	uint8_t *store;
 	struct task_extent extent;
 	uint64_t extent_used;
+	bool refused; /* the last extent that it asked for */
 	uint64_t next_id;
 	struct map values; /* of data that it has opened or made: value + 1 */
 	uint32_t object_size;
@@ -118,6 +119,8 @@ uint64_t fake_submit(struct fake_peer *p, const struct fake_task *task); /* its 
 void fake_wait(struct fake_peer *p, uint32_t kind, uint32_t group, const uint64_t *data, size_t count);
 void fake_cancel(struct fake_peer *p, uint32_t group);
 uint64_t fake_wait_value(struct fake_peer *p, uint64_t datum); /* waits and takes */
+/* Asks for room; false if there is none. */
+bool fake_extent(struct fake_peer *p, uint64_t size);
 void fake_receive(struct fake_peer *p); /* what is there */
 
 #endif

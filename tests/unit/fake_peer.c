@@ -126,20 +126,26 @@ static bool open_object(struct fake_peer *p, const struct task_location *l, uint
 	return true;
 }
 
+bool fake_extent(struct fake_peer *p, uint64_t size)
+{
+	struct task_extent want = {.size = size};
+	struct ring_part old = {&p->extent, sizeof(p->extent)}, new = {&want, sizeof(want)};
+	if (p->extent.size)
+		fake_send(p, TASK_UP_CLOSE, &old, 1);
+	p->extent = (struct task_extent){0};
+	p->refused = false;
+	fake_send(p, TASK_UP_EXTENT, &new, 1);
+	for (ring_flush(&p->up); p->extent.size == 0 && !p->refused; fake_receive(p))
+		peer_sleep(p, false);
+	return !p->refused;
+}
+
 static struct task_location write_object(struct fake_peer *p, uint64_t datum, uint64_t version,
                                          uint64_t value)
 {
 	struct fake_object object = {datum, value | 1};
-	while (p->extent.size - p->extent_used < p->object_size) {
-		struct task_extent want = {.size = EXTENT};
-		struct ring_part old = {&p->extent, sizeof(p->extent)}, new = {&want, sizeof(want)};
-		if (p->extent.size)
-			fake_send(p, TASK_UP_CLOSE, &old, 1);
-		p->extent = (struct task_extent){0};
-		fake_send(p, TASK_UP_EXTENT, &new, 1);
-		for (ring_flush(&p->up); p->extent.size == 0; fake_receive(p))
-			peer_sleep(p, false);
-	}
+	while (p->extent.size - p->extent_used < p->object_size)
+		fake_check(fake_extent(p, EXTENT));
 	struct task_location l = {datum, version, p->extent.offset + p->extent_used, p->object_size};
 	memcpy(p->store + l.offset, &object, sizeof(object));
 	p->extent_used += p->object_size;
@@ -337,7 +343,7 @@ static void take(struct fake_peer *p, uint32_t type, size_t size)
 	} else if (type == TASK_DOWN_EXTENT) {
 		memcpy(&p->extent, p->record, sizeof(p->extent));
 		p->extent_used = 0;
-		fake_check(p->extent.size);
+		p->refused = p->extent.size == 0;
 	} else if (type != TASK_DOWN_FORGET) {
 		fake_check(type == TASK_DOWN_STOP);
 		p->stopped = true;

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "agent/event_format.h"
 #include "agent/report.h"
 #include "base/clock.h"
 #include "base/io.h"
@@ -550,6 +551,35 @@ static size_t count_of(const struct buf *text, const char *what)
 	return n;
 }
 
+/* Room that can never be had is refused before anything is moved away for it. */
+static void drive_hopeless(struct fake_peer *p)
+{
+	for (int i = 0; i < 8; i++) {
+		fake_put(p, 1);
+		fake_check(fake_extent(p, 1 << 20));
+	}
+	fake_check(!fake_extent(p, 1ull << 40));
+	fake_put(p, 1);
+}
+
+static void test_hopeless_extent(void **state)
+{
+	(void)state;
+	struct fake_job job = {.driver = drive_hopeless,
+	                       .store_limit = 16 << 20,
+	                       .flags = AGENT_START_EVENTS};
+	struct fake_result r;
+	fake_run(&job, &r);
+	assert_string_equal(r.failure, "");
+	cleanup_buf struct buf log = {0};
+	struct event_end end;
+	assert_int_equal(io_read_fd(r.event_log, "event log", 1 << 20, &log, NULL), 0);
+	close(r.event_log);
+	memcpy(&end, log.data + log.size - sizeof(end), sizeof(end));
+	assert_true(end.store_used_max >= 8 << 20);
+	assert_int_equal(end.spilled, 0);
+}
+
 static void test_report(void **state)
 {
 	(void)state;
@@ -626,8 +656,9 @@ int main(void)
 		cmocka_unit_test(test_leave),         cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_commutative),   cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_report),        cmocka_unit_test(test_throughput),
-		cmocka_unit_test(test_spill),         cmocka_unit_test(test_latency),
-		cmocka_unit_test(test_million),       cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_spill),         cmocka_unit_test(test_hopeless_extent),
+		cmocka_unit_test(test_latency),       cmocka_unit_test(test_million),
+		cmocka_unit_test(test_flood),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

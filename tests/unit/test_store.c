@@ -100,6 +100,9 @@ static void test_limit(void **state)
 	uint64_t offset, size;
 	assert_false(store_lacks(s, LIMIT));
 	assert_true(store_lacks(s, LIMIT + 1));
+	assert_false(store_hopeless(s, STORE_OVERSHOOT * LIMIT));
+	assert_true(store_hopeless(s, STORE_OVERSHOOT * LIMIT + 1));
+	assert_true(store_hopeless(s, UINT64_MAX));
 	grant(s, 2, LIMIT);
 	assert_true(store_lacks(s, 1));
 	grant(s, 2, LIMIT); /* the overshoot */

@@ -50,6 +50,17 @@ static void backlog_first(const struct executor *x, uint32_t *ret_type, struct r
 	ret_part->data = reader_bytes(&r, ret_part->size);
 }
 
+/* What was sent is freed once it is more than half: each byte is moved once or so. */
+static void backlog_compact(struct executor *x)
+{
+	struct buf *b = &x->backlog;
+	if (x->backlog_at <= b->size / 2)
+		return;
+	memmove(b->data, b->data + x->backlog_at, b->size - x->backlog_at);
+	b->size -= x->backlog_at;
+	x->backlog_at = 0;
+}
+
 static void backlog_send(struct agent *a, struct executor *x)
 {
 	while (x->backlog_at < x->backlog.size) {
@@ -58,7 +69,7 @@ static void backlog_send(struct agent *a, struct executor *x)
 		backlog_first(x, &type, &part);
 		int rc = ring_put(&x->down, type, &part, 1);
 		if (rc == CELLA_EAGAIN)
-			return;
+			return backlog_compact(x);
 		if (rc < 0)
 			return lose(a, x, "broke its ring");
 		x->backlog_at += 2 * sizeof(uint32_t) + part.size;

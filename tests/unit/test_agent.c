@@ -551,6 +551,30 @@ static size_t count_of(const struct buf *text, const char *what)
 	return n;
 }
 
+/* More answers than the ring holds, to one that does not read them: they come all the same, and in order. */
+static void drive_backlog(struct fake_peer *p)
+{
+	enum { WAITS = 50000 };
+	uint64_t first = fake_id(p);
+	for (uint64_t i = 0; i < WAITS; i++) {
+		struct task_wait w = {.wait = i == 0 ? first : fake_id(p), .kind = TASK_WAIT_ALL};
+		struct ring_part part = {&w, sizeof(w)};
+		fake_send(p, TASK_UP_WAIT, &part, 1);
+	}
+	fake_wait(p, TASK_WAIT_ALL, 0, NULL, 0); /* its answer is the last */
+	for (uint64_t i = 0; i < WAITS; i++)
+		fake_check(map_take(&p->answered, first + i) != NULL);
+}
+
+static void test_backlog(void **state)
+{
+	(void)state;
+	struct fake_job job = {.driver = drive_backlog};
+	struct fake_result r;
+	fake_run(&job, &r);
+	assert_string_equal(r.failure, "");
+}
+
 /* Room that can never be had is refused before anything is moved away for it. */
 static void drive_hopeless(struct fake_peer *p)
 {
@@ -649,16 +673,16 @@ static void test_latency(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nothing),       cmocka_unit_test(test_chain),
-		cmocka_unit_test(test_failures),      cmocka_unit_test(test_loss),
-		cmocka_unit_test(test_poison),        cmocka_unit_test(test_driver_lost),
-		cmocka_unit_test(test_launcher_gone), cmocka_unit_test(test_owner_gone),
-		cmocka_unit_test(test_leave),         cmocka_unit_test(test_nested),
-		cmocka_unit_test(test_commutative),   cmocka_unit_test(test_groups),
-		cmocka_unit_test(test_report),        cmocka_unit_test(test_throughput),
-		cmocka_unit_test(test_spill),         cmocka_unit_test(test_hopeless_extent),
-		cmocka_unit_test(test_latency),       cmocka_unit_test(test_million),
-		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_nothing),         cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_failures),        cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_poison),          cmocka_unit_test(test_driver_lost),
+		cmocka_unit_test(test_launcher_gone),   cmocka_unit_test(test_owner_gone),
+		cmocka_unit_test(test_leave),           cmocka_unit_test(test_nested),
+		cmocka_unit_test(test_commutative),     cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_report),          cmocka_unit_test(test_throughput),
+		cmocka_unit_test(test_spill),           cmocka_unit_test(test_backlog),
+		cmocka_unit_test(test_hopeless_extent), cmocka_unit_test(test_latency),
+		cmocka_unit_test(test_million),         cmocka_unit_test(test_flood),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

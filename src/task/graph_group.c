@@ -331,12 +331,16 @@ static int wait_for_data(struct graph *g, struct graph_wait *w, const struct mes
 	w->data = blocks_new(&g->blocks, count * sizeof(w->data[0]));
 	if (!w->data)
 		return error_set(err, CELLA_ENOMEM, "no memory for a wait");
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < count; i++) { /* counted first: closing one turn may drop another datum */
 		struct graph_datum *d = map_get(&g->data_by_id, m->data[i]);
 		w->data[i] = d->item.handle;
-		turn_close(g, d);
 		d->uses++;
 		w->data_count++;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		turn_close(g, datum_at(g, w->data[i]));
+	for (uint32_t i = 0; i < count; i++) {
+		struct graph_datum *d = datum_at(g, w->data[i]);
 		w->canceled |= d->state == DATUM_FAILED;
 		if (d->state == DATUM_PENDING && !datum_consume(g, d, w->item.handle, true))
 			return error_set(err, CELLA_ENOMEM, "no memory for a wait");

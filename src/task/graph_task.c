@@ -202,6 +202,18 @@ static bool commutative_fits(const struct graph *g, uint32_t executor, const str
 	return turn && !turn->closed && turn->base_id == c->base;
 }
 
+/* As an input, or as where a turn begins. */
+static bool reads_datum(const struct message_submit *m, uint64_t id)
+{
+	for (uint32_t i = 0; i < m->task->input_count; i++)
+		if (m->inputs[i] == id)
+			return true;
+	for (uint32_t i = 0; i < m->task->commutative_count; i++)
+		if (m->commutatives[i].base == id)
+			return true;
+	return false;
+}
+
 static int check_data(const struct graph *g, uint32_t executor, const struct message_submit *m,
                       struct error *err)
 {
@@ -220,10 +232,9 @@ static int check_data(const struct graph *g, uint32_t executor, const struct mes
 		if (!commutative_fits(g, executor, &m->commutatives[i]) ||
 		    named_before(m, s->output_count, i))
 			return refuse(err, s, "it joins a commutative datum that it cannot");
-	for (uint32_t i = 0; i < s->input_count; i++)
-		for (uint32_t j = 0; j < s->commutative_count; j++)
-			if (m->inputs[i] == m->commutatives[j].final)
-				return refuse(err, s, "it reads a commutative datum that it joins");
+	for (uint32_t j = 0; j < s->commutative_count; j++)
+		if (reads_datum(m, m->commutatives[j].final))
+			return refuse(err, s, "it reads a commutative datum that it joins");
 	return 0;
 }
 
@@ -259,68 +270,79 @@ static int check_submit(const struct graph *g, uint32_t executor, const struct m
 	return check_data(g, executor, m, err);
 }
 
-static bool task_use(struct graph *g, struct graph_task *t, struct graph_datum *d)
+/* A member of the turn on c->final, which is made by the first one. */
+static uint32_t task_join(struct graph *g, const struct task_commutative *c)
 {
-	turn_close(g, d);
-	d->uses++;
-	if (d->state == DATUM_PENDING && !datum_consume(g, d, t->item.handle, false))
-		g->broken = CELLA_ENOMEM;
-	return d->state != DATUM_FAILED;
-}
-
-/* A member of final's turn; false if its base will not be had. */
-static bool task_join(struct graph *g, struct graph_task *t, const struct task_commutative *c,
-                      uint32_t *ret_final)
-{
-	struct graph_datum *base = c->base ? map_get(&g->data_by_id, c->base) : NULL;
 	struct graph_datum *final = map_get(&g->data_by_id, c->final);
 	struct graph_turn *turn = final ? turn_at(g, final->turn) : NULL;
 	if (!final) {
+		struct graph_datum *base = c->base ? map_get(&g->data_by_id, c->base) : NULL;
 		final = datum_new(g, c->final);
 		turn = slab_new(&g->turns);
 		if (!final || !turn) {
 			g->broken = CELLA_ENOMEM;
-			return false;
+			return 0;
 		}
 		final->turn = turn->item.handle;
 		turn->final = final->item.handle;
 		turn->base_id = c->base;
 		turn->base = base ? base->item.handle : 0;
 		turn->uses_base = base != NULL;
-		if (base) {
-			turn_close(g, base);
+		if (base)
 			base->uses++;
-		}
 	}
 	turn->members++;
-	*ret_final = final->item.handle;
-	if (!base)
-		return true;
-	if (base->state == DATUM_PENDING && !datum_consume(g, base, t->item.handle, false))
-		g->broken = CELLA_ENOMEM;
-	return base->state != DATUM_FAILED;
+	return final->item.handle;
 }
 
-/* False if one of its inputs will never be had. */
-static bool task_connect(struct graph *g, struct graph_task *t, const struct message_submit *m)
+/* Looks everything up and counts the uses, so that nothing that it names can be dropped by what follows. */
+static void task_name_data(struct graph *g, struct graph_task *t, const struct message_submit *m)
 {
 	const struct task_submit *s = m->task;
 	uint32_t *handles = task_data(t);
-	bool possible = true;
 	for (uint32_t i = 0; i < s->input_count; i++) {
 		struct graph_datum *d = map_get(&g->data_by_id, m->inputs[i]);
+		d->uses++;
 		*handles++ = d->item.handle;
-		possible &= task_use(g, t, d);
 	}
 	for (uint32_t i = 0; i < s->output_count; i++) {
 		struct graph_datum *d = datum_new(g, m->outputs[i]);
 		if (!d)
-			return false;
+			return;
 		d->producer = t->item.handle;
 		*handles++ = d->item.handle;
 	}
 	for (uint32_t i = 0; i < s->commutative_count && !g->broken; i++)
-		possible &= task_join(g, t, &m->commutatives[i], handles++);
+		*handles++ = task_join(g, &m->commutatives[i]);
+}
+
+/* What it reads: inputs, then the bases of its turns that no member has had yet (NULL: none). */
+static struct graph_datum *task_source(const struct graph *g, const struct graph_task *t, uint32_t i)
+{
+	uint32_t input_count = task_submitted(t)->input_count;
+	if (i < input_count)
+		return datum_at(g, task_data(t)[i]);
+	const struct graph_turn *turn = turn_at(g, datum_at(g, task_finals(t)[i - input_count])->turn);
+	return turn->uses_base ? datum_at(g, turn->base) : NULL;
+}
+
+/* False if one of its inputs will never be had. */
+static bool task_connect(struct graph *g, struct graph_task *t)
+{
+	const struct task_submit *s = task_submitted(t);
+	uint32_t count = (uint32_t)s->input_count + s->commutative_count;
+	bool possible = true;
+	for (uint32_t i = 0; i < count; i++) {
+		struct graph_datum *d = task_source(g, t, i);
+		if (d)
+			turn_close(g, d);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		struct graph_datum *d = task_source(g, t, i);
+		if (d && d->state == DATUM_PENDING && !datum_consume(g, d, t->item.handle, false))
+			g->broken = CELLA_ENOMEM;
+		possible &= !d || d->state != DATUM_FAILED;
+	}
 	return possible;
 }
 
@@ -363,7 +385,10 @@ int graph_submit(struct graph *g, uint32_t executor, const struct message_submit
 		g->functions[task_submitted(parent)->function]->nests = true;
 	group_add(g, group, t);
 	g->counts.submitted++;
-	bool possible = task_connect(g, t, m);
+	task_name_data(g, t, m);
+	if (g->broken)
+		return settle(g, err);
+	bool possible = task_connect(g, t);
 	bool too_much = t->depth >= TASK_DEPTH_MAX || m->task->memory > g->config.memory ||
 	                m->task->computing_units > g->config.computing_units;
 	if (too_much)

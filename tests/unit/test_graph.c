@@ -77,6 +77,17 @@ static const struct graph_case commutative[] = {
          "F[on=cancel]: > x; A: x~y; B: x~y; wait w y; fail F; told F failed; told A canceled; told B canceled;"
          " ready w canceled; sent F"},
 	{"a task cannot read what it joins", 1, "put x; !A: y x~y; A: x~y; !B: x~z z~z; sent A"},
+	{"nor begin another turn with it", 1,
+         "put x; A[on=cancel]: x~y; fail A; told A failed; !B: y~z x~y; !C: x~y y~z; sent A"},
+	{"closing one membership drops nothing that a wait names beside it", 1,
+         "put x; A[on=cancel]: x~y; release x; fail A; told A failed; wait w y x; ready w canceled; sent A; dropped;"
+         " took w; dropped x"},
+	{"nor what a task names", 2,
+         "put x; A[on=cancel]: x~y; release x; P: >; sent A P; fail A; told A failed; C[parent=P]: y x >;"
+         " told C canceled; dropped x; ok P"},
+	{"nor where its other turn begins", 2,
+         "put x; A[on=cancel]: x~y; release x; P: >; sent A P; fail A; told A failed; C[parent=P]: y~z x~v;"
+         " told C canceled; dropped; ok P; lose 3; dropped x"},
 };
 
 static const struct graph_case failures[] = {

@@ -1,7 +1,9 @@
 #include "cell/attempts.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/error.h"
 #include "task/task_format.h"
 
 enum { PAGE_TASKS = 4096 };
@@ -37,7 +39,7 @@ static struct attempts_page *page_new(struct attempts *a, uint64_t key)
 	return page;
 }
 
-bool attempts_begin(struct attempts *a, uint64_t number, uint32_t attempt)
+int attempts_begin(struct attempts *a, uint64_t number, uint32_t attempt)
 {
 	uint64_t key = number / PAGE_TASKS * (TASK_ATTEMPTS_MAX + 1) + attempt;
 	if (!a->latest || a->latest->key != key) {
@@ -45,12 +47,12 @@ bool attempts_begin(struct attempts *a, uint64_t number, uint32_t attempt)
 		if (!page)
 			page = page_new(a, key);
 		if (!page)
-			return false;
+			return CELLA_ENOMEM;
 		a->latest = page;
 	}
 	uint64_t bit = (uint64_t)1 << (number % 64);
 	uint64_t *word = &a->latest->begun[number % PAGE_TASKS / 64];
 	bool fresh = !(*word & bit);
 	*word |= bit;
-	return fresh;
+	return fresh ? 0 : CELLA_EAUTH;
 }

@@ -5,7 +5,6 @@
 #ifndef CELL_ATTEMPTS_H
 #define CELL_ATTEMPTS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/map.h"
@@ -23,8 +22,8 @@ struct attempts {
 
 /* A zeroed one is empty and valid. */
 void attempts_done(struct attempts *a);
-/* Notes that this attempt (0: the fallback) of the task with this number begins. False if it has
- * begun before, or if memory ran out. */
-bool attempts_begin(struct attempts *a, uint64_t number, uint32_t attempt);
+/* Notes that this attempt (0: the fallback) of the task with this number begins. CELLA_EAUTH if it has begun
+ * before; CELLA_ENOMEM. */
+int attempts_begin(struct attempts *a, uint64_t number, uint32_t attempt) must_check;
 
 #endif

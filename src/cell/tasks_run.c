@@ -330,8 +330,11 @@ static int release_children(struct running *r, struct error *err)
 static int check_attempt(struct running *r, struct error *err)
 {
 	const struct down_run *d = &r->level->run;
-	if (!attempts_begin(&r->t->attempts, d->submit.task >> TASK_FUNCTION_BITS, d->run.attempt))
-		return error_set(err, CELLA_EAUTH, "this attempt of the task has begun here before");
+	int rc = attempts_begin(&r->t->attempts, d->submit.task >> TASK_FUNCTION_BITS, d->run.attempt);
+	if (rc == CELLA_ENOMEM)
+		return error_set(err, rc, "no memory to note that the task has begun");
+	if (rc < 0)
+		return error_set(err, rc, "this attempt of the task has begun here before");
 	return 0;
 }
 

@@ -298,13 +298,13 @@ static void an_attempt_begins_once(void **unused)
 	(void)unused;
 	static struct attempts a;
 	for (uint64_t i = 0; i < 10000; i++)
-		assert_true(attempts_begin(&a, i * 37, 1));
+		assert_int_equal(attempts_begin(&a, i * 37, 1), 0);
 	for (uint64_t i = 0; i < 10000; i++) {
-		assert_false(attempts_begin(&a, i * 37, 1));
-		assert_true(attempts_begin(&a, i * 37, 2));
-		assert_true(attempts_begin(&a, i * 37 + 1, 1));
+		assert_int_equal(attempts_begin(&a, i * 37, 1), CELLA_EAUTH);
+		assert_int_equal(attempts_begin(&a, i * 37, 2), 0);
+		assert_int_equal(attempts_begin(&a, i * 37 + 1, 1), 0);
 	}
-	assert_false(attempts_begin(&a, 37, 2));
+	assert_int_equal(attempts_begin(&a, 37, 2), CELLA_EAUTH);
 	attempts_done(&a);
 }
 
@@ -313,11 +313,36 @@ static void the_oldest_attempts_are_forgotten(void **unused)
 	(void)unused;
 	static struct attempts a;
 	for (uint64_t i = 0; i <= ATTEMPTS_PAGES_MAX; i++)
-		assert_true(attempts_begin(&a, i * 4096, 1));
-	assert_false(attempts_begin(&a, 4096, 1));
-	assert_true(attempts_begin(&a, 0, 1));
-	assert_false(attempts_begin(&a, 0, 1));
+		assert_int_equal(attempts_begin(&a, i * 4096, 1), 0);
+	assert_int_equal(attempts_begin(&a, 4096, 1), CELLA_EAUTH);
+	assert_int_equal(attempts_begin(&a, 0, 1), 0);
+	assert_int_equal(attempts_begin(&a, 0, 1), CELLA_EAUTH);
 	assert_int_equal(a.pages.count, ATTEMPTS_PAGES_MAX);
+	attempts_done(&a);
+}
+
+/* By the names that the linker's --wrap gives them. */
+void *real_calloc(size_t count, size_t size) __asm__("__real_calloc");
+void *wrap_calloc(size_t count, size_t size) __asm__("__wrap_calloc");
+static bool no_memory;
+
+void *wrap_calloc(size_t count, size_t size)
+{
+	return no_memory ? NULL : real_calloc(count, size);
+}
+
+/* That memory ran out is not taken for an attempt that is repeated. */
+static void an_attempt_that_cannot_be_noted_does_not_begin(void **unused)
+{
+	(void)unused;
+	static struct attempts a;
+	assert_int_equal(attempts_begin(&a, 7, 1), 0);
+	no_memory = true;
+	int rc = attempts_begin(&a, 7, 2);
+	no_memory = false;
+	assert_int_equal(rc, CELLA_ENOMEM);
+	assert_int_equal(attempts_begin(&a, 7, 1), CELLA_EAUTH);
+	assert_int_equal(attempts_begin(&a, 7, 2), 0);
 	attempts_done(&a);
 }
 
@@ -390,6 +415,7 @@ int main(void)
 		cmocka_unit_test(a_ledger_is_proved_by_every_receipt_and_no_other_sum),
 		cmocka_unit_test(a_ledger_knows_its_tasks),
 		cmocka_unit_test(an_attempt_begins_once),
+		cmocka_unit_test(an_attempt_that_cannot_be_noted_does_not_begin),
 		cmocka_unit_test(the_oldest_attempts_are_forgotten),
 		cmocka_unit_test(the_least_recently_used_goes_first),
 		cmocka_unit_test(the_cache_gives_way_when_protected_memory_ends),

@@ -150,7 +150,6 @@ static const struct condition {
 	{SCMP_SYS(fcntl), {1, SCMP_CMP_EQ, F_GETFD, 0}},
 	{SCMP_SYS(fcntl), {1, SCMP_CMP_EQ, F_SETFD, 0}},
 	{SCMP_SYS(fcntl), {1, SCMP_CMP_EQ, F_GET_SEALS, 0}},
-	{SCMP_SYS(newfstatat), {3, SCMP_CMP_EQ, AT_EMPTY_PATH, 0}}, /* the C library's fstat */
 	{SCMP_SYS(utimensat), {1, SCMP_CMP_EQ, 0, 0}}, /* of a descriptor: futimens */
 };
 
@@ -159,12 +158,25 @@ static const struct denial {
 	int call;
 	uint32_t number;
 } denials[] = {
-	{SCMP_SYS(ioctl), ENOTTY},    {SCMP_SYS(open), EPERM},       {SCMP_SYS(openat), EPERM},
-	{SCMP_SYS(access), EPERM},    {SCMP_SYS(faccessat), EPERM},  {SCMP_SYS(faccessat2), EPERM},
-	{SCMP_SYS(stat), EPERM},      {SCMP_SYS(lstat), EPERM},      {SCMP_SYS(statx), EPERM},
-	{SCMP_SYS(readlink), EPERM},  {SCMP_SYS(readlinkat), EPERM}, {SCMP_SYS(getcwd), EPERM},
-	{SCMP_SYS(uname), EPERM},     {SCMP_SYS(sysinfo), EPERM},    {SCMP_SYS(prlimit64), EPERM},
-	{SCMP_SYS(getrlimit), EPERM}, {SCMP_SYS(getrusage), EPERM},  {SCMP_SYS(sched_getaffinity), EPERM},
+	{SCMP_SYS(ioctl), ENOTTY},
+	{SCMP_SYS(open), EPERM},
+	{SCMP_SYS(openat), EPERM},
+	{SCMP_SYS(access), EPERM},
+	{SCMP_SYS(faccessat), EPERM},
+	{SCMP_SYS(faccessat2), EPERM},
+	{SCMP_SYS(stat), EPERM},
+	{SCMP_SYS(lstat), EPERM},
+	{SCMP_SYS(statx), EPERM},
+	{SCMP_SYS(newfstatat), EPERM},
+	{SCMP_SYS(readlink), EPERM},
+	{SCMP_SYS(readlinkat), EPERM},
+	{SCMP_SYS(getcwd), EPERM},
+	{SCMP_SYS(uname), EPERM},
+	{SCMP_SYS(sysinfo), EPERM},
+	{SCMP_SYS(prlimit64), EPERM},
+	{SCMP_SYS(getrlimit), EPERM},
+	{SCMP_SYS(getrusage), EPERM},
+	{SCMP_SYS(sched_getaffinity), EPERM},
 };
 
 static void release_filter(scmp_filter_ctx *filter)

@@ -17,8 +17,9 @@
  * and the job's record shows it: an executor that calls socket, execve or clone is not one.
  * Other architectures' calls (i386, x32) kill, too.
  *
- * What seccomp cannot see is behind pointers: fstat is newfstatat with AT_EMPTY_PATH, so a cell
- * could stat a path; the root of its mount namespace is empty.
+ * What seccomp cannot see is behind pointers, so no call that takes a path is allowed, not even with
+ * AT_EMPTY_PATH: newfstatat, which glibc calls fstat, could follow "../.." from a directory that the owner
+ * passed. Executors use the call fstat itself (wasi_fstat).
  */
 #ifndef CELL_SANDBOX_H
 #define CELL_SANDBOX_H

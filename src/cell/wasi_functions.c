@@ -111,7 +111,7 @@ static uint32_t read_at_owner(struct wasi *w, const struct wasi_target *target, 
 	uint32_t rc = wasi_ask(w, &request, target, NULL, NULL, NULL, &fd);
 	if (rc != WASI_SUCCESS)
 		return rc;
-	if (fstat(fd, &st) < 0)
+	if (wasi_fstat(fd, &st) < 0)
 		return wasi_errno_of(errno);
 	if (S_ISDIR(st.st_mode))
 		return WASI_EISDIR;

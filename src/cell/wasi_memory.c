@@ -115,7 +115,7 @@ uint32_t wasi_memory_write(struct wasi *w, struct wasi_memory_file *file, uint64
 uint32_t wasi_memory_fill(struct wasi *w, struct wasi_memory_file *file, int fd)
 {
 	struct stat st;
-	if (fstat(fd, &st) < 0)
+	if (wasi_fstat(fd, &st) < 0)
 		return wasi_errno_of(errno);
 	size_t step = st.st_size > 0 ? (size_t)st.st_size + 1 : FILL_STEP;
 	for (;; step = FILL_STEP) {

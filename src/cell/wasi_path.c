@@ -296,7 +296,7 @@ static uint32_t adopt(struct wasi *w, const struct opening *o, int fd, struct wa
 {
 	struct stat st;
 	const struct wasi_target *target = o->target;
-	if (fstat(fd, &st) < 0)
+	if (wasi_fstat(fd, &st) < 0)
 		return wasi_errno_of(errno);
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return WASI_EACCES;

@@ -69,10 +69,15 @@ static uint64_t time_ns(const struct timespec *time)
 	return (uint64_t)time->tv_sec * 1000000000u + (uint64_t)time->tv_nsec;
 }
 
+int wasi_fstat(int fd, struct stat *ret_stat)
+{
+	return (int)syscall(SYS_fstat, fd, ret_stat);
+}
+
 static uint32_t stat_host(int fd, struct wasi_filestat *ret)
 {
 	struct stat st;
-	if (fstat(fd, &st) < 0)
+	if (wasi_fstat(fd, &st) < 0)
 		return wasi_errno_of(errno);
 	*ret = (struct wasi_filestat){
 		.device = st.st_dev,

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <sys/queue.h>
+#include <sys/stat.h>
 
 #include "cell/wasi.h"
 #include "cell/wasi_format.h"
@@ -159,7 +160,10 @@ void wasi_target_of(const struct wasi *w, const struct wasi_descriptor *d, struc
 uint32_t wasi_directory_fd(struct wasi *w, struct wasi_descriptor *d, int *ret_fd);
 uint8_t wasi_filetype_of(uint32_t mode);
 
-/* wasi_stat.c: times */
+/* wasi_stat.c: what is known of files, times */
+/* fstat, as the system call of that name: the C library's is newfstatat, which the sandbox refuses, as it may
+ * be given a path that leads out of a directory. */
+int wasi_fstat(int fd, struct stat *ret_stat);
 /* From the flags and times of a call; what stays as it is becomes INT64_MIN. */
 uint32_t wasi_times(uint32_t flags, uint64_t atime_ns, uint64_t mtime_ns, struct owner_path_request *ret);
 void wasi_memory_set_times(struct wasi_memory_file *file, const struct owner_path_request *times);

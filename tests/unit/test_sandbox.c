@@ -73,6 +73,11 @@ static int stat_path(void)
 	struct stat st;
 	return result_of(syscall(SYS_newfstatat, AT_FDCWD, "/etc/passwd", &st, 0));
 }
+static int stat_out_of_directory(void)
+{
+	struct stat st;
+	return result_of(syscall(SYS_newfstatat, world.directory, "../etc/passwd", &st, AT_EMPTY_PATH));
+}
 static int ask_terminal(void)
 {
 	return isatty(world.file) ? 0 : errno;
@@ -157,7 +162,8 @@ static int use_file(void)
 	struct stat st;
 	if (pwrite(world.file, &byte, 1, 0) != 1 || pread(world.file, &byte, 1, 0) != 1)
 		return errno;
-	if (fstat(world.file, &st) < 0 || ftruncate(world.file, 4096) < 0 || futimens(world.file, NULL) < 0)
+	if (syscall(SYS_fstat, world.file, &st) < 0 || ftruncate(world.file, 4096) < 0 ||
+	    futimens(world.file, NULL) < 0)
 		return errno;
 	return result_of(fsync(world.file));
 }
@@ -214,7 +220,8 @@ static const struct question {
 	{"open a file beneath an open directory", open_beneath, EPERM},
 	{"create a file", create_file, EPERM},
 	{"ask for a limit", ask_limit, EPERM},
-	{"stat a path", stat_path, KILLED},
+	{"stat a path", stat_path, EPERM},
+	{"stat a path from an open directory", stat_out_of_directory, EPERM},
 	{"make a socket", make_socket, KILLED},
 	{"connect", connect_out, KILLED},
 	{"run a program", run_program, KILLED},

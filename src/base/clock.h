@@ -1,15 +1,22 @@
-/* Monotonic time. */
+/* Time in nanoseconds. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>
 
+/* Of a file, it may lie before 1970. */
+static inline int64_t clock_ns_of(const struct timespec *time)
+{
+	return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
+}
+
+/* Monotonic. */
 static inline uint64_t clock_ns(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	return (uint64_t)clock_ns_of(&now);
 }
 
 #endif

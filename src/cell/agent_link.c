@@ -94,12 +94,6 @@ uint8_t *agent_link_store(const struct agent_link *l, uint64_t offset, uint64_t 
 	return l->store + offset;
 }
 
-void agent_link_flush(struct agent_link *l, uint64_t now_ns)
-{
-	ring_flush(&l->up);
-	l->flushed_ns = now_ns;
-}
-
 static int wait_for_bell(const struct agent_link *l, uint64_t deadline_ns, struct error *err)
 {
 	struct pollfd fds[] = {

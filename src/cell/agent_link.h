@@ -28,7 +28,6 @@ struct agent_link {
 	struct ring_reader down;
 	struct task_extent extent; /* granted; from its beginning on, `extent_used` bytes are written */
 	uint64_t extent_used;
-	uint64_t flushed_ns; /* when records were published last */
 };
 
 /* Receives rings and store (struct launch_rings) on `agent`, and maps them. A failed link is still
@@ -38,8 +37,6 @@ void agent_link_close(struct agent_link *l);
 
 /* `size` bytes at `offset` of the store, or NULL if any of it is outside. */
 uint8_t *agent_link_store(const struct agent_link *l, uint64_t offset, uint64_t size);
-
-void agent_link_flush(struct agent_link *l, uint64_t now_ns);
 
 /* Sleep until the agent rings, `deadline_ns` (0: none) has come, or a peer is gone (CELLA_ELOST).
  * Returns at once if there is something to read, or, with `for_room`, room to write. */

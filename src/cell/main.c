@@ -241,6 +241,7 @@ static int executor_serve(struct executor *x, struct error *err)
 		owner_send_refused(x->owner, err);
 		return rc;
 	}
+	log_info("confined by the measures %#x of cell/sandbox.h", measures);
 	return x->provision->role == PROVISION_DRIVER ? executor_drive(x, err) : tasks_serve(x->tasks, err);
 }
 

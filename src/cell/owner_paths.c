@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 enum {
 	PATHS_MAX = 64,
@@ -142,11 +143,6 @@ static int path_open(struct path_call *c)
 	return 0;
 }
 
-static int64_t time_ns(const struct timespec *time)
-{
-	return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
-}
-
 static int path_stat(struct path_call *c)
 {
 	uint64_t flags = O_PATH | (c->request.flags & OWNER_PATH_FOLLOW ? 0 : O_NOFOLLOW);
@@ -159,9 +155,9 @@ static int path_stat(struct path_call *c)
 		.inode = st.st_ino,
 		.links = st.st_nlink,
 		.size = (uint64_t)st.st_size,
-		.atime_ns = time_ns(&st.st_atim),
-		.mtime_ns = time_ns(&st.st_mtim),
-		.ctime_ns = time_ns(&st.st_ctim),
+		.atime_ns = clock_ns_of(&st.st_atim),
+		.mtime_ns = clock_ns_of(&st.st_mtim),
+		.ctime_ns = clock_ns_of(&st.st_ctim),
 		.mode = st.st_mode,
 	};
 	if (c->capacity < sizeof(found))

@@ -1,7 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "cell/tasks_state.h"
 
 static int queue_run(struct tasks *t, const uint8_t *body, size_t size, struct error *err)
@@ -125,7 +124,7 @@ int tasks_receive_run(struct tasks *t, bool *ret_any, size_t *ret_size, struct e
 
 void tasks_flush(struct tasks *t)
 {
-	agent_link_flush(&t->link, clock_ns());
+	ring_flush(&t->link.up);
 }
 
 int tasks_idle(struct tasks *t, struct spin *spin, uint64_t deadline_ns, struct error *err)

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cell/wasi_state.h"
 
 enum { DESCRIPTORS_FIRST = 16 };
@@ -34,7 +35,7 @@ uint64_t wasi_now_ns(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	return (uint64_t)clock_ns_of(&now);
 }
 
 char *wasi_copy(struct wasi *w, const char *text)

@@ -70,7 +70,7 @@ static uint32_t read_clock(uint32_t id, int (*read)(clockid_t, struct timespec *
 		return WASI_EINVAL;
 	if (read(clock_of[id], &time) < 0)
 		return wasi_errno_of(errno);
-	*ret_ns = (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+	*ret_ns = (uint64_t)clock_ns_of(&time);
 	return WASI_SUCCESS;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cell/wasi_state.h"
 
 uint32_t wasi_fd_fdstat_get(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
@@ -64,11 +65,6 @@ uint32_t wasi_fd_fdstat_set_rights(struct wasi *w, struct cell_instance *cell, c
 	return WASI_SUCCESS;
 }
 
-static uint64_t time_ns(const struct timespec *time)
-{
-	return (uint64_t)time->tv_sec * 1000000000u + (uint64_t)time->tv_nsec;
-}
-
 int wasi_fstat(int fd, struct stat *ret_stat)
 {
 	return (int)syscall(SYS_fstat, fd, ret_stat);
@@ -85,9 +81,9 @@ static uint32_t stat_host(int fd, struct wasi_filestat *ret)
 		.filetype = wasi_filetype_of(st.st_mode),
 		.links = st.st_nlink,
 		.size = (uint64_t)st.st_size,
-		.atime_ns = time_ns(&st.st_atim),
-		.mtime_ns = time_ns(&st.st_mtim),
-		.ctime_ns = time_ns(&st.st_ctim),
+		.atime_ns = (uint64_t)clock_ns_of(&st.st_atim),
+		.mtime_ns = (uint64_t)clock_ns_of(&st.st_mtim),
+		.ctime_ns = (uint64_t)clock_ns_of(&st.st_ctim),
 	};
 	return WASI_SUCCESS;
 }

@@ -188,6 +188,33 @@ static int code_check_image(const struct cell_image *image, struct error *err)
 	return 0;
 }
 
+static int symbol_order(const void *a, const void *b)
+{
+	uintptr_t x = ((const struct code_symbol *)a)->address, y = ((const struct code_symbol *)b)->address;
+	return (x > y) - (x < y);
+}
+
+/* Sorted, and made now: a trap may have too little stack left for the C library's allocator. */
+static int code_read_symbols(struct code *code, struct error *err)
+{
+	const struct cell_image *image = code->image;
+	size_t size = image->symbol_count * sizeof(*image->symbols);
+	if (size == 0)
+		return 0;
+	if (size > code->size || (uintptr_t)image->symbols - (uintptr_t)code->base > code->size - size)
+		return code_bad(err, "has a bad table of symbols");
+	code->symbols = calloc(image->symbol_count, sizeof(*code->symbols));
+	if (!code->symbols)
+		return error_set(err, CELLA_ENOMEM, "no memory for the symbols of the cell's native image");
+	for (uint32_t i = 0; i < image->symbol_count; i++) {
+		const struct cell_symbol *s = &image->symbols[i];
+		code->symbols[i].address = (uintptr_t)&s->offset + (uintptr_t)(intptr_t)s->offset;
+		code->symbols[i].name = image->names + s->name;
+	}
+	qsort(code->symbols, image->symbol_count, sizeof(*code->symbols), symbol_order);
+	return 0;
+}
+
 static int code_fill(struct code *code, const struct code_layout *layout, int fd, struct error *err)
 {
 	for (size_t i = 0; i < layout->segment_count; i++) {
@@ -201,7 +228,8 @@ static int code_fill(struct code *code, const struct code_layout *layout, int fd
 	if (rc < 0)
 		return rc;
 	code->image = (const struct cell_image *)(void *)(code->base + layout->entry);
-	return code_check_image(code->image, err);
+	rc = code_check_image(code->image, err);
+	return rc < 0 ? rc : code_read_symbols(code, err);
 }
 
 int code_map(const struct bundle_artifact *a, struct code **ret_code, struct error *err)
@@ -243,30 +271,12 @@ void code_free(struct code *code)
 	free(code);
 }
 
-static int symbol_order(const void *a, const void *b)
+const char *code_symbol_at(const struct code *code, uintptr_t address)
 {
-	uintptr_t x = ((const struct code_symbol *)a)->address, y = ((const struct code_symbol *)b)->address;
-	return (x > y) - (x < y);
-}
-
-const char *code_symbol_at(struct code *code, uintptr_t address)
-{
-	const struct cell_image *image = code->image;
-	if (!code_contains(code, address) || image->symbol_count == 0)
+	if (!code_contains(code, address) || !code->symbols)
 		return NULL;
-	if (!code->symbols) {
-		code->symbols = calloc(image->symbol_count, sizeof(*code->symbols));
-		if (!code->symbols)
-			return NULL;
-		for (uint32_t i = 0; i < image->symbol_count; i++) {
-			const struct cell_symbol *s = &image->symbols[i];
-			code->symbols[i].address = (uintptr_t)&s->offset + (uintptr_t)(intptr_t)s->offset;
-			code->symbols[i].name = image->names + s->name;
-		}
-		qsort(code->symbols, image->symbol_count, sizeof(*code->symbols), symbol_order);
-	}
 	const char *name = NULL;
-	for (size_t low = 0, high = image->symbol_count; low < high;) {
+	for (size_t low = 0, high = code->image->symbol_count; low < high;) {
 		size_t middle = low + (high - low) / 2;
 		if (code->symbols[middle].address <= address) {
 			name = code->symbols[middle].name;

@@ -20,7 +20,7 @@ struct code {
 	const struct cell_image *image;
 	const uint8_t *data; /* the bundle's data segments; borrowed */
 	size_t data_size;
-	struct code_symbol *symbols; /* sorted; made at the first backtrace */
+	struct code_symbol *symbols; /* sorted; NULL: the image has none */
 };
 
 /* Borrows the artifact's data segments. */
@@ -32,7 +32,7 @@ static inline bool code_contains(const struct code *code, uintptr_t address)
 	return address - (uintptr_t)code->base < code->size;
 }
 
-/* The name of the function at this address, NULL if none. */
-const char *code_symbol_at(struct code *code, uintptr_t address);
+/* The name of the function at this address, NULL if none. Allocates nothing: a trap may ask. */
+const char *code_symbol_at(const struct code *code, uintptr_t address);
 
 #endif

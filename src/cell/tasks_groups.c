@@ -3,11 +3,11 @@
 
 #include "cell/tasks_state.h"
 
-void tasks_group_free(struct tasks_group *group)
+void tasks_group_free(struct tasks *t, struct tasks_group *group)
 {
 	LIST_REMOVE(group, link);
 	ledger_done(&group->ledger);
-	free(group->name);
+	mem_free(t->config.pool, group->name);
 	free(group);
 }
 
@@ -37,10 +37,12 @@ static int group_new(struct tasks *t, struct tasks_submitter *s, const char *nam
                      struct tasks_group **ret_group, struct error *err)
 {
 	struct tasks_group *group = calloc(1, sizeof(*group));
-	if (!group || !(group->name = strdup(name))) {
+	size_t size = strlen(name) + 1;
+	if (!group || !(group->name = mem_alloc(t->config.pool, size))) {
 		free(group);
 		return error_set(err, CELLA_ENOMEM, "no memory for group %s", name);
 	}
+	memcpy(group->name, name, size);
 	group->id = t->next_group++;
 	group->outer = s->open_count ? s->open[s->open_count - 1] : NULL;
 	LIST_INSERT_HEAD(&s->groups, group, link);
@@ -63,7 +65,7 @@ int tasks_group_begin(struct tasks *t, const char *name, struct error *err)
 	struct tasks_group *group = find(s, name);
 	if (group && group->closed) {
 		if (!in_use(s, group))
-			tasks_group_free(group);
+			tasks_group_free(t, group);
 		group = NULL;
 	}
 	int rc = group ? 0 : group_new(t, s, name, &group, err);

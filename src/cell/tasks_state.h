@@ -50,7 +50,7 @@ static_assert((int)TASK_MERGE == (int)CELLA_ABI_FUNCTIONS_MAX, "no cell's functi
 struct tasks_group {
 	LIST_ENTRY(tasks_group) link;
 	struct tasks_group *outer;
-	char *name;
+	char *name; /* protected */
 	uint32_t id;
 	bool closed; /* waited for or cancelled: its name may be used for another */
 	struct ledger ledger;
@@ -251,7 +251,7 @@ int tasks_check_proof(const struct tasks_submitter *s, const struct ledger *ledg
                       struct error *err) must_check;
 
 /* tasks_groups.c */
-void tasks_group_free(struct tasks_group *group);
+void tasks_group_free(struct tasks *t, struct tasks_group *group);
 int tasks_group_begin(struct tasks *t, const char *name, struct error *err) must_check;
 int tasks_group_end(struct tasks *t, struct error *err) must_check;
 int tasks_group_wait(struct tasks *t, const char *name, struct error *err) must_check;

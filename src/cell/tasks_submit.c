@@ -341,16 +341,27 @@ static struct task_submit submission_of(struct tasks *t, const struct tasks_subm
 	};
 }
 
+static void *take_protected(void *pool, size_t size)
+{
+	return mem_alloc(pool, size);
+}
+
+static void give_protected(void *pool, void *p)
+{
+	mem_free(pool, p);
+}
+
 /* Everything before the items. Its receipt is accounted for now, so that ledgers ascend. */
 static int begin(struct building *b, const struct tasks_call *call, struct error *err)
 {
 	struct tasks *t = b->t;
 	struct tasks_submitter *s = b->submitter;
+	struct version_memory memory = {t->config.pool, take_protected, give_protected};
 	int rc = 0;
 	if (call->function >= TASK_MERGE)
 		return error_set(err, CELLA_ELIMIT, "a program may have %d task functions", TASK_MERGE);
 	if (!s->versions)
-		rc = versions_new(&t->next_datum, &s->versions, err);
+		rc = versions_new(&t->next_datum, &memory, &s->versions, err);
 	if (rc == 0)
 		rc = check_options(&call->options, err);
 	if (rc == 0)

@@ -351,7 +351,7 @@ void tasks_submitter_done(struct tasks *t, struct tasks_submitter *s)
 {
 	struct tasks_group *group;
 	while ((group = LIST_FIRST(&s->groups)))
-		tasks_group_free(group);
+		tasks_group_free(t, group);
 	versions_free(s->versions);
 	ledger_done(&s->ledger);
 	free(s->waiting.locations);

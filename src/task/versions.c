@@ -11,7 +11,7 @@
  */
 struct piece {
 	struct version_name name;
-	char *path; /* name.path, owned */
+	char *path; /* name.path, owned; of the caller's memory */
 	struct version_datum current;
 	struct version_datum turn;
 	uint64_t *parts; /* VERSIONS_PARTS_MAX, or NULL */
@@ -23,6 +23,7 @@ struct piece {
 };
 
 struct versions {
+	struct version_memory memory;
 	uint64_t *next_datum;
 	void *buffers; /* trees of search.h: struct piece, ordered by address and by path */
 	void *files;
@@ -50,30 +51,41 @@ static int compare_files(const void *a, const void *b)
 	return strcmp(x->path, y->path);
 }
 
-int versions_new(uint64_t *next_datum, struct versions **ret_versions, struct error *err)
+int versions_new(uint64_t *next_datum, const struct version_memory *memory, struct versions **ret_versions,
+                 struct error *err)
 {
 	struct versions *v = calloc(1, sizeof(*v));
 	if (!v)
 		return error_set(err, CELLA_ENOMEM, "no memory to keep the versions of task data");
+	v->memory = *memory;
 	v->next_datum = next_datum;
 	*ret_versions = v;
 	return 0;
 }
 
-static void piece_free(void *node)
+static void piece_free(struct versions *v, struct piece *p)
 {
-	struct piece *p = node;
-	free(p->path);
+	if (p->path)
+		v->memory.free(v->memory.data, p->path);
 	free(p->parts);
 	free(p);
+}
+
+/* Out of its tree, which holds no more than pointers. */
+static void piece_drop(struct versions *v, struct piece *p)
+{
+	tdelete(p, p->path ? &v->files : &v->buffers, p->path ? compare_files : compare_buffers);
+	piece_free(v, p);
 }
 
 void versions_free(struct versions *v)
 {
 	if (!v)
 		return;
-	tdestroy(v->buffers, piece_free);
-	tdestroy(v->files, piece_free);
+	while (v->buffers)
+		piece_drop(v, *(struct piece **)v->buffers);
+	while (v->files)
+		piece_drop(v, *(struct piece **)v->files);
 	free(v->releases);
 	free(v);
 }
@@ -147,12 +159,17 @@ static struct piece *piece_new(struct versions *v, const struct version_name *na
 	if (!p)
 		return NULL;
 	p->name = *name;
-	if (name->path && !(p->name.path = p->path = strdup(name->path))) {
-		piece_free(p);
-		return NULL;
+	if (name->path) {
+		size_t size = strlen(name->path) + 1;
+		p->name.path = p->path = v->memory.alloc(v->memory.data, size);
+		if (!p->path) {
+			piece_free(v, p);
+			return NULL;
+		}
+		memcpy(p->path, name->path, size);
 	}
 	if (!tsearch(p, tree_of(v, name), name->path ? compare_files : compare_buffers)) {
-		piece_free(p);
+		piece_free(v, p);
 		return NULL;
 	}
 	return p;
@@ -161,8 +178,7 @@ static struct piece *piece_new(struct versions *v, const struct version_name *na
 static void piece_remove(struct versions *v, struct piece *p)
 {
 	release_content(v, p);
-	tdelete(p, tree_of(v, &p->name), p->path ? compare_files : compare_buffers);
-	piece_free(p);
+	piece_drop(v, p);
 }
 
 static int check_known(const struct versions *v, const struct piece *p, const struct version_name *name,

@@ -82,8 +82,16 @@ struct version_effect {
 
 struct versions;
 
+/* Where paths are kept, which are plaintext as arguments are. `alloc` returns NULL when there is no more. */
+struct version_memory {
+	void *data;
+	void *(*alloc)(void *data, size_t size);
+	void (*free)(void *data, void *p);
+};
+
 /* `next_datum` is the counter that ids are taken from; it may serve several submitters. */
-int versions_new(uint64_t *next_datum, struct versions **ret_versions, struct error *err) must_check;
+int versions_new(uint64_t *next_datum, const struct version_memory *memory, struct versions **ret_versions,
+                 struct error *err) must_check;
 void versions_free(struct versions *v); /* says nothing about releases; NULL is fine */
 
 /* The accesses that follow belong to one more task, which has this number. */

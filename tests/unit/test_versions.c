@@ -13,9 +13,31 @@
 #include <cmocka.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "task/versions.h"
+
+/* Where paths are kept. */
+static size_t memory_used;
+static bool memory_ends;
+
+static void *take_memory(void *data, size_t size)
+{
+	(void)data;
+	void *p = memory_ends ? NULL : malloc(size);
+	memory_used += p != NULL;
+	return p;
+}
+
+static void give_memory(void *data, void *p)
+{
+	(void)data;
+	memory_used--;
+	free(p);
+}
+
+static const struct version_memory memory = {NULL, take_memory, give_memory};
 
 struct step {
 	const char *call;
@@ -148,7 +170,7 @@ static void run_table(const struct step *steps, size_t count)
 {
 	uint64_t next = 1;
 	struct versions *v;
-	assert_int_equal(versions_new(&next, &v, NULL), 0);
+	assert_int_equal(versions_new(&next, &memory, &v, NULL), 0);
 	for (size_t i = 0; i < count; i++) {
 		struct text t = {0};
 		run_step(v, steps[i].call, &t);
@@ -232,7 +254,7 @@ static void a_piece_is_found_by_any_of_its_bytes(void **state)
 	struct versions *v;
 	struct version_effect e;
 	struct version_name b = name_of("b"), found;
-	assert_int_equal(versions_new(&next, &v, NULL), 0);
+	assert_int_equal(versions_new(&next, &memory, &v, NULL), 0);
 	assert_int_equal(versions_access(v, &b, VERSION_OUT, &e, NULL), 0);
 	static const struct {
 		uint64_t address, size;
@@ -255,7 +277,7 @@ static void too_many_parts_are_merged_into_one(void **state)
 	struct versions *v;
 	struct version_effect e;
 	struct version_name a = name_of("a");
-	assert_int_equal(versions_new(&next, &v, NULL), 0);
+	assert_int_equal(versions_new(&next, &memory, &v, NULL), 0);
 	for (unsigned i = 0; i < VERSIONS_PARTS_MAX; i++) {
 		versions_begin(v, (struct version_sum){0});
 		assert_int_equal(versions_access(v, &a, VERSION_CONCURRENT, &e, NULL), 0);
@@ -285,7 +307,7 @@ static void members_numbers_add_up_with_carry(void **state)
 	struct versions *v;
 	struct version_effect e;
 	struct version_name a = name_of("a");
-	assert_int_equal(versions_new(&next, &v, NULL), 0);
+	assert_int_equal(versions_new(&next, &memory, &v, NULL), 0);
 	for (unsigned i = 0; i < 3; i++) {
 		versions_begin(v, (struct version_sum){.low = UINT64_MAX, .high = 5});
 		assert_int_equal(versions_access(v, &a, VERSION_COMMUTATIVE, &e, NULL), 0);
@@ -304,7 +326,7 @@ static void the_end_lets_every_piece_go(void **state)
 	uint64_t next = 1;
 	struct versions *v;
 	struct version_effect e;
-	assert_int_equal(versions_new(&next, &v, NULL), 0);
+	assert_int_equal(versions_new(&next, &memory, &v, NULL), 0);
 	for (uint64_t i = 0; i < 1000; i++) {
 		struct version_name name = {.address = (i * 7919 % 1000) * 64 + 1, .size = 64};
 		versions_begin(v, (struct version_sum){0});
@@ -319,6 +341,38 @@ static void the_end_lets_every_piece_go(void **state)
 	assert_int_equal(versions_take_releases(v, &data), 0);
 	versions_free(v);
 	versions_free(NULL);
+}
+
+/* Paths lie where the caller says, all of them, and not longer than needed. */
+static void paths_lie_in_the_callers_memory(void **state)
+{
+	static const char *const paths[] = {"/a", "/a/much/longer/path", "/b"};
+	(void)state;
+	uint64_t next = 1;
+	struct versions *v;
+	struct version_effect e;
+	struct error err;
+	memory_used = 0;
+	assert_int_equal(versions_new(&next, &memory, &v, NULL), 0);
+	for (size_t i = 0; i < 3; i++) {
+		versions_begin(v, (struct version_sum){0});
+		struct version_name name = {.path = paths[i]};
+		assert_int_equal(versions_access(v, &name, VERSION_INOUT, &e, &err), 0);
+		assert_int_equal(memory_used, i + 1);
+	}
+	struct version_name buffer = {.address = 16, .size = 8};
+	assert_int_equal(versions_access(v, &buffer, VERSION_OUT, &e, &err), 0);
+	assert_int_equal(memory_used, 3);
+	struct version_name found, gone = {.path = "/b"}, kept = {.path = "/a"}, new = {.path = "/c"};
+	versions_forget(v, &gone);
+	assert_int_equal(memory_used, 2);
+	assert_true(versions_find(v, &kept, &found));
+	assert_ptr_not_equal(found.path, kept.path);
+	memory_ends = true;
+	assert_int_equal(versions_access(v, &new, VERSION_IN, &e, &err), CELLA_ENOMEM);
+	memory_ends = false;
+	versions_free(v);
+	assert_int_equal(memory_used, 0);
 }
 
 int main(void)
@@ -344,6 +398,7 @@ int main(void)
 		cmocka_unit_test(too_many_parts_are_merged_into_one),
 		cmocka_unit_test(members_numbers_add_up_with_carry),
 		cmocka_unit_test(the_end_lets_every_piece_go),
+		cmocka_unit_test(paths_lie_in_the_callers_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,11 @@ static int on_group(struct agent *a, struct executor *x, const struct message *m
 	return graph_group(a->graph, x->number, m->group.head, err);
 }
 
+static int on_disband(struct agent *a, struct executor *x, const struct message *m, struct error *err)
+{
+	return graph_disband(a->graph, x->number, m->disband, err);
+}
+
 static int on_submit(struct agent *a, struct executor *x, const struct message *m, struct error *err)
 {
 	int rc = a->workers_wanted ? 0 : executors_want_workers(a, err);
@@ -127,7 +132,7 @@ static int (*const handlers[])(struct agent *a, struct executor *x, const struct
 	[TASK_UP_FUNCTION] = on_function, [TASK_UP_SUBMIT] = on_submit,   [TASK_UP_DONE] = on_done,
 	[TASK_UP_PUT] = on_put,           [TASK_UP_WAIT] = on_wait,       [TASK_UP_TAKEN] = on_taken,
 	[TASK_UP_CANCEL] = on_cancel,     [TASK_UP_RELEASE] = on_release, [TASK_UP_EXTENT] = on_extent,
-	[TASK_UP_CLOSE] = on_close,       [TASK_UP_GROUP] = on_group,
+	[TASK_UP_CLOSE] = on_close,       [TASK_UP_GROUP] = on_group,     [TASK_UP_DISBAND] = on_disband,
 };
 
 /* The main program may not run ahead without bound; its ring fills, and it waits. */

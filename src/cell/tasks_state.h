@@ -42,6 +42,7 @@ enum {
 	TASK_MERGE = TASK_FUNCTIONS_MAX - 1, /* function index of merges, which executors do themselves */
 	TASKS_PLAIN_MAX = TASK_INVOCATION_MAX - SEAL_OVERHEAD,
 	TASKS_OPEN_GROUPS_MAX = 64,
+	TASKS_ENDED_GROUPS_MAX = 256, /* remembered, for those who wait once more */
 	TASKS_COMMUTATIVE_NUMBER = 0x100, /* beside enum task_status: the number of a COMMUTATIVE member */
 };
 static_assert(1 << TASK_FUNCTION_BITS == TASK_FUNCTIONS_MAX, "an index fits");
@@ -53,6 +54,8 @@ struct tasks_group {
 	char *name; /* protected */
 	uint32_t id;
 	bool closed; /* waited for or cancelled: its name may be used for another */
+	bool disbanded; /* waited for, and the agent does not know it any more */
+	bool canceled;  /* disbanded: how it ended */
 	struct ledger ledger;
 };
 

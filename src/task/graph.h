@@ -30,7 +30,7 @@
 enum {
 	GRAPH_EXECUTORS_MAX = 1024, /* numbers are less; over a session's life */
 	GRAPH_WAITS_MAX = 1024,     /* open or not taken, of one executor */
-	GRAPH_GROUPS_MAX = 1 << 20,
+	GRAPH_GROUPS_MAX = 1 << 20, /* at a time */
 	GRAPH_DATA_PER_TASK = 16,   /* data known at most, for each task of the limit */
 	GRAPH_BIND_MISSING = 8,     /* inputs that a task may get from before it in the queue */
 	GRAPH_BIND_INPUTS = 64,     /* inputs of a task that is looked at for that */
@@ -93,6 +93,9 @@ int graph_put(struct graph *g, uint32_t executor, const struct task_location *lo
 int graph_release(struct graph *g, uint32_t executor, uint64_t datum, struct error *err) must_check;
 int graph_group(struct graph *g, uint32_t executor, const struct task_group *group,
                 struct error *err) must_check;
+/* It is freed when its tasks have ended and the groups in it are freed. */
+int graph_disband(struct graph *g, uint32_t executor, const struct task_disband *m,
+                  struct error *err) must_check;
 int graph_cancel(struct graph *g, uint32_t executor, const struct task_cancel *m,
                  struct error *err) must_check;
 int graph_wait(struct graph *g, uint32_t executor, const struct message_wait *m,

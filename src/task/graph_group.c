@@ -67,6 +67,8 @@ int graph_group(struct graph *g, uint32_t executor, const struct task_group *m, 
 	group->outer = outer->item.handle;
 	group->depth = outer->depth + 1;
 	group->item.next = outer->inner;
+	if (outer->inner)
+		group_at(g, outer->inner)->before = group->item.handle;
 	outer->inner = group->item.handle;
 	return 0;
 }
@@ -116,6 +118,38 @@ static void group_free(struct graph *g, struct graph_group *group)
 	if (group->key)
 		map_take(&g->groups_by_key, group->key);
 	slab_free(&g->groups, group);
+}
+
+/* This one and those that it lies in, as far as they are of no use any more. */
+static void group_tidy(struct graph *g, struct graph_group *group)
+{
+	while (group && group->disbanded && group->live == 0 && group->inner == 0) {
+		struct graph_group *outer = group_at(g, group->outer);
+		if (group->before)
+			group_at(g, group->before)->item.next = group->item.next;
+		else
+			outer->inner = group->item.next;
+		if (group->item.next)
+			group_at(g, group->item.next)->before = group->before;
+		slab_free(&g->groups, group);
+		group = outer;
+	}
+}
+
+int graph_disband(struct graph *g, uint32_t executor, const struct task_disband *m, struct error *err)
+{
+	struct graph_task *parent;
+	struct graph_group *group;
+	int rc = parent_find(g, executor, m->parent, &parent, err);
+	if (rc == 0)
+		rc = group_find(g, executor, parent, m->group, &group, err);
+	if (rc < 0)
+		return rc;
+	map_take(&g->groups_by_key, group->key);
+	group->key = 0;
+	group->disbanded = true;
+	group_tidy(g, group);
+	return 0;
 }
 
 void group_count_receipt(struct graph *g, const struct graph_task *t, const struct task_done *d)
@@ -233,7 +267,7 @@ static void group_answer_waits(struct graph *g, struct graph_group *group)
 void group_task_ended(struct graph *g, struct graph_task *t)
 {
 	bool well = t->end_status == TASK_OK || t->end_status == TASK_IGNORED;
-	struct graph_group *group = group_at(g, t->group), *root;
+	struct graph_group *own = group_at(g, t->group), *group = own, *root;
 	group_remove(g, group, t);
 	do {
 		root = group;
@@ -245,6 +279,8 @@ void group_task_ended(struct graph *g, struct graph_task *t)
 	} while (group);
 	if (root->orphaned && root->live == 0)
 		group_free(g, root);
+	else
+		group_tidy(g, own);
 }
 
 /* Its tasks that were not sent to an executor, those of inner groups too; returns how many. */

@@ -121,29 +121,31 @@ struct graph_turn {
 
 struct graph_group {
 	struct slab_item item; /* next: of the same outer group */
-	uint64_t key;          /* executor << 32 | name; 0: the root of what one task submits */
+	uint64_t key; /* executor << 32 | name; 0: the root of what one task submits, or disbanded */
 	uint32_t outer;
-	uint32_t inner;  /* list */
+	uint32_t inner; /* list */
+	uint32_t before; /* in the list of `outer` */
 	uint32_t parent; /* the task that submits into it; 0: the main program */
 	uint32_t executor; /* its number */
-	uint32_t depth;    /* 0: a root */
+	uint32_t depth; /* 0: a root */
 	uint32_t tasks, last_task; /* list of those that lie in it directly */
-	uint32_t live;   /* tasks not ended, inner groups' included */
-	uint32_t waits;  /* list */
+	uint32_t live; /* tasks not ended, inner groups' included */
+	uint32_t waits; /* list */
 	uint64_t ok_count, receipt_low, receipt_high;
-	bool canceled;   /* one was, or failed */
-	bool orphaned;   /* the parent has ended: freed with its last task */
+	bool canceled; /* one was, or failed */
+	bool orphaned; /* the parent has ended: freed with its last task */
+	bool disbanded; /* will not be named again: freed with its last task and inner group */
 };
 
 struct graph_wait {
 	struct slab_item item; /* next: of the same group */
 	uint64_t id;
 	uint32_t executor;
-	uint32_t parent;  /* the task that waits */
-	uint32_t group;   /* that it waits for, or 0 */
-	uint32_t others;  /* list of the executor's waits */
+	uint32_t parent; /* the task that waits */
+	uint32_t group; /* that it waits for, or 0 */
+	uint32_t others; /* list of the executor's waits */
 	uint32_t missing; /* data not settled */
-	uint32_t *data;   /* handles; 0: failed at once */
+	uint32_t *data; /* handles; 0: failed at once */
 	uint32_t data_count;
 	bool canceled;
 	bool answered;
@@ -167,12 +169,12 @@ struct graph_executor {
 	struct line queue; /* tasks sent, in order */
 	uint32_t queued;
 	uint32_t queued_wide; /* of these, with more than one computing unit */
-	uint32_t waits;      /* list */
+	uint32_t waits; /* list */
 	uint32_t wait_count; /* in it */
-	uint32_t blocked;    /* tasks: the first of `waiters` */
+	uint32_t blocked; /* tasks: the first of `waiters` */
 	uint32_t waiter_count;
 	struct graph_waiter waiters[TASK_DEPTH_MAX + 1];
-	uint64_t queued_ns;  /* estimates, summed */
+	uint64_t queued_ns; /* estimates, summed */
 	struct heap bound;
 };
 
@@ -186,7 +188,7 @@ struct graph {
 	uint16_t workers[GRAPH_EXECUTORS_MAX]; /* numbers of those that live and run tasks */
 	uint32_t worker_count;
 	struct heap ready[TASK_DEPTH_MAX]; /* by depth */
-	uint64_t ready_depths;             /* bit d: ready[d] may hold something */
+	uint64_t ready_depths; /* bit d: ready[d] may hold something */
 	struct heap delayed;
 	struct graph_function **functions;
 	uint32_t function_count;

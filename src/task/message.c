@@ -107,6 +107,14 @@ static int decode_cancel(struct reader *r, struct message *m, struct error *err)
 	return m->cancel && m->cancel->group && !m->cancel->reserved ? 0 : malformed(err, "a cancellation");
 }
 
+static int decode_disband(struct reader *r, struct message *m, struct error *err)
+{
+	m->disband = take(r, struct task_disband, 1);
+	return m->disband && m->disband->group && !m->disband->reserved
+	               ? 0
+	               : malformed(err, "the end of a group");
+}
+
 static int decode_extent(struct reader *r, struct message *m, struct error *err)
 {
 	m->extent = take(r, struct task_extent, 1);
@@ -119,7 +127,7 @@ static int (*const decoders[])(struct reader *r, struct message *m, struct error
 	[TASK_UP_WAIT] = decode_wait,         [TASK_UP_TAKEN] = decode_ids,
 	[TASK_UP_CANCEL] = decode_cancel,     [TASK_UP_RELEASE] = decode_ids,
 	[TASK_UP_EXTENT] = decode_extent,     [TASK_UP_CLOSE] = decode_extent,
-	[TASK_UP_GROUP] = decode_group,
+	[TASK_UP_GROUP] = decode_group,       [TASK_UP_DISBAND] = decode_disband,
 };
 
 int message_decode(uint32_t type, const void *body, size_t size, struct message *ret_message,

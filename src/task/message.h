@@ -59,6 +59,7 @@ struct message {
 			size_t count;
 		} ids; /* TAKEN: waits, RELEASE: data */
 		const struct task_cancel *cancel;
+		const struct task_disband *disband;
 		const struct task_extent *extent; /* EXTENT, CLOSE */
 	};
 };

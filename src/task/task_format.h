@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 enum {
-	TASK_FORMAT_VERSION = 1,
+	TASK_FORMAT_VERSION = 2,
 	TASK_DATA_MAX = 1000, /* inputs, outputs and commutatives of one task together; data of one wait */
 	TASK_INVOCATION_MAX = 16384, /* sealed bytes; larger arguments travel as data */
 	TASK_NAME_MAX = 63,
@@ -48,6 +48,7 @@ enum task_up {
 	TASK_UP_EXTENT, /* struct task_extent: room wanted in the store; answered in order */
 	TASK_UP_CLOSE, /* struct task_extent: an extent granted before that it will not write any more */
 	TASK_UP_GROUP, /* struct task_group, name: before the first task of this group */
+	TASK_UP_DISBAND, /* struct task_disband: the submitter will not name this group again */
 };
 
 enum task_down {
@@ -68,6 +69,12 @@ struct task_group {
 	uint32_t group; /* the submitter's name for it, from 1, never used twice */
 	uint32_t outer; /* the group it lies in, 0 for none */
 	uint64_t parent; /* the task that opens it, 0: the main program */
+};
+
+struct task_disband {
+	uint64_t parent; /* as its task_group's */
+	uint32_t group;
+	uint32_t reserved;
 };
 
 struct task_submit {
@@ -193,6 +200,6 @@ static_assert(sizeof(struct task_commutative) == 16 && sizeof(struct task_locati
 static_assert(sizeof(struct task_run) == 24 && sizeof(struct task_done) == 56, "no padding");
 static_assert(sizeof(struct task_wait) == 32 && sizeof(struct task_ready) == 40, "no padding");
 static_assert(sizeof(struct task_outcome) == 24 && sizeof(struct task_cancel) == 24, "no padding");
-static_assert(sizeof(struct task_extent) == 16, "no padding");
+static_assert(sizeof(struct task_extent) == 16 && sizeof(struct task_disband) == 16, "no padding");
 
 #endif

@@ -29,7 +29,7 @@ AGENT_START, AGENT_STOP, AGENT_EXECUTOR, AGENT_LOST, AGENT_FAILED, AGENT_FINISHE
 REQUEST, REPLY, EXITED, START, IDENTITY = 1, 3, 4, 5, 7
 VERSION, DRIVER, MEMORY_NONE, MEMORY_SECRET = 1, 1, 0, 1
 ISOLATION_ALL = (1 << 10) - 1
-RING_CAPACITY, STORE_SIZE = 1 << 20, 1 << 30
+RING_CAPACITY, STORE_SIZE, TASK_VERSION = 1 << 20, 1 << 30, 2
 REPLY_HEAD, EVIDENCE_BODY = 532, 268
 PUBLIC_KEY, NONCE = slice(92, 124), slice(124, 156)
 DIRECTORY = Path(sys.argv[0]).resolve().parent
@@ -100,7 +100,7 @@ def serve(agent_end):
     for fd in (rings, store):
         fcntl.fcntl(fd, 1033, 2)  # F_ADD_SEALS, F_SEAL_SHRINK
     bells = [os.eventfd(0, os.EFD_NONBLOCK) for _ in range(2)]
-    send(agent_end, struct.pack("<IIQQ", 1, 0, RING_CAPACITY, STORE_SIZE), [rings, store, *bells])
+    send(agent_end, struct.pack("<IIQQ", TASK_VERSION, 0, RING_CAPACITY, STORE_SIZE), [rings, store, *bells])
 
 
 def evidence_of(signer, executor, nonce, heap):

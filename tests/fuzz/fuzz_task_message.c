@@ -38,6 +38,12 @@ static void on_dropped(void *data, uint64_t offset, uint64_t size, bool spilled)
 	demand(size > 0 && !spilled);
 }
 
+static void on_forgotten(void *data, uint64_t datum, uint64_t holders)
+{
+	(void)data;
+	demand(datum != 0 && holders != 0);
+}
+
 static int on_restore(void *data, uint64_t *offset, uint64_t size)
 {
 	(void)data;
@@ -67,6 +73,7 @@ static int give(struct graph *g, uint32_t executor, uint64_t now, const struct m
 	case TASK_UP_CANCEL: return graph_cancel(g, executor, m->cancel, &err);
 	case TASK_UP_RELEASE: return graph_release(g, executor, m->ids.ids[0], &err);
 	case TASK_UP_GROUP: return graph_group(g, executor, m->group.head, &err);
+	case TASK_UP_DISBAND: return graph_disband(g, executor, m->disband, &err);
 	default: return 0;
 	}
 }
@@ -76,7 +83,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct graph *g;
 	struct error err;
 	bool lost[EXECUTORS + 1] = {false};
-	struct graph_config config = {.listener = {NULL, on_outcome, on_answer, on_dropped, on_restore},
+	struct graph_config config = {.listener = {NULL, on_outcome, on_answer, on_dropped, on_forgotten,
+	                                           on_restore},
 	                              .memory = 1 << 20,
 	                              .computing_units = 2,
 	                              .tasks_max = 1000};
@@ -84,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (uint32_t i = 1; i <= EXECUTORS; i++)
 		demand(graph_executor_new(g, i, i == 1, &err) == 0);
 	for (uint64_t now = 1; size >= 4; now += 1000000) {
-		uint32_t type = data[0] % 12, executor = 1 + data[1] % EXECUTORS;
+		uint32_t type = data[0] % (TASK_UP_DISBAND + 1), executor = 1 + data[1] % EXECUTORS;
 		size_t length = (size_t)data[2] | (size_t)data[3] << 8;
 		data += 4;
 		size -= 4;

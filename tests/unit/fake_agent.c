@@ -185,6 +185,9 @@ static int take(struct agent *a, uint32_t number, const struct message *m, struc
 	case TASK_UP_RELEASE: return take_ids(a, number, m, err);
 	case TASK_UP_CANCEL: return graph_cancel(g, number, m->cancel, err);
 	case TASK_UP_GROUP: return graph_group(g, number, m->group.head, err);
+	case TASK_UP_DISBAND:
+		a->config->result->disbanded++;
+		return graph_disband(g, number, m->disband, err);
 	case TASK_UP_EXTENT: grant(a, number, m->extent); return 0;
 	default: return 0;
 	}

@@ -15,6 +15,7 @@ enum { FAKE_EXECUTORS_MAX = 4 };
 /* Shared between the processes of a test. */
 struct fake_result {
 	uint32_t done[16]; /* TASK_UP_DONE by status */
+	uint32_t disbanded; /* groups */
 	char protocol_error[1000]; /* the graph's or decoder's first complaint */
 	int driver_rc;
 	uint32_t trap;

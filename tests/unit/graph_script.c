@@ -342,6 +342,14 @@ static bool cancel(struct play *p, int *ret_rc)
 	return true;
 }
 
+static bool disband(struct play *p, int *ret_rc)
+{
+	struct error err;
+	struct task_disband m = {.group = (uint32_t)group_number(p, p->words[1])};
+	*ret_rc = graph_disband(p->g, 1, &m, &err);
+	return true;
+}
+
 static bool took(struct play *p, int *ret_rc)
 {
 	struct error err;
@@ -383,6 +391,12 @@ static bool expect_sent(struct play *p)
 	}
 	p->sent_count = 0;
 	return same || fault("sent were%s, not%s", seen, wanted);
+}
+
+static bool expect_groups(struct play *p)
+{
+	uint32_t wanted = (uint32_t)strtoul(p->words[1], NULL, 10), live = p->g->groups.live;
+	return live == wanted || fault("%u groups are kept, not %u", live, wanted);
 }
 
 static bool expect_dropped(struct play *p)
@@ -473,15 +487,15 @@ static bool act(struct play *p, int *ret_rc)
 	static const struct {
 		const char *word;
 		bool (*act)(struct play *, int *);
-	} actions[] = {{"put", put},          {"release", release},  {"group", group},
-	               {"cancel", cancel},    {"twait", task_waits}, {"took", took},
-	               {"add", add_executor}, {"lose", lose},        {"at", set_time}};
+	} actions[] = {{"put", put},         {"release", release},  {"group", group}, {"cancel", cancel},
+	               {"disband", disband}, {"twait", task_waits}, {"took", took},   {"add", add_executor},
+	               {"lose", lose},       {"at", set_time}};
 	static const struct {
 		const char *word;
 		bool (*act)(struct play *);
-	} expectations[] = {{"sent", expect_sent}, {"dropped", expect_dropped}, {"ready", expect_ready},
-	                    {"told", expect_told}, {"counts", expect_counts},   {"runs", set_runs},
-	                    {"nests", set_nests}};
+	} expectations[] = {{"sent", expect_sent},   {"dropped", expect_dropped}, {"groups", expect_groups},
+	                    {"ready", expect_ready}, {"told", expect_told},       {"counts", expect_counts},
+	                    {"runs", set_runs},      {"nests", set_nests}};
 	static const struct {
 		const char *word;
 		uint32_t value;

@@ -15,6 +15,7 @@
  *   dropped x y           the bytes of these were dropped since the last `dropped`; alone: none
  *   group G; group G H    H lies in G
  *   wait w x y; all w; all w A (what A submitted); gwait w G; cancel w G
+ *   disband G; groups 2   it will not be named again; so many groups are kept, the main program's root counts
  *   twait A w x           task A waits for x
  *   ready w ok 3          the next answer: w, ok or canceled, its count
  *   took w                what w located was opened

@@ -149,6 +149,18 @@ static const struct graph_case groups[] = {
          " gwait w G; ok A; ready w canceled 1; sent D; ok D; counts 2 0 2 0"},
 	{"cancel: inner groups too", 1,
          "S: >; group G; group G H; A[g=G]: >; B[g=H]: >; cancel c G; told A canceled; told B canceled; ready c ok 2; sent S"},
+	{"a disbanded group is freed when its tasks have ended", 1,
+         "group G; A[g=G]: >; gwait w G; groups 2; disband G; groups 2; ok A; ready w ok 1; groups 1; sent A"},
+	{"an empty one at once, and for good", 1,
+         "group G; disband G; groups 1; !disband G; !gwait w G; !A[g=G]: >; !group G H"},
+	{"the groups in it keep it", 1,
+         "group G; group G H; group G I; disband G; A[g=I]: >; disband I; groups 4; disband H; groups 3; ok A; groups 1;"
+         " sent A"},
+	{"any order of them", 1,
+         "group G; group G H; group G I; group G K; disband I; disband K; disband H; groups 2; disband G; groups 1"},
+	{"its failures count where it lies", 1,
+         "group G; group G H; A[g=H,on=cancel]: >; gwait w G; disband H; fail A; told A failed; ready w canceled; groups 2;"
+         " sent A"},
 	{"a group with a failed task", 1,
          "group G; A[g=G,on=cancel]: >; fail A; told A failed; gwait w G; ready w canceled 0; sent A"},
 };

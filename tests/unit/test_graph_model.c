@@ -23,6 +23,7 @@ enum {
 	DATA = 3 * TASKS,
 	EXECUTORS = 40,
 	INPUTS = 6,
+	GROUPS = 5, /* at a time; the first is none, the third lies in the second */
 	QUEUE = 256,
 	OBJECTS = 16384,
 	PROGRAMS = 400
@@ -72,6 +73,7 @@ struct executor {
 	bool alive;
 };
 
+static uint32_t groups[GROUPS], group_count; /* their numbers */
 static unsigned seed;
 static struct graph *graph;
 static struct task tasks[TASKS + 1];
@@ -355,7 +357,7 @@ static void submit(void)
 		t->output = ++data_count;
 		data[data_count].id = new_id(0x10000 + data_count);
 	}
-	t->group = random_below(5);
+	t->group = groups[random_below(GROUPS)];
 	struct task_submit s = {.task = t->id,
 	                        .function = random_below(3),
 	                        .group = t->group,
@@ -402,6 +404,23 @@ static void wait_for(uint32_t place)
 	demand(graph_wait(graph, 1, &m, &err) == 0);
 }
 
+/* Number `outer` 0: in none. */
+static void open_group(uint32_t place)
+{
+	struct error err;
+	struct task_group m = {.group = ++group_count, .outer = place == 2 ? groups[1] : 0};
+	groups[place] = m.group;
+	demand(graph_group(graph, 1, &m, &err) == 0);
+}
+
+static void disband(uint32_t place)
+{
+	struct error err;
+	struct task_disband m = {.group = groups[place]};
+	demand(graph_disband(graph, 1, &m, &err) == 0);
+	groups[place] = 0;
+}
+
 /* Cancelled are those that have neither been sent nor ended; which, only the graph knows. */
 static void cancel(uint32_t group)
 {
@@ -413,6 +432,13 @@ static void cancel(uint32_t group)
 			tasks[i].group_cancelled = true;
 	}
 	demand(graph_cancel(graph, 1, &c, &err) == 0);
+}
+
+/* Another one in its place, whatever of it runs still. */
+static void renew_group(uint32_t place)
+{
+	disband(place);
+	open_group(place);
 }
 
 static void schedule(void)
@@ -531,12 +557,15 @@ static void check_nothing_left(void)
 	struct error err;
 	for (uint32_t i = 1; i <= data_count; i++)
 		release_datum(i);
+	for (uint32_t i = 1; i < GROUPS; i++)
+		disband(i);
 	while (graph->executors[1].waits)
 		demand(graph_taken(graph, 1, wait_at(graph, graph->executors[1].waits)->id, &err) == 0);
 	for (uint32_t i = 0; i < object_count; i++)
 		demand(!objects[i].live);
 	demand(graph->tasks.live == 0 && graph->data.live == 0 && graph->edges.live == 0 &&
 	       graph->turns.live == 0);
+	demand(graph->groups.live == (graph->main_group != 0)); /* its root */
 	demand(graph->waits.live == 0 && graph->blocks.size == 0 && graph->counts.sent == 0);
 }
 
@@ -563,10 +592,9 @@ static void begin_program(void)
 		struct message_name name = {"f", 1};
 		demand(graph_function(graph, &f, &name, &err) == 0);
 	}
-	for (uint32_t i = 1; i < 5; i++) {
-		struct task_group group = {.group = i, .outer = i == 2 ? 1 : 0};
-		demand(graph_group(graph, 1, &group, &err) == 0);
-	}
+	group_count = 0;
+	for (uint32_t i = 1; i < GROUPS; i++)
+		open_group(i);
 }
 
 static void play_program(void)
@@ -574,15 +602,18 @@ static void play_program(void)
 	uint32_t tasks_wanted = 20 + random_below(TASKS - 20);
 	begin_program();
 	while (task_count < tasks_wanted) {
-		switch (random_below(12)) {
+		switch (random_below(13)) {
 		case 0: put(); break;
 		case 1: release_datum(pick_datum()); break;
 		case 2: wait_for(pick_datum()); break;
 		case 3:
 			if (!random_below(10))
-				cancel(3 + random_below(2)); /* groups without inner ones */
+				cancel(groups[3 + random_below(2)]); /* groups without inner ones */
 			break;
 		case 4:
+			if (!random_below(4))
+				renew_group(1 + random_below(GROUPS - 1));
+			break;
 		case 5:
 		case 6: step(); break;
 		default: submit();

@@ -444,6 +444,8 @@ static void an_exit_ends_a_task_by_its_status(void **state)
 
 /* Groups. */
 
+enum { STEPS = 300 };
+
 static void groups_main(struct cell_instance *cell)
 {
 	uint32_t x = new_doubles(cell, 4, 0);
@@ -472,6 +474,55 @@ static void groups_main(struct cell_instance *cell)
 	guest_barrier(cell);
 }
 PROGRAM(groups);
+
+/* A group for each of many steps, by a name of its own or the same one. */
+static int one_step(struct cell_instance *cell, const char *name)
+{
+	guest_group_begin(cell, name);
+	submit_empty(cell);
+	guest_group_end(cell);
+	return guest_group_wait(cell, name);
+}
+
+static void steps_main(struct cell_instance *cell)
+{
+	char name[16];
+	int wrong = 0;
+	for (int i = 0; i < STEPS; i++) {
+		snprintf(name, sizeof(name), "step %d", i);
+		wrong += one_step(cell, name) != 0;
+		wrong += one_step(cell, "step") != 0;
+		wrong += guest_group_wait(cell, name) != 0; /* once more */
+	}
+	note(0, wrong);
+	note(1, guest_group_wait(cell, "step 0") == CELLA_ENOENT);
+	guest_group_begin(cell, "outer");
+	guest_group_begin(cell, "inner");
+	guest_group_begin(cell, "innermost");
+	submit_empty(cell);
+	guest_group_end(cell);
+	guest_group_end(cell);
+	guest_group_end(cell);
+	guest_group_begin(cell, "inner"); /* again, and elsewhere */
+	note(2, guest_group_wait(cell, "outer"));
+	submit_empty(cell);
+	guest_group_end(cell);
+	note(3, guest_group_wait(cell, "innermost"));
+	note(4, guest_group_wait(cell, "inner"));
+	note(5, guest_group_wait(cell, "outer"));
+	guest_barrier(cell);
+}
+PROGRAM(steps);
+
+static void groups_that_have_ended_are_disbanded(void **state)
+{
+	(void)state;
+	run_well(&(struct scenario){.program = &steps_program, .executors = 2});
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(result->values[i], i == 1);
+	assert_int_equal(result->disbanded, 2 * STEPS + 3);
+	assert_int_equal(result->done[TASK_OK], 2 * STEPS + 2);
+}
 
 static void groups_are_waited_for_and_cancelled(void **state)
 {
@@ -642,6 +693,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_wait_in_a_task_ends_at_its_time_out),
 		cmocka_unit_test(an_exit_ends_a_task_by_its_status),
 		cmocka_unit_test(groups_are_waited_for_and_cancelled),
+		cmocka_unit_test(groups_that_have_ended_are_disbanded),
 		cmocka_unit_test(wrong_calls_trap_with_a_reason),
 		cmocka_unit_test(many_tasks_go_through),
 		cmocka_unit_test(one_task_at_a_time_goes_through),

@@ -6,7 +6,8 @@
  *                    agent_stop      end the job: stop the executors, report, close
  *   agent -> owner   agent_executor  fd: the owner's end of the executor's channel; evidence behind
  *                                    it. The n-th such message is about executor number n
- *                    agent_lost      an executor has ended
+ *                    agent_lost      an executor has ended, or is ended in the middle of a task as the job
+ *                                    ends: what it printed last may not arrive
  *                    agent_progress  at most every 100 ms, if asked for and changed
  *                    agent_failed    the job cannot go on; text behind it
  *                    agent_finished  the last message; fd: the event log (memory file, agent/report.h

@@ -243,15 +243,24 @@ int executor_exited(struct agent *a, const struct launch_exited *exited, struct 
 	return 0;
 }
 
+/* In the middle of a task that nobody waits for, or on its way out: it will not say how its output ends. */
+static int executor_interrupt(struct agent *a, struct executor *x, struct error *err)
+{
+	struct agent_lost m = {.type = AGENT_LOST, .index = x->number, .status = SIGKILL};
+	int rc = owner_send(a, &m, sizeof(m), NULL, 0, -1, err);
+	return rc < 0 || x->state == EXECUTOR_ENDING ? rc : executor_kill(a, x, err);
+}
+
 int executors_stop(struct agent *a, struct error *err)
 {
 	int rc = 0;
 	for (uint32_t i = 0; i < a->executor_count && rc == 0; i++) {
 		struct executor *x = a->executors[i];
-		if (x->state != EXECUTOR_RUNS)
+		bool misbehaved = x->state == EXECUTOR_ENDING;
+		if (x->state != EXECUTOR_RUNS && !misbehaved)
 			continue;
-		if (graph_executor_busy(a->graph, x->number)) {
-			rc = executor_kill(a, x, err);
+		if (misbehaved || graph_executor_busy(a->graph, x->number)) {
+			rc = executor_interrupt(a, x, err);
 			continue;
 		}
 		down_send(a, x, TASK_DOWN_STOP, NULL, 0);

@@ -242,7 +242,11 @@ static int executor_serve(struct executor *x, struct error *err)
 		return rc;
 	}
 	log_info("confined by the measures %#x of cell/sandbox.h", measures);
-	return x->provision->role == PROVISION_DRIVER ? executor_drive(x, err) : tasks_serve(x->tasks, err);
+	if (x->provision->role == PROVISION_DRIVER)
+		return executor_drive(x, err);
+	rc = tasks_serve(x->tasks, err);
+	/* What its tasks have printed is counted: nobody can cut off the last of it. */
+	return rc < 0 ? rc : owner_send_exit(x->owner, &(struct owner_exit){0}, "", err);
 }
 
 /* Everything that may hold a secret runs on the protected stack, from here on. */

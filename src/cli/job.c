@@ -42,6 +42,8 @@ struct job {
 	uint32_t server_count;
 	uint32_t driver; /* its place in servers, JOB_EXECUTORS_MAX before it is there */
 	struct owner_end end;
+	bool cut[JOB_EXECUTORS_MAX]; /* the channel closed without the executor's word of its end */
+	bool gone[JOB_EXECUTORS_MAX]; /* lost, or ended in the middle of a task: a warning says so */
 	bool ended, stopping, finished, lost;
 	bool line_shown;
 	uint64_t shown_ns, shown_done; /* of the last line, for the rate */
@@ -147,6 +149,11 @@ static void job_show_progress(struct job *job, const struct agent_progress *p)
 	job->line_shown = true;
 }
 
+static bool job_ended_well(const struct job *job)
+{
+	return job->ended && !job->end.exit.trap && !job->end.exit.error;
+}
+
 static int job_on_lost(struct job *job, const struct agent_lost *m, struct error *err)
 {
 	char how[64];
@@ -154,11 +161,19 @@ static int job_on_lost(struct job *job, const struct agent_lost *m, struct error
 		snprintf(how, sizeof(how), "killed by signal %d", WTERMSIG(m->status));
 	else
 		snprintf(how, sizeof(how), "exit status %d", WEXITSTATUS(m->status));
+	if (m->index - 1 < job->server_count)
+		job->gone[m->index - 1] = true;
+	if (job->stopping && job_ended_well(job))
+		log_warn(
+			"an executor ended in the middle of a task (%s); what it printed last may be missing",
+			how);
 	if (job->stopping)
 		return 0;
 	if (!m->replaced)
 		return error_set(err, CELLA_ELOST, "an executor was lost (%s) and is not replaced", how);
-	log_warn("an executor was lost (%s); its tasks are retried in another", how);
+	log_warn(
+		"an executor was lost (%s); its tasks are retried in another, what it printed last may be missing",
+		how);
 	return 0;
 }
 
@@ -315,6 +330,7 @@ static int job_on_server(struct job *job, uint32_t place, struct error *err)
 		job->ended = true;
 	}
 	if (rc == CELLA_ELOST) {
+		job->cut[place] = !end;
 		owner_server_free(server);
 		job->servers[place] = NULL;
 		if (place == job->driver && !job->ended)
@@ -424,6 +440,33 @@ static bool job_over(const struct job *job)
 	return true;
 }
 
+/* When a program has ended well so have its tasks, and every executor was told to end: one that closed its channel
+ * without its word of that may have had more to print. */
+static int job_check_ends(const struct job *job, struct error *err)
+{
+	for (uint32_t i = 0; job_ended_well(job) && i < job->server_count; i++)
+		if (job->cut[i] && !job->gone[i])
+			return error_set(
+				err, CELLA_ELOST,
+				"executor %u did not say how its output ends: the last of it may be missing",
+				i + 1);
+	return 0;
+}
+
+/* The job has failed: what executors have said until now is shown all the same. */
+static void job_drain(struct job *job)
+{
+	uint64_t until = clock_ns() + JOB_EXPLAIN_MS * 1000000ull;
+	job_hide_progress(job);
+	for (uint32_t i = 0; i < job->server_count; i++) {
+		struct owner_server *server = job->servers[i];
+		struct pollfd ready = {.fd = server ? owner_server_fd(server) : -1, .events = POLLIN};
+		while (poll(&ready, 1, 0) > 0 && clock_ns() < until &&
+		       owner_server_readable(server, NULL) == 0)
+			;
+	}
+}
+
 static int job_result_of(struct job *job, struct error *err)
 {
 	const struct owner_exit *exit = &job->end.exit;
@@ -471,6 +514,10 @@ int job_run(const struct job_config *config, struct job_result *ret_result, stru
 		rc = job_meet_launcher(&job, err);
 	while (rc == 0 && !job_over(&job))
 		rc = job_step(&job, &polls, err);
+	if (rc == 0)
+		rc = job_check_ends(&job, err);
+	else
+		job_drain(&job);
 	job_done(&job);
 	return rc < 0 ? rc : job_result_of(&job, err);
 }

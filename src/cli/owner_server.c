@@ -189,6 +189,9 @@ static int on_path(struct owner_server *s, const uint8_t *body, size_t size, str
 static int on_frame(struct owner_server *s, uint32_t type, const uint8_t *body, size_t size,
                     struct error *err)
 {
+	if (s->ended)
+		return error_set(err, CELLA_EFORMAT, "executor %u spoke on after its end",
+		                 s->config.executor);
 	switch (type) {
 	case OWNER_STREAM: return on_stream(s, body, size, err);
 	case OWNER_INPUT: return on_input(s, body, size, err);

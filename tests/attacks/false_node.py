@@ -8,6 +8,7 @@ As the agent, which asks the launcher for a genuine executor first and then hand
     replayed   the launcher's evidence as it is, for the channel to its own executor
     stale      the launcher's evidence for a nonce of its own choice
     honest     nothing of its own: passes on what the launcher answers (control)
+    cut        the same, and a second genuine executor whose word of its end does not arrive
 As the launcher
     own        an identity of its own and evidence signed with that
 
@@ -27,7 +28,7 @@ from pathlib import Path
 
 AGENT_START, AGENT_STOP, AGENT_EXECUTOR, AGENT_LOST, AGENT_FAILED, AGENT_FINISHED = 1, 2, 3, 4, 6, 7
 REQUEST, REPLY, EXITED, START, IDENTITY = 1, 3, 4, 5, 7
-VERSION, DRIVER, MEMORY_NONE, MEMORY_SECRET = 1, 1, 0, 1
+VERSION, DRIVER, TASKS, MEMORY_NONE, MEMORY_SECRET = 1, 1, 2, 0, 1
 ISOLATION_ALL = (1 << 10) - 1
 RING_CAPACITY, STORE_SIZE, TASK_VERSION = 1 << 20, 1 << 30, 2
 REPLY_HEAD, EVIDENCE_BODY = 532, 268
@@ -116,14 +117,14 @@ class Agent:
         self.owner, self.las, self.attack = owner, las, attack
         message, [self.bundle] = receive(owner)
         _, _, _, self.level, _, _, self.heap = struct.unpack_from("<IIIIIIQ", message)
-        self.nonce = message[40:72]
+        self.nonce = message[48:80]
         self.kept = []
 
-    def ask_launcher(self):
+    def ask_launcher(self, number=0):
         """For a genuine executor, which any attack but the best needs."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         nonce = os.urandom(32) if self.attack == "stale" else self.nonce
-        send(self.las, struct.pack("<IIIIQ", REQUEST, 0, self.level, VERSION, self.heap) + nonce, [theirs.fileno(), self.bundle])
+        send(self.las, struct.pack("<IIIIQ", REQUEST, number, self.level, VERSION, self.heap) + nonce, [theirs.fileno(), self.bundle])
         theirs.close()
         message, fds = receive(self.las)
         _, _, error, pid, size = struct.unpack_from("<IIiiI", message)
@@ -138,9 +139,17 @@ class Agent:
             return evidence_of(Signer(), executor, self.nonce, self.heap)
         return genuine
 
+    def bring_another(self):
+        agent_end, pid, evidence, fds = self.ask_launcher(1)
+        serve(agent_end)
+        send(self.owner, struct.pack("<IIIiI", AGENT_EXECUTOR, 2, TASKS, pid, len(evidence)) + evidence, [fds[0]])
+        for fd in fds:
+            os.close(fd)
+        self.kept.append(agent_end)
+
     def run(self):
         socket_of_genuine, pid, evidence, fds = self.ask_launcher()
-        if self.attack in ("honest", "stale"):
+        if self.attack in ("honest", "stale", "cut"):
             channel = fds[0]
             executor = None
             serve(socket_of_genuine)
@@ -154,6 +163,8 @@ class Agent:
             executor.owner.close()
         for fd in fds:
             os.close(fd)
+        if self.attack == "cut":
+            self.bring_another()
         self.serve()
 
     def serve(self):
@@ -163,6 +174,8 @@ class Agent:
             if not message:
                 sys.exit(0)
             if ready[0] is self.owner and struct.unpack_from("<I", message)[0] == AGENT_STOP:
+                if self.attack == "cut":
+                    self.kept[-1].close()  # it ends without a word
                 send(self.owner, struct.pack("<IIQQQ", AGENT_FINISHED, 0, 0, 0, 0))
 
 

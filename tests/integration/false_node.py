@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import memscan
-from celljob import BUILD, CELLA, REFUSED, SCRATCH, SOURCE, Job, build_cell, check, finish, needs_secret, skip, wait_until
+from celljob import BUILD, CELLA, FAILED, REFUSED, SCRATCH, SOURCE, Job, build_cell, check, finish, needs_secret, skip, wait_until
 
 MARKER = os.urandom(40)
 NODE, DATA, LOOT = SCRATCH / "node", SCRATCH / "data", SCRATCH / "loot"
@@ -83,6 +83,9 @@ def main():
     program = make_node(agent=liar)
     output, log, status, found, _ = attempt(program, "honest")
     check(status == 0 and output.startswith(b"parked") and not found, f"an agent that does not lie runs the job: {status} {log}")
+    output, log, status, _, left = attempt(program, "cut")
+    check(output.startswith(b"parked") and status == FAILED and "did not say how its output ends" in log and not left,
+          f"an agent that cuts off an executor's last words: the job fails {status} {log}")
     for attack, says in SAYS.items():
         check_refused(f"agent, {attack}", program, attack, says)
     check_refused("launcher, own", make_node(las=liar), "own", "launcher")

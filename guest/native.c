@@ -4,6 +4,30 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+void *cella_native_copy(const void *buffer, size_t size)
+{
+	void *copy = malloc(size ? size : 1);
+	if (!copy)
+		cella_fail("no memory for the arguments of a task");
+	if (size)
+		memcpy(copy, buffer, size);
+	return copy;
+}
+
+void cella_native_release(const void *copy)
+{
+	free((void *)(uintptr_t)copy);
+}
+
+/* If it cannot be written the task will find that out. */
+void cella_native_empty_file(const char *path)
+{
+	FILE *f = fopen(path, "w");
+	if (f)
+		fclose(f);
+}
 
 int cella_wait_on(const void *buffer)
 {

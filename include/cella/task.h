@@ -20,7 +20,8 @@
  *
  * Called inside a cell, `scale` is a task that runs in another process of the same application;
  * dependencies follow from the data that tasks name. Compiled natively (cella cc --native) the
- * same source is an ordinary sequential program.
+ * same source is an ordinary sequential program: a task is a call, whose OUT data are zeroed before it
+ * and whose COPY data are a copy; docs/reference/tasks.md says what else differs.
  *
  * Data. A buffer is known by its address. The first task that names it takes its content as it
  * is then; from then on the content belongs to the tasks: do not read or write it until

@@ -153,7 +153,54 @@ void *cella_argument(struct cella_frame *frame, size_t index);
 	}                                                                                     \
 	static void task##_body(CELLA_MAP_(CELLA_DECLARE_, CELLA_COMMA_, __VA_ARGS__))
 
-#else /* natively a task is a call */
+#else /* natively a task is a call, whose body finds what it would find in a cell */
+
+#define CELLA_BEGIN_(index, parameter) CELLA_BEGIN2_ parameter
+#define CELLA_BEGIN2_(kind, direction, ...) CELLA_BEGIN_##kind##_(direction, __VA_ARGS__)
+#define CELLA_BEGIN_VALUE_(direction, type, name)
+#define CELLA_BEGIN_BUFFER_(direction, type, name, count) \
+	CELLA_BEGIN_##direction##_(type, name, sizeof(type) * (size_t)(count));
+#define CELLA_BEGIN_EACH_(direction, type, name, count, each)          \
+	for (size_t cella_i = 0; cella_i < (size_t)(count); cella_i++) \
+		CELLA_BEGIN_##direction##_(type, name[cella_i], sizeof(type) * (size_t)(each));
+#define CELLA_BEGIN_EACH2_(direction, type, name, rows, columns, each)                                     \
+	for (size_t cella_i = 0; cella_i < (size_t)(rows) * (size_t)(columns); cella_i++)                  \
+		CELLA_BEGIN_##direction##_(type,                                                           \
+		                           name[cella_i / (size_t)(columns)][cella_i % (size_t)(columns)], \
+		                           sizeof(type) * (size_t)(each));
+#define CELLA_BEGIN_FILE_(direction, type, name) CELLA_BEGIN_FILE_##direction##_(name);
+#define CELLA_BEGIN_COPY_(type, buffer, size) buffer = (type *)cella_native_copy(buffer, size)
+#define CELLA_BEGIN_OUT_(type, buffer, size) cella_native_zero(buffer, size)
+#define CELLA_BEGIN_IN_(type, buffer, size) (void)0
+#define CELLA_BEGIN_INOUT_(type, buffer, size) (void)0
+#define CELLA_BEGIN_CONCURRENT_(type, buffer, size) (void)0
+#define CELLA_BEGIN_COMMUTATIVE_(type, buffer, size) (void)0
+#define CELLA_BEGIN_FILE_IN_(path) (void)0
+#define CELLA_BEGIN_FILE_OUT_(path) cella_native_empty_file(path)
+#define CELLA_BEGIN_FILE_INOUT_(path) (void)0
+
+#define CELLA_END_(index, parameter) CELLA_END2_ parameter
+#define CELLA_END2_(kind, direction, ...) CELLA_END_##direction##_(kind, __VA_ARGS__)
+#define CELLA_END_COPY_(kind, ...) CELLA_END_COPIED_##kind##_(__VA_ARGS__)
+#define CELLA_END_COPIED_VALUE_(type, name)
+#define CELLA_END_COPIED_BUFFER_(type, name, count) cella_native_release((const void *)name);
+#define CELLA_END_IN_(...)
+#define CELLA_END_OUT_(...)
+#define CELLA_END_INOUT_(...)
+#define CELLA_END_CONCURRENT_(...)
+#define CELLA_END_COMMUTATIVE_(...)
+#define CELLA_NOTHING_()
+
+static inline void cella_native_zero(void *buffer, size_t size)
+{
+	if (size)
+		__builtin_memset(buffer, 0, size);
+}
+
+/* A copy that ends with cella_native_release. */
+void *cella_native_copy(const void *buffer, size_t size);
+void cella_native_release(const void *copy);
+void cella_native_empty_file(const char *path);
 
 #define CELLA_TASK_DEFINE_(task, task_options, ...)                                     \
 	static const struct cella_task_options task##_options                           \
@@ -162,7 +209,9 @@ void *cella_argument(struct cella_frame *frame, size_t index);
 	static inline __attribute__((unused)) void task(                                \
 		CELLA_MAP_(CELLA_DECLARE_, CELLA_COMMA_, __VA_ARGS__))                  \
 	{                                                                               \
+		CELLA_MAP_(CELLA_BEGIN_, CELLA_NOTHING_, __VA_ARGS__)                   \
 		task##_body(CELLA_MAP_(CELLA_NAME_, CELLA_COMMA_, __VA_ARGS__));        \
+		CELLA_MAP_(CELLA_END_, CELLA_NOTHING_, __VA_ARGS__)                     \
 	}                                                                               \
 	static void task##_body(CELLA_MAP_(CELLA_DECLARE_, CELLA_COMMA_, __VA_ARGS__))
 

@@ -56,6 +56,16 @@ run 2 --dir cell:/data files.cell /data
 expect_end 0 "$(cat native.out)"
 diff -r native cell
 
+# What lay in a result before, and what a task does to what it was passed by value, is seen by nobody.
+"$cella" cc "$cells/tasks_dirty.c" -o dirty.cell
+"$cella" cc --native "$cells/tasks_dirty.c" -o dirty
+mkdir dirty-native dirty-cell
+./dirty dirty-native >native.out
+run 2 --dir dirty-cell:/data dirty.cell /data
+expect_end 0 "$(cat native.out)"
+expect_match "^0 4 3 2 0 0 0 0 7 " native.out
+expect_match "^reward 5, then drawer 4; 1$" native.out
+
 # Failures, by policy. Each attempt leaves a dot in a file.
 "$cella" cc "$cells/tasks_failures.c" -o failures.cell
 attempt() {

@@ -6,17 +6,19 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cli/man.h"
 #include "cli/verbs.h"
 
 static const struct verb *const verbs[] = {&cc_verb,      &run_verb,    &doctor_verb,
                                            &inspect_verb, &verify_verb, &bench_verb};
 
+static const char description[] =
+	"Runs programs on machines that their owner does not trust: in protected cells, whose memory\n"
+	"not even root can read, fed and emptied with sealed data.\n";
+
 static void print_help(FILE *to)
 {
-	fputs("Usage: cella VERB [options] [operands]\n\n"
-	      "Runs programs on machines that their owner does not trust: in protected cells, whose memory\n"
-	      "not even root can read, fed and emptied with sealed data.\n\nVerbs:\n",
-	      to);
+	fprintf(to, "Usage: cella VERB [options] [operands]\n\n%s\nVerbs:\n", description);
 	for (size_t i = 0; i < array_count(verbs); i++)
 		fprintf(to, "  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
 	fputs("  help       show the help of a verb\n\n"
@@ -59,6 +61,22 @@ static int no_such_verb(const char *name)
 	return VERB_USAGE;
 }
 
+/* A man page: of the program, or of a verb. */
+static int man(int argc, char **argv)
+{
+	if (argc < 2) {
+		man_print_program(description,
+		                  "cella doctor\ncella cc hello.c -o hello.cell && cella run hello.cell",
+		                  CELLA_VERSION, verbs, array_count(verbs), stdout);
+		return VERB_DONE;
+	}
+	const struct verb *verb = find_verb(argv[1]);
+	if (!verb)
+		return no_such_verb(argv[1]);
+	man_print_verb(verb, CELLA_VERSION, verbs, array_count(verbs), stdout);
+	return VERB_DONE;
+}
+
 static int help(int argc, char **argv)
 {
 	if (argc < 2) {
@@ -69,6 +87,8 @@ static int help(int argc, char **argv)
 		print_manual(stdout);
 		return VERB_DONE;
 	}
+	if (strcmp(argv[1], "--man") == 0)
+		return man(argc - 1, argv + 1);
 	const struct verb *verb = find_verb(argv[1]);
 	if (!verb)
 		return no_such_verb(argv[1]);

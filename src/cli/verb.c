@@ -39,8 +39,7 @@ int verb_fail(const struct verb *verb, const struct error *err)
 	return VERB_FAILED;
 }
 
-/* "-o, --output FILE"; returns its length. */
-static int option_head(const struct option *o, char *to, size_t size)
+int verb_option_head(const struct option *o, char *to, size_t size)
 {
 	const char *gap = !o->value ? "" : o->kind == OPTION_PASS ? (o->name[2] ? "" : " ") : " ";
 	return snprintf(to, size, "%s%s%s%s%s", o->brief ? o->brief : "", o->brief ? ", " : "", o->name, gap,
@@ -66,7 +65,7 @@ static void print_wrapped(const char *text, int from, FILE *to)
 static void print_option(const struct option *o, FILE *to)
 {
 	char head[120];
-	int size = option_head(o, head, sizeof(head));
+	int size = verb_option_head(o, head, sizeof(head));
 	fprintf(to, "  %s", head);
 	if (2 + size + 2 > HELP_COLUMN)
 		fprintf(to, "\n%*s", HELP_COLUMN, "");
@@ -112,7 +111,7 @@ void verb_print_manual(const struct verb *verb, FILE *to)
 		fputs("\n| option | |\n|---|---|\n", to);
 	for (size_t i = 0; i < verb->table.count; i++) {
 		char head[120];
-		option_head(&verb->table.options[i], head, sizeof(head));
+		verb_option_head(&verb->table.options[i], head, sizeof(head));
 		fputs("| `", to);
 		for (const char *c = head; *c; c++)
 			fprintf(to, "%s%c", *c == '|' ? "\\" : "", *c);

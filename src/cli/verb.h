@@ -22,7 +22,7 @@
  *             ... argv[1..argc] are the operands ...
  *     }
  *
- * Help, `cella help` and docs/reference/cli.md come from these texts.
+ * Help, `cella help`, docs/reference/cli.md and the man pages come from these texts.
  */
 #ifndef CLI_VERB_H
 #define CLI_VERB_H
@@ -62,5 +62,8 @@ int verb_fail(const struct verb *verb, const struct error *err);
 
 void verb_print_help(const struct verb *verb, FILE *to);
 void verb_print_manual(const struct verb *verb, FILE *to); /* as Markdown */
+
+/* "-o, --output FILE"; returns its length. */
+int verb_option_head(const struct option *o, char *to, size_t size);
 
 #endif

@@ -11,6 +11,31 @@ for program in cella cella-cell cella-las cella-agent; do
 	[ -x "$bin/$program" ] || fail "$program is not installed"
 done
 
+# Its words.
+plain() {
+	tr -d '\\&' <"$1" | tr '[:upper:]' '[:lower:]' | tr -cs '[:alnum:]' '\n' | LC_ALL=C sort -u
+}
+
+# A man page for each verb, which says all that its help says.
+man=$(find "$work/root" -type d -name man1)
+[ -s "$man/cella.1" ] || fail "cella.1 is not installed"
+for verb in $("$bin/cella" --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+	[ "$verb" != help ] || continue
+	expect_match "^\.BR cella.-$verb \(1\)$" "$man/cella.1"
+	"$bin/cella" help --man "$verb" | cmp - "$man/cella-$verb.1"
+	"$bin/cella" help "$verb" >"$work/help"
+	missing=$(LC_ALL=C comm -13 <(plain "$man/cella-$verb.1") <(plain "$work/help" | grep -vx -e usage -e example))
+	[ -z "$missing" ] || fail "cella-$verb.1 lacks: $missing"
+done
+if command -v man >/dev/null; then
+	for page in "$man"/*.1; do
+		man --warnings -l "$page" >"$work/page" 2>"$work/warnings"
+		[ -s "$work/page" ] && [ ! -s "$work/warnings" ] || fail "$page: $(cat "$work/warnings")"
+	done
+else
+	echo "the man pages are not formatted: there is no program man"
+fi
+
 mkdir "$work/elsewhere"
 cp "$source_dir/examples/hello/hello.c" "$work/elsewhere"
 cd "$work/elsewhere"

@@ -108,6 +108,17 @@ class Runner(unittest.TestCase):
         self.assertEqual(self.run_all("# integration/two@*\n")[0], 1)
         self.assertEqual(self.run_all("integration/tw\n")[0], 1)
 
+    def test_a_skipped_part_counts_beside_the_test(self):
+        self.add("one", "echo 'ok all'; echo 'skipped: perf: not in this kernel'; exit 0")
+        status, last, text = self.run_all()
+        self.assertEqual((status, last), (1, "1 passed, 0 failed, 1 skipped"))
+        self.assertIn(f"skipped integration/one@{IDENTITY}:perf: not in this kernel", text)
+        self.assertIn(f"not named in tests/skips.allow: integration/one@{IDENTITY}:perf", text)
+        self.assertEqual(self.run_all("integration/one@*:perf\n")[0], 0)
+        self.assertEqual(self.run_all("integration/one@*:bpf\n")[0], 1)
+        self.add("one", "echo 'skipped: perf: not here'; echo no kernel; exit 77")
+        self.assertEqual(self.run_all("integration/one*\n")[1], "0 passed, 0 failed, 1 skipped")
+
     def test_nothing_run_is_no_success(self):
         self.assertEqual(self.run_all()[:2], (1, "0 passed, 0 failed, 0 skipped"))
 

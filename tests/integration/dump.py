@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import memscan
-from celljob import SCRATCH, Job, build_cell, check, finish, needs_secret, note, runs, skip, wait_until
+from celljob import SCRATCH, Job, build_cell, check, finish, needs_secret, runs, skip, skip_part, wait_until
 
 MARKER = b"cella-marker-" + os.urandom(24).hex().encode()
 SPILL = SCRATCH / "spill"
@@ -69,7 +69,7 @@ def lift_core_limit(pid):
     try:
         resource.prlimit(pid, resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2)
     except PermissionError:
-        note("root may not lift the executor's limit for core files here")
+        skip_part("core-limit-lifted", "root may not lift the executor's limit for core files here")
 
 
 def control_leaves_core():
@@ -93,7 +93,7 @@ def check_kernel_core(cell):
         limits = Path(f"/proc/{pid}/limits").read_text(encoding="ascii")
         check("Max core file size        0                    0 " in limits, "the executor's limit for core files is 0")
         if "/" in pattern or pattern.startswith("|"):
-            note(f"the kernel's own core file is not tried: its pattern here is {pattern}")
+            skip_part("kernel-core", f"the pattern of core files here is {pattern}")
             return
         check(control_leaves_core(), "an ordinary process that aborts leaves a core file (positive control)")
         lift_core_limit(pid)

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from celljob import BUILD, SCRATCH, SOURCE, check, ecg_data, ecg_program, finish, note, run
+from celljob import BUILD, SCRATCH, SOURCE, check, ecg_data, ecg_program, finish, run, skip_part
 
 NATIVE = BUILD / "examples/ecg/ecg-native"
 MADE, RECORD = SCRATCH / "made", SCRATCH / "record.json"
@@ -141,7 +141,7 @@ def check_real(data):
     check_features(data / "training2017", names[::len(names) // 20][:20], references, "real recordings")
     for kind in ("compact", "spectrogram"):
         if kind == "spectrogram" and os.geteuid() != 0 and resource.getrlimit(resource.RLIMIT_MEMLOCK)[1] in range(64 << 20):
-            note("the spectrogram forest needs more secret memory than this user's limit of locked memory")
+            skip_part("spectrogram-forest", "it needs more secret memory than this user's limit of locked memory")
             continue
         expected = table((data / f"expected_proba_{kind}.csv").read_text(encoding="ascii"))
         some = [name for name in expected if (data / f"training2017/{name}.mat").exists()][:10]
@@ -180,7 +180,7 @@ def main():
     if data and (data / "features_compact.csv").exists():
         check_real(data)
     else:
-        note("PhysioNet's recordings and their references are not here: made recordings only")
+        skip_part("real-recordings", "PhysioNet's recordings and their references are not here")
     finish()
 
 

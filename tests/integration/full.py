@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from celljob import FAILED, SCRATCH, Job, build_cell, check, finish, note, run
+from celljob import FAILED, SCRATCH, Job, build_cell, check, finish, run, skip_part
 
 CLONE_NEWNS, MS_RDONLY, MS_REC, MS_PRIVATE = 0x20000, 1, 0x4000, 1 << 18
 FULL, READ_ONLY, DATA = SCRATCH / "full", SCRATCH / "readonly", SCRATCH / "data"
@@ -34,7 +34,7 @@ def make_file_systems():
         mount(b"none", FULL, b"tmpfs", 0, b"size=256k")
         mount(b"none", READ_ONLY, b"tmpfs", MS_RDONLY, b"size=256k")
     except OSError as error:
-        note(f"small file systems are not tried: {error}")
+        skip_part("small-file-systems", error)
         return False
     return True
 

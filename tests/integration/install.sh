@@ -33,7 +33,7 @@ if command -v man >/dev/null; then
 		[ -s "$work/page" ] && [ ! -s "$work/warnings" ] || fail "$page: $(cat "$work/warnings")"
 	done
 else
-	echo "the man pages are not formatted: there is no program man"
+	skip_part man-format "there is no program man"
 fi
 
 mkdir "$work/elsewhere"

@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import memscan
 import tracing
-from celljob import SCRATCH, Job, build_cell, check, finish, needs_secret, note, wait_until
+from celljob import SCRATCH, Job, build_cell, check, finish, needs_secret, note, skip_part, wait_until
 from tracer import Tracer
 
 SYS_WRITE = 1
@@ -74,20 +74,20 @@ def test_registers(pid):
                        stderr=subprocess.DEVNULL, timeout=60, check=False)
         check(VECTOR in (SCRATCH / "core").read_bytes(), "not stopped: registers in a core file")
     else:
-        note("registers in a core file: not shown, gdb is not installed")
+        skip_part("core-registers", "gdb is not installed")
     return place
 
 
 def not_here(what, error):
     """The kernel's own refusal is the only good reason for not showing a leak."""
-    note(f"{what}: not shown, this kernel says: {error}")
+    skip_part(what, f"this kernel says: {error}")
 
 
 def test_perf(pid):
     try:
         event = tracing.Event(pid)
     except OSError as error:
-        return not_here("perf copying stacks and registers", error)
+        return not_here("perf", error)
     found = wait_until(lambda: holds(event.samples(), WORDS))
     check(found, "not stopped: perf copies the stack and registers of a cell")
     return event.close()
@@ -108,7 +108,7 @@ def test_bpf(pid):
         event, reader = tracing.Event(pid), tracing.MemoryReader(tracing.PROG_TYPE_PERF_EVENT)
         event.attach(reader.program)
     except OSError as error:
-        return not_here("BPF copying memory", error)
+        return not_here("bpf", error)
     check(search_with(reader, pid), "not stopped: a BPF program copies protected pages")
     event.close()
     return reader.close()
@@ -120,7 +120,7 @@ def test_uprobe(pid, place):
     try:
         event = tracing.uprobe(pid, path, place - code.low + int(code.line.split()[2], 16))
     except OSError as error:
-        return not_here("uprobes", error)
+        return not_here("uprobe", error)
     check(wait_until(lambda: holds(event.samples(), WORDS)), "not stopped: a uprobe in the cell's loop shows its registers")
     return event.close()
 

@@ -37,6 +37,11 @@ skip() {
 	exit 77
 }
 
+# skip_part NAME REASON: a part of the test that cannot run here; it is counted, and tests/skips.allow must name it.
+skip_part() {
+	echo "skipped: $1: ${*:2}"
+}
+
 # start COMMAND...: in the background; its id is in $started_pid, and it ends with the test.
 start() {
 	"$@" &

@@ -2,6 +2,7 @@
 # Does `cella cc` build what it should, the same bytes from everywhere, and explain what it cannot build?
 # Do `inspect` and `verify` tell a good cell from a bad one?
 # as: root user
+# no memlock: what it runs has ordinary memory
 # timeout: 300
 . "$(dirname "$0")/lib.sh"
 export CELLA_BUILDER_KEY=$work/builder.key TMPDIR=$work/tmp

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # as: root
+# root alone: it is the attacker
 # timeout: 180
 """Can root read what a parked cell holds?
 

@@ -2,6 +2,7 @@
 # Does the ECG program, built natively, keep its promises to users: CSV formats, exit statuses, clear errors, and
 # a useful classifier from made recordings? (What it computes is tested by unit/ecg_*.)
 # as: root user
+# no memlock: what it runs has ordinary memory
 . "$(dirname "$0")/lib.sh"
 
 ecg=$build/examples/ecg/ecg-native

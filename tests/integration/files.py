@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# as: root user
+# as: root user memlock
 # timeout: 120
 """Does a program in a cell see the directories that it was given and nothing else of the host, and does
 what it is given and what it says arrive exactly?

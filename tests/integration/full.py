@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # as: root user
+# no memlock: an ordinary user fills the disk from ordinary memory anyhow
 # timeout: 60
 """What if there is no room, or it may not be written to?
 

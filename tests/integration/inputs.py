@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# as: root user
+# as: root user memlock
 # timeout: 300
 """What does cella run do with input that is wrong: malformed and foreign cells, bad options, files and
 directories that are not there or cannot be used, output that cannot be written, huge arguments?

@@ -1,5 +1,6 @@
 #!/bin/bash
 # Does what `make install` installs work from elsewhere, without the source tree?
+# root alone: meson writes its log into the build directory
 . "$(dirname "$0")/lib.sh"
 
 meson install -C "$build" --no-rebuild --quiet --destdir "$work/root" >"$work/log" 2>&1 || {

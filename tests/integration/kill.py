@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# as: root user
+# as: root user memlock
 # timeout: 240
 """What if a process of a job is killed?
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # as: root
+# root alone: it is the attacker
 # timeout: 180
 """What docs/threat-model.md says is *not* stopped at machine class soft: does it leak as stated?
 

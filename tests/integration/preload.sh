@@ -1,5 +1,6 @@
 #!/bin/bash
 # as: root user
+# no memlock: what it runs has ordinary memory
 # Does what is preloaded into programs by the environment reach the launcher or an executor?
 . "$(dirname "$0")/lib.sh"
 

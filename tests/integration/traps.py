@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# as: root user
+# as: root user memlock
 """Is every trap exact: reported with its name and a backtrace of wasm functions, status 134, and
 what the program printed before it still there?"""
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Does a C program in a cell see the same files, streams and clocks as an ordinary program, and no others?
-# as: root user
+# as: root user memlock
 . "$(dirname "$0")/lib.sh"
 needs_secret
 export CELLA_BUILDER_KEY=$work/builder.key

@@ -2,6 +2,7 @@
 # Do translated modules do what the specification says, compiled by gcc and by clang and with the
 # prelude's portable code, and do their images need nothing of their surroundings?
 # as: user
+# user alone: nothing in it depends on who runs it, nor on locked memory
 # timeout: 600
 . "$(dirname "$0")/lib.sh"
 

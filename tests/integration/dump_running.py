@@ -6,7 +6,8 @@
 
 Two jobs compute with a marker: the ECG workflow on recordings that contain it, and a program that
 carries it through task data that spill to disk. At random moments all their processes are stopped, and
-root looks through each, and through the store, the rings, sockets, pipes and the spill file. At
+root looks through each, and through the store, the rings, sockets, pipes, the spill file, the log of
+everything, the graph, the trace and the record. At
 insecure-none the marker is found in executors (so the test can fail), at secret nowhere; what lies
 outside of executors is sealed at both."""
 
@@ -25,8 +26,9 @@ import memscan
 from celljob import SCRATCH, Job, build_cell, check, ecg_program, finish, needs_secret, runs, skip_part, wait_until
 
 ROUNDS = 10
-MARKER = os.urandom(48)
-DATA, SPILL = SCRATCH / "data", SCRATCH / "spill"
+MARKER = os.urandom(24).hex().encode()  # printable: no report would write it otherwise
+DATA, SPILL, WRITTEN = SCRATCH / "data", SCRATCH / "spill", SCRATCH / "written"
+REPORTS = {"--graph": "graph.dot", "--trace": "trace.json", "--record": "record.json"}
 QUICK = (("/proc/PID/mem", "descriptor"), ("process_vm_readv", "descriptor"))
 
 
@@ -80,8 +82,9 @@ def look_into(arguments, level, log):
     """Freeze a job at ROUNDS random moments and look; at the last one by all ways."""
     findings = Findings()
     with open(log, "wb") as stderr, open(SCRATCH / "output", "wb") as output:
-        with Job(["-q", "--memory", level, "--executors", 2, "--heap", "256M", "--dir", f"{DATA}:/data", *arguments], stderr=stderr,
-                 stdout=output, env={**os.environ, "TMPDIR": str(SPILL)}) as job:
+        reports = [word for option, name in REPORTS.items() for word in (option, WRITTEN / name)]
+        with Job(["-q", "--memory", level, "--executors", 2, "--heap", "256M", *reports, "--dir", f"{DATA}:/data", *arguments],
+                 stderr=stderr, stdout=output, env={**os.environ, "TMPDIR": str(SPILL), "CELLA_LOG": "debug"}) as job:
             # The first output comes when data has gone through all processes.
             wait_until(lambda: os.path.getsize(SCRATCH / "output") > 0)
             for left in reversed(range(ROUNDS)):
@@ -96,8 +99,10 @@ def look_into(arguments, level, log):
 
 
 def check_job(name, arguments, spills):
-    log = SCRATCH / "log"
+    log = WRITTEN / "log"
     for level in ("insecure-none", "secret"):
+        for path in WRITTEN.iterdir():
+            path.unlink()
         findings = look_into(arguments, level, log)
         if level == "insecure-none":
             check(len(findings.inside) >= ROUNDS, f"{name}, insecure-none: root finds the marker in executors "
@@ -107,7 +112,9 @@ def check_job(name, arguments, spills):
         check(not findings.outside, f"{name}, {level}: nothing outside of executors: {findings.outside}")
         if spills:
             check(findings.spilled, f"{name}, {level}: data was spilled, {findings.spilled >> 20} MiB at a time")
-        check(MARKER not in log.read_bytes(), f"{name}, {level}: nothing in the log")
+        sizes = {path.name: path.stat().st_size for path in WRITTEN.iterdir()}
+        check(set(sizes) == {"log", *REPORTS.values()} and all(sizes.values()), f"{name}, {level}: written were {sizes}")
+        check(not memscan.files_below(WRITTEN, MARKER), f"{name}, {level}: nothing in them")
         check(not memscan.files_below(SPILL, MARKER), f"{name}, {level}: nothing in files written")
 
 
@@ -146,6 +153,7 @@ def main():
     check_search()
     DATA.mkdir()
     SPILL.mkdir()
+    WRITTEN.mkdir()
     make_recording(DATA / "A.mat")
     (DATA / "secret").write_bytes(MARKER * 20)
     carry = [build_cell("carry.c"), "/data/secret", 100000, 120]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# as: root user
+# as: root user memlock
 # timeout: 180
 """Does a node that lies get a job's keys?
 

@@ -25,7 +25,6 @@ MADE, RECORD = SCRATCH / "made", SCRATCH / "record.json"
 MADE_COUNT, TREES, TASKS_OF_REQUEST = 20, 5, 81
 SEED = "1"  # of the golden values
 RELATIVE, PROBABILITY = 1e-5, 1e-12
-# A limit of 8 MiB of locked memory is what all executors of an ordinary user share.
 MEMORY = ["--heap", "1G"]
 
 

@@ -107,8 +107,8 @@ void cella_forget(const void *buffer);
 /* Tasks submitted between begin and end belong to the group too; groups nest. */
 void cella_group_begin(const char *name);
 void cella_group_end(void);
-/* Wait for a group's tasks. 0; CELLA_ECANCELED if some were cancelled; CELLA_ENOENT if there is no such group (of
- * those that have ended the latest 256 are known). */
+/* Wait for a group's tasks. 0; CELLA_ECANCELED if some were cancelled; CELLA_ENOENT if there is no such
+ * group (of those that have ended the latest 256 are known). */
 int cella_group_wait(const char *name);
 /* Cancel the tasks of the group that have not started, and their successors. The number cancelled. */
 int cella_group_cancel(const char *name);

@@ -25,8 +25,8 @@ void event_log_done(struct event_log *log, uint32_t executor, const struct task_
 void event_log_outcome(struct event_log *log, uint64_t now_ns, const struct task_outcome *outcome);
 void event_log_spill(struct event_log *log, uint64_t now_ns, uint64_t bytes);
 
-/* Ends the log: the memory file, the log's own, cut to its size; -1 without a log. What comes later (executors
- * that end) is dropped. */
+/* Ends the log: the memory file, the log's own, cut to its size; -1 without a log. What comes later
+ * (executors that end) is dropped. */
 int event_log_finish(struct event_log *log, const struct event_end *end);
 
 #endif

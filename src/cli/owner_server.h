@@ -51,8 +51,8 @@ size_t owner_server_wants_input(const struct owner_server *server);
 int owner_server_input(struct owner_server *server, const void *bytes, size_t size,
                        struct error *err) must_check;
 
-/* How the program, or this executor's service of tasks, ended; NULL before its word, which also proves that all of
- * its output came. */
+/* How the program, or this executor's service of tasks, ended; NULL before its word, which also proves
+ * that all of its output came. */
 const struct owner_end *owner_server_end(const struct owner_server *server);
 
 #endif

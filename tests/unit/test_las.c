@@ -21,6 +21,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -588,6 +589,76 @@ static void test_same_user_cannot_attach(void **state)
 		print_message("note: here nobody can attach to anything (Yama)\n");
 }
 
+/* ---- a machine that is full ---- */
+
+static int room_wanted[2], room_made[2];
+
+static bool set_net_namespaces(const char *count)
+{
+	cleanup_close int fd = open("/proc/sys/user/max_net_namespaces", O_WRONLY | O_CLOEXEC);
+	return fd >= 0 && write(fd, count, strlen(count)) == (ssize_t)strlen(count);
+}
+
+/* Into a user namespace of its own, which has no room for network namespaces. */
+static bool fill_up(void)
+{
+	return unshare(CLONE_NEWUSER) == 0 && set_net_namespaces("0");
+}
+
+/* Until the test asks for it. */
+static void full_world(void)
+{
+	char byte;
+	if (!fill_up())
+		_exit(99);
+	if (fork() > 0)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (read(room_wanted[0], &byte, 1) == 1 && set_net_namespaces("10"))
+		_exit(write(room_made[1], "", 1) == 1 ? 0 : 1);
+	_exit(1);
+}
+
+static bool can_fill_up(void)
+{
+	int status;
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(fill_up() ? 0 : 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status == 0;
+}
+
+/* What there was no room for once is tried again. */
+static void test_want_of_room_passes(void **state)
+{
+	(void)state;
+	struct evidence before, after;
+	char byte;
+	if (!can_fill_up()) {
+		print_message("skipped: test_want_of_room_passes: needs user namespaces\n");
+		skip();
+	}
+	assert_int_equal(pipe2(room_wanted, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(room_made, O_CLOEXEC), 0);
+	cleanup_las struct las las = start_las_of_user(full_world);
+	cleanup_running struct running first = launch(&las, 1, "wait");
+	expect_running(&first);
+	verify(&las, &first, &before);
+	assert_false(before.isolation & EVIDENCE_NET_NAMESPACE);
+	assert_int_equal(write(room_wanted[1], "", 1), 1);
+	assert_int_equal(read(room_made[0], &byte, 1), 1);
+	cleanup_running struct running second = launch(&las, 2, "wait");
+	expect_running(&second);
+	verify(&las, &second, &after);
+	assert_true(after.isolation & EVIDENCE_NET_NAMESPACE);
+	for (size_t i = 0; i < array_count(room_made); i++) {
+		close(room_wanted[i]);
+		close(room_made[i]);
+	}
+}
+
 /* ---- the launcher's key ---- */
 
 /* An ordinary user whose own limit of locked memory may be raised to this. */
@@ -898,6 +969,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_is_inherited),
 		cmocka_unit_test(test_inherited_filter_is_told),
 		cmocka_unit_test(test_same_user_cannot_attach),
+		cmocka_unit_test(test_want_of_room_passes),
 		cmocka_unit_test(test_exposed_key_vouches_for_no_secret_memory),
 		cmocka_unit_test(test_launcher_locks_what_it_may),
 		cmocka_unit_test(test_bad_requests_are_answered),

@@ -26,6 +26,8 @@ static int check_place(const char *path, struct error *err)
 	if (!path)
 		return 0;
 	struct stat st;
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return error_set(err, CELLA_EINVAL, "cannot write %s: it is a directory", path);
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
 		if (access(path, W_OK) < 0)
 			return error_errno(err, CELLA_EINVAL, "cannot write %s", path);

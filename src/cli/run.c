@@ -20,6 +20,8 @@ enum {
 	RUN_HEAP_MAX_GIB = 16 << 10,
 };
 
+enum run_memory { RUN_SECRET, RUN_PAGED, RUN_INSECURE_NONE, RUN_UNSAID }; /* as in the option's text */
+
 struct run_options {
 	int memory;
 	uint64_t executors, heap, store_limit;
@@ -30,8 +32,9 @@ struct run_options {
 };
 
 static const struct option run_table[] = {
-	{"--memory", NULL, OPTION_CHOICE, "secret|insecure-none",
-         "level of memory protection; default secret", option_field(run_options, memory)},
+	{"--memory", NULL, OPTION_CHOICE, "secret|paged|insecure-none",
+         "level of memory protection; default secret; paged is not part of this version",
+         option_field(run_options, memory)},
 	{"--insecure-memory-none", NULL, OPTION_FLAG, NULL, "the same as --memory insecure-none",
          option_field(run_options, insecure_memory_none)},
 	{"--executors", NULL, OPTION_NUMBER, "N", "processes that run tasks; default: one per processor",
@@ -45,7 +48,7 @@ static const struct option run_table[] = {
 	{"--accept-builder", NULL, OPTION_LIST, "HEX", "a builder, beside your own, whose cells may run",
          option_field(run_options, builders)},
 	{"--store-limit", NULL, OPTION_SIZE, "SIZE",
-         "sealed task data kept in memory before it spills to disk; default 1G",
+         "sealed task data kept in memory before it spills to disk; default 1G, 0: half of the memory",
          option_field(run_options, store_limit)},
 	{"--graph", NULL, OPTION_TEXT, "FILE.dot|FILE.svg", "write the graph of tasks",
          option_field(run_options, outputs.graph)},
@@ -54,7 +57,8 @@ static const struct option run_table[] = {
 	{"--record", NULL, OPTION_TEXT, "FILE.json",
          "write the job's record: levels, identities, times, retries",
          option_field(run_options, outputs.record)},
-	{"--quiet", "-q", OPTION_FLAG, NULL, "do not print the protection in force, nor progress",
+	{"--quiet", "-q", OPTION_FLAG, NULL,
+         "print neither progress nor the protection in force, unless that is insecure",
          option_field(run_options, quiet)},
 };
 
@@ -131,13 +135,13 @@ static int run_parse_builders(const struct run_options *o, struct error *err)
 
 static int run_check(struct run_options *o, struct error *err)
 {
-	if (o->insecure_memory_none)
-		o->memory = 1;
-	if (o->executors == 0)
-		o->executors = (uint64_t)min_of(max_of(sysconf(_SC_NPROCESSORS_ONLN), 1L),
-		                                (long)RUN_EXECUTORS_MAX);
-	if (o->executors > RUN_EXECUTORS_MAX)
-		return error_set(err, CELLA_EINVAL, "--executors %llu: at most %d",
+	if (o->insecure_memory_none && o->memory != RUN_UNSAID && o->memory != RUN_INSECURE_NONE)
+		return error_set(err, CELLA_EINVAL,
+		                 "--insecure-memory-none and --memory ask for two levels: give one of them");
+	if (o->memory == RUN_UNSAID)
+		o->memory = o->insecure_memory_none ? RUN_INSECURE_NONE : RUN_SECRET;
+	if (o->executors == 0 || o->executors > RUN_EXECUTORS_MAX)
+		return error_set(err, CELLA_EINVAL, "--executors %llu: at least 1 and at most %d",
 		                 (unsigned long long)o->executors, RUN_EXECUTORS_MAX);
 	for (size_t i = 0; i < o->environment.count; i++)
 		if (!strchr(o->environment.items[i], '=') || o->environment.items[i][0] == '=')
@@ -218,8 +222,12 @@ static int run_job(struct run_options *o, char **arguments, uint32_t argument_co
 	cleanup_close int bundle_fd = -1;
 	struct bundle bundle;
 	cleanup_with(run_free_paths) struct owner_paths *paths = NULL;
-	enum mem_level level = o->memory == 0 ? MEM_SECRET : MEM_INSECURE_NONE;
+	enum mem_level level = o->memory == RUN_INSECURE_NONE ? MEM_INSECURE_NONE : MEM_SECRET;
 	struct mem_pool *pool;
+	if (o->memory == RUN_PAGED)
+		return error_set(
+			err, CELLA_EUNSUPPORTED,
+			"paged memory is not part of this version: use --memory secret, or a smaller --heap");
 	int rc = mem_level_check(level, RUN_LEAST, err);
 	if (rc == 0)
 		rc = mem_pool_new(level, RUN_POOL, &pool, err);
@@ -254,7 +262,7 @@ static int run_job(struct run_options *o, char **arguments, uint32_t argument_co
 		.progress = !o->quiet && isatty(STDERR_FILENO),
 		.events = o->outputs.graph || o->outputs.trace || o->outputs.record,
 	};
-	if (!o->quiet)
+	if (!o->quiet || level == MEM_INSECURE_NONE)
 		fprintf(stderr, "cella run: memory %s, machine soft\n", mem_level_name(config.memory_level));
 	rc = run_protected(&config, result, err);
 	if (rc == 0)
@@ -263,9 +271,17 @@ static int run_job(struct run_options *o, char **arguments, uint32_t argument_co
 	return rc;
 }
 
+static uint64_t run_processors(void)
+{
+	return (uint64_t)min_of(max_of(sysconf(_SC_NPROCESSORS_ONLN), 1L), (long)RUN_EXECUTORS_MAX);
+}
+
 int verb_run(int argc, char **argv)
 {
-	cleanup_with(run_options_done) struct run_options o = {.heap = 2ull << 30, .store_limit = 1ull << 30};
+	cleanup_with(run_options_done) struct run_options o = {.memory = RUN_UNSAID,
+	                                                       .executors = run_processors(),
+	                                                       .heap = 2ull << 30,
+	                                                       .store_limit = 1ull << 30};
 	struct job_result result = {.event_log = -1};
 	struct error err;
 	int status, count;

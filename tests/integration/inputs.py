@@ -121,13 +121,21 @@ def test_builder():
 
 
 def test_options(cell):
-    for arguments in (["--nonsense"], ["--memory", "paged"], ["--memory", "none"], ["--executors", "-1"],
+    for arguments in (["--nonsense"], ["--memory", "none"], ["--executors", "-1"], ["--executors", "0"],
                       ["--executors", "many"], ["--executors", "100000"], ["--heap", "lots"], ["--heap", "0"],
                       ["--heap", "99999999999999G"], ["--heap", "1000T"], ["--store-limit", "-5"],
                       ["--store-limit", ""], ["--dir", ""], ["--dir", ":/data"], ["--dir", "/tmp:"],
                       ["--env", SECRET], ["--env", "=" + SECRET], ["--accept-builder", "abc"],
                       ["--accept-builder", "g" * 64], ["--graph", "graph.txt"], *([["--dir", "/tmp"] * 300])):
         refuses([*arguments, cell, "given", "ran"], USAGE, " ".join(arguments)[:40])
+    for level in ("secret", "paged"):
+        refuses(["--memory", level, "--insecure-memory-none", cell, "given", "ran"], USAGE, f"two levels, one {level}",
+                "ask for two levels")
+    refuses(["-q", "--memory", "paged", cell, "given", "ran"], FAILED, "paged memory", "use --memory secret, or a smaller --heap")
+    for arguments in (["--memory", "insecure-none"], ["--insecure-memory-none", "--memory", "insecure-none"]):
+        job = run(["-q", *arguments, cell, "exit", "3"])
+        check(job.returncode == 3 and job.stderr == "cella run: memory insecure-none, machine soft\n",
+              f"-q does not hide that memory is insecure: {job.returncode} {job.stderr!r}")
     for option in ("--record", "--trace", "--graph", "--heap", "--dir", "--env", "--memory"):
         refuses([option], USAGE, f"{option} without a value")
     refuses([], USAGE, "no cell")
@@ -158,6 +166,10 @@ def test_output(cell):
         place = SCRATCH / f"gone/{what}.{'dot' if what == 'graph' else 'json'}"
         job = run(["-q", f"--{what}", place, cell, "exit", "3"])
         check(job.returncode == USAGE and str(place) in job.stderr, f"--{what} where it cannot be: {job.stderr!r}")
+    folder = SCRATCH / "folder.dot"
+    folder.mkdir()
+    for what in ("record", "trace", "graph"):
+        refuses([f"--{what}", folder, cell, "given", "ran"], USAGE, f"--{what} to a directory", "it is a directory")
     job = run(["-q", "--record", "/dev/full", cell, "exit", "3"])
     check("No space left" in job.stderr and Path("/dev/full").is_char_device(), f"--record to a full device: {job.stderr!r}")
     with open("/dev/full", "wb") as full:

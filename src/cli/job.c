@@ -17,6 +17,8 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "cell/launch_format.h"
+#include "cli/interrupt.h"
+#include "cli/output.h"
 #include "cli/owner_server.h"
 #include "cli/quote.h"
 #include "cli/spawn.h"
@@ -27,6 +29,7 @@ enum {
 	JOB_EXECUTORS_MAX = 256, /* over the job's life, replacements included */
 	JOB_END_TIMEOUT_MS = 5000,
 	JOB_EXPLAIN_MS = 500,
+	JOB_LOG_MS = 2000, /* for the log of a job that is given up */
 };
 
 struct job {
@@ -45,8 +48,8 @@ struct job {
 	bool cut[JOB_EXECUTORS_MAX]; /* the channel closed without the executor's word of its end */
 	bool gone[JOB_EXECUTORS_MAX]; /* lost, or ended in the middle of a task: a warning says so */
 	bool ended, stopping, finished, lost;
-	bool line_shown;
-	uint64_t shown_ns, shown_done; /* of the last line, for the rate */
+	int interrupt;
+	struct output output;
 };
 
 static int job_keys(struct job *job, struct error *err)
@@ -95,6 +98,15 @@ static int job_start_daemons(struct job *job, struct error *err)
 	return rc;
 }
 
+static void job_note_evidence(struct job_result *r, const struct evidence *e)
+{
+	r->isolation = r->executors_started ? r->isolation & e->isolation : e->isolation;
+	r->host = r->executors_started ? r->host & e->host : e->host;
+	memcpy(r->kernel, e->kernel, sizeof(r->kernel));
+	memcpy(r->executor, e->executor, sizeof(r->executor));
+	r->executors_started++;
+}
+
 static int job_admit(struct job *job, const struct agent_executor *m, const uint8_t *evidence_bytes, int *fd,
                      struct error *err)
 {
@@ -119,14 +131,14 @@ static int job_admit(struct job *job, const struct agent_executor *m, const uint
 		.pool = job->pool,
 		.session = job->session,
 		.paths = job->config->paths,
+		.output = &job->output,
 	};
 	rc = owner_server_new(&config, &job->servers[place], err);
 	if (rc < 0)
 		return rc;
 	*fd = -1;
 	job->server_count++;
-	job->result->isolation = place ? job->result->isolation & evidence.isolation : evidence.isolation;
-	job->result->executors_started++;
+	job_note_evidence(job->result, &evidence);
 	if (m->role == AGENT_DRIVER)
 		job->driver = place;
 	job->provision->executor = place + 1;
@@ -137,16 +149,9 @@ static int job_admit(struct job *job, const struct agent_executor *m, const uint
 
 static void job_show_progress(struct job *job, const struct agent_progress *p)
 {
-	uint64_t now = clock_ns();
-	double seconds = (double)(now - job->shown_ns) * 1e-9;
-	double rate = job->shown_ns && seconds > 0 ? (double)(p->done - job->shown_done) / seconds : 0;
-	job->shown_ns = now;
-	job->shown_done = p->done;
-	fprintf(stderr, "\r\033[Ktasks: %llu done, %llu running, %llu waiting, %llu failed, %.0f a second",
-	        (unsigned long long)p->done, (unsigned long long)p->running, (unsigned long long)p->waiting,
-	        (unsigned long long)p->failed, rate);
-	fflush(stderr);
-	job->line_shown = true;
+	const struct output_counts counts = {p->done, p->running, p->waiting, p->failed};
+	if (!job->stopping && !job->lost)
+		output_show(&job->output, &counts);
 }
 
 static bool job_ended_well(const struct job *job)
@@ -171,6 +176,7 @@ static int job_on_lost(struct job *job, const struct agent_lost *m, struct error
 		return 0;
 	if (!m->replaced)
 		return error_set(err, CELLA_ELOST, "an executor was lost (%s) and is not replaced", how);
+	output_hide(&job->output);
 	log_warn(
 		"an executor was lost (%s); its tasks are retried in another, what it printed last may be missing",
 		how);
@@ -281,9 +287,16 @@ static int job_set_policy(struct job *job, const struct launch_identity *launche
 		return rc;
 	memcpy(policy->launcher, launcher->public_key, sizeof(policy->launcher));
 	memcpy(policy->executor, executor_digest, sizeof(policy->executor));
+	memcpy(job->result->launcher, launcher_digest, sizeof(job->result->launcher));
 	policy->memory_level = job->config->memory_level;
 	policy->isolation = self.filter_mode == 0 ? EVIDENCE_NO_INHERITED_FILTER : 0;
 	return 0;
+}
+
+static int job_interrupted(struct job *job, struct error *err)
+{
+	job->result->signal = interrupt_pending();
+	return error_set(err, CELLA_ECANCELED, "ended by SIG%s", sigabbrev_np(job->result->signal));
 }
 
 static int job_meet_launcher(struct job *job, struct error *err)
@@ -291,8 +304,12 @@ static int job_meet_launcher(struct job *job, struct error *err)
 	struct launch_identity identity;
 	size_t size;
 	int rc = spawn_verify("cella-las", launcher_digest, err);
+	struct pollfd ready[] = {{.fd = job->las, .events = POLLIN},
+	                         {.fd = job->interrupt, .events = POLLIN}};
 	if (rc < 0)
 		return rc;
+	if (poll(ready, array_count(ready), -1) > 0 && ready[1].revents)
+		return job_interrupted(job, err);
 	rc = io_receive_message(job->las, &identity, sizeof(identity), &size, NULL, 0, NULL, err);
 	if (rc < 0 || size == 0)
 		return job_lost(job, "the launcher cella-las", err);
@@ -311,17 +328,8 @@ static int job_stop(struct job *job, struct error *err)
 	return 0;
 }
 
-/* What the program prints begins on a line of its own. */
-static void job_hide_progress(struct job *job)
-{
-	if (job->line_shown)
-		fputs("\r\033[K", stderr);
-	job->line_shown = false;
-}
-
 static int job_on_server(struct job *job, uint32_t place, struct error *err)
 {
-	job_hide_progress(job);
 	struct owner_server *server = job->servers[place];
 	int rc = owner_server_readable(server, err);
 	const struct owner_end *end = owner_server_end(server);
@@ -370,10 +378,10 @@ static int job_on_input(struct job *job, uint32_t place, struct error *err)
 }
 
 /* Which descriptors to wait for, and whose each is: a place in servers, or one of the others. */
-enum { JOB_FROM_AGENT = JOB_EXECUTORS_MAX, JOB_FROM_LAS, JOB_FROM_INPUT };
+enum { JOB_FROM_AGENT = JOB_EXECUTORS_MAX, JOB_FROM_LAS, JOB_FROM_INPUT, JOB_FROM_INTERRUPT };
 struct job_polls {
-	struct pollfd fds[JOB_EXECUTORS_MAX + 3];
-	uint32_t from[JOB_EXECUTORS_MAX + 3];
+	struct pollfd fds[JOB_EXECUTORS_MAX + 4];
+	uint32_t from[JOB_EXECUTORS_MAX + 4];
 	uint32_t input_for;
 	nfds_t count;
 };
@@ -389,6 +397,7 @@ static void job_poll_fill(struct job *job, struct job_polls *p)
 {
 	p->count = 0;
 	bool wants_input = false;
+	job_poll_add(p, job->interrupt, JOB_FROM_INTERRUPT);
 	for (uint32_t i = 0; i < job->server_count; i++) {
 		if (!job->servers[i])
 			continue;
@@ -406,6 +415,17 @@ static void job_poll_fill(struct job *job, struct job_polls *p)
 		job_poll_add(p, STDIN_FILENO, JOB_FROM_INPUT);
 }
 
+static int job_handle(struct job *job, const struct job_polls *p, uint32_t from, struct error *err)
+{
+	switch (from) {
+	case JOB_FROM_INTERRUPT: return job_interrupted(job, err);
+	case JOB_FROM_AGENT: return job_on_agent(job, err);
+	case JOB_FROM_LAS: return job_lost(job, "the launcher cella-las", err);
+	case JOB_FROM_INPUT: return job_on_input(job, p->input_for, err);
+	default: return job_on_server(job, from, err);
+	}
+}
+
 static int job_step(struct job *job, struct job_polls *p, struct error *err)
 {
 	job_poll_fill(job, p);
@@ -415,19 +435,10 @@ static int job_step(struct job *job, struct job_polls *p, struct error *err)
 	if (ready == 0)
 		return error_set(err, CELLA_ETIMEOUT, "the job's processes did not end in time");
 	int rc = 0;
-	for (nfds_t i = 0; ready > 0 && i < p->count && rc == 0; i++) {
-		if (!p->fds[i].revents)
-			continue;
-		if (p->from[i] == JOB_FROM_AGENT)
-			rc = job_on_agent(job, err);
-		else if (p->from[i] == JOB_FROM_LAS)
-			rc = job_lost(job, "the launcher cella-las", err);
-		else if (p->from[i] == JOB_FROM_INPUT)
-			rc = job_on_input(job, p->input_for, err);
-		else
-			rc = job_on_server(job, p->from[i], err);
-	}
-	return rc;
+	for (nfds_t i = 0; ready > 0 && i < p->count && rc == 0; i++)
+		if (p->fds[i].revents)
+			rc = job_handle(job, p, p->from[i], err);
+	return rc < 0 && interrupt_pending() ? job_interrupted(job, err) : rc;
 }
 
 static bool job_over(const struct job *job)
@@ -457,7 +468,6 @@ static int job_check_ends(const struct job *job, struct error *err)
 static void job_drain(struct job *job)
 {
 	uint64_t until = clock_ns() + JOB_EXPLAIN_MS * 1000000ull;
-	job_hide_progress(job);
 	for (uint32_t i = 0; i < job->server_count; i++) {
 		struct owner_server *server = job->servers[i];
 		struct pollfd ready = {.fd = server ? owner_server_fd(server) : -1, .events = POLLIN};
@@ -473,19 +483,42 @@ static int job_result_of(struct job *job, struct error *err)
 	job->result->status = exit->status;
 	if (exit->error)
 		return error_set(err, exit->error, "%s", job->end.text);
-	if (exit->trap)
-		fprintf(stderr, "cella run: the program ended with a %s: %s\n",
-		        exit->trap == CELL_TRAP_HOST ? "failure" : "trap", job->end.text);
+	if (!exit->trap)
+		return 0;
+	const char *kind = exit->trap == CELL_TRAP_HOST ? "failure" : "trap";
+	fprintf(stderr, "cella run: the program ended with a %s: %s\n", kind, job->end.text);
+	/* A trap's name is Cella's; a failure's text may be the program's, which is not recorded. */
+	int size = exit->trap == CELL_TRAP_HOST ? 0 : (int)strcspn(job->end.text, "\n");
+	snprintf(job->result->trap, sizeof(job->result->trap), "the program ended with a %s%s%.*s", kind,
+	         size ? ": " : "", size, job->end.text);
 	return 0;
+}
+
+/* A job that is given up is stopped in order, too: for its log. */
+static void job_collect_log(struct job *job)
+{
+	const struct agent_stop stop = {.type = AGENT_STOP};
+	struct pollfd agent = {.fd = job->agent, .events = POLLIN};
+	struct error ignored;
+	if (!job->config->events || job->agent < 0 || job->finished)
+		return;
+	if (!job->stopping && io_send_message(job->agent, &stop, sizeof(stop), NULL, 0, &ignored) < 0)
+		return;
+	job->stopping = job->lost = true;
+	uint64_t end = clock_ns() + JOB_LOG_MS * 1000000ull;
+	while (!job->finished && clock_ns() < end && poll(&agent, 1, JOB_LOG_MS) > 0)
+		if (job_on_agent(job, &ignored) < 0)
+			return;
 }
 
 static void job_done(struct job *job)
 {
-	job_hide_progress(job);
+	output_hide(&job->output);
 	for (uint32_t i = 0; i < job->server_count; i++)
 		owner_server_free(job->servers[i]);
 	cleanup_close_fn(&job->agent);
 	cleanup_close_fn(&job->las);
+	cleanup_close_fn(&job->interrupt);
 	spawn_reap(job->agent_pid, JOB_END_TIMEOUT_MS);
 	spawn_reap(job->las_pid, JOB_END_TIMEOUT_MS);
 	seal_session_free(job->session);
@@ -501,11 +534,15 @@ int job_run(const struct job_config *config, struct job_result *ret_result, stru
 		.result = ret_result,
 		.las = -1,
 		.agent = -1,
+		.interrupt = -1,
 		.driver = JOB_EXECUTORS_MAX,
 	};
 	struct job_polls polls;
 	signal(SIGPIPE, SIG_IGN);
-	int rc = job_start_daemons(&job, err);
+	int rc = interrupt_open(&job.interrupt, err);
+	output_init(&job.output, job.interrupt);
+	if (rc == 0)
+		rc = job_start_daemons(&job, err);
 	if (rc == 0)
 		rc = job_keys(&job, err);
 	if (rc == 0)
@@ -514,10 +551,12 @@ int job_run(const struct job_config *config, struct job_result *ret_result, stru
 		rc = job_meet_launcher(&job, err);
 	while (rc == 0 && !job_over(&job))
 		rc = job_step(&job, &polls, err);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = job_check_ends(&job, err);
-	else
+	} else {
 		job_drain(&job);
+		job_collect_log(&job);
+	}
 	job_done(&job);
 	return rc < 0 ? rc : job_result_of(&job, err);
 }

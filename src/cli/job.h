@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "cell/owner_paths.h"
 #include "cell/provision.h"
+#include "crypto/crypto.h"
 #include "mem/mem.h"
 #include "wasm/bundle.h"
 
@@ -22,6 +23,7 @@ struct job_config {
 	const struct bundle *bundle;
 	int bundle_fd; /* sealed memory file with the same bytes; borrowed */
 	bool uses_tasks;
+	const char *memory; /* the level as it was asked for */
 	enum mem_level memory_level;
 	uint64_t heap;
 	uint32_t executors;
@@ -41,16 +43,23 @@ struct job_config {
 struct job_result {
 	int status;       /* the exit status for the shell */
 	bool refused;     /* Cella or the executor refused: error says why */
+	int signal;       /* that ended it, and is pending still (cli/interrupt.h); 0: none */
 	int event_log;    /* memory file, -1: none; the caller closes it */
+	char trap[200];   /* "": none; without what the program itself said */
 	uint64_t tasks_done, tasks_failed, tasks_retried;
-	uint32_t isolation; /* what every executor had: enum evidence_isolation */
+	/* What was verified. Digests are zero where it did not come to that. */
+	uint8_t launcher[CRYPTO_SHA384_SIZE], executor[CRYPTO_SHA384_SIZE];
+	char kernel[64];
+	uint32_t isolation, host; /* what every executor had: enum evidence_isolation, evidence_host */
 	uint32_t executors_started;
 };
 
-enum job_status { JOB_STATUS_FAILED = 125, JOB_STATUS_REFUSED = 126 };
+/* JOB_STATUS_SIGNAL: and the number of the signal that ended the job. */
+enum job_status { JOB_STATUS_FAILED = 125, JOB_STATUS_REFUSED = 126, JOB_STATUS_SIGNAL = 128 };
 
 /* 0 when the program ran to an end (result->status is its own); a CELLA_E* and the error when Cella
- * failed or refused. Handles keys: call it on a protected stack, of JOB_STACK bytes at least. */
+ * failed or refused, or a signal ended it. Whatever is told in *ret_result holds then, too; nothing is left
+ * running. SIGINT, SIGTERM and SIGHUP are blocked from here on. Handles keys: call it on a protected stack, of JOB_STACK bytes at least. */
 enum { JOB_STACK = 512 * 1024 };
 int job_run(const struct job_config *config, struct job_result *ret_result, struct error *err) must_check;
 

@@ -52,6 +52,22 @@ int job_outputs_check(const struct job_outputs *o, struct error *err)
 	return rc < 0 ? rc : check_place(o->record, err);
 }
 
+static int clear_place(const char *path, struct error *err)
+{
+	struct stat st;
+	if (!path || lstat(path, &st) < 0 || S_ISLNK(st.st_mode) || !S_ISREG(st.st_mode))
+		return 0;
+	return unlink(path) < 0 ? error_errno(err, CELLA_EIO, "cannot replace %s", path) : 0;
+}
+
+int job_outputs_clear(const struct job_outputs *o, struct error *err)
+{
+	int rc = clear_place(o->graph, err);
+	if (rc == 0)
+		rc = clear_place(o->trace, err);
+	return rc < 0 ? rc : clear_place(o->record, err);
+}
+
 static int write_buf(const char *path, const struct buf *b, struct error *err)
 {
 	if (b->failed)
@@ -77,44 +93,74 @@ static int write_trace(const struct report *report, const char *path, struct err
 	return write_buf(path, &b, err);
 }
 
+/* null for what is not known, whose bytes are all zero. */
 static json_t *hex_json(const void *bytes, size_t size)
 {
+	static const uint8_t unknown[CRYPTO_SHA384_SIZE];
 	char hex[2 * CRYPTO_SHA384_SIZE + 1];
+	if (!bytes || crypto_equal(bytes, unknown, size))
+		return json_null();
 	io_hex(bytes, size, hex);
 	return json_string(hex);
 }
 
-static json_t *isolation_json(uint32_t bits)
+/* A path in an error's text may be no UTF-8, which JSON is. */
+static json_t *text_json(const char *text)
+{
+	char ascii[sizeof(((struct error *)0)->text)];
+	json_t *string = *text ? json_string(text) : json_null();
+	if (string)
+		return string;
+	snprintf(ascii, sizeof(ascii), "%s", text);
+	for (char *c = ascii; *c; c++)
+		*c = (char)(*c & 0x80 ? '?' : *c);
+	return json_string(ascii);
+}
+
+/* Names of the bits that evidence stated of every executor; null where there was none. */
+static json_t *names_json(const struct job_result *r, uint32_t bits,
+                          const char *(*names_of)(uint32_t bits, char *to, size_t size))
 {
 	char names[512];
-	return json_string(evidence_isolation_names(bits, names, sizeof(names)));
+	return r->executors_started ? json_string(names_of(bits, names, sizeof(names))) : json_null();
+}
+
+/* What the agent says, as JSON; null without its log. */
+static json_t *agent_json(const struct report *report)
+{
+	cleanup_buf struct buf text = {0};
+	if (!report)
+		return json_null();
+	report_record(report, &text);
+	json_t *said = json_loadb((const char *)text.data, text.size, 0, NULL);
+	return said ? said : json_null();
 }
 
 /* What the owner knows itself, beside what the agent says. */
-static json_t *record_json(const struct job_config *c, const struct job_result *r,
+static json_t *record_json(const struct job_config *c, const struct job_result *r, const char *error,
                            const struct report *report)
 {
-	cleanup_buf struct buf agent = {0};
 	char date[32];
 	time_t now = time(NULL);
 	struct tm calendar;
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &calendar));
-	report_record(report, &agent);
-	json_t *said = json_loadb((const char *)agent.data, agent.size, 0, NULL);
-	return json_pack("{ss ss ss so so so so sI si si so}", "ended", date, "memory",
-	                 mem_level_name(c->memory_level), "machine", "soft", "cell",
-	                 hex_json(c->bundle->identity, CRYPTO_SHA384_SIZE), "builder",
-	                 hex_json(c->bundle->builder, CRYPTO_ED25519_SIZE), "isolation",
-	                 isolation_json(r->isolation), "isolation_missing",
-	                 isolation_json(~r->isolation & EVIDENCE_ISOLATION_ALL), "heap", (json_int_t)c->heap,
-	                 "executors_started", (int)r->executors_started, "status", r->status, "agent",
-	                 said ? said : json_null());
+	return json_pack("{ss si so ss ss so so so so so so so so sI si so}", "ended", date, "status",
+	                 r->status, "error", text_json(error), "memory", c->memory, "machine", "soft", "cell",
+	                 hex_json(c->bundle ? c->bundle->identity : NULL, CRYPTO_SHA384_SIZE), "builder",
+	                 hex_json(c->bundle ? c->bundle->builder : NULL, CRYPTO_ED25519_SIZE), "launcher",
+	                 hex_json(r->launcher, sizeof(r->launcher)), "executor",
+	                 hex_json(r->executor, sizeof(r->executor)), "isolation",
+	                 names_json(r, r->isolation, evidence_isolation_names), "isolation_missing",
+	                 names_json(r, ~r->isolation & EVIDENCE_ISOLATION_ALL, evidence_isolation_names),
+	                 "kernel", text_json(r->kernel), "host", names_json(r, r->host, evidence_host_names),
+	                 "heap", (json_int_t)c->heap, "executors_started", (int)r->executors_started, "agent",
+	                 agent_json(report));
 }
 
-static int write_record(const struct job_config *c, const struct job_result *r, const struct report *report,
-                        const char *path, struct error *err)
+static int write_record(const struct job_config *c, const struct job_result *r, const char *error,
+                        const struct report *report, const char *path, struct error *err)
 {
-	json_t *record = record_json(c, r, report);
+	json_t *record = record_json(c, r, error, report);
 	cleanup_free char *text = record ? json_dumps(record, JSON_INDENT(1)) : NULL;
 	json_decref(record);
 	if (!text)
@@ -122,33 +168,36 @@ static int write_record(const struct job_config *c, const struct job_result *r, 
 	return io_write_file(path, text, strlen(text), 0644, err);
 }
 
-/* Each by itself: that one fails does not cost the others. */
-static int write_outputs(const struct job_config *c, const struct job_result *r, const struct job_outputs *o,
-                         const struct report *report, struct error *err)
+/* The agent may still change its memory file: it is read, not mapped. */
+static int read_log(int fd, struct buf *log, struct report **ret_report, struct error *err)
 {
-	int graph = o->graph ? write_graph(report, o->graph, err) : 0;
-	int trace = o->trace ? write_trace(report, o->trace, err) : 0;
-	int record = o->record ? write_record(c, r, report, o->record, err) : 0;
-	return graph < 0 ? graph : trace < 0 ? trace : record;
+	if (fd < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return error_set(
+			err, CELLA_ELOST,
+			"the agent left no log of the job: there is no graph, trace or account of tasks");
+	int rc = io_read_fd(fd, "the job's log", EVENT_LOG_MAX, log, err);
+	return rc < 0 ? rc : report_new(log->data, log->size, ret_report, err);
 }
 
+/* Each by itself: that one fails does not cost the others. */
 int job_report(const struct job_config *c, const struct job_result *r, const struct job_outputs *o,
-               struct error *err)
+               const char *error, struct error *err)
 {
-	struct report *report;
+	struct report *report = NULL;
+	struct error why;
 	cleanup_buf struct buf log = {0};
+	int graph = 0, trace = 0, record = 0;
 	if (!o->graph && !o->trace && !o->record)
 		return 0;
-	if (r->event_log < 0 || lseek(r->event_log, 0, SEEK_SET) < 0)
-		return error_set(err, CELLA_ELOST,
-		                 "the agent left no log of the job: there is nothing to draw or record");
-	/* Read, not mapped: the agent may still change its memory file. */
-	int rc = io_read_fd(r->event_log, "the job's log", EVENT_LOG_MAX, &log, err);
-	if (rc == 0)
-		rc = report_new(log.data, log.size, &report, err);
-	if (rc < 0)
-		return rc;
-	rc = write_outputs(c, r, o, report, err);
+	int rc = read_log(r->event_log, &log, &report, &why);
+	if (rc == 0 && o->graph)
+		graph = write_graph(report, o->graph, err);
+	if (rc == 0 && o->trace)
+		trace = write_trace(report, o->trace, err);
+	if (o->record)
+		record = write_record(c, r, error, report, o->record, err);
 	report_free(report);
-	return rc;
+	if (rc < 0 && (o->graph || o->trace || !*error))
+		return error_set(err, rc, "%s", why.text);
+	return graph < 0 ? graph : trace < 0 ? trace : record;
 }

@@ -108,7 +108,7 @@ static int on_stream(struct owner_server *s, const uint8_t *body, size_t size, s
 	if (rc < 0)
 		return rc;
 	s->records[stream]++;
-	rc = io_write_full(stream, plain, plain_size, err);
+	rc = output_write(s->config.output, stream, plain, plain_size, err);
 	mem_free(s->config.pool, plain);
 	return rc < 0 ? error_prefix(err, rc,
 	                             stream == STDOUT_FILENO ? "standard output: " : "standard error: ")

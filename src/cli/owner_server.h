@@ -16,6 +16,7 @@
 #include "cell/owner_format.h"
 #include "cell/owner_paths.h"
 #include "cell/provision.h"
+#include "cli/output.h"
 #include "seal/seal.h"
 
 struct owner_server;
@@ -31,6 +32,7 @@ struct owner_server_config {
 	struct mem_pool *pool;
 	struct seal_session *session;    /* borrowed */
 	const struct owner_paths *paths; /* borrowed */
+	struct output *output;           /* borrowed */
 };
 
 int owner_server_new(const struct owner_server_config *config, struct owner_server **ret_server,
@@ -43,7 +45,8 @@ int owner_server_provision(struct owner_server *server, const uint8_t public_key
                            const struct provision *provision, struct error *err) must_check;
 
 /* The channel is readable: handle what came. CELLA_ELOST when the executor has closed it;
- * CELLA_EAUTH when a record does not verify; CELLA_EPERM when the executor refused (the text says why). */
+ * CELLA_EAUTH when a record does not verify; CELLA_EPERM when the executor refused (the text says why);
+ * CELLA_ECANCELED when a signal came while what it prints was not taken. */
 int owner_server_readable(struct owner_server *server, struct error *err) must_check;
 
 /* Bytes of standard input that the executor waits for; 0: none. owner_server_input answers (size 0: end). */

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "cli/builder.h"
+#include "cli/interrupt.h"
 #include "cli/job_report.h"
 #include "cli/manifest.h"
 #include "cli/verbs.h"
@@ -55,7 +56,7 @@ static const struct option run_table[] = {
 	{"--trace", NULL, OPTION_TEXT, "FILE.json", "write a trace for chrome://tracing or Perfetto",
          option_field(run_options, outputs.trace)},
 	{"--record", NULL, OPTION_TEXT, "FILE.json",
-         "write the job's record: levels, identities, times, retries",
+         "write the job's record: how it ended, levels, identities, times, retries",
          option_field(run_options, outputs.record)},
 	{"--quiet", "-q", OPTION_FLAG, NULL,
          "print neither progress nor the protection in force, unless that is insecure",
@@ -71,7 +72,9 @@ const struct verb run_verb = {
 		"not even root can read. What the program prints comes back sealed. Nothing of the host's\n"
 		"files is visible but the directories given with --dir.\n"
 		"Exit status: the program's own; 134 if it trapped; 125 if Cella failed; 126 if an executor\n"
-		"or a cell was refused; 2 for a mistake in the options.",
+		"or a cell was refused; 2 for a mistake in the options. SIGINT, SIGTERM and SIGHUP end the\n"
+		"job in order, then cella itself: a shell shows 128 and the signal's number. The record is\n"
+		"written in each of these cases.",
 	.example =
 		"cella run --executors 2 --dir recordings:/data:ro ecg.cell features --kind compact /data/A00001.mat",
 	.table = {run_table, array_count(run_table), true},
@@ -170,6 +173,21 @@ static int run_load_bundle(const struct run_options *o, const char *path, struct
 	return io_sealed_memfd("cella-bundle", data->data, data->size, false, ret_fd, err);
 }
 
+/* What a job borrows. */
+struct run_inputs {
+	struct buf data;
+	struct bundle bundle;
+	int bundle_fd;
+	struct owner_paths *paths;
+};
+
+static void run_inputs_done(struct run_inputs *in)
+{
+	buf_done(&in->data);
+	cleanup_close_fn(&in->bundle_fd);
+	owner_paths_free(in->paths);
+}
+
 static void run_options_done(struct run_options *o)
 {
 	option_list_done(&o->dirs);
@@ -181,12 +199,9 @@ static int run_status(int rc, const struct job_result *result)
 {
 	if (rc == 0)
 		return result->status;
+	if (result->signal)
+		return JOB_STATUS_SIGNAL + result->signal;
 	return result->refused || rc == CELLA_EAUTH ? JOB_STATUS_REFUSED : JOB_STATUS_FAILED;
-}
-
-static void run_free_paths(struct owner_paths **paths)
-{
-	owner_paths_free(*paths);
 }
 
 struct run_call {
@@ -215,40 +230,12 @@ static int run_protected(const struct job_config *config, struct job_result *res
 	return call.rc;
 }
 
-static int run_job(struct run_options *o, char **arguments, uint32_t argument_count,
-                   struct job_result *result, struct error *err)
+static struct job_config run_config(const struct run_options *o, char **arguments, uint32_t argument_count)
 {
-	cleanup_buf struct buf data = {0};
-	cleanup_close int bundle_fd = -1;
-	struct bundle bundle;
-	cleanup_with(run_free_paths) struct owner_paths *paths = NULL;
-	enum mem_level level = o->memory == RUN_INSECURE_NONE ? MEM_INSECURE_NONE : MEM_SECRET;
-	struct mem_pool *pool;
-	if (o->memory == RUN_PAGED)
-		return error_set(
-			err, CELLA_EUNSUPPORTED,
-			"paged memory is not part of this version: use --memory secret, or a smaller --heap");
-	int rc = mem_level_check(level, RUN_LEAST, err);
-	if (rc == 0)
-		rc = mem_pool_new(level, RUN_POOL, &pool, err);
-	if (rc < 0)
-		return rc;
-	mem_set_process_pool(pool);
-	rc = crypto_init(pool, err);
-	if (rc == 0)
-		rc = run_load_bundle(o, arguments[0], &data, &bundle, &bundle_fd, err);
-	if (rc == 0)
-		rc = owner_paths_new(&paths, err);
-	if (rc == 0)
-		rc = run_open_dirs(o, paths, err);
-	if (rc < 0)
-		return rc;
-	struct job_config config = {
-		.pool = pool,
-		.bundle = &bundle,
-		.bundle_fd = bundle_fd,
-		.uses_tasks = bundle_uses_tasks(&bundle),
-		.memory_level = level,
+	static const char *const words[] = {"secret", "paged", "insecure-none"};
+	return (struct job_config){
+		.memory = words[o->memory],
+		.memory_level = o->memory == RUN_INSECURE_NONE ? MEM_INSECURE_NONE : MEM_SECRET,
 		.heap = o->heap,
 		.executors = (uint32_t)o->executors,
 		.store_limit = o->store_limit,
@@ -258,17 +245,67 @@ static int run_job(struct run_options *o, char **arguments, uint32_t argument_co
 		.environment_count = (uint32_t)o->environment.count,
 		.preopens = o->preopens,
 		.preopen_count = (uint32_t)o->dirs.count,
-		.paths = paths,
 		.progress = !o->quiet && isatty(STDERR_FILENO),
 		.events = o->outputs.graph || o->outputs.trace || o->outputs.record,
 	};
-	if (!o->quiet || level == MEM_INSECURE_NONE)
-		fprintf(stderr, "cella run: memory %s, machine soft\n", mem_level_name(config.memory_level));
-	rc = run_protected(&config, result, err);
+}
+
+/* Everything that can fail before the first process of the job is started. */
+static int run_prepare(const struct run_options *o, struct run_inputs *in, struct job_config *config,
+                       struct error *err)
+{
+	if (o->memory == RUN_PAGED)
+		return error_set(
+			err, CELLA_EUNSUPPORTED,
+			"paged memory is not part of this version: use --memory secret, or a smaller --heap");
+	int rc = mem_level_check(config->memory_level, RUN_LEAST, err);
 	if (rc == 0)
-		rc = job_report(&config, result, &o->outputs, err);
+		rc = mem_pool_new(config->memory_level, RUN_POOL, &config->pool, err);
+	if (rc < 0)
+		return rc;
+	mem_set_process_pool(config->pool);
+	rc = crypto_init(config->pool, err);
+	if (rc == 0)
+		rc = run_load_bundle(o, config->arguments[0], &in->data, &in->bundle, &in->bundle_fd, err);
+	if (rc < 0)
+		return rc;
+	config->bundle = &in->bundle;
+	config->bundle_fd = in->bundle_fd;
+	config->uses_tasks = bundle_uses_tasks(&in->bundle);
+	rc = owner_paths_new(&in->paths, err);
+	config->paths = in->paths;
+	return rc < 0 ? rc : run_open_dirs(o, in->paths, err);
+}
+
+/* The record is written however the job ended; of several failures the first one counts. */
+static int run_report(const struct run_options *o, const struct job_config *config, struct job_result *result,
+                      int rc, struct error *err)
+{
+	struct error why;
+	result->status = run_status(rc, result);
+	int reported = job_report(config, result, &o->outputs, rc < 0 ? err->text : result->trap, &why);
 	cleanup_close_fn(&result->event_log);
-	return rc;
+	if (reported < 0 && rc == 0)
+		*err = why;
+	else if (reported < 0)
+		verb_fail(&run_verb, &why);
+	return rc < 0 ? rc : reported;
+}
+
+static int run_job(const struct run_options *o, char **arguments, uint32_t argument_count,
+                   struct job_result *result, struct error *err)
+{
+	cleanup_with(run_inputs_done) struct run_inputs in = {.bundle_fd = -1};
+	struct job_config config = run_config(o, arguments, argument_count);
+	int rc = job_outputs_clear(&o->outputs, err);
+	if (rc < 0)
+		return rc;
+	rc = run_prepare(o, &in, &config, err);
+	if (rc == 0 && (!o->quiet || o->memory == RUN_INSECURE_NONE))
+		fprintf(stderr, "cella run: memory %s, machine soft\n", config.memory);
+	if (rc == 0)
+		rc = run_protected(&config, result, err);
+	return run_report(o, &config, result, rc, err);
 }
 
 static uint64_t run_processors(void)
@@ -294,5 +331,5 @@ int verb_run(int argc, char **argv)
 	int rc = run_job(&o, argv + 1, (uint32_t)count, &result, &err);
 	if (rc < 0)
 		verb_fail(&run_verb, &err);
-	return run_status(rc, &result);
+	return result.signal ? interrupt_pass() : run_status(rc, &result);
 }

@@ -53,6 +53,26 @@ static int spawn_actions(posix_spawn_file_actions_t *actions, int owner_fd, int 
 	return rc;
 }
 
+/* No signal is blocked and none of those that end a process ignored. A process group of its own: what a
+ * terminal sends to the job is for the command line, which ends its daemons in order. SIGPIPE stays
+ * ignored, so that a log that nobody reads does not end them. */
+static int spawn_attributes(posix_spawnattr_t *attributes)
+{
+	sigset_t none, defaults;
+	sigemptyset(&none);
+	sigfillset(&defaults);
+	sigdelset(&defaults, SIGPIPE);
+	int rc = posix_spawnattr_init(attributes);
+	if (rc == 0)
+		rc = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+		                                                  POSIX_SPAWN_SETPGROUP);
+	if (rc == 0)
+		rc = posix_spawnattr_setpgroup(attributes, 0);
+	if (rc == 0)
+		rc = posix_spawnattr_setsigmask(attributes, &none);
+	return rc ? rc : posix_spawnattr_setsigdefault(attributes, &defaults);
+}
+
 int spawn_daemon(const char *name, int owner_fd, const char *second_option, int second_fd, pid_t *ret_pid,
                  struct error *err)
 {
@@ -68,9 +88,13 @@ int spawn_daemon(const char *name, int owner_fd, const char *second_option, int 
 	char *arguments[] = {(char *)(uintptr_t)name,          "--owner-fd", "3",
 	                     (char *)(uintptr_t)second_option, "4",          NULL};
 	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
 	int error_number = spawn_actions(&actions, owner, second);
 	if (error_number == 0)
-		error_number = posix_spawn(ret_pid, path, &actions, NULL, arguments, environ);
+		error_number = spawn_attributes(&attributes);
+	if (error_number == 0)
+		error_number = posix_spawn(ret_pid, path, &actions, &attributes, arguments, environ);
+	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	errno = error_number;
 	if (error_number)

@@ -12,7 +12,7 @@
 int spawn_directory(char *ret_path, size_t capacity, struct error *err) must_check;
 
 /* Start `name` (a sibling) with `--owner-fd 3 <second_option> 4`, where 3 and 4 are the given descriptors,
- * with our standard streams and signals, and nothing else open. */
+ * with our standard streams and nothing else open, in a process group of its own. */
 int spawn_daemon(const char *name, int owner_fd, const char *second_option, int second_fd, pid_t *ret_pid,
                  struct error *err) must_check;
 

@@ -197,7 +197,7 @@ int job_report(const struct job_config *c, const struct job_result *r, const str
 	if (o->record)
 		record = write_record(c, r, error, report, o->record, err);
 	report_free(report);
-	if (rc < 0 && (o->graph || o->trace || !*error))
+	if (rc < 0 && !*error) /* a job that failed needs no other reason */
 		return error_set(err, rc, "%s", why.text);
 	return graph < 0 ? graph : trace < 0 ? trace : record;
 }

@@ -277,7 +277,7 @@ static int run_prepare(const struct run_options *o, struct run_inputs *in, struc
 	return rc < 0 ? rc : run_open_dirs(o, in->paths, err);
 }
 
-/* The record is written however the job ended; of several failures the first one counts. */
+/* The record is written however the job ended; of two failures both are told, and the first one counts. */
 static int run_report(const struct run_options *o, const struct job_config *config, struct job_result *result,
                       int rc, struct error *err)
 {
@@ -285,10 +285,10 @@ static int run_report(const struct run_options *o, const struct job_config *conf
 	result->status = run_status(rc, result);
 	int reported = job_report(config, result, &o->outputs, rc < 0 ? err->text : result->trap, &why);
 	cleanup_close_fn(&result->event_log);
-	if (reported < 0 && rc == 0)
+	if (reported < 0 && rc < 0)
+		verb_fail(&run_verb, err);
+	if (reported < 0)
 		*err = why;
-	else if (reported < 0)
-		verb_fail(&run_verb, &why);
 	return rc < 0 ? rc : reported;
 }
 

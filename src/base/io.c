@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,10 @@ int io_read_full(int fd, void *to, size_t size, struct error *err)
 int io_write_full(int fd, const void *from, size_t size, struct error *err)
 {
 	for (size_t done = 0; done < size;) {
+		struct pollfd ready = {.fd = fd, .events = POLLOUT};
 		ssize_t n = write(fd, (const uint8_t *)from + done, size - done);
+		if (n < 0 && errno == EAGAIN)
+			n = min_of(poll(&ready, 1, -1), 0);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)

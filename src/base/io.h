@@ -8,7 +8,8 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-/* All of `size` bytes, across EINTR and short counts. CELLA_EIO when the peer or file ends early. */
+/* All of `size` bytes, across EINTR and short counts; a write also waits for a descriptor that does
+ * not block. CELLA_EIO when the peer or file ends early. */
 int io_read_full(int fd, void *to, size_t size, struct error *err) must_check;
 int io_write_full(int fd, const void *from, size_t size, struct error *err) must_check;
 

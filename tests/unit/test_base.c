@@ -477,6 +477,35 @@ static void a_full_read_waits_for_every_piece(void **state)
 	assert_int_equal(io_read_full(-1, to, 1, &err), CELLA_EIO);
 }
 
+static void *read_all_slowly(void *data)
+{
+	int *fd = data;
+	size_t *sum = calloc(1, sizeof(*sum));
+	uint8_t piece[1000];
+	for (ssize_t n; (n = read(*fd, piece, sizeof(piece))) > 0;)
+		*sum += (size_t)n;
+	return sum;
+}
+
+static void a_write_waits_for_a_pipe_that_does_not_block(void **state)
+{
+	(void)state;
+	static uint8_t bytes[1 << 20];
+	int ends[2];
+	struct error err;
+	pthread_t reader;
+	void *sum;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(pthread_create(&reader, NULL, read_all_slowly, &ends[0]), 0);
+	assert_int_equal(io_write_full(ends[1], bytes, sizeof(bytes), &err), 0);
+	close(ends[1]);
+	pthread_join(reader, &sum);
+	assert_int_equal(*(size_t *)sum, sizeof(bytes));
+	free(sum);
+	close(ends[0]);
+}
+
 static void a_write_to_a_closed_pipe_is_an_error(void **state)
 {
 	(void)state;
@@ -762,6 +791,7 @@ int main(void)
 		in_scratch(a_file_of_many_blocks_is_read_whole),
 		in_scratch(a_file_past_the_limit_or_missing_is_refused),
 		cmocka_unit_test(a_full_read_waits_for_every_piece),
+		cmocka_unit_test(a_write_waits_for_a_pipe_that_does_not_block),
 		cmocka_unit_test(a_write_to_a_closed_pipe_is_an_error),
 		cmocka_unit_test(a_sealed_memory_file_cannot_change),
 		in_scratch(a_memory_file_with_fewer_seals_is_refused),

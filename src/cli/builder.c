@@ -141,21 +141,27 @@ int builder_load(struct crypto_signer *ret_signer, struct error *err)
 	return rc < 0 ? rc : key_read(path, ret_signer, err);
 }
 
-static bool is_own(const uint8_t builder[CRYPTO_ED25519_SIZE])
+/* CELLA_ENOENT: there is no own key; another error: there is one, of no use. */
+static int own_key(uint8_t ret_key[CRYPTO_ED25519_SIZE], struct error *err)
 {
 	char path[KEY_PATH_MAX];
 	struct crypto_signer signer;
-	if (key_path(path, NULL) < 0 || key_read(path, &signer, NULL) < 0)
-		return false;
-	bool own = crypto_equal(builder, signer.public_key, CRYPTO_ED25519_SIZE);
+	int rc = key_path(path, err);
+	if (rc == 0)
+		rc = key_read(path, &signer, err);
+	if (rc < 0)
+		return rc;
+	memcpy(ret_key, signer.public_key, CRYPTO_ED25519_SIZE);
 	mem_wipe(&signer, sizeof(signer));
-	return own;
+	return 0;
 }
 
 int builder_check(const uint8_t builder[CRYPTO_ED25519_SIZE], const char *const *accepted, size_t count,
                   struct error *err)
 {
 	char hex[KEY_DIGITS + 1];
+	uint8_t own[CRYPTO_ED25519_SIZE];
+	struct error why;
 	for (size_t i = 0; i < count; i++) {
 		uint8_t key[CRYPTO_ED25519_SIZE];
 		int rc = builder_parse(accepted[i], key, err);
@@ -164,12 +170,13 @@ int builder_check(const uint8_t builder[CRYPTO_ED25519_SIZE], const char *const 
 		if (crypto_equal(builder, key, sizeof(key)))
 			return 0;
 	}
-	if (is_own(builder))
+	int rc = own_key(own, &why);
+	if (rc == 0 && crypto_equal(builder, own, sizeof(own)))
 		return 0;
 	io_hex(builder, CRYPTO_ED25519_SIZE, hex);
 	return error_set(
 		err, CELLA_EAUTH,
-		"it was built by %s, which is not your own key: build it yourself, or accept that builder by "
-		"name",
-		hex);
+		"it was built by %s, which is not your own key%s%.300s%s: build it yourself, or accept "
+		"that builder with cella run --accept-builder or cella verify --builder",
+		hex, rc < 0 ? " (" : "", rc < 0 ? why.text : "", rc < 0 ? ")" : "");
 }

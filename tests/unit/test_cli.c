@@ -100,6 +100,9 @@ static void test_builder_key(void **state)
 	assert_int_equal(builder_check(first.public_key, (const char *const[]){hex}, 1, &err), CELLA_EINVAL);
 	chmod(path, 0640);
 	assert_int_equal(builder_load(&second, &err), CELLA_EPERM);
+	assert_int_equal(builder_check(second.public_key, NULL, 0, &err), CELLA_EAUTH);
+	assert_non_null(strstr(err.text, "chmod 600")); /* why one's own key does not help */
+	assert_non_null(strstr(err.text, "--accept-builder"));
 	chmod(path, 0600);
 	static const char *const false_keys[] =
 		{"", "00", "zz00000000000000000000000000000000000000000000000000000000000000\n"};

@@ -24,6 +24,7 @@ ONLY ?=
 .PHONY: all run test soak fuzz bench data check format sanitize install clean help deps
 
 all: deps $(BUILD)/build.ninja ## build into build/
+	@scripts/set-werror $(BUILD) $(WERROR)
 	ninja -C $(BUILD) -j $(JOBS)
 	@scripts/code-size --build $(BUILD)
 
@@ -65,6 +66,8 @@ deps:
 	@scripts/install-deps
 
 sanitize: deps $(SANITIZE)/build.ninja $(THREADS)/build.ninja
+	@scripts/set-werror $(SANITIZE) $(WERROR)
+	@scripts/set-werror $(THREADS) $(WERROR)
 	ninja -C $(SANITIZE) -j $(JOBS) test-programs
 	ninja -C $(THREADS) -j $(JOBS) $(THREADED:%=tests/unit/test_%)
 

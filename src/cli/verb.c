@@ -22,7 +22,9 @@ bool verb_begin(const struct verb *verb, int argc, char **argv, void *values, in
 		verb_print_help(verb, stdout);
 		*ret_status = VERB_DONE;
 	} else if ((int)count < verb->operands_min) {
-		usage_error(verb, "something is missing on the command line");
+		error_set(&err, CELLA_EINVAL, "something is missing on the command line: it wants %s",
+		          verb->operands);
+		usage_error(verb, err.text);
 	} else if ((int)count > verb->operands_max) {
 		error_set(&err, CELLA_EINVAL, "unexpected operand %s", argv[1 + verb->operands_max]);
 		usage_error(verb, err.text);

@@ -138,7 +138,7 @@ def test_options(cell):
               f"-q does not hide that memory is insecure: {job.returncode} {job.stderr!r}")
     for option in ("--record", "--trace", "--graph", "--heap", "--dir", "--env", "--memory"):
         refuses([option], USAGE, f"{option} without a value")
-    refuses([], USAGE, "no cell")
+    refuses([], USAGE, "no cell", "it wants FILE.cell [ARGUMENT...]")
 
 
 def test_missing(cell):

@@ -1,8 +1,11 @@
 #!/usr/bin/python3
 """Does the test runner count rightly, fail when it must, and leave nothing running?"""
+import importlib.machinery
+import importlib.util
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -147,6 +150,21 @@ class Runner(unittest.TestCase):
         self.assertIn("| uid=0 ", text)
         self.assertIn("| uid=65534 locked=8192", text)
         self.assertNotIn("Permission denied", text)
+
+
+class Tap(unittest.TestCase):
+    def test_a_status_counts_beside_skips(self):
+        loader = importlib.machinery.SourceFileLoader("runner", str(ROOT / "tests/run"))
+        runner = importlib.util.module_from_spec(importlib.util.spec_from_loader("runner", loader))
+        sys.modules["runner"] = runner
+        sys.dont_write_bytecode = True
+        loader.exec_module(runner)
+        text = "1..2\nok 1 - one\nnot ok 2 # SKIP two\n# skipped: two: why\n"
+        for status, failed in ((0, 0), (1, 1), (-11, 1)):
+            with self.subTest(status):
+                outcome = runner.Outcome()
+                runner.read_tap(runner.Test("unit/x", []), outcome, status, text)
+                self.assertEqual((outcome.passed, len(outcome.failed), outcome.skipped), (1, failed, [("unit/x:two", "why")]))
 
 
 if __name__ == "__main__":

@@ -76,6 +76,7 @@ int bench_kernels(struct bench *b, struct error *err)
 {
 	char cell[BENCH_PATH_MAX], native[BENCH_PATH_MAX];
 	struct bench_samples ratios = {.count = 0}, mean = {.count = 0};
+	size_t missing = 0;
 	cleanup_buf struct buf names = {0};
 	int rc = bench_build(b, "bench/kernels/kernels.c", false, cell, err);
 	if (rc == 0)
@@ -87,9 +88,15 @@ int bench_kernels(struct bench *b, struct error *err)
 	if (rc < 0 || names.failed)
 		return rc < 0 ? rc : error_set(err, CELLA_ENOMEM, "no memory for the kernels' names");
 	char *rest = (char *)names.data;
-	for (char *kernel; rc == 0 && (kernel = strsep(&rest, "\n"));)
-		if (*kernel)
-			rc = run_kernel(b, cell, native, kernel, &ratios, err);
+	for (char *kernel; rc == 0 && (kernel = strsep(&rest, "\n"));) {
+		struct error why;
+		int failed = *kernel ? run_kernel(b, cell, native, kernel, &ratios, &why) : 0;
+		if (failed < 0)
+			rc = bench_failed(b, kernel, "cell/native", failed, &why, err);
+		missing += failed < 0;
+	}
+	if (rc == 0 && missing)
+		return bench_cannot(b, "geometric mean", "cell/native", "not all kernels ran", err);
 	bench_sample(&mean, bench_geometric_mean(&ratios));
 	return rc < 0 ? rc : bench_report(b, "geometric mean", "cell/native", "ratio", &mean, err);
 }

@@ -66,9 +66,12 @@ static int add_row(struct bench *b, const struct bench_row *row, struct error *e
 		b->row_capacity = capacity;
 	}
 	b->rows[b->row_count++] = *row;
-	if (row->n)
+	if (row->n >= BENCH_INTERVAL_LEAST)
 		printf("%-8s %-34s %-22s %12.5g %-8s [%.5g, %.5g] n=%zu\n", row->bench, row->name,
 		       row->metric, row->value, row->unit, row->low, row->high, row->n);
+	else if (row->n)
+		printf("%-8s %-34s %-22s %12.5g %-8s n=%zu\n", row->bench, row->name, row->metric, row->value,
+		       row->unit, row->n);
 	else
 		printf("%-8s %-34s %-22s not measured: %s\n", row->bench, row->name, row->metric,
 		       row->reason);
@@ -98,8 +101,9 @@ int bench_report(struct bench *b, const char *name, const char *metric, const ch
 	snprintf(row.unit, sizeof(row.unit), "%s", unit);
 	row.n = ordered.count;
 	row.value = bench_median(samples);
-	row.low = at_rank(&ordered, n / 2 - spread - 0.5);
-	row.high = at_rank(&ordered, n / 2 + spread - 0.5);
+	bool interval = row.n >= BENCH_INTERVAL_LEAST;
+	row.low = interval ? at_rank(&ordered, n / 2 - spread - 0.5) : row.value;
+	row.high = interval ? at_rank(&ordered, n / 2 + spread - 0.5) : row.value;
 	return add_row(b, &row, err);
 }
 
@@ -107,7 +111,18 @@ int bench_cannot(struct bench *b, const char *name, const char *metric, const ch
 {
 	struct bench_row row = row_named(b, name, metric);
 	snprintf(row.reason, sizeof(row.reason), "%s", reason);
+	for (char *c = row.reason; *c; c++)
+		*c = (char)(*c == '\n' ? ' ' : *c);
 	return add_row(b, &row, err);
+}
+
+int bench_failed(struct bench *b, const char *name, const char *metric, int rc, const struct error *why,
+                 struct error *err)
+{
+	if (rc == CELLA_ECANCELED || rc == CELLA_ENOMEM)
+		return error_set(err, rc, "%s", why->text);
+	b->failed = true;
+	return bench_cannot(b, name, metric, why->text, err);
 }
 
 /* What a failed program said last. */
@@ -136,8 +151,9 @@ int bench_execute(char *const *arguments, struct buf *ret_output, struct bench_r
 	int rc = process_start(arguments, &streams, &pid, err);
 	if (rc < 0)
 		return rc;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	rc = process_wait(pid, &status, err);
+	if (rc < 0)
+		return rc;
 	if (ret_run)
 		ret_run->seconds = (double)(clock_ns() - start) * 1e-9;
 	if (status != 0)

@@ -12,6 +12,7 @@
 #include "attest/evidence_format.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "cli/place.h"
 
 static bool ends_with(const char *path, const char *ending)
 {
@@ -19,37 +20,15 @@ static bool ends_with(const char *path, const char *ending)
 	return size > end && strcmp(path + size - end, ending) == 0;
 }
 
-/* Can a file be made here? Found out before the job, not after it. */
-static int check_place(const char *path, struct error *err)
-{
-	char directory[4096];
-	if (!path)
-		return 0;
-	struct stat st;
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return error_set(err, CELLA_EINVAL, "cannot write %s: it is a directory", path);
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-		if (access(path, W_OK) < 0)
-			return error_errno(err, CELLA_EINVAL, "cannot write %s", path);
-		return 0;
-	}
-	const char *slash = strrchr(path, '/');
-	snprintf(directory, sizeof(directory), "%.*s", slash ? (int)max_of(slash - path, 1) : 1,
-	         slash ? path : ".");
-	if (access(directory, W_OK) < 0)
-		return error_errno(err, CELLA_EINVAL, "cannot write %s: directory %s", path, directory);
-	return 0;
-}
-
 int job_outputs_check(const struct job_outputs *o, struct error *err)
 {
 	if (o->graph && !ends_with(o->graph, ".dot") && !ends_with(o->graph, ".svg"))
 		return error_set(err, CELLA_EINVAL, "--graph %s: the file's name must end in .dot or .svg",
 		                 o->graph);
-	int rc = check_place(o->graph, err);
+	int rc = place_check(o->graph, err);
 	if (rc == 0)
-		rc = check_place(o->trace, err);
-	return rc < 0 ? rc : check_place(o->record, err);
+		rc = place_check(o->trace, err);
+	return rc < 0 ? rc : place_check(o->record, err);
 }
 
 static int clear_place(const char *path, struct error *err)

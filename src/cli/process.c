@@ -2,18 +2,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "cli/interrupt.h"
 
-enum { PROCESSES_MAX = 16, OUTPUT_MAX = 1 << 20 };
+enum { PROCESSES_MAX = 16, OUTPUT_MAX = 1 << 20, END_TIMEOUT_MS = 10000 };
 
 static void arguments_take(struct arguments *a, char *word)
 {
@@ -117,6 +120,28 @@ int process_start(char *const *words, const struct process_streams *streams, pid
 	        : start(words, &actions, ret_pid, err);
 	posix_spawn_file_actions_destroy(&actions);
 	return rc;
+}
+
+static void reap(pid_t pid, int *ret_status)
+{
+	while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR)
+		;
+}
+
+int process_wait(pid_t pid, int *ret_status, struct error *err)
+{
+	cleanup_close int interrupt = -1;
+	cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int rc = interrupt_open(&interrupt, err);
+	struct pollfd ready[] = {{.fd = pidfd, .events = POLLIN}, {.fd = interrupt, .events = POLLIN}};
+	while (rc == 0 && pidfd >= 0 && poll(ready, 2, -1) < 0 && errno == EINTR)
+		;
+	if (ready[1].revents || rc < 0)
+		kill(pid, SIGTERM);
+	if (ready[1].revents && poll(ready, 1, END_TIMEOUT_MS) == 0)
+		kill(pid, SIGKILL);
+	reap(pid, ret_status);
+	return rc == 0 && interrupt_pending() ? error_set(err, CELLA_ECANCELED, "interrupted") : rc;
 }
 
 static void print_command(const struct arguments *command)

@@ -40,6 +40,10 @@ struct process_streams {
 int process_start(char *const *words, const struct process_streams *streams, pid_t *ret_pid,
                   struct error *err) must_check;
 
+/* Wait for a child. When an interrupt waits to be let through (cli/interrupt.h), the child is ended first, in
+ * order if it can: CELLA_ECANCELED. */
+int process_wait(pid_t pid, int *ret_status, struct error *err) must_check;
+
 /* The file that the path variable gives for a program's name (or the name itself if it has a slash). */
 int process_find(const char *name, char *ret_path, size_t capacity, struct error *err) must_check;
 

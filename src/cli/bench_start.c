@@ -1,98 +1,55 @@
-/* cella bench start: an empty program from command to exit, and what touching memory costs. */
+/* cella bench start: an empty program from command to exit, new cells and executors, memory. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "cli/bench.h"
-#include "mem/mem.h"
 
-static const struct touch_case {
-	const char *name;
-	size_t size;
-	size_t runs;
-} touch_cases[] = {
-	{"64 MiB", (size_t)64 << 20, 3},
-	{"1 GiB", (size_t)1 << 30, 1},
-	{"4 GiB", (size_t)4 << 30, 1},
-};
+enum { HEAPS = 3 };
+static const char *const heaps[HEAPS] = {"2G", "8G", "32G"};
 
-static double touch(struct mem_region *region)
+/* An empty program, whole, with each heap in turn, and an empty native one. */
+static int sample_empty(struct bench *b, struct bench_samples ret_cell_ms[HEAPS],
+                        struct bench_samples *ret_native_ms, struct error *err)
 {
-	uint64_t start = clock_ns();
-	for (size_t at = 0; at < region->size; at += 4096)
-		((volatile uint8_t *)region->base)[at] = 1;
-	return (double)(clock_ns() - start) * 1e-6;
-}
-
-/* Touch a fresh region, give it back (which wipes it), take it again and touch it again. */
-static int touch_once(enum mem_level level, size_t size, double *ret_cold, double *ret_pooled,
-                      struct error *err)
-{
-	struct mem_pool *pool;
-	struct mem_region *region;
-	int rc = mem_pool_new(level, size + (64 << 20), &pool, err);
-	if (rc < 0)
-		return rc;
-	rc = mem_region_new(pool, size, size, size, &region, err);
-	if (rc == 0) {
-		*ret_cold = touch(region);
-		mem_region_free(region);
-		rc = mem_region_new(pool, size, size, size, &region, err);
-	}
-	if (rc == 0) {
-		*ret_pooled = touch(region);
-		mem_region_free(region);
-	}
-	mem_pool_free(pool);
-	return rc;
-}
-
-static int touch_level(struct bench *b, enum mem_level level, const struct touch_case *c, struct error *err)
-{
-	char name[BENCH_NAME_MAX];
-	struct bench_samples cold = {.count = 0}, pooled = {.count = 0};
-	struct error why;
-	snprintf(name, sizeof(name), "touch %s, %s", c->name, mem_level_name(level));
-	for (size_t i = 0; i < c->runs; i++) {
-		double cold_ms = 0, pooled_ms = 0;
-		if (touch_once(level, c->size, &cold_ms, &pooled_ms, &why) < 0)
-			return bench_cannot(b, name, "cold", why.text, err);
-		bench_sample(&cold, cold_ms);
-		bench_sample(&pooled, pooled_ms);
-	}
-	int rc = bench_report(b, name, "cold", "ms", &cold, err);
-	return rc < 0 ? rc : bench_report(b, name, "from the pool", "ms", &pooled, err);
-}
-
-/* An empty program, whole, in turn with an empty native one. */
-static int empty_program(struct bench *b, const char *heap, struct error *err)
-{
-	char cell[BENCH_PATH_MAX], native[BENCH_PATH_MAX], name[BENCH_NAME_MAX];
-	struct bench_samples cell_ms = {.count = 0}, native_ms = {.count = 0};
+	char cell[BENCH_PATH_MAX], native[BENCH_PATH_MAX];
+	struct bench_run run;
 	int rc = bench_build(b, "bench/start/empty.c", false, cell, err);
 	if (rc == 0)
 		rc = bench_build(b, "bench/start/empty.c", true, native, err);
-	const char *words[] = {"run", "-q", "--heap", heap, cell};
 	char *native_words[] = {native, NULL};
 	for (size_t i = 0; rc == 0 && i < b->runs * 4; i++) {
-		struct bench_run run;
-		rc = bench_cella(words, array_count(words), NULL, &run, err);
-		if (rc < 0)
-			break;
-		bench_sample(&cell_ms, run.seconds * 1e3);
-		rc = bench_execute(native_words, NULL, &run, err);
+		for (size_t h = 0; rc == 0 && h < HEAPS; h++) {
+			const char *words[] = {"run", "-q", "--heap", heaps[h], cell};
+			rc = bench_cella(words, array_count(words), NULL, &run, err);
+			if (rc == 0)
+				bench_sample(&ret_cell_ms[h], run.seconds * 1e3);
+		}
 		if (rc == 0)
-			bench_sample(&native_ms, run.seconds * 1e3);
+			rc = bench_execute(native_words, NULL, &run, err);
+		if (rc == 0)
+			bench_sample(ret_native_ms, run.seconds * 1e3);
 	}
-	snprintf(name, sizeof(name), "empty program, heap %s", heap);
-	if (rc == 0)
-		rc = bench_report(b, name, "cella run", "ms", &cell_ms, err);
-	return rc < 0 ? rc : bench_report(b, name, "native process", "ms", &native_ms, err);
+	return rc;
 }
 
-/* From the agent's request to evidence of an executor that is ready to be provisioned: those that run
- * tasks, from the job's record. */
+static int empty_program(struct bench *b, struct error *err)
+{
+	struct bench_samples cell_ms[HEAPS] = {{.count = 0}}, native_ms = {.count = 0};
+	struct error why;
+	int rc = sample_empty(b, cell_ms, &native_ms, &why);
+	if (rc < 0)
+		return bench_failed(b, "empty program", "cella run", rc, &why, err);
+	for (size_t h = 0; rc == 0 && h < HEAPS; h++) {
+		char name[BENCH_NAME_MAX];
+		snprintf(name, sizeof(name), "empty program, heap %s", heaps[h]);
+		rc = bench_report(b, name, "cella run", "ms", &cell_ms[h], err);
+	}
+	return rc < 0 ? rc : bench_report(b, "empty program", "native process", "ms", &native_ms, err);
+}
+
+/* From the agent's request to the evidence of an executor that waits for its keys: of those that run tasks,
+ * from the job's record. When it serves its first task is the program's doing as well. */
 static int launch_times(const char *path, struct bench_samples *samples, struct error *err)
 {
 	json_error_t why;
@@ -111,20 +68,36 @@ static int launch_times(const char *path, struct bench_samples *samples, struct 
 	return 0;
 }
 
-static int new_executor(struct bench *b, const char *cell, const char *heap, struct error *err)
+static int sample_executors(const struct bench *b, const char *cell, struct bench_samples ret_ms[HEAPS],
+                            struct error *err)
 {
-	char record[BENCH_PATH_MAX + 16], name[BENCH_NAME_MAX];
-	struct bench_samples ms = {.count = 0};
+	char record[BENCH_PATH_MAX + 16];
 	snprintf(record, sizeof(record), "%.400s/record.json", b->directory);
-	const char *words[] = {"run", "-q", "--executors", "1", "--heap", heap, "--record", record, cell};
 	int rc = 0;
-	for (size_t i = 0; rc == 0 && i < b->runs * 4; i++) {
-		rc = bench_cella(words, array_count(words), NULL, NULL, err);
-		if (rc == 0)
-			rc = launch_times(record, &ms, err);
+	for (size_t i = 0; rc == 0 && i < b->runs * 4; i++)
+		for (size_t h = 0; rc == 0 && h < HEAPS; h++) {
+			const char *words[] = {"run",    "-q",       "--executors", "1", "--heap",
+			                       heaps[h], "--record", record,        cell};
+			rc = bench_cella(words, array_count(words), NULL, NULL, err);
+			if (rc == 0)
+				rc = launch_times(record, &ret_ms[h], err);
+		}
+	return rc;
+}
+
+static int new_executor(struct bench *b, const char *cell, struct error *err)
+{
+	struct bench_samples ms[HEAPS] = {{.count = 0}};
+	struct error why;
+	int rc = sample_executors(b, cell, ms, &why);
+	if (rc < 0)
+		return bench_failed(b, "new protected executor", "request to evidence", rc, &why, err);
+	for (size_t h = 0; rc == 0 && h < HEAPS; h++) {
+		char name[BENCH_NAME_MAX];
+		snprintf(name, sizeof(name), "new protected executor, heap %s", heaps[h]);
+		rc = bench_report(b, name, "request to evidence", "ms", &ms[h], err);
 	}
-	snprintf(name, sizeof(name), "new protected executor, heap %s", heap);
-	return rc < 0 ? rc : bench_report(b, name, "request to ready", "ms", &ms, err);
+	return rc;
 }
 
 /* A task in a fresh cell against one in a cell that is there. */
@@ -149,16 +122,17 @@ static int new_cell(struct bench *b, const char *cell, struct error *err)
 	                             err);
 }
 
-static int cells_and_executors(struct bench *b, const char *const *heaps, size_t heap_count,
-                               struct error *err)
+static int cells_and_executors(struct bench *b, struct error *err)
 {
 	char cell[BENCH_PATH_MAX];
+	struct error why;
 	int rc = bench_build(b, "bench/start/cells.c", false, cell, err);
-	if (rc == 0)
-		rc = new_cell(b, cell, err);
-	for (size_t i = 0; rc == 0 && i < heap_count; i++)
-		rc = new_executor(b, cell, heaps[i], err);
-	return rc;
+	if (rc < 0)
+		return rc;
+	rc = new_cell(b, cell, &why);
+	if (rc < 0)
+		rc = bench_failed(b, "new cell in a running executor", "added to a task", rc, &why, err);
+	return rc < 0 ? rc : new_executor(b, cell, err);
 }
 
 /* The memory of all processes of a job whose program does nothing but wait. */
@@ -180,18 +154,21 @@ static int parked_program(struct bench *b, struct error *err)
 
 int bench_start(struct bench *b, struct error *err)
 {
-	static const char *const heaps[] = {"2G", "8G", "32G"};
+	static const struct {
+		const char *name;
+		int (*run)(struct bench *b, struct error *err);
+	} parts[] = {
+		{"empty program", empty_program},
+		{"new cells and executors", cells_and_executors},
+		{"empty program, all processes", parked_program},
+		{"touch", bench_touch},
+	};
 	int rc = 0;
-	for (size_t i = 0; rc == 0 && i < array_count(heaps); i++)
-		rc = empty_program(b, heaps[i], err);
-	if (rc == 0)
-		rc = cells_and_executors(b, heaps, array_count(heaps), err);
-	if (rc == 0)
-		rc = parked_program(b, err);
-	for (size_t i = 0; rc == 0 && i < array_count(touch_cases); i++) {
-		rc = touch_level(b, MEM_INSECURE_NONE, &touch_cases[i], err);
-		if (rc == 0)
-			rc = touch_level(b, MEM_SECRET, &touch_cases[i], err);
+	for (size_t i = 0; rc == 0 && i < array_count(parts); i++) {
+		struct error why;
+		rc = parts[i].run(b, &why);
+		if (rc < 0)
+			rc = bench_failed(b, parts[i].name, "", rc, &why, err);
 	}
 	return rc;
 }

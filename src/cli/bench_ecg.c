@@ -7,68 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
-#include "cli/bench.h"
-#include "cli/spawn.h"
-#include "cli/toolchain.h"
+#include "base/cleanup.h"
+#include "cli/bench_ecg.h"
+#include "mem/mem.h"
 
-enum { ECG_REQUESTS = 20 };
-
-struct ecg_files {
-	char cell[BENCH_PATH_MAX], native[BENCH_PATH_MAX];
-	char data[BENCH_PATH_MAX];    /* the recordings' directory */
-	char timings[BENCH_PATH_MAX]; /* where a run leaves its times */
-	char out[BENCH_PATH_MAX];     /* the directory of that */
-};
-
-/* What is published of the same request; other hardware, another language. */
-static const char published[] =
-	"published (COMPSs with SCONE, in Python, on other hardware): first request plain 6,563 to 1,034 ms, "
-	"protected up to 219,712 ms; next requests at best 584 ms plain, 1,011 ms protected\n";
-
-static bool is_there(const char *path)
-{
-	struct stat st;
-	return stat(path, &st) == 0;
-}
-
-static bool find_data(const char *resources, char *ret_path)
-{
-	const char *named = getenv("CELLA_ECG_DATA");
-	const char *places[] = {"data/ecg2017", "../shared/data/ecg2017"};
-	char forest[BENCH_PATH_MAX + 32];
-	for (size_t i = 0; i <= array_count(places); i++) {
-		if (i == 0)
-			snprintf(ret_path, BENCH_PATH_MAX, "%s", named ? named : "");
-		else
-			snprintf(ret_path, BENCH_PATH_MAX, "%.300s/%s", resources, places[i - 1]);
-		snprintf(forest, sizeof(forest), "%s/forest_compact.txt", ret_path);
-		if (*ret_path && is_there(forest))
-			return true;
-	}
-	return false;
-}
-
-static int find_files(struct bench *b, struct ecg_files *f, bool *ret_data, struct error *err)
-{
-	struct toolchain tools;
-	char directory[400];
-	int rc = spawn_directory(directory, sizeof(directory), err);
-	if (rc == 0)
-		rc = toolchain_find_resources(&tools, err);
-	if (rc < 0)
-		return rc;
-	snprintf(f->cell, sizeof(f->cell), "%s/examples/ecg/ecg.cell", directory);
-	snprintf(f->native, sizeof(f->native), "%s/examples/ecg/ecg-native", directory);
-	snprintf(f->out, sizeof(f->out), "%.400s", b->directory);
-	snprintf(f->timings, sizeof(f->timings), "%.400s/timings.json", b->directory);
-	if (!is_there(f->cell) || !is_there(f->native))
-		return error_set(err, CELLA_ENOENT, "%s is not there; build the project with make", f->cell);
-	*ret_data = find_data(tools.resources, f->data);
-	return 0;
-}
+enum { ECG_REQUESTS = 20, SECRET_LEAST = 4 << 20 };
 
 /* The two figures of one run: milliseconds from `start` (real time) to the first answer, and the mean of
  * the rest. */
@@ -87,24 +32,28 @@ static int read_timings(const struct ecg_files *f, const struct timespec *start,
 	return 0;
 }
 
-struct ecg_case {
+struct ecg_setting {
 	const char *memory; /* NULL: the native program */
 	int executors;
 	const char *heap;
 };
 
-static int run_once(const struct ecg_files *f, const struct ecg_case *c, double *ret_first, double *ret_next,
-                    struct error *err)
+static int run_native(const struct ecg_files *f, struct error *err)
 {
-	char executors[16], data[BENCH_PATH_MAX + 16], out[BENCH_PATH_MAX + 16], forest[BENCH_PATH_MAX + 32],
-		record[BENCH_PATH_MAX + 40], requests[16];
-	struct timespec start;
+	char requests[16];
+	snprintf(requests, sizeof(requests), "%d", ECG_REQUESTS);
+	const char *words[] = {f->native,  "predict", "--kind",    "compact",  "--forest", f->forest,
+	                       "--repeat", requests,  "--timings", f->timings, f->record,  NULL};
+	return bench_execute((char *const *)(uintptr_t)words, NULL, NULL, err);
+}
+
+static int run_cell(const struct ecg_files *f, const struct ecg_setting *c, struct error *err)
+{
+	char executors[16], requests[16], data[BENCH_PATH_MAX + 16], out[BENCH_PATH_MAX + 16];
 	snprintf(executors, sizeof(executors), "%d", c->executors);
 	snprintf(requests, sizeof(requests), "%d", ECG_REQUESTS);
 	snprintf(data, sizeof(data), "%s:/data:ro", f->data);
 	snprintf(out, sizeof(out), "%s:/out", f->out);
-	snprintf(forest, sizeof(forest), "%s/forest_compact.txt", f->data);
-	snprintf(record, sizeof(record), "%s/training2017/A00001.mat", f->data);
 	const char *words[] = {"run",
 	                       "-q",
 	                       "--memory",
@@ -117,108 +66,198 @@ static int run_once(const struct ecg_files *f, const struct ecg_case *c, double 
 	                       data,
 	                       "--dir",
 	                       out,
+	                       "--accept-builder",
+	                       f->builder,
 	                       f->cell,
 	                       "predict",
-	                       "--forest",
-	                       "/data/forest_compact.txt",
 	                       "--kind",
 	                       "compact",
+	                       "--forest",
+	                       f->guest_forest,
 	                       "--repeat",
 	                       requests,
 	                       "--timings",
 	                       "/out/timings.json",
-	                       "/data/training2017/A00001.mat"};
-	char *native[] = {(char *)(uintptr_t)f->native,
-	                  "predict",
-	                  "--forest",
-	                  forest,
-	                  "--kind",
-	                  "compact",
-	                  "--repeat",
-	                  requests,
-	                  "--timings",
-	                  (char *)(uintptr_t)f->timings,
-	                  record,
-	                  NULL};
+	                       f->guest_record};
+	return bench_cella(words, array_count(words), NULL, NULL, err);
+}
+
+static int run_once(const struct ecg_files *f, const struct ecg_setting *c, double *ret_first,
+                    double *ret_next, struct error *err)
+{
+	struct timespec start;
 	clock_gettime(CLOCK_REALTIME, &start);
-	int rc = c->memory ? bench_cella(words, array_count(words), NULL, NULL, err)
-	                   : bench_execute(native, NULL, NULL, err);
+	int rc = c->memory ? run_cell(f, c, err) : run_native(f, err);
 	return rc < 0 ? rc : read_timings(f, &start, ret_first, ret_next, err);
 }
 
-/* Levels are run in turn for one number of executors and one heap. */
-static int run_case(struct bench *b, const struct ecg_files *f, int executors, const char *heap,
-                    struct error *err)
+enum { NATIVE, UNPROTECTED, PROTECTED, LEVELS };
+static const char *const level_names[LEVELS] = {"native, unsealed", "unprotected", "protected"};
+
+/* First or next requests of one case. */
+struct ecg_series {
+	struct bench_samples ms[LEVELS], to_native, to_unprotected;
+};
+
+struct ecg_case {
+	int executors;
+	const char *heap;
+	struct ecg_series first, next;
+	struct bench_samples more; /* what protection adds to the first request */
+	int rc;      /* not 0: it failed, and why says why */
+	struct error why;
+};
+
+static void add_samples(struct ecg_series *s, const double ms[LEVELS], bool protected)
 {
-	static const char *const levels[] = {NULL, "insecure-none", "secret"};
-	static const char *const names[] = {"native, unsealed", "unprotected", "protected"};
-	struct bench_samples first[3] = {{.count = 0}}, next[3] = {{.count = 0}}, ratio[2] = {{.count = 0}},
-			     more = {.count = 0};
-	char name[BENCH_NAME_MAX];
-	for (size_t i = 0; i < b->runs; i++) {
-		double first_ms[3] = {0}, next_ms[3] = {0};
-		for (size_t level = 0; level < array_count(levels); level++) {
-			struct ecg_case c = {.memory = levels[level], .executors = executors, .heap = heap};
-			int rc = run_once(f, &c, &first_ms[level], &next_ms[level], err);
-			if (rc < 0)
-				return rc;
-			bench_sample(&first[level], first_ms[level]);
-			bench_sample(&next[level], next_ms[level]);
-		}
-		bench_sample(&ratio[0], next_ms[2] / next_ms[0]);
-		bench_sample(&ratio[1], next_ms[2] / next_ms[1]);
-		bench_sample(&more, first_ms[2] - first_ms[1]);
-	}
-	snprintf(name, sizeof(name), "%d executors, heap %s", executors, heap);
-	int rc = 0;
-	for (size_t level = 0; rc == 0 && level < array_count(levels); level++) {
-		char metric[BENCH_NAME_MAX];
-		snprintf(metric, sizeof(metric), "first, %s", names[level]);
-		rc = bench_report(b, name, metric, "ms", &first[level], err);
-		snprintf(metric, sizeof(metric), "next, %s", names[level]);
-		if (rc == 0)
-			rc = bench_report(b, name, metric, "ms", &next[level], err);
-	}
-	if (rc == 0)
-		rc = bench_report(b, name, "first, protected - unprotected", "ms", &more, err);
-	if (rc == 0)
-		rc = bench_report(b, name, "next, protected/native", "ratio", &ratio[0], err);
-	return rc < 0 ? rc : bench_report(b, name, "next, protected/unprotected", "ratio", &ratio[1], err);
+	for (size_t i = 0; i < LEVELS; i++)
+		if (i != PROTECTED || protected)
+			bench_sample(&s->ms[i], ms[i]);
+	if (!protected)
+		return;
+	bench_sample(&s->to_native, ms[PROTECTED] / ms[NATIVE]);
+	bench_sample(&s->to_unprotected, ms[PROTECTED] / ms[UNPROTECTED]);
 }
 
-/* The two tables that are published for this workflow: first and next request, by executors. */
-static void print_table(const struct bench *b, const char *title, const char *prefix)
+/* Each level once. */
+static int run_levels(const struct ecg_files *f, struct ecg_case *c, bool protected)
 {
-	static const char *const columns[] = {"native, unsealed", "unprotected", "protected"};
-	printf("\n%s, ms\n%-28s %18s %18s %18s\n", title, "", columns[0], columns[1], columns[2]);
-	for (size_t i = 0; i < b->row_count; i++) {
-		const struct bench_row *r = &b->rows[i];
-		char first_column[BENCH_NAME_MAX];
-		snprintf(first_column, sizeof(first_column), "%s, %s", prefix, columns[0]);
-		if (strcmp(r->bench, "ecg") != 0 || strcmp(r->metric, first_column) != 0)
-			continue;
-		/* Rows of one case come in the order first, next for each column. */
-		printf("%-28s %18.3f %18.3f %18.3f\n", r->name, r->value, r[2].value, r[4].value);
+	static const char *const memory[LEVELS] = {NULL, "insecure-none", "secret"};
+	double first[LEVELS] = {0}, next[LEVELS] = {0};
+	for (size_t i = 0; i < (protected ? LEVELS : PROTECTED); i++) {
+		struct ecg_setting setting = {memory[i], c->executors, c->heap};
+		int rc = run_once(f, &setting, &first[i], &next[i], &c->why);
+		if (rc < 0)
+			return rc;
 	}
+	add_samples(&c->first, first, protected);
+	add_samples(&c->next, next, protected);
+	if (protected)
+		bench_sample(&c->more, first[PROTECTED] - first[UNPROTECTED]);
+	return 0;
+}
+
+/* All cases in turn, again and again. CELLA_ECANCELED only. */
+static int run_cases(const struct bench *b, const struct ecg_files *f, struct ecg_case *cases, size_t count,
+                     bool protected)
+{
+	for (size_t run = 0; run < b->runs; run++)
+		for (size_t i = 0; i < count; i++) {
+			if (cases[i].rc == 0)
+				cases[i].rc = run_levels(f, &cases[i], protected);
+			if (cases[i].rc == CELLA_ECANCELED)
+				return cases[i].rc;
+		}
+	return 0;
+}
+
+static void case_name(const struct ecg_case *c, char to[BENCH_NAME_MAX])
+{
+	snprintf(to, BENCH_NAME_MAX, "%d executor%s, heap %s", c->executors, c->executors == 1 ? "" : "s",
+	         c->heap);
+}
+
+static int report_series(struct bench *b, const char *name, const char *prefix, const struct ecg_series *s,
+                         struct error *err)
+{
+	char metric[BENCH_NAME_MAX];
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < LEVELS; i++) {
+		snprintf(metric, sizeof(metric), "%s, %s", prefix, level_names[i]);
+		if (s->ms[i].count)
+			rc = bench_report(b, name, metric, "ms", &s->ms[i], err);
+	}
+	if (rc < 0 || s->to_native.count == 0)
+		return rc;
+	snprintf(metric, sizeof(metric), "%s, protected/native", prefix);
+	rc = bench_report(b, name, metric, "ratio", &s->to_native, err);
+	snprintf(metric, sizeof(metric), "%s, protected/unprotected", prefix);
+	return rc < 0 ? rc : bench_report(b, name, metric, "ratio", &s->to_unprotected, err);
+}
+
+static int report_case(struct bench *b, const struct ecg_case *c, struct error *err)
+{
+	char name[BENCH_NAME_MAX];
+	case_name(c, name);
+	if (c->rc < 0)
+		return bench_failed(b, name, "first, next", c->rc, &c->why, err);
+	int rc = report_series(b, name, "first", &c->first, err);
+	if (rc == 0)
+		rc = report_series(b, name, "next", &c->next, err);
+	return rc < 0 || c->more.count == 0
+	               ? rc
+	               : bench_report(b, name, "first, protected - unprotected", "ms", &c->more, err);
+}
+
+static void print_cell(const struct bench_samples *s)
+{
+	if (s->count)
+		printf(" %12.4g", bench_median(s));
+	else
+		printf(" %12s", "-");
+}
+
+/* One of the two tables that are published for this workflow, with what is published beside it. */
+static void print_table(const struct ecg_case *cases, size_t count, bool first)
+{
+	static const char *const published[][3] = {{"next, published*", "584 at best", "1,011 at best"},
+	                                           {"first, published*", "6,563 to 1,034", "to 219,712"}};
+	printf("\n%s\n%-24s %12s %12s %12s %12s %12s\n",
+	       first ? "first request, ms" : "mean of the next 19 requests, ms", "", "native", "unprotected",
+	       "protected", "prot/native", "prot/unprot");
+	for (size_t i = 0; i < count; i++) {
+		char name[BENCH_NAME_MAX];
+		const struct ecg_series *s = first ? &cases[i].first : &cases[i].next;
+		case_name(&cases[i], name);
+		if (cases[i].rc < 0) {
+			printf("%-24s not measured\n", name);
+			continue;
+		}
+		printf("%-24s", name);
+		for (size_t level = 0; level < LEVELS; level++)
+			print_cell(&s->ms[level]);
+		print_cell(&s->to_native);
+		print_cell(&s->to_unprotected);
+		putchar('\n');
+	}
+	printf("%-22s %14s %12s  %s\n", published[first][0], "", published[first][1], published[first][2]);
+}
+
+static int report_all(struct bench *b, const struct ecg_case *cases, size_t count, struct error *err)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = report_case(b, &cases[i], err);
+	if (rc < 0)
+		return rc;
+	printf("\nThe request: %s.\n", b->ecg);
+	print_table(cases, count, true);
+	print_table(cases, count, false);
+	printf("* COMPSs with SCONE, in Python, on other hardware: another language and other machines.\n");
+	return 0;
 }
 
 int bench_ecg(struct bench *b, struct error *err)
 {
 	static const int executors[] = {1, 2, 4, 8};
 	static const char *const heaps[] = {"2G", "8G", "32G"};
-	struct ecg_files files;
-	bool data = false;
-	int rc = find_files(b, &files, &data, err);
-	if (rc == 0 && !data)
-		return bench_cannot(b, "request of 81 tasks", "first, next",
-		                    "the reference forest is not here: see make data", err);
-	for (size_t e = 0; rc == 0 && e < array_count(executors); e++)
-		for (size_t h = 0; rc == 0 && h < array_count(heaps); h++)
-			rc = run_case(b, &files, executors[e], heaps[h], err);
+	enum { CASES = array_count(executors) * array_count(heaps) };
+	struct ecg_files files = {0};
+	struct error why;
+	int rc = ecg_find(b, &files, &why);
 	if (rc < 0)
-		return rc;
-	print_table(b, "first request", "first");
-	print_table(b, "mean of the next 19 requests", "next");
-	printf("\n%s", published);
-	return 0;
+		return bench_failed(b, "request of 81 tasks", "first, next", rc, &why, err);
+	cleanup_free struct ecg_case *cases = calloc(CASES, sizeof(*cases));
+	if (!cases)
+		return error_set(err, CELLA_ENOMEM, "no memory for the ECG benchmark");
+	for (size_t i = 0; i < CASES; i++) {
+		cases[i].executors = executors[i / array_count(heaps)];
+		cases[i].heap = heaps[i % array_count(heaps)];
+	}
+	bool protected = mem_level_check(MEM_SECRET, SECRET_LEAST, &why) == 0;
+	if (!protected)
+		rc = bench_cannot(b, "all", "protected", why.text, err);
+	if (rc == 0 && run_cases(b, &files, cases, CASES, protected) < 0)
+		return error_set(err, CELLA_ECANCELED, "interrupted");
+	return rc < 0 ? rc : report_all(b, cases, CASES, err);
 }

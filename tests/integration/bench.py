@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+# as: root user
+# timeout: 300
+"""Does cella bench find mistakes before it measures, turn a case that fails into a row and go on, write its
+files whatever failed, run cells that someone else built, and end soon when it is told to?"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from celljob import CELLA, SCRATCH, USAGE, check, finish, has_secret, process_table, wait_until
+
+TMP = SCRATCH / "tmp"
+ROWS, CHART = SCRATCH / "rows.json", SCRATCH / "chart.svg"
+
+
+def bench(*arguments, **env):
+    return subprocess.run([CELLA, "bench", *map(str, arguments)], capture_output=True, text=True, check=False, timeout=240,
+                          stdin=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(TMP), **env})
+
+
+def test_mistakes():
+    for arguments, says in ((["kernels", "nonsense"], "there is no benchmark nonsense"), (["kernels", "--runs", 0], "--runs 0"),
+                            (["kernels", "--runs", 1000], "--runs 1000"), (["kernels", "--json", "/gone/x"], "/gone/x"),
+                            (["kernels", "--svg", SCRATCH], "it is a directory"), ([], "it wants kernels|start|tasks|ecg|all")):
+        done = bench(*arguments)
+        check(done.returncode == USAGE and says in done.stderr and not done.stdout,
+              f"{' '.join(map(str, arguments))}: status {done.returncode} {done.stderr.splitlines()[:1]}")
+
+
+def test_failures():
+    """Nothing can be compiled, and the recordings that are named are not there."""
+    done = bench("kernels", "tasks", "ecg", "--json", ROWS, "--svg", CHART, CELLA_CLANG="/gone/clang", CELLA_ECG_DATA="/gone/data")
+    rows = json.loads(ROWS.read_text(encoding="utf-8"))["rows"]
+    check(done.returncode == 1, f"cases fail: status {done.returncode}")
+    check([row["bench"] for row in rows] == ["kernels", "tasks", "ecg"], f"each is a row: {[row['bench'] for row in rows]}")
+    check("/gone/clang" in rows[0]["reason"] and "/gone/data" in rows[2]["reason"], f"with its reason: {rows[2]['reason']!r}")
+    check("value" not in rows[0], "and without a value")
+    ET.parse(CHART)
+
+
+def test_ecg():
+    """The cell that lies beside cella was built under another key than this test's."""
+    done = bench("ecg", "--runs", 1, "--json", ROWS, "--svg", CHART)
+    check(done.returncode == 0, f"ecg: status {done.returncode} {done.stdout[-300:] if done.returncode else ''}{done.stderr}")
+    said = json.loads(ROWS.read_text(encoding="utf-8"))
+    rows = said["rows"]
+    secret = has_secret()[0]
+    check(len(rows) == (12 * 11 if secret else 12 * 4 + 1), f"ecg: {len(rows)} rows")
+    ratios = [row for row in rows if row["metric"] == "first, protected/unprotected"]
+    check(len(ratios) == (12 if secret else 0) and all(row["value"] > 0 for row in ratios), f"{len(ratios)} ratios of first requests")
+    check(all(row["n"] == 1 and row["low"] is None for row in rows if "value" in row), "one sample has no interval")
+    check("recording" in said["ecg_data"] and said["ecg_data"] in done.stdout, f"it says of what: {said['ecg_data']}")
+    for words in ("first, published*", "next, published*", "prot/native", "prot/unprot", "on other hardware"):
+        check(words in done.stdout, f"the tables have: {words}")
+    texts = [text.text for text in ET.parse(CHART).getroot().iter() if text.tag.endswith("}text")]
+    check("ecg, ms (logarithmic)" in texts, "microseconds and seconds are drawn to a logarithmic scale")
+
+
+def descendants(pid):
+    table, found = process_table(), {pid}
+    while more := {child for child, (parent, _, _) in table.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+def test_interrupts():
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with subprocess.Popen([CELLA, "bench", "kernels", "--runs", "100"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              stdin=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(TMP)}) as running:
+            seen = wait_until(lambda pid=running.pid: descendants(pid), 30)
+            wait_until(lambda: os.listdir(TMP))
+            begin = time.monotonic()
+            running.send_signal(number)
+            running.communicate(timeout=60)
+            took = time.monotonic() - begin
+        check(running.returncode == -number and took < 15, f"{number.name}: status {running.returncode} in {took:.1f} s")
+        check(wait_until(lambda: not any(pid in process_table() for pid in seen)), f"{number.name}: nothing is left running")
+        check(not os.listdir(TMP), f"{number.name}: no file is left {os.listdir(TMP)}")
+
+
+def main():
+    TMP.mkdir()
+    test_mistakes()
+    test_failures()
+    test_ecg()
+    test_interrupts()
+    check(not os.listdir(TMP), f"no file is left {os.listdir(TMP)}")
+    finish()
+
+
+main()

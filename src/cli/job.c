@@ -451,8 +451,8 @@ static bool job_over(const struct job *job)
 	return true;
 }
 
-/* When a program has ended well so have its tasks, and every executor was told to end: one that closed its channel
- * without its word of that may have had more to print. */
+/* When a program has ended well so have its tasks, and every executor was told to end: one that closed its
+ * channel without its word of that may have had more to print. */
 static int job_check_ends(const struct job *job, struct error *err)
 {
 	for (uint32_t i = 0; job_ended_well(job) && i < job->server_count; i++)

@@ -1,6 +1,6 @@
 /*
- * chatty COUNT STEPS FILE: COUNT tasks (at most 256) that each compute for a while; says as each one ends which
- * it was, every fourth time with a line's end, and looks at FILE before each.
+ * chatty COUNT STEPS FILE: COUNT tasks (at most 256) that each compute for a while; says as each one ends
+ * which it was, every fourth time with a line's end, and looks at FILE before each.
  */
 #include <cella/task.h>
 #include <stdio.h>

@@ -58,11 +58,7 @@ void tasks_free(struct tasks *t)
 		return;
 	for (size_t i = 0; i <= TASK_DEPTH_MAX; i++)
 		level_free(t, t->levels[i]);
-	struct tasks_queued *q;
-	while ((q = TAILQ_FIRST(&t->queue))) {
-		TAILQ_REMOVE(&t->queue, q, link);
-		free(q);
-	}
+	tasks_clear_queue(t);
 	agent_link_close(&t->link);
 	cache_free(t->cache);
 	mem_free(t->config.pool, t->plain);
@@ -100,13 +96,11 @@ int tasks_lose(struct tasks *t, int rc, const struct error *err)
 /* What was queued while a task waited, in order. */
 static int serve_queue(struct tasks *t, struct error *err)
 {
-	struct tasks_queued *q;
-	int rc = 0;
-	while (rc == 0 && (q = TAILQ_FIRST(&t->queue))) {
-		TAILQ_REMOVE(&t->queue, q, link);
-		rc = tasks_run(t, (const uint8_t *)q->body, q->size, err);
-		free(q);
-	}
+	bool any;
+	int rc;
+	do {
+		rc = tasks_run_queued(t, &any, err);
+	} while (rc == 0 && any);
 	return rc;
 }
 

@@ -1,18 +1,4 @@
-#include <stdlib.h>
-#include <string.h>
-
 #include "cell/tasks_state.h"
-
-static int queue_run(struct tasks *t, const uint8_t *body, size_t size, struct error *err)
-{
-	struct tasks_queued *q = malloc(sizeof(*q) + size);
-	if (!q)
-		return error_set(err, CELLA_ENOMEM, "no memory to queue a task");
-	q->size = size;
-	memcpy(q->body, body, size);
-	TAILQ_INSERT_TAIL(&t->queue, q, link);
-	return 0;
-}
 
 static int take_ready(struct tasks *t, const uint8_t *body, size_t size, struct error *err)
 {
@@ -65,7 +51,7 @@ static int take_forget(struct tasks *t, const uint8_t *body, size_t size, struct
 }
 
 static int (*const takers[])(struct tasks *, const uint8_t *, size_t, struct error *) = {
-	[TASK_DOWN_RUN] = queue_run,      [TASK_DOWN_READY] = take_ready, [TASK_DOWN_OUTCOME] = take_outcome,
+	[TASK_DOWN_RUN] = tasks_enqueue,  [TASK_DOWN_READY] = take_ready, [TASK_DOWN_OUTCOME] = take_outcome,
 	[TASK_DOWN_EXTENT] = take_extent, [TASK_DOWN_STOP] = take_stop,   [TASK_DOWN_FORGET] = take_forget,
 };
 

@@ -215,9 +215,12 @@ int tasks_release(struct tasks *t, struct tasks_submitter *s, struct error *err)
 /* tasks_run.c */
 /* Run what a RUN record says, on top of what runs. An error ends the executor. */
 int tasks_run(struct tasks *t, const uint8_t *body, size_t size, struct error *err) must_check;
-/* Can this queued task run now? Not on top of one that lies as deep, nor if an input comes from one that
- * waits below or stands before it. */
-bool tasks_runnable(struct tasks *t, const struct tasks_queued *queued);
+
+/* tasks_queue.c */
+int tasks_enqueue(struct tasks *t, const uint8_t *body, size_t size, struct error *err) must_check;
+/* Run the first task of the queue that can run now, on top of what runs. *ret_any: there was one. */
+int tasks_run_queued(struct tasks *t, bool *ret_any, struct error *err) must_check;
+void tasks_clear_queue(struct tasks *t);
 
 /* tasks_files.c: file parameters are memory files of WASI while their task runs. */
 int tasks_place_file(struct tasks *t, struct tasks_level *level, const struct invocation_part_view *part,

@@ -152,25 +152,6 @@ int tasks_ready(struct tasks *t, const struct down_ready *d, struct error *err)
 
 /* Waiting. */
 
-/* Run one task of the queue on top of the one that waits, the first that can run. */
-static int help(struct tasks *t, bool *ret_helped, struct error *err)
-{
-	struct tasks_queued *q;
-	*ret_helped = false;
-	if (t->depth == TASK_DEPTH_MAX)
-		return 0;
-	TAILQ_FOREACH(q, &t->queue, link)
-	if (tasks_runnable(t, q))
-		break;
-	if (!q)
-		return 0;
-	TAILQ_REMOVE(&t->queue, q, link);
-	int rc = tasks_run(t, (const uint8_t *)q->body, q->size, err);
-	free(q);
-	*ret_helped = true;
-	return rc;
-}
-
 static int check_submitter(const struct tasks_submitter *s, struct error *err)
 {
 	if (s->failure)
@@ -191,7 +172,7 @@ static int await(struct tasks *t, struct tasks_submitter *s, struct error *err)
 		if (rc == 0 && !s->waiting.ready)
 			rc = check_submitter(s, err);
 		if (rc == 0 && !s->waiting.ready)
-			rc = help(t, &helped, err);
+			rc = tasks_run_queued(t, &helped, err);
 		if (rc == 0 && !any && !helped)
 			rc = tasks_idle(t, &spin, s->deadline_ns, err);
 		else

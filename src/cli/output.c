@@ -9,7 +9,8 @@
 
 #include "base/clock.h"
 
-enum { LIVE_LINE_MAX = 200, RATE_WHOLE = 10 };
+enum { LIVE_LINE_MAX = 200 };
+#define RATE_WHOLE 10.0 /* a second: from here on without decimals */
 
 void output_init(struct output *o, int interrupt)
 {

@@ -59,15 +59,17 @@ static void put_tick(struct buf *svg, const struct chart_scale *s, double value,
 static void put_ticks(struct buf *svg, const struct chart_scale *s, int top, int bottom)
 {
 	if (s->is_log) {
-		for (double value = s->least; value <= s->most * 1.001; value *= 10)
-			put_tick(svg, s, value, top, bottom);
+		int decades = (int)lround(log10(s->most / s->least));
+		for (int i = 0; i <= decades; i++)
+			put_tick(svg, s, s->least * pow(10, i), top, bottom);
 		return;
 	}
 	double step = pow(10, floor(log10(s->most)));
 	while (s->most / step < CHART_LINEAR_STEPS)
 		step /= 2;
-	for (double value = 0; value <= s->most * 1.001; value += step)
-		put_tick(svg, s, value, top, bottom);
+	int steps = (int)(s->most / step * 1.001);
+	for (int i = 0; i <= steps; i++)
+		put_tick(svg, s, i * step, top, bottom);
 }
 
 static void put_bar(struct buf *svg, const struct bench_row *r, const struct chart_scale *s, int y)

@@ -1,4 +1,4 @@
-/* A picture of benchmark rows: bars with their intervals, a panel and a scale for each unit. */
+/* A picture of benchmark rows: bars with their intervals, a panel and a scale for each unit of each. */
 #ifndef CLI_BENCH_CHART_H
 #define CLI_BENCH_CHART_H
 

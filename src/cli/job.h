@@ -54,13 +54,16 @@ struct job_result {
 	uint32_t executors_started;
 };
 
-/* JOB_STATUS_SIGNAL: and the number of the signal that ended the job. */
-enum job_status { JOB_STATUS_FAILED = 125, JOB_STATUS_REFUSED = 126, JOB_STATUS_SIGNAL = 128 };
+enum job_status {
+	JOB_STATUS_FAILED = 125,
+	JOB_STATUS_REFUSED = 126,
+	JOB_STATUS_SIGNAL = 128, /* and the number of the signal that ended the job */
+};
 
 /* 0 when the program ran to an end (result->status is its own); a CELLA_E* and the error when Cella
- * failed or refused, or a signal ended it. Whatever is told in *ret_result holds then, too; nothing is
- * left running. SIGINT, SIGTERM and SIGHUP are blocked from here on. Handles keys: call it on a protected
- * stack, of JOB_STACK bytes at least. */
+ * failed or refused, or a signal ended it. Whatever is told in *ret_result holds then, too; nothing is left
+ * running. SIGINT, SIGTERM and SIGHUP are blocked from here on. Handles keys: call it on a protected stack,
+ * of JOB_STACK bytes at least. */
 enum { JOB_STACK = 512 * 1024 };
 int job_run(const struct job_config *config, struct job_result *ret_result, struct error *err) must_check;
 

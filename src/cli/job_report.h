@@ -11,7 +11,7 @@ struct job_outputs {
 	const char *record; /* JSON: levels, identities, isolation, tasks, executors, store */
 };
 
-/* CELLA_EINVAL for a graph file of another ending and for what cannot be written; ask before the job. */
+/* CELLA_EINVAL for a graph of another ending, and for what cannot be written; ask before the job runs. */
 int job_outputs_check(const struct job_outputs *outputs, struct error *err) must_check;
 /* Remove what an earlier job left in their places: it must not pass for this job's. */
 int job_outputs_clear(const struct job_outputs *outputs, struct error *err) must_check;

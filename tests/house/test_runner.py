@@ -159,7 +159,7 @@ class Tap(unittest.TestCase):
         sys.modules["runner"] = runner
         sys.dont_write_bytecode = True
         loader.exec_module(runner)
-        text = "1..2\nok 1 - one\nnot ok 2 # SKIP two\n# skipped: two: why\n"
+        text = "1..2\nok 1 - one\n# skipped: two: why\nnot ok 2 # SKIP two\n"
         for status, failed in ((0, 0), (1, 1), (-11, 1)):
             with self.subTest(status):
                 outcome = runner.Outcome()

@@ -3,26 +3,42 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/agent_message.h"
 #include "agent/agent_state.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/log.h"
 
-int owner_receive_start(struct agent *a, struct error *err)
+static int receive(struct agent *a, uint8_t bytes[AGENT_MESSAGE_MAX], struct agent_message *ret_message,
+                   bool *ret_ended, int *ret_fd, struct error *err)
 {
 	size_t size, fd_count = 0;
 	int fd = -1;
-	int rc = io_receive_message(a->owner, &a->job, sizeof(a->job), &size, &fd, 1, &fd_count, err);
+	int rc = io_receive_message(a->owner, bytes, AGENT_MESSAGE_MAX, &size, &fd, 1, &fd_count, err);
 	if (rc < 0)
 		return rc;
-	a->bundle = fd_count ? fd : -1;
+	*ret_fd = fd_count ? fd : -1;
+	*ret_ended = size == 0;
 	if (size == 0)
+		return 0;
+	rc = agent_message_decode(bytes, size, ret_message, err);
+	return rc < 0 ? error_prefix(err, rc, "the owner sent ") : 0;
+}
+
+int owner_receive_start(struct agent *a, struct error *err)
+{
+	_Alignas(8) uint8_t bytes[AGENT_MESSAGE_MAX];
+	struct agent_message m;
+	bool ended;
+	int rc = receive(a, bytes, &m, &ended, &a->bundle, err);
+	if (rc < 0)
+		return rc;
+	if (ended)
 		return error_set(err, CELLA_ELOST, "the owner is gone");
-	bool ended = memchr(a->job.spill_directory, '\0', sizeof(a->job.spill_directory));
-	if (size != sizeof(a->job) || a->job.type != AGENT_START || a->job.version != AGENT_VERSION ||
-	    fd_count != 1 || !ended || a->job.executors > AGENT_WORKERS_MAX ||
-	    a->job.tasks_max > AGENT_TASKS_MAX)
+	if (m.type != AGENT_START || a->bundle < 0 || m.start->executors > AGENT_WORKERS_MAX ||
+	    m.start->tasks_max > AGENT_TASKS_MAX)
 		return error_set(err, CELLA_EFORMAT, "the owner sent a malformed job");
+	a->job = *m.start;
 	if (a->job.tasks_max == 0)
 		a->job.tasks_max = AGENT_TASKS_DEFAULT;
 	return 0;
@@ -44,18 +60,20 @@ int owner_send(struct agent *a, const void *head, size_t size, const void *rest,
 /* The owner says nothing but "stop". */
 int owner_readable(struct agent *a, struct error *err)
 {
-	struct agent_stop m;
-	size_t size;
-	int rc = io_receive_message(a->owner, &m, sizeof(m), &size, NULL, 0, NULL, err);
+	_Alignas(8) uint8_t bytes[AGENT_MESSAGE_MAX];
+	struct agent_message m;
+	bool ended;
+	cleanup_close int fd = -1;
+	int rc = receive(a, bytes, &m, &ended, &fd, err);
 	if (rc < 0)
 		return rc;
-	if (size == 0 && a->stopping) {
+	if (ended && a->stopping) {
 		a->over = true;
 		return 0;
 	}
-	if (size == 0)
+	if (ended)
 		return error_set(err, CELLA_ELOST, "the owner is gone");
-	if (size != sizeof(m) || m.type != AGENT_STOP || a->stopping)
+	if (m.type != AGENT_STOP || a->stopping)
 		return error_set(err, CELLA_EFORMAT, "the owner sent a malformed message");
 	a->stopping = true;
 	rc = executors_stop(a, err);

@@ -23,7 +23,6 @@
 #include "seal/seal.h"
 
 enum {
-	OWNER_FRAME_MAX = 1 << 20,
 	OWNER_STREAM_MAX = 1 << 16, /* plaintext of a stream record */
 	OWNER_PATH_MAX = 4096,
 };

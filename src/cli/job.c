@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/agent_format.h"
+#include "agent/agent_message.h"
 #include "attest/evidence.h"
 #include "attest/process.h"
 #include "base/cleanup.h"
@@ -116,7 +116,7 @@ static int job_admit(struct job *job, const struct agent_executor *m, const uint
 		job->result->refused = true;
 		return error_prefix(err, rc, "no keys for an executor whose evidence does not hold: ");
 	}
-	if (m->index != job->server_count + 1 || (m->role != AGENT_DRIVER && m->role != AGENT_TASKS))
+	if (m->index != job->server_count + 1)
 		return error_set(err, CELLA_EFORMAT, "the agent brought executor %u in role %u", m->index,
 		                 m->role);
 	/* The program runs once: what it prints and writes would be there twice. */
@@ -183,42 +183,31 @@ static int job_on_lost(struct job *job, const struct agent_lost *m, struct error
 	return 0;
 }
 
-/* A structure of this size at the head of the message. */
-#define message_as(type, bytes, size) \
-	((size) >= sizeof(struct type) ? (const struct type *)(const void *)(bytes) : NULL)
-
-static int job_on_agent_message(struct job *job, const uint8_t *bytes, size_t size, int *fd,
-                                struct error *err)
+static int job_on_finished(struct job *job, const struct agent_finished *m, int *fd)
 {
-	uint32_t type = size >= sizeof(type) ? *(const uint32_t *)(const void *)bytes : 0;
-	const struct agent_executor *executor = message_as(agent_executor, bytes, size);
-	const struct agent_lost *lost = message_as(agent_lost, bytes, size);
-	const struct agent_progress *progress = message_as(agent_progress, bytes, size);
-	const struct agent_finished *finished = message_as(agent_finished, bytes, size);
-	const struct agent_failed *failed = message_as(agent_failed, bytes, size);
-	if (type == AGENT_EXECUTOR && executor && executor->evidence_size <= size - sizeof(*executor) &&
-	    *fd >= 0)
-		return job->lost ? 0 : job_admit(job, executor, bytes + sizeof(*executor), fd, err);
-	if (type == AGENT_LOST && lost)
-		return job_on_lost(job, lost, err);
-	if (type == AGENT_PROGRESS && progress) {
-		job_show_progress(job, progress);
-		return 0;
+	job->finished = true;
+	job->result->event_log = take_fd(fd);
+	job->result->tasks_done = m->done;
+	job->result->tasks_failed = m->failed;
+	job->result->tasks_retried = m->retried;
+	return 0;
+}
+
+static int job_on_agent_message(struct job *job, const struct agent_message *m, int *fd, struct error *err)
+{
+	char text[QUOTE_MAX];
+	switch (m->type) {
+	case AGENT_EXECUTOR:
+		if (*fd < 0)
+			return error_set(err, CELLA_EFORMAT,
+			                 "the agent brought an executor without a channel");
+		return job->lost ? 0 : job_admit(job, m->executor, m->rest, fd, err);
+	case AGENT_LOST: return job_on_lost(job, m->lost, err);
+	case AGENT_PROGRESS: job_show_progress(job, m->progress); return 0;
+	case AGENT_FINISHED: return job_on_finished(job, m->finished, fd);
+	case AGENT_FAILED: return error_set(err, m->failed->error, "%s", quote(m->rest, m->rest_size, text));
+	default: return error_set(err, CELLA_EFORMAT, "the agent sent a message of type %u", m->type);
 	}
-	if (type == AGENT_FINISHED && finished) {
-		job->finished = true;
-		job->result->event_log = take_fd(fd);
-		job->result->tasks_done = finished->done;
-		job->result->tasks_failed = finished->failed;
-		job->result->tasks_retried = finished->retried;
-		return 0;
-	}
-	if (type == AGENT_FAILED && failed && failed->error < 0) {
-		char text[QUOTE_MAX];
-		return error_set(err, failed->error, "%s",
-		                 quote(bytes + sizeof(*failed), size - sizeof(*failed), text));
-	}
-	return error_set(err, CELLA_EFORMAT, "the agent sent a message of type %u and %zu bytes", type, size);
 }
 
 static int job_on_agent(struct job *job, struct error *err)
@@ -231,7 +220,11 @@ static int job_on_agent(struct job *job, struct error *err)
 		return rc;
 	if (size == 0)
 		return error_set(err, CELLA_ELOST, "the agent cella-agent is gone");
-	return job_on_agent_message(job, bytes, size, &fd, err);
+	struct agent_message m;
+	rc = agent_message_decode(bytes, size, &m, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "the agent sent ");
+	return job_on_agent_message(job, &m, &fd, err);
 }
 
 /* Something is gone. When the agent fails it says why, and the others end because it does. */

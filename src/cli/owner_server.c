@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "cell/owner_frame.h"
 #include "cli/quote.h"
 
 struct owner_server {
@@ -198,30 +199,26 @@ static int on_frame(struct owner_server *s, uint32_t type, const uint8_t *body, 
 	case OWNER_PATH: return on_path(s, body, size, err);
 	case OWNER_EXIT: return on_exit_record(s, body, size, err);
 	case OWNER_REFUSED: return on_refused(s, body, size, err);
-	default:
-		return error_set(err, CELLA_EFORMAT, "executor %u sent a frame of type %u",
-		                 s->config.executor, type);
+	default: return error_set(err, CELLA_EBUG, "a frame of type %u has no reader", type);
 	}
 }
 
 /* Handle the whole frames in the buffer and keep the rest. */
 static int handle_frames(struct owner_server *s, struct error *err)
 {
-	size_t at = 0;
-	int rc = 0;
-	while (rc == 0 && s->in.size - at >= sizeof(struct owner_frame)) {
-		struct owner_frame head;
-		memcpy(&head, s->in.data + at, sizeof(head));
-		if (head.size > OWNER_FRAME_MAX)
-			return error_set(err, CELLA_EFORMAT, "executor %u sent a frame of %u bytes",
-			                 s->config.executor, head.size);
-		if (s->in.size - at - sizeof(head) < head.size)
-			break;
-		rc = on_frame(s, head.type, s->in.data + at + sizeof(head), head.size, err);
-		at += sizeof(head) + head.size;
+	struct reader r = reader_of(s->in.data, s->in.size);
+	struct owner_frame_view frame;
+	int rc = owner_frame_next(&r, &frame, err);
+	while (rc == 0 && frame.type) {
+		rc = on_frame(s, frame.type, frame.body, frame.size, err);
+		if (rc < 0)
+			return rc;
+		rc = owner_frame_next(&r, &frame, err);
 	}
-	memmove(s->in.data, s->in.data + at, s->in.size - at);
-	s->in.size -= at;
+	if (rc < 0)
+		return error_prefix(err, rc, "executor %u sent ", s->config.executor);
+	memmove(s->in.data, s->in.data + r.at, reader_left(&r));
+	s->in.size = reader_left(&r);
 	return rc;
 }
 

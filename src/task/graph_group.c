@@ -139,11 +139,11 @@ static void group_tidy(struct graph *g, struct graph_group *group)
 int graph_disband(struct graph *g, uint32_t executor, const struct task_disband *m, struct error *err)
 {
 	struct graph_task *parent;
-	struct graph_group *group;
+	struct graph_group *group = NULL;
 	int rc = parent_find(g, executor, m->parent, &parent, err);
 	if (rc == 0)
 		rc = group_find(g, executor, parent, m->group, &group, err);
-	if (rc < 0)
+	if (rc < 0 || !group)
 		return rc;
 	map_take(&g->groups_by_key, group->key);
 	group->key = 0;

@@ -18,6 +18,7 @@
 
 #include "base/io.h"
 #include "cell/owner.h"
+#include "cell/owner_frame.h"
 #include "cli/owner_server.h"
 
 enum { FRAMES_MAX = 8 };
@@ -32,6 +33,7 @@ struct fixture {
 	struct seal_session *session;
 	struct owner *executor;
 	struct owner_server *server;
+	struct output printed;
 	int from, to; /* the ends of whoever sits between */
 	int output, saved;
 };
@@ -49,7 +51,9 @@ static int setup(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, server), 0);
 	assert_int_equal(owner_new(executor[0], f->pool, &f->executor, NULL), 0);
 	owner_set_session(f->executor, f->session, 3);
+	output_init(&f->printed, -1);
 	struct owner_server_config config = {.fd = server[0],
+	                                     .output = &f->printed,
 	                                     .executor = 3,
 	                                     .pool = f->pool,
 	                                     .session = f->session};
@@ -153,6 +157,38 @@ static void test_what_arrives(void **state)
 	}
 }
 
+/* Heads that no executor's frame has are refused before their bodies are there. */
+static void test_heads(void **state)
+{
+	static const struct {
+		struct owner_frame head;
+		int code;
+	} heads[] = {
+		{{OWNER_STREAM, SEAL_OVERHEAD}, 0},
+		{{OWNER_STREAM, SEAL_OVERHEAD + OWNER_STREAM_MAX}, 0},
+		{{OWNER_STREAM, SEAL_OVERHEAD + OWNER_STREAM_MAX + 1}, CELLA_EFORMAT},
+		{{OWNER_STREAM, SEAL_OVERHEAD - 1}, CELLA_EFORMAT},
+		{{OWNER_INPUT, 5}, CELLA_EFORMAT},
+		{{OWNER_PATH, sizeof(struct owner_path_request) - 1}, CELLA_EFORMAT},
+		{{OWNER_PATH, sizeof(struct owner_path_request)}, 0},
+		{{OWNER_EXIT, SEAL_OVERHEAD}, CELLA_EFORMAT},
+		{{OWNER_REFUSED, 3}, CELLA_EFORMAT},
+		{{OWNER_PROVISION, 100}, CELLA_EFORMAT},
+		{{0, 0}, CELLA_EFORMAT},
+		{{OWNER_REFUSED + 1, 100}, CELLA_EFORMAT},
+		{{OWNER_STREAM, UINT32_MAX}, CELLA_EFORMAT},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		struct reader r = reader_of(&heads[i].head, sizeof(heads[i].head));
+		struct owner_frame_view frame;
+		if (owner_frame_next(&r, &frame, NULL) != heads[i].code)
+			fail_msg("case %zu: not %d", i, heads[i].code);
+		assert_int_equal(frame.type, 0);
+		assert_int_equal(r.at, 0);
+	}
+}
+
 static int start(void **state)
 {
 	(void)state;
@@ -164,6 +200,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_what_arrives, setup, teardown),
+		cmocka_unit_test(test_heads),
 	};
 	return cmocka_run_group_tests(tests, start, NULL);
 }

@@ -51,14 +51,14 @@ static uint32_t task_estimate(const struct graph *g, const struct graph_task *t)
 struct ahead {
 	uint32_t count;
 	uint64_t ns; /* estimated */
-	const struct graph_task *last;
+	const struct graph_task *last; /* NULL: nothing */
 };
 
 /* While tasks wait, those of the queue that lie no deeper wait beneath them. */
 static struct ahead queue_ahead(const struct graph *g, const struct graph_executor *e)
 {
 	if (!e->blocked)
-		return (struct ahead){e->queued, e->queued_ns, e->queued ? task_at(g, e->queue.last) : NULL};
+		return (struct ahead){e->queued, e->queued_ns, task_at(g, e->queue.last)};
 	struct ahead ahead = {0};
 	uint32_t depth = executor_least_depth(g, e);
 	for (uint32_t at = e->queue.first; at; at = task_at(g, at)->line_next) {
@@ -75,7 +75,7 @@ static struct ahead queue_ahead(const struct graph *g, const struct graph_execut
 /* May a task with this estimate be queued behind what the executor has? */
 static bool has_room(const struct graph *g, const struct ahead *ahead, uint32_t estimate_ns)
 {
-	if (!ahead->count)
+	if (!ahead->last)
 		return true;
 	if (ahead->count >= SCHEDULER_AHEAD_TASKS || task_function(g, ahead->last)->nests ||
 	    ahead->last->estimate_ns == UINT32_MAX)

@@ -99,8 +99,7 @@ static int launch_once(const struct bench_las *las, int bundle, uint64_t heap, u
 	int ends[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return error_errno(err, CELLA_EIO, "cannot make an executor's socket");
-	cleanup_close int ours = ends[0], theirs = ends[1];
-	const int fds[] = {theirs, bundle};
+	const int fds[] = {ends[1], bundle};
 	uint64_t start = clock_ns();
 	int rc = io_send_message(las->agent, &request, sizeof(request), fds, array_count(fds), err);
 	if (rc == 0)
@@ -110,7 +109,11 @@ static int launch_once(const struct bench_las *las, int bundle, uint64_t heap, u
 		rc = error_set(err, reply.error, "%.*s", LAUNCH_TEXT_MAX, reply.text);
 	if (rc == 0)
 		rc = io_send_message(las->agent, &kill, sizeof(kill), NULL, 0, err);
-	return rc < 0 ? rc : receive(las, LAUNCH_EXITED, &exited, sizeof(exited), err);
+	if (rc == 0)
+		rc = receive(las, LAUNCH_EXITED, &exited, sizeof(exited), err);
+	close(ends[0]);
+	close(ends[1]);
+	return rc;
 }
 
 /* Heaps in turn. */

@@ -93,12 +93,9 @@ int graph_function(struct graph *g, const struct task_function *m, const struct 
 			functions[g->function_count] = NULL;
 		g->functions = functions;
 	}
-	struct graph_function *f = g->functions[m->index];
-	if (f && (strlen(f->name) != name->size || memcmp(f->name, name->text, name->size) != 0))
-		return error_set(err, CELLA_EFORMAT, "task function %u has two names", m->index);
-	if (f)
-		return 0;
-	f = calloc(1, sizeof(*f));
+	if (g->functions[m->index])
+		return 0; /* the first name stays: it is the cell that names, and names are only shown */
+	struct graph_function *f = calloc(1, sizeof(*f));
 	if (!f)
 		return error_set(err, CELLA_ENOMEM, "no memory for a task function");
 	memcpy(f->name, name->text, name->size);
@@ -199,7 +196,7 @@ static void task_return(struct graph *g, struct graph_task *t, uint64_t due_ns)
 	task_move(g, t, due_ns ? TASK_EVENT_DELAY : TASK_EVENT_RETURN);
 	if (due_ns)
 		return;
-	if (t->flags & TASK_FLAG_DOOMED)
+	if (t->flags & (TASK_FLAG_DOOMED | TASK_FLAG_ORPHANED))
 		task_cancel(g, t);
 	else
 		task_look(g, t);
@@ -208,6 +205,8 @@ static void task_return(struct graph *g, struct graph_task *t, uint64_t due_ns)
 static bool may_retry(const struct graph_task *t, enum task_status status)
 {
 	const struct task_submit *s = task_submitted(t);
+	if (t->flags & TASK_FLAG_ORPHANED)
+		return false;
 	if (t->flags & TASK_FLAG_FALLBACK) /* not the function's own failure */
 		return status == TASK_LOST && t->attempt < TASK_ATTEMPTS_MAX;
 	return s->on_failure == CELLA_ON_FAILURE_RETRY && !(t->flags & TASK_FLAG_FUTILE) &&
@@ -236,7 +235,8 @@ static void attempt_failed(struct graph *g, uint64_t now_ns, struct graph_task *
 		uint64_t pause = t->flags & TASK_FLAG_FALLBACK ? 0 : backoff_ns(t);
 		g->counts.retried++;
 		task_return(g, t, pause ? now_ns + pause : 0);
-	} else if (s->on_failure == CELLA_ON_FAILURE_IGNORE && !(t->flags & TASK_FLAG_FALLBACK)) {
+	} else if (s->on_failure == CELLA_ON_FAILURE_IGNORE &&
+	           !(t->flags & (TASK_FLAG_FALLBACK | TASK_FLAG_ORPHANED))) {
 		tell_outcome(g, t, TASK_IGNORED, CELLA_ON_FAILURE_IGNORE, m);
 		t->flags |= TASK_FLAG_FALLBACK;
 		task_return(g, t, 0);

@@ -301,6 +301,26 @@ static uint64_t group_cancel(struct graph *g, struct graph_group *group)
 	return count;
 }
 
+/* Nobody waits for its tasks any more: those that were sent may end, and what they submitted goes the same
+ * way. */
+static void group_abandon(struct graph *g, struct graph_group *group)
+{
+	uint32_t next;
+	for (uint32_t at = group->tasks; at; at = next) {
+		struct graph_task *t = task_at(g, at);
+		next = t->group_next;
+		if (t->state == TASK_SENT) {
+			t->flags |= TASK_FLAG_ORPHANED;
+			if (t->children)
+				group_abandon(g, group_at(g, t->children));
+		} else if (t->state != TASK_ENDED) {
+			task_cancel(g, t);
+		}
+	}
+	for (uint32_t at = group->inner; at; at = group_at(g, at)->item.next)
+		group_abandon(g, group_at(g, at));
+}
+
 void group_orphan(struct graph *g, struct graph_task *parent)
 {
 	struct graph_group *root = group_at(g, parent->children);
@@ -311,7 +331,7 @@ void group_orphan(struct graph *g, struct graph_task *parent)
 	if (root->live == 0)
 		group_free(g, root);
 	else
-		group_cancel(g, root);
+		group_abandon(g, root);
 }
 
 int graph_cancel(struct graph *g, uint32_t executor, const struct task_cancel *m, struct error *err)

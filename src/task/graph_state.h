@@ -49,6 +49,7 @@ enum task_flag {
 	TASK_FLAG_QUEUED = 16,  /* stands in an executor's queue */
 	TASK_FLAG_WAITED = 32,  /* is one of its executor's waiters */
 	TASK_FLAG_FUTILE = 64,  /* a task of this attempt failed for good: it is not tried again */
+	TASK_FLAG_ORPHANED = 128, /* who submitted it has ended: no further attempt, no tasks of its own */
 };
 
 struct graph_task {

@@ -393,7 +393,7 @@ int graph_submit(struct graph *g, uint32_t executor, const struct message_submit
 	                m->task->computing_units > g->config.computing_units;
 	if (too_much)
 		task_end(g, t, TASK_IMPOSSIBLE);
-	else if (!possible)
+	else if (!possible || (parent && parent->flags & TASK_FLAG_ORPHANED))
 		task_cancel(g, t);
 	else
 		task_look(g, t);

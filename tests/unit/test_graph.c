@@ -185,6 +185,14 @@ static const struct graph_case nested[] = {
          " D[parent=A]: >; sent; all u A; sent D@2"},
 	{"a parent whose child failed for good is not tried again", 2,
          "P: >; A[parent=P,on=fail]: >; sent P A; fail A; told A failed fail 1; fail P; told P failed fail 1; sent"},
+	{"what an attempt that failed has begun ends, and begins nothing more", 2,
+         "P[on=fail]: >; A[parent=P]: >; sent P A; B[parent=A]: >; fail P; told P failed fail 1; told B canceled; C[parent=A]: >;"
+         " told C canceled; sent; fail A; told A failed; sent; counts 0 2 2 0"},
+	{"the same for what that began, however deep", 3,
+         "P[on=fail]: >; A[parent=P]: >; B[parent=A]: >; sent P A B; fail P; told P failed fail 1; C[parent=B]: >; told C canceled;"
+         " fail B; told B failed fail 1; sent; ok A; counts 1 2 1 0"},
+	{"an orphan has no fallback", 2,
+         "P[on=fail]: >; A[parent=P,on=ignore]: >; sent P A; fail P; told P failed fail 1; fail A; told A failed fail 1; sent"},
 	{"a child of an attempt before does not count", 2,
          "P: >; A[parent=P,on=fail]: >; sent P A; fail P; sent P; fail A; told A failed fail 1; fail P; sent P; ok P"},
 	{"only who runs a task may speak for it", 2, "P: >; ok P; sent P; !A[parent=P]: >"},

@@ -6,17 +6,14 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/io.h"
-#include "cli/builder.h"
-#include "cli/manifest.h"
+#include "cli/cell_native.h"
 #include "cli/process.h"
 #include "cli/scratch.h"
 #include "cli/toolchain.h"
 #include "wasm/wasm.h"
 
-enum { BUILD_FILE_MAX = 1 << 30, BUILD_PARALLEL_MAX = 8 };
+enum { BUILD_PARALLEL_MAX = 8 };
 
-#define BUILD_TARGET "x86-64-v3"
 static const char levels[] = {'0', '1', '2', '3', 's', 'z'};
 
 /* A build under way. */
@@ -161,88 +158,9 @@ static int link_wasm(const struct work *w, struct error *err)
 	return process_run(&command, 1, 1, w->b->verbose, err);
 }
 
-static int scratch_file(const struct work *w, const char *name, char to[SCRATCH_PATH_MAX + 32])
-{
-	return snprintf(to, SCRATCH_PATH_MAX + 32, "%s/%s", w->scratch.path, name);
-}
-
-/* cell.wasm to cell.c; its data segments for the bundle; whether it is a program with tasks. */
-static int translate(const struct work *w, const struct buf *wasm, struct buf *ret_data, bool *ret_tasks,
-                     struct error *err)
-{
-	cleanup_buf struct buf c = {0};
-	struct wasm_module *module;
-	char path[SCRATCH_PATH_MAX + 32];
-	int rc = wasm_decode(wasm->data, wasm->size, &module, err);
-	if (rc < 0)
-		return rc;
-	*ret_tasks = wasm_imports(module, "cella", NULL);
-	rc = wasm_translate(module, &c, err);
-	if (rc == 0)
-		rc = wasm_data_segments(module, ret_data, err);
-	wasm_module_free(module);
-	if (rc < 0)
-		return rc;
-	scratch_file(w, "cell.c", path);
-	return io_write_file(path, c.data, c.size, 0644, err);
-}
-
-static int compile_native(const struct work *w, struct error *err)
-{
-	cleanup_arguments struct arguments command = {0};
-	const char *const *flags = w->tools.compiler_is_clang ? wasm_flags_clang : wasm_flags_gcc;
-	arguments_add(&command, w->tools.compiler);
-	for (; *flags; flags++)
-		arguments_add(&command, *flags);
-	arguments_add(&command, "-o");
-	arguments_print(&command, "%s/cell.so", w->scratch.path);
-	arguments_print(&command, "%s/cell.c", w->scratch.path);
-	return process_run(&command, 1, 1, w->b->verbose, err);
-}
-
-static int read_scratch(const struct work *w, const char *name, struct buf *ret, struct error *err)
-{
-	char path[SCRATCH_PATH_MAX + 32];
-	scratch_file(w, name, path);
-	return io_read_file(path, BUILD_FILE_MAX, ret, err);
-}
-
-static int write_bundle(const struct work *w, const struct buf *wasm, const struct buf *data, bool tasks,
-                        struct buf *ret_bundle, struct error *err)
-{
-	cleanup_buf struct buf image = {0};
-	cleanup_free char *text = NULL;
-	struct manifest manifest = {.stack = w->b->stack, .tasks = tasks};
-	struct crypto_signer builder;
-	if (snprintf(manifest.name, sizeof(manifest.name), "%s", w->b->name) > MANIFEST_NAME_MAX)
-		return error_set(err, CELLA_EINVAL, "the cell's name is longer than %d bytes",
-		                 MANIFEST_NAME_MAX);
-	int rc = manifest_write(&manifest, &text, err);
-	if (rc == 0)
-		rc = read_scratch(w, "cell.so", &image, err);
-	if (rc == 0)
-		rc = builder_load(&builder, err);
-	if (rc < 0)
-		return rc;
-	struct bundle_artifact artifact = {
-		.target = BUILD_TARGET,
-		.translator = WASM_TRANSLATOR,
-		.compiler = w->tools.compiler_name,
-		.image = image.data,
-		.image_size = image.size,
-		.data = data->data,
-		.data_size = data->size,
-	};
-	rc = bundle_write(wasm->data, wasm->size, text, &artifact, &builder, ret_bundle, err);
-	mem_wipe(&builder, sizeof(builder));
-	return rc;
-}
-
 int cell_build_bundle(const struct cell_build *b, struct buf *ret_bundle, struct error *err)
 {
 	cleanup_work struct work w = {0};
-	cleanup_buf struct buf wasm = {0}, data = {0};
-	bool tasks = false;
 	int rc = work_init(&w, b, err);
 	if (rc == 0)
 		rc = toolchain_find_clang(&w.tools, err);
@@ -255,15 +173,14 @@ int cell_build_bundle(const struct cell_build *b, struct buf *ret_bundle, struct
 	rc = link_wasm(&w, err);
 	if (rc < 0)
 		return error_prefix(err, rc, "linking: ");
-	rc = read_scratch(&w, "cell.wasm", &wasm, err);
-	if (rc == 0)
-		rc = translate(&w, &wasm, &data, &tasks, err);
-	if (rc < 0)
-		return error_prefix(err, rc, "translation: ");
-	rc = compile_native(&w, err);
-	if (rc < 0)
-		return error_prefix(err, rc, "machine code: ");
-	return write_bundle(&w, &wasm, &data, tasks, ret_bundle, err);
+	struct cell_native native = {
+		.tools = &w.tools,
+		.scratch = w.scratch.path,
+		.name = b->name,
+		.stack = b->stack,
+		.verbose = b->verbose,
+	};
+	return cell_native_bundle(&native, ret_bundle, err);
 }
 
 int cell_build_native(const struct cell_build *b, const char *output, struct error *err)
@@ -274,7 +191,7 @@ int cell_build_native(const struct cell_build *b, const char *output, struct err
 	if (rc < 0)
 		return rc;
 	arguments_add(&command, w.tools.compiler);
-	arguments_add(&command, "-march=" BUILD_TARGET);
+	arguments_add(&command, "-march=" CELL_NATIVE_TARGET);
 	add_common(&command, &w, b->sources[0]);
 	for (size_t i = 0; i < b->source_count; i++)
 		arguments_add(&command, b->sources[i]);

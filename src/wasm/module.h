@@ -60,6 +60,7 @@ struct wasm_function {
 	size_t body;           /* offset in the module; of locals and code */
 	uint32_t body_size;
 	bool referenced; /* may be the operand of ref.func in a body */
+	bool tails;      /* tail calls lead from it to other functions (translate_tail.c) */
 };
 
 struct wasm_table {
@@ -124,6 +125,8 @@ struct wasm_module {
 	uint32_t data_count;
 	uint32_t declared_data_count; /* of the data count section, or WASM_NO_INDEX */
 	uint32_t start;               /* a function's index, or WASM_NO_INDEX */
+	uint32_t tail_values; /* the most that a tail call passes, or a function with one takes or gives */
+	bool tails_indirectly; /* the code has a return_call_indirect */
 	struct wasm_limits memory;
 	struct wasm_arena *arena;
 };
@@ -137,7 +140,7 @@ struct wasm_decoder {
 	struct reader r;
 	struct wasm_module *m;
 	const char *section; /* as errors name it, or NULL */
-	uint32_t function;   /* the body at hand, or WASM_NO_INDEX */
+	uint32_t function; /* the body at hand, or WASM_NO_INDEX */
 	struct error *err;
 	int rc;
 };

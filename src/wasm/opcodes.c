@@ -28,6 +28,8 @@ const struct wasm_op wasm_ops[OP_COUNT] = {
 	[0x0f] = WITH("return", NULL, NONE),
 	[0x10] = WITH("call", NULL, FUNCTION),
 	[0x11] = WITH("call_indirect", NULL, TYPE_TABLE),
+	[0x12] = WITH("return_call", NULL, FUNCTION),
+	[0x13] = WITH("return_call_indirect", NULL, TYPE_TABLE),
 	[0x1a] = WITH("drop", NULL, NONE),
 	[0x1b] = WITH("select", NULL, NONE),
 	[0x1c] = WITH("select", NULL, TYPES),
@@ -494,7 +496,6 @@ struct proposal {
 
 static const struct proposal proposals[] = {
 	{0x00, 0x06, 0x0a, "exception handling"},
-	{0x00, 0x12, 0x13, "tail calls"},
 	{0x00, 0x14, 0x15, "typed function references"},
 	{0x00, 0x18, 0x19, "exception handling"},
 	{0x00, 0x1f, 0x1f, "exception handling"},

@@ -339,8 +339,8 @@ struct function {
 	u32 type; /* equal numbers, equal signatures */
 };
 
-INLINE const void *callee(struct cell_instance *instance, const struct table *t, u32 index,
-                          const struct function *functions, u32 function_count, u32 type)
+INLINE u32 callee_index(struct cell_instance *instance, const struct table *t, u32 index,
+                        const struct function *functions, u32 function_count, u32 type)
 {
 	if (UNLIKELY(index >= t->size))
 		trap(instance, CELL_TRAP_TABLE);
@@ -349,7 +349,13 @@ INLINE const void *callee(struct cell_instance *instance, const struct table *t,
 		trap(instance, CELL_TRAP_NULL_FUNCTION);
 	if (UNLIKELY(functions[function].type != type))
 		trap(instance, CELL_TRAP_SIGNATURE);
-	return functions[function].code;
+	return function;
+}
+
+INLINE const void *callee(struct cell_instance *instance, const struct table *t, u32 index,
+                          const struct function *functions, u32 function_count, u32 type)
+{
+	return functions[callee_index(instance, t, index, functions, function_count, type)].code;
 }
 
 INLINE ref table_get(struct cell_instance *instance, const struct table *t, u32 index)
@@ -400,6 +406,24 @@ GLUE void table_init(struct cell_instance *instance, struct table *t, const u32 
 		trap(instance, CELL_TRAP_TABLE);
 	for (u32 i = 0; i < count; i++)
 		t->elements[to + i] = segment[from + i];
+}
+
+/*
+ * A function that makes tail calls: arguments and results in v. It goes on in another one, or returns
+ * NULL: by a jump where the compiler can be told to make one, otherwise by returning it to the loop.
+ */
+typedef const void *tail_function(struct cell_instance *instance, union cell_value *v);
+#if __has_attribute(musttail)
+#define GO_ON(code) __attribute__((musttail)) return ((tail_function *)(code))(instance, v)
+#else
+#define GO_ON(code) return code
+#endif
+
+INLINE void run_tail_calls(struct cell_instance *instance, const void *code, union cell_value *v)
+{
+	do
+		code = ((tail_function *)code)(instance, v);
+	while (code);
 }
 
 /* The border */

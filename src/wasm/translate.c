@@ -123,12 +123,18 @@ static void put_functions(const struct wasm_module *m, struct buf *out)
 		wasm_put(out, i < m->function_import_count ? "GLUE " : "static ");
 		wasm_put_heading(m, i, out);
 		wasm_put(out, ";\n");
+		if (m->functions[i].tails) {
+			wasm_put(out, "static ");
+			wasm_put_tail_heading(i, out);
+			wasm_put(out, ";\n");
+		}
 	}
 	buf_printf(out, "\n#define FUNCTION_COUNT %uu\nstatic const struct function functions[] = {\n",
 	           m->function_count);
 	for (uint32_t i = 0; i < m->function_count; i++)
 		buf_printf(out, "\t{F%u, %u},\n", i, m->functions[i].type->canonical);
 	wasm_put(out, "\t{0},\n};\n");
+	wasm_put_tails(m, out);
 }
 
 static void put_unit(struct wasm_translation *t, struct buf *out)

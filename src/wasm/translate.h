@@ -32,6 +32,8 @@ struct wasm_translation {
 	bool uses_memory;  /* the function at hand … */
 	bool uses_state;
 	bool may_trap;     /* or branches, or calls: it is no leaf */
+	bool loops;        /* it tail-calls itself */
+	uint32_t function; /* its index */
 	uint32_t step_count;
 	/* Operands from this height up are constants or computed from constants, if the step that made
 	 * the topmost is the last one. */
@@ -44,6 +46,16 @@ extern const struct wasm_visitor wasm_body_visitor; /* its context is a struct w
 /* Stubs for imports, entries for the host, the image: everything behind the bodies. */
 void wasm_put_import_stubs(const struct wasm_module *m, struct buf *out);
 void wasm_put_border(const struct wasm_module *m, struct buf *out);
+
+/* The member of union cell_value that holds a type: an lvalue "v[<index>]…"; and a return of what v holds. */
+void wasm_put_value(struct buf *out, uint32_t index, char type);
+void wasm_put_value_return(const struct wasm_type *type, struct buf *out);
+
+/* Of a function that makes tail calls (translate_tail.c): "T<index>(…)"; F<index> around it; all of them by
+ * function, if an indirect tail call looks for one. */
+void wasm_put_tail_heading(uint32_t index, struct buf *out);
+void wasm_put_tail_entry(const struct wasm_module *m, uint32_t index, struct buf *out);
+void wasm_put_tails(const struct wasm_module *m, struct buf *out);
 
 /* Elements that a table has room for: those that it starts with, and growth where the code grows it. */
 uint32_t wasm_table_room(const struct wasm_table *table);

@@ -218,6 +218,14 @@ static void put_reference(struct wasm_translation *t, const struct wasm_step *st
 	body_put(t, ";\n");
 }
 
+static void put_any_call(struct wasm_translation *t, const struct wasm_step *step)
+{
+	if (step->opcode == OP_RETURN_CALL || step->opcode == OP_RETURN_CALL_INDIRECT)
+		body_put_tail_call(t, step);
+	else
+		body_put_call(t, step);
+}
+
 static void put_step(struct wasm_translation *t, const struct wasm_step *step)
 {
 	switch ((enum wasm_immediate)step->op->immediate) {
@@ -238,9 +246,9 @@ static void put_step(struct wasm_translation *t, const struct wasm_step *step)
 		if (step->opcode == OP_REF_FUNC)
 			put_reference(t, step);
 		else
-			body_put_call(t, step);
+			put_any_call(t, step);
 		break;
-	case IMMEDIATE_TYPE_TABLE: body_put_call(t, step); break;
+	case IMMEDIATE_TYPE_TABLE: put_any_call(t, step); break;
 	case IMMEDIATE_TYPES: put_select(t, step); break;
 	case IMMEDIATE_LOCAL: put_local(t, step); break;
 	case IMMEDIATE_GLOBAL: put_global(t, step); break;
@@ -285,26 +293,45 @@ static int visit_begin(void *context, const struct wasm_body *body, struct error
 {
 	struct wasm_translation *t = context;
 	t->body.size = t->slots.size = t->read.size = 0;
-	t->uses_memory = t->uses_state = t->may_trap = false;
+	t->uses_memory = t->uses_state = t->may_trap = t->loops = false;
+	t->function = body->index;
 	t->exact = 0;
 	t->step_count = t->constant_step = t->constants = 0;
 	buf_reserve(&t->read, (size_t)body->local_count + 1);
 	return t->read.failed ? error_set(err, CELLA_ENOMEM, "no memory to translate a function") : 0;
 }
 
-/* The slots that were written, and the locals beyond the parameters, which start as zero. */
+static const char *zero_of(char type)
+{
+	switch (type) {
+	case TYPE_V128: return "(v128){0}";
+	case TYPE_FUNCREF:
+	case TYPE_EXTERNREF: return "CELL_NO_FUNCTION";
+	default: return "0";
+	}
+}
+
+/* The locals beyond the parameters, which start as zero each time that the body is entered. */
+static void put_locals(struct wasm_translation *t, const struct wasm_body *body)
+{
+	struct buf *out = &t->bodies;
+	uint32_t first = body->function->type->param_count;
+	for (uint32_t i = first; i < body->local_count; i++) {
+		char type = body->locals[i];
+		buf_printf(out, "\t%s%s x%u = %s;\n", t->read.data[i] ? "" : "volatile ", wasm_c_type(type),
+		           i, zero_of(type));
+		t->uses_vectors |= type == TYPE_V128;
+	}
+	if (t->loops)
+		wasm_put(out, "again:;\n");
+	for (uint32_t i = first; t->loops && i < body->local_count; i++)
+		buf_printf(out, "\tx%u = %s;\n", i, zero_of(body->locals[i]));
+}
+
+/* Variables: slots that were written, constants, locals. */
 static void put_declarations(struct wasm_translation *t, const struct wasm_body *body)
 {
 	struct buf *out = &t->bodies;
-	for (uint32_t i = body->function->type->param_count; i < body->local_count; i++) {
-		char type = body->locals[i];
-		const char *zero = type == TYPE_V128                                ? "{0}"
-		                   : type == TYPE_FUNCREF || type == TYPE_EXTERNREF ? "CELL_NO_FUNCTION"
-		                                                                    : "0";
-		buf_printf(out, "\t%s%s x%u = %s;\n", t->read.data[i] ? "" : "volatile ", wasm_c_type(type),
-		           i, zero);
-		t->uses_vectors |= type == TYPE_V128;
-	}
 	for (uint32_t height = 0; height < t->slots.size; height++)
 		for (uint32_t k = 0; body_letters[k]; k++)
 			if (t->slots.data[height] & 1u << k)
@@ -318,6 +345,24 @@ static void put_declarations(struct wasm_translation *t, const struct wasm_body 
 			wasm_put_constant(out, exact_constants[i].type, &value);
 			wasm_put(out, ");\n");
 		}
+	put_locals(t, body);
+}
+
+/* Up to its brace. A function that makes tail calls takes its parameters out of v. */
+static void put_opening(struct wasm_translation *t, const struct wasm_body *body)
+{
+	struct buf *out = &t->bodies;
+	const struct wasm_type *type = body->function->type;
+	if (body->function->tails)
+		wasm_put_tail_heading(body->index, out);
+	else
+		wasm_put_heading(t->m, body->index, out);
+	wasm_put(out, "\n{\n");
+	for (uint32_t i = 0; body->function->tails && i < type->param_count; i++) {
+		buf_printf(out, "\t%s x%u = ", wasm_c_type(type->params[i]), i);
+		wasm_put_value(out, i, type->params[i]);
+		wasm_put(out, ";\n");
+	}
 }
 
 static int visit_end(void *context, const struct wasm_body *body, struct error *err)
@@ -328,8 +373,7 @@ static int visit_end(void *context, const struct wasm_body *body, struct error *
 	wasm_put(out, "\n/* ");
 	wasm_put_function_name(t->m, body->index, out);
 	wasm_put(out, leaf ? " */\nLEAF " : " */\nFUNCTION ");
-	wasm_put_heading(t->m, body->index, out);
-	wasm_put(out, "\n{\n");
+	put_opening(t, body);
 	if (t->uses_memory)
 		wasm_put(out, "\tu8 *const memory = instance->memory;\n");
 	if (t->uses_state)
@@ -337,6 +381,8 @@ static int visit_end(void *context, const struct wasm_body *body, struct error *
 	put_declarations(t, body);
 	buf_put(out, t->body.data, t->body.size);
 	wasm_put(out, "}\n");
+	if (body->function->tails)
+		wasm_put_tail_entry(t->m, body->index, out);
 	return out->failed ? error_set(err, CELLA_ENOMEM, "no memory to translate a function") : 0;
 }
 

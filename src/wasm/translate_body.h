@@ -30,6 +30,14 @@ void body_put_control(struct wasm_translation *t, const struct wasm_step *step);
 void body_put_else(struct wasm_translation *t, const struct wasm_step *step);
 void body_put_end(struct wasm_translation *t, const struct wasm_step *step);
 void body_put_call(struct wasm_translation *t, const struct wasm_step *step);
+void body_put_tail_call(struct wasm_translation *t, const struct wasm_step *step);
+/* Into v, for a tail call or at the end of a function that makes some: "v[0].i32 = s3i; " */
+void body_put_values(struct wasm_translation *t, const char *types, uint32_t count, uint32_t base);
+/* What a step that leaves the function for good does with operands below its own. */
+void body_put_left_behind(struct wasm_translation *t, const struct wasm_step *step,
+                          const struct wasm_frame *frame);
+/* Return what lies from `base` up. */
+void body_put_return(struct wasm_translation *t, const struct wasm_type *type, uint32_t base);
 void body_put_segment(struct wasm_translation *t, const struct wasm_step *step);
 void body_put_memory(struct wasm_translation *t, const struct wasm_step *step);
 void body_put_table_instruction(struct wasm_translation *t, const struct wasm_step *step);

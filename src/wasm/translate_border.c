@@ -6,8 +6,7 @@
 
 #include "wasm/translate.h"
 
-/* The member of union cell_value that holds a type: an lvalue "v[<index>]…" */
-static void put_value(struct buf *out, uint32_t index, char type)
+void wasm_put_value(struct buf *out, uint32_t index, char type)
 {
 	static const char *const members[] = {
 		[TYPE_I32] = "i32", [TYPE_I64] = "i64",     [TYPE_F32] = "f32",
@@ -19,7 +18,7 @@ static void put_value(struct buf *out, uint32_t index, char type)
 		buf_printf(out, "v[%u].%s", index, members[(unsigned char)type]);
 }
 
-static void put_stub_return(const struct wasm_type *type, struct buf *out)
+void wasm_put_value_return(const struct wasm_type *type, struct buf *out)
 {
 	if (type->result_count == 0)
 		return;
@@ -28,7 +27,7 @@ static void put_stub_return(const struct wasm_type *type, struct buf *out)
 		buf_printf(out, "(struct result%u){", type->canonical);
 	for (uint32_t i = 0; i < type->result_count; i++) {
 		wasm_put(out, i ? ", " : "");
-		put_value(out, i, type->results[i]);
+		wasm_put_value(out, i, type->results[i]);
 	}
 	wasm_put(out, type->result_count > 1 ? "};\n" : ";\n");
 }
@@ -42,13 +41,13 @@ static void put_import_stub(const struct wasm_module *m, uint32_t index, struct 
 	           max_of(max_of(type->param_count, type->result_count), 1u));
 	for (uint32_t i = 0; i < type->param_count; i++) {
 		wasm_put(out, "\t");
-		put_value(out, i, type->params[i]);
+		wasm_put_value(out, i, type->params[i]);
 		buf_printf(out, " = x%u;\n", i);
 	}
 	wasm_put(out, "\tif ((uintptr_t)__builtin_frame_address(0) < instance->stack_limit)\n"
 	              "\t\tinstance->host->trap(instance, CELL_TRAP_STACK);\n");
 	buf_printf(out, "\tinstance->imports[%u](instance, v);\n", index);
-	put_stub_return(type, out);
+	wasm_put_value_return(type, out);
 	wasm_put(out, "}\n");
 }
 
@@ -75,18 +74,18 @@ static void put_enter(const struct wasm_type *type, struct buf *out)
 	if (type->result_count > 1)
 		buf_printf(out, "struct result%u r = ", type->canonical);
 	else if (type->result_count == 1) {
-		put_value(out, 0, type->results[0]);
+		wasm_put_value(out, 0, type->results[0]);
 		wasm_put(out, " = ");
 	}
 	buf_printf(out, "((type%u *)code)(instance", type->canonical);
 	for (uint32_t i = 0; i < type->param_count; i++) {
 		wasm_put(out, ", ");
-		put_value(out, i, type->params[i]);
+		wasm_put_value(out, i, type->params[i]);
 	}
 	wasm_put(out, ");\n");
 	for (uint32_t i = 0; type->result_count > 1 && i < type->result_count; i++) {
 		wasm_put(out, "\t");
-		put_value(out, i, type->results[i]);
+		wasm_put_value(out, i, type->results[i]);
 		buf_printf(out, " = r.r%u;\n", i);
 	}
 	wasm_put(out, "}\n");
@@ -203,7 +202,7 @@ static void put_export_function(const struct wasm_module *m, uint32_t number, st
 		           m->functions[export->index].type->canonical, export->index);
 		return;
 	}
-	put_value(out, 0, m->globals[export->index].type);
+	wasm_put_value(out, 0, m->globals[export->index].type);
 	buf_printf(out, " = STATE(instance)->g%u;\n}\n", export->index);
 }
 
@@ -252,7 +251,8 @@ static void put_symbols(const struct wasm_module *m, struct buf *out)
 	wasm_put(out, "\n__asm__(\".pushsection .rodata\\n\\t.balign 4\\nsymbols:\\n\"\n");
 	for (uint32_t i = m->function_import_count; i < m->function_count; i++) {
 		size_t start = names.size;
-		buf_printf(out, "\t\"\\t.long F%u - ., %zu\\n\"\n", i, size);
+		buf_printf(out, "\t\"\\t.long %c%u - ., %zu\\n\"\n", m->functions[i].tails ? 'T' : 'F', i,
+		           size);
 		wasm_put(&names, "\t\"");
 		wasm_put_function_name(m, i, &names);
 		size += names.size - start - 1;

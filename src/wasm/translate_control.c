@@ -1,8 +1,13 @@
 /* Blocks, branches and calls: structure becomes labels and gotos. */
 #include "wasm/translate_body.h"
 
-static void put_return(struct wasm_translation *t, const struct wasm_type *type, uint32_t base)
+void body_put_return(struct wasm_translation *t, const struct wasm_type *type, uint32_t base)
 {
+	if (t->m->functions[t->function].tails) {
+		body_put_values(t, type->results, type->result_count, base);
+		body_put(t, "return 0;");
+		return;
+	}
 	body_put(t, "return");
 	if (type->result_count == 1) {
 		body_put(t, " ");
@@ -21,8 +26,8 @@ static void put_return(struct wasm_translation *t, const struct wasm_type *type,
 }
 
 /* What a branch leaves behind: operands between those that its target has and those that it takes along. */
-static void put_left_behind(struct wasm_translation *t, const struct wasm_step *step,
-                            const struct wasm_frame *frame)
+void body_put_left_behind(struct wasm_translation *t, const struct wasm_step *step,
+                          const struct wasm_frame *frame)
 {
 	for (uint32_t height = frame->height; height < step->base; height++)
 		body_put_keep(t, height, step->operands[height]);
@@ -43,9 +48,9 @@ static void put_moves(struct wasm_translation *t, uint32_t base, const struct wa
 static void put_branch(struct wasm_translation *t, const struct wasm_step *step,
                        const struct wasm_frame *frame)
 {
-	put_left_behind(t, step, frame);
+	body_put_left_behind(t, step, frame);
 	if (frame->id == 0) {
-		put_return(t, frame->type, step->base);
+		body_put_return(t, frame->type, step->base);
 		return;
 	}
 	put_moves(t, step->base, frame);
@@ -115,7 +120,7 @@ void body_put_end(struct wasm_translation *t, const struct wasm_step *step)
 		if (!step->fell)
 			return;
 		body_put(t, "\t");
-		put_return(t, frame->type, step->base);
+		body_put_return(t, frame->type, step->base);
 		body_put(t, "\n");
 		return;
 	}
@@ -137,12 +142,16 @@ static void put_arguments(struct wasm_translation *t, const struct wasm_step *st
 
 static void put_callee(struct wasm_translation *t, const struct wasm_step *step)
 {
-	if (step->opcode == OP_CALL) {
+	if (step->opcode == OP_CALL || step->opcode == OP_RETURN_CALL) {
 		body_put_label(t, 'F', step->index);
 		return;
 	}
 	body_put(t, "((type");
 	body_put_number(t, step->callee->canonical);
+	if (step->opcode == OP_RETURN_CALL_INDIRECT) {
+		body_put(t, " *)functions[f].code)");
+		return;
+	}
 	body_put(t, " *)callee(instance, ");
 	body_put_table(t, step->other);
 	body_put(t, ", ");

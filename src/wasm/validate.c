@@ -236,6 +236,33 @@ static void check_call_indirect(struct wasm_validator *v, struct wasm_step *step
 	check_call(v, step, &m->types[step->index]);
 }
 
+static void note_values(struct wasm_module *m, const struct wasm_type *type)
+{
+	m->tail_values = max_of(m->tail_values, max_of(type->param_count, type->result_count));
+}
+
+static void check_tail_call(struct wasm_validator *v, struct wasm_step *step)
+{
+	struct wasm_module *m = v->d.m;
+	struct wasm_function *self = &m->functions[v->body.index];
+	const char *own = v->frames[0].type->results;
+	bool indirect = step->opcode == OP_RETURN_CALL_INDIRECT;
+	if (indirect)
+		check_call_indirect(v, step);
+	else
+		check_call(v, step, m->functions[step->index].type);
+	if (v->d.rc == 0 && strcmp(step->callee->results, own) != 0)
+		wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT,
+		             "%s: the callee gives (%s), the function that it ends (%s)", step->op->name,
+		             step->callee->results, own);
+	m->tails_indirectly |= indirect;
+	self->tails |= indirect || (step->index >= m->function_import_count && step->index != v->body.index);
+	note_values(m, self->type);
+	note_values(m, step->callee);
+	step->frame = &v->frames[0];
+	set_unreachable(v);
+}
+
 static void check_select(struct wasm_validator *v, struct wasm_step *step)
 {
 	bool typed = step->opcode == OP_SELECT_T;
@@ -356,6 +383,8 @@ static void check_instruction(struct wasm_validator *v, struct wasm_step *step)
 	case OP_RETURN: check_br(v, step, v->depth - 1); break;
 	case OP_CALL: check_call(v, step, m->functions[step->index].type); break;
 	case OP_CALL_INDIRECT: check_call_indirect(v, step); break;
+	case OP_RETURN_CALL:
+	case OP_RETURN_CALL_INDIRECT: check_tail_call(v, step); break;
 	case OP_DROP:
 		step->type = pop(v, step, TYPE_ANY);
 		step->base = v->height;

@@ -57,9 +57,10 @@ struct wasm_step {
 		} address;
 	};
 	uint32_t other; /* a second index: table.init's and table.copy's source, call_indirect's table */
-	const struct wasm_type *callee; /* of call and call_indirect */
+	const struct wasm_type *callee; /* of calls, direct, indirect and tail */
 	/* block, loop, if: the frame just opened. else: the frame just turned. end: the frame just closed,
-	 * `fell` telling whether control comes from within. br, br_if, return: the target's. */
+	 * `fell` telling whether control comes from within. br, br_if, return: the target's.
+	 * Tail calls: the body's. */
 	const struct wasm_frame *frame;
 	bool fell;
 	/* br_table: the targets, the default one last; valid during the call. */

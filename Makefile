@@ -8,7 +8,7 @@ BUILD ?= build
 SANITIZE = $(BUILD)/sanitize
 THREADS = $(BUILD)/threads
 # The unit tests that start threads: they run under the thread sanitizer, too.
-THREADED = base ring
+THREADED = base ring waiters
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 DESTDIR ?=

@@ -13,6 +13,7 @@
 #include "cell/code.h"
 #include "cell/tasks.h"
 #include "cell/trap.h"
+#include "cell/waiters.h"
 #include "cell/wasi.h"
 
 enum {
@@ -30,6 +31,7 @@ struct instance {
 	struct cell_instance *cell;
 	struct cell_segment *segments;
 	cell_function **imports;
+	struct waiters *waiters;
 };
 
 static void host_trap(struct cell_instance *cell, uint32_t trap) __attribute__((noreturn));
@@ -78,8 +80,43 @@ static void *host_memset(void *to, int byte, uint64_t size)
 	return memset(to, byte, size);
 }
 
+static bool is_overdue(void *cell)
+{
+	return instance_overdue(cell);
+}
+
+static uint32_t host_memory_wait(struct cell_instance *cell, uint64_t address, uint32_t size,
+                                 uint64_t expected, int64_t timeout_ns)
+{
+	const struct waiters_wait wait = {.at = instance_memory(cell, address, size),
+	                                  .size = size,
+	                                  .expected = expected,
+	                                  .timeout_ns = timeout_ns,
+	                                  .give_up = is_overdue,
+	                                  .context = cell};
+	if ((uintptr_t)__builtin_frame_address(0) < cell->stack_limit)
+		host_trap(cell, CELL_TRAP_STACK);
+	if (!wait.at || (size != 4 && size != 8) || address % size)
+		host_trap(cell, CELL_TRAP_MEMORY);
+	enum waiters_end end = waiters_wait(instance_of(cell)->waiters, &wait);
+	if (end == WAITERS_GIVEN_UP && instance_overdue(cell))
+		instance_trap(cell, CELL_TRAP_TIMEOUT, "while it waited to be notified");
+	if (end == WAITERS_GIVEN_UP)
+		instance_trap(cell, CELL_TRAP_HOST, "another thread of the cell ended it");
+	return end;
+}
+
+static uint32_t host_memory_notify(struct cell_instance *cell, uint64_t address, uint32_t count)
+{
+	if ((uintptr_t)__builtin_frame_address(0) < cell->stack_limit)
+		host_trap(cell, CELL_TRAP_STACK);
+	return waiters_notify(instance_of(cell)->waiters, cell->memory + address, count);
+}
+
 static const struct cell_host host = {
 	.trap = host_trap,
+	.memory_wait = host_memory_wait,
+	.memory_notify = host_memory_notify,
 	.memory_grow = host_memory_grow,
 	.memmove = host_memmove,
 	.memset = host_memset,
@@ -153,6 +190,8 @@ static int instance_allocate(struct instance *in, struct error *err)
 	if (rc == 0)
 		rc = mem_region_new(in->config.pool, INSTANCE_RESERVE, most, size, &in->memory, err);
 	if (rc == 0)
+		rc = waiters_new(&in->waiters, err);
+	if (rc == 0)
 		rc = instance_segments(in, err);
 	if (rc == 0)
 		rc = instance_resolve(in, err);
@@ -205,6 +244,7 @@ static int instance_run(struct instance_entry *e, uint32_t timeout_ms, struct tr
 		return 0;
 	}
 	trap_leave(&scope);
+	waiters_close(in->waiters);
 	if (report->trap == CELL_TRAP_TIMEOUT)
 		return error_set(err, CELLA_ETIMEOUT, "%s", report->text);
 	return error_set(err, CELLA_ETRAP, "%s", report->text);
@@ -241,6 +281,7 @@ void instance_free(struct instance *in)
 	struct mem_pool *pool = in->config.pool;
 	mem_region_free(in->memory);
 	mem_stack_free(in->stack);
+	waiters_free(in->waiters);
 	mem_free(pool, in->segments);
 	mem_free(pool, in->imports);
 	mem_free(pool, in->cell);

@@ -36,6 +36,7 @@ static const char *const trap_names[] = {
 	[CELL_TRAP_TIMEOUT] = "time-out",
 	[CELL_TRAP_HOST] = "host function failed",
 	[CELL_TRAP_EXIT] = "exit",
+	[CELL_TRAP_UNALIGNED] = "unaligned atomic",
 };
 
 const char *trap_name(uint32_t trap)

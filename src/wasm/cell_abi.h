@@ -19,7 +19,7 @@
 
 #include <stdint.h>
 
-#define CELL_ABI_VERSION 1u
+#define CELL_ABI_VERSION 2u
 #define CELL_PAGE_SIZE 65536u
 #define CELL_NO_FUNCTION 0xffffffffu /* a null element of a table */
 
@@ -52,6 +52,7 @@ enum cell_trap {
 	CELL_TRAP_TIMEOUT,            /* the host's time-out */
 	CELL_TRAP_HOST,               /* a host function refused; the host knows why */
 	CELL_TRAP_EXIT,               /* not an error: the program called exit */
+	CELL_TRAP_UNALIGNED,          /* unaligned atomic */
 };
 
 /* What the code needs of the host, apart from imports. */
@@ -62,6 +63,12 @@ struct cell_host {
 	uint64_t (*memory_grow)(struct cell_instance *instance, uint64_t pages);
 	void *(*memmove)(void *to, const void *from, uint64_t size);
 	void *(*memset)(void *to, int byte, uint64_t size);
+	/* memory.atomic.wait: 0 when notified, 1 if the `size` bytes (4, 8) at the address, a multiple of
+	 * it, are not `expected`, 2 when the time-out has passed (negative: never). */
+	uint32_t (*memory_wait)(struct cell_instance *instance, uint64_t address, uint32_t size,
+	                        uint64_t expected, int64_t timeout_ns);
+	/* Wakes at most `count` that wait at this address, the longest waiting first; returns how many. */
+	uint32_t (*memory_notify)(struct cell_instance *instance, uint64_t address, uint32_t count);
 };
 
 struct cell_segment {

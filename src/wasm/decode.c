@@ -109,20 +109,23 @@ static void decode_type_section(struct wasm_decoder *d)
 	d->m->type_count = count;
 }
 
-static void decode_limits(struct wasm_decoder *d, uint32_t most, const char *what, struct wasm_limits *ret)
+/* `known` are the flags that this kind of thing may have. */
+static void decode_limits(struct wasm_decoder *d, uint8_t known, uint32_t most, const char *what,
+                          struct wasm_limits *ret)
 {
 	size_t start = d->r.at;
 	uint8_t flags = wasm_read_u8(d);
-	if (flags > 1) {
-		const char *why = flags <= 3   ? "shared memories (threads) are"
-		                  : flags <= 7 ? "64-bit indices (memory64) are"
-		                               : "these limits are";
-		wasm_fail_at(d, start, CELLA_EFORMAT, "%s of kind 0x%02x: %s not supported", what, flags,
-		             why);
+	if (flags & ~known) {
+		const char *why = flags <= 3   ? "only a memory can be shared"
+		                  : flags <= 7 ? "64-bit indices (memory64) are not supported"
+		                               : "these limits are not supported";
+		wasm_fail_at(d, start, CELLA_EFORMAT, "%s of kind 0x%02x: %s", what, flags, why);
 		return;
 	}
+	if (flags == LIMITS_SHARED)
+		wasm_fail_at(d, start, CELLA_EFORMAT, "a shared memory must have a greatest size");
 	ret->minimum = wasm_read_u32(d);
-	ret->maximum = flags & 1 ? wasm_read_u32(d) : most;
+	ret->maximum = flags & LIMITS_MAXIMUM ? wasm_read_u32(d) : most;
 	if (d->rc == 0 && (ret->minimum > most || ret->maximum > most))
 		wasm_fail_at(d, start, CELLA_EFORMAT, "a %s has at most %u units", what, most);
 	if (d->rc == 0 && ret->minimum > ret->maximum)
@@ -133,7 +136,7 @@ static void decode_limits(struct wasm_decoder *d, uint32_t most, const char *wha
 static void decode_table_type(struct wasm_decoder *d, struct wasm_table *table)
 {
 	table->type = wasm_read_reference_type(d);
-	decode_limits(d, UINT32_MAX, "table", &table->limits);
+	decode_limits(d, LIMITS_MAXIMUM, UINT32_MAX, "table", &table->limits);
 }
 
 static void decode_memory_type(struct wasm_decoder *d)
@@ -142,7 +145,8 @@ static void decode_memory_type(struct wasm_decoder *d)
 		wasm_fail(d, CELLA_EFORMAT, "a second memory is not supported (multiple memories)");
 		return;
 	}
-	decode_limits(d, WASM_MEMORY_PAGES_MAX, "memory", &d->m->memory);
+	/* Shared or not, a memory is the same to all instructions. */
+	decode_limits(d, LIMITS_MAXIMUM | LIMITS_SHARED, WASM_MEMORY_PAGES_MAX, "memory", &d->m->memory);
 	d->m->memory_count = 1;
 }
 

@@ -12,7 +12,10 @@ void wasm_read_opcode(struct wasm_validator *v, struct wasm_step *step)
 	bool has_prefix = prefix >= 0xfb && prefix <= 0xfe;
 	if (has_prefix)
 		opcode = wasm_read_u32(d);
-	uint32_t page = prefix == OP_PREFIX_FC ? 0x100 : prefix == OP_PREFIX_FD ? 0x200 : 0;
+	uint32_t page = prefix == OP_PREFIX_FC   ? 0x100
+	                : prefix == OP_PREFIX_FD ? 0x200
+	                : prefix == OP_PREFIX_FE ? 0x300
+	                                         : 0;
 	bool known = opcode < 0x100 && (!has_prefix || page) && wasm_ops[page + opcode].name;
 	if (d->rc < 0)
 		return;
@@ -121,8 +124,18 @@ static void read_address(struct wasm_validator *v, struct wasm_step *step)
 	if (d->rc == 0 && align > step->op->align)
 		wasm_fail_at(d, start, CELLA_EFORMAT, "%s: alignment 2^%u is above the natural 2^%u",
 		             step->op->name, align, step->op->align);
+	if (d->rc == 0 && step->op->immediate == IMMEDIATE_ATOMIC && align != step->op->align)
+		wasm_fail_at(d, start, CELLA_EFORMAT, "%s: alignment 2^%u is not the natural 2^%u",
+		             step->op->name, align, step->op->align);
 	step->address.offset = wasm_read_u32(d);
 	check_memory(v, start);
+}
+
+static void read_fence(struct wasm_validator *v)
+{
+	size_t start = v->d.r.at;
+	if (wasm_read_u8(&v->d) != 0)
+		wasm_fail_at(&v->d, start, CELLA_EFORMAT, "atomic.fence: a zero byte was expected");
 }
 
 static void read_lane(struct wasm_validator *v, struct wasm_step *step)
@@ -222,7 +235,9 @@ void wasm_read_immediates(struct wasm_validator *v, struct wasm_step *step)
 	case IMMEDIATE_V128: read_v128(v, step); break;
 	case IMMEDIATE_LANE: read_lane(v, step); break;
 	case IMMEDIATE_SHUFFLE: read_shuffle(v, step); break;
+	case IMMEDIATE_ATOMIC:
 	case IMMEDIATE_ADDRESS: read_address(v, step); break;
+	case IMMEDIATE_FENCE: read_fence(v); break;
 	case IMMEDIATE_ADDRESS_LANE:
 		read_address(v, step);
 		read_lane(v, step);

@@ -8,6 +8,7 @@
 #define TRAP(n, s) {.name = n, .signature = s, .traps = true}
 #define WITH(n, s, i) {.name = n, .signature = s, .immediate = IMMEDIATE_##i}
 #define LOAD(n, s, a) {.name = n, .signature = s, .immediate = IMMEDIATE_ADDRESS, .align = a}
+#define ATOM(n, s, a) {.name = n, .signature = s, .immediate = IMMEDIATE_ATOMIC, .align = a, .traps = true}
 #define LANE(n, s, l) {.name = n, .signature = s, .immediate = IMMEDIATE_LANE, .lanes = l}
 #define LANE_AT(n, s, a, l) \
 	{.name = n, .signature = s, .immediate = IMMEDIATE_ADDRESS_LANE, .align = a, .lanes = l}
@@ -484,6 +485,75 @@ const struct wasm_op wasm_ops[OP_COUNT] = {
 	[0x2fd] = CALL("i32x4.trunc_sat_f64x2_u_zero", "v:v"),
 	[0x2fe] = CALL("f64x2.convert_low_i32x4_s", "v:v"),
 	[0x2ff] = CALL("f64x2.convert_low_i32x4_u", "v:v"),
+
+	/* prefix 0xfe: atomics */
+	[0x300] = ATOM("memory.atomic.notify", "ii:i", 2),
+	[0x301] = ATOM("memory.atomic.wait32", "iil:i", 2),
+	[0x302] = ATOM("memory.atomic.wait64", "ill:i", 3),
+	[0x303] = WITH("atomic.fence", ":", FENCE),
+	[0x310] = ATOM("i32.atomic.load", "i:i", 2),
+	[0x311] = ATOM("i64.atomic.load", "i:l", 3),
+	[0x312] = ATOM("i32.atomic.load8_u", "i:i", 0),
+	[0x313] = ATOM("i32.atomic.load16_u", "i:i", 1),
+	[0x314] = ATOM("i64.atomic.load8_u", "i:l", 0),
+	[0x315] = ATOM("i64.atomic.load16_u", "i:l", 1),
+	[0x316] = ATOM("i64.atomic.load32_u", "i:l", 2),
+	[0x317] = ATOM("i32.atomic.store", "ii:", 2),
+	[0x318] = ATOM("i64.atomic.store", "il:", 3),
+	[0x319] = ATOM("i32.atomic.store8", "ii:", 0),
+	[0x31a] = ATOM("i32.atomic.store16", "ii:", 1),
+	[0x31b] = ATOM("i64.atomic.store8", "il:", 0),
+	[0x31c] = ATOM("i64.atomic.store16", "il:", 1),
+	[0x31d] = ATOM("i64.atomic.store32", "il:", 2),
+	[0x31e] = ATOM("i32.atomic.rmw.add", "ii:i", 2),
+	[0x31f] = ATOM("i64.atomic.rmw.add", "il:l", 3),
+	[0x320] = ATOM("i32.atomic.rmw8.add_u", "ii:i", 0),
+	[0x321] = ATOM("i32.atomic.rmw16.add_u", "ii:i", 1),
+	[0x322] = ATOM("i64.atomic.rmw8.add_u", "il:l", 0),
+	[0x323] = ATOM("i64.atomic.rmw16.add_u", "il:l", 1),
+	[0x324] = ATOM("i64.atomic.rmw32.add_u", "il:l", 2),
+	[0x325] = ATOM("i32.atomic.rmw.sub", "ii:i", 2),
+	[0x326] = ATOM("i64.atomic.rmw.sub", "il:l", 3),
+	[0x327] = ATOM("i32.atomic.rmw8.sub_u", "ii:i", 0),
+	[0x328] = ATOM("i32.atomic.rmw16.sub_u", "ii:i", 1),
+	[0x329] = ATOM("i64.atomic.rmw8.sub_u", "il:l", 0),
+	[0x32a] = ATOM("i64.atomic.rmw16.sub_u", "il:l", 1),
+	[0x32b] = ATOM("i64.atomic.rmw32.sub_u", "il:l", 2),
+	[0x32c] = ATOM("i32.atomic.rmw.and", "ii:i", 2),
+	[0x32d] = ATOM("i64.atomic.rmw.and", "il:l", 3),
+	[0x32e] = ATOM("i32.atomic.rmw8.and_u", "ii:i", 0),
+	[0x32f] = ATOM("i32.atomic.rmw16.and_u", "ii:i", 1),
+	[0x330] = ATOM("i64.atomic.rmw8.and_u", "il:l", 0),
+	[0x331] = ATOM("i64.atomic.rmw16.and_u", "il:l", 1),
+	[0x332] = ATOM("i64.atomic.rmw32.and_u", "il:l", 2),
+	[0x333] = ATOM("i32.atomic.rmw.or", "ii:i", 2),
+	[0x334] = ATOM("i64.atomic.rmw.or", "il:l", 3),
+	[0x335] = ATOM("i32.atomic.rmw8.or_u", "ii:i", 0),
+	[0x336] = ATOM("i32.atomic.rmw16.or_u", "ii:i", 1),
+	[0x337] = ATOM("i64.atomic.rmw8.or_u", "il:l", 0),
+	[0x338] = ATOM("i64.atomic.rmw16.or_u", "il:l", 1),
+	[0x339] = ATOM("i64.atomic.rmw32.or_u", "il:l", 2),
+	[0x33a] = ATOM("i32.atomic.rmw.xor", "ii:i", 2),
+	[0x33b] = ATOM("i64.atomic.rmw.xor", "il:l", 3),
+	[0x33c] = ATOM("i32.atomic.rmw8.xor_u", "ii:i", 0),
+	[0x33d] = ATOM("i32.atomic.rmw16.xor_u", "ii:i", 1),
+	[0x33e] = ATOM("i64.atomic.rmw8.xor_u", "il:l", 0),
+	[0x33f] = ATOM("i64.atomic.rmw16.xor_u", "il:l", 1),
+	[0x340] = ATOM("i64.atomic.rmw32.xor_u", "il:l", 2),
+	[0x341] = ATOM("i32.atomic.rmw.xchg", "ii:i", 2),
+	[0x342] = ATOM("i64.atomic.rmw.xchg", "il:l", 3),
+	[0x343] = ATOM("i32.atomic.rmw8.xchg_u", "ii:i", 0),
+	[0x344] = ATOM("i32.atomic.rmw16.xchg_u", "ii:i", 1),
+	[0x345] = ATOM("i64.atomic.rmw8.xchg_u", "il:l", 0),
+	[0x346] = ATOM("i64.atomic.rmw16.xchg_u", "il:l", 1),
+	[0x347] = ATOM("i64.atomic.rmw32.xchg_u", "il:l", 2),
+	[0x348] = ATOM("i32.atomic.rmw.cmpxchg", "iii:i", 2),
+	[0x349] = ATOM("i64.atomic.rmw.cmpxchg", "ill:l", 3),
+	[0x34a] = ATOM("i32.atomic.rmw8.cmpxchg_u", "iii:i", 0),
+	[0x34b] = ATOM("i32.atomic.rmw16.cmpxchg_u", "iii:i", 1),
+	[0x34c] = ATOM("i64.atomic.rmw8.cmpxchg_u", "ill:l", 0),
+	[0x34d] = ATOM("i64.atomic.rmw16.cmpxchg_u", "ill:l", 1),
+	[0x34e] = ATOM("i64.atomic.rmw32.cmpxchg_u", "ill:l", 2),
 };
 /* clang-format on */
 
@@ -495,17 +565,11 @@ struct proposal {
 };
 
 static const struct proposal proposals[] = {
-	{0x00, 0x06, 0x0a, "exception handling"},
-	{0x00, 0x14, 0x15, "typed function references"},
-	{0x00, 0x18, 0x19, "exception handling"},
-	{0x00, 0x1f, 0x1f, "exception handling"},
-	{0x00, 0xd3, 0xd3, "garbage collection"},
-	{0x00, 0xd4, 0xd6, "typed function references"},
-	{0xfb, 0x00, UINT32_MAX, "garbage collection"},
-	{0xfc, 0x12, 0x12, "memory control"},
-	{0xfc, 0x13, 0x16, "wide arithmetic"},
-	{0xfd, 0x100, 0x12f, "relaxed SIMD"},
-	{0xfe, 0x00, UINT32_MAX, "threads"},
+	{0x00, 0x06, 0x0a, "exception handling"},       {0x00, 0x14, 0x15, "typed function references"},
+	{0x00, 0x18, 0x19, "exception handling"},       {0x00, 0x1f, 0x1f, "exception handling"},
+	{0x00, 0xd3, 0xd3, "garbage collection"},       {0x00, 0xd4, 0xd6, "typed function references"},
+	{0xfb, 0x00, UINT32_MAX, "garbage collection"}, {0xfc, 0x12, 0x12, "memory control"},
+	{0xfc, 0x13, 0x16, "wide arithmetic"},          {0xfd, 0x100, 0x12f, "relaxed SIMD"},
 };
 
 const char *wasm_op_proposal(uint32_t prefix, uint32_t opcode)

@@ -1,11 +1,11 @@
 /*
- * Every instruction of WebAssembly 2.0: one row of a table each.
+ * Every instruction of WebAssembly 2.0, tail calls and atomics: one row of a table each.
  *
- * An opcode is a number below 0x300: the byte itself, 0x100 + n for the prefix 0xfc, 0x200 + n
- * for the prefix 0xfd. A row says what follows the opcode (immediate), what the instruction pops
- * and pushes (signature, as in cell_abi.h; NULL if it depends on immediates, locals or control),
- * and how it reads in C: an expression over $0, $1, $2, or NULL for a call of the prelude's
- * function of the same name with '_' for '.'.
+ * An opcode is a number below 0x400: the byte itself, 0x100 + n for the prefix 0xfc, 0x200 + n
+ * for the prefix 0xfd, 0x300 + n for the prefix 0xfe. A row says what follows the opcode
+ * (immediate), what the instruction pops and pushes (signature, as in cell_abi.h; NULL if it depends
+ * on immediates, locals or control), and how it reads in C: an expression over $0, $1, $2, or NULL
+ * for a call of the prelude's function of the same name with '_' for '.'.
  */
 #ifndef WASM_OPCODES_H
 #define WASM_OPCODES_H
@@ -50,6 +50,7 @@ enum wasm_opcode {
 	OP_REF_FUNC = 0xd2,
 	OP_PREFIX_FC = 0xfc,
 	OP_PREFIX_FD = 0xfd,
+	OP_PREFIX_FE = 0xfe,
 	OP_MEMORY_INIT = 0x108,
 	OP_DATA_DROP = 0x109,
 	OP_MEMORY_COPY = 0x10a,
@@ -61,7 +62,8 @@ enum wasm_opcode {
 	OP_TABLE_SIZE = 0x110,
 	OP_TABLE_FILL = 0x111,
 	OP_V128_CONST = 0x20c,
-	OP_COUNT = 0x300,
+	OP_ATOMIC_FENCE = 0x303,
+	OP_COUNT = 0x400,
 };
 
 enum wasm_immediate {
@@ -92,6 +94,8 @@ enum wasm_immediate {
 	IMMEDIATE_SHUFFLE,       /* 16 lanes, each below 32 */
 	IMMEDIATE_ADDRESS,       /* alignment, at most .align, and offset */
 	IMMEDIATE_ADDRESS_LANE,  /* the same, then a lane below .lanes */
+	IMMEDIATE_ATOMIC,        /* alignment, exactly .align, and offset */
+	IMMEDIATE_FENCE,
 };
 
 struct wasm_op {

@@ -24,6 +24,7 @@ typedef uint64_t u64;
 typedef float f32;
 typedef double f64;
 typedef u32 ref;
+typedef u32 address; /* in the linear memory */
 
 /* The same at any address. */
 #define ANYWHERE __attribute__((aligned(1), may_alias))

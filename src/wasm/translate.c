@@ -144,6 +144,8 @@ static void put_unit(struct wasm_translation *t, struct buf *out)
 	wasm_put(out, wasm_text_prelude);
 	if (t->uses_vectors)
 		wasm_put(out, wasm_text_prelude_simd);
+	if (t->uses_atomics)
+		wasm_put(out, wasm_text_prelude_atomic);
 	put_types(m, out);
 	put_state(m, out);
 	put_elements(m, out);

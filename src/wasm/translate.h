@@ -29,6 +29,7 @@ struct wasm_translation {
 	struct buf read;   /* by local, whether the function at hand reads it */
 	uint32_t exact;    /* bits of the floating-point constants that it uses (exact_constants) */
 	bool uses_vectors; /* the module */
+	bool uses_atomics;
 	bool uses_memory;  /* the function at hand … */
 	bool uses_state;
 	bool may_trap;     /* or branches, or calls: it is no leaf */
@@ -79,5 +80,6 @@ void wasm_put_constant(struct buf *out, char type, const union cell_value *value
 extern const char wasm_text_cell_abi[];
 extern const char wasm_text_prelude[];
 extern const char wasm_text_prelude_simd[];
+extern const char wasm_text_prelude_atomic[];
 
 #endif

@@ -18,10 +18,16 @@ static void put_expression(struct wasm_translation *t, const struct wasm_step *s
 	}
 }
 
+static bool has_address(const struct wasm_op *op)
+{
+	return op->immediate == IMMEDIATE_ADDRESS || op->immediate == IMMEDIATE_ADDRESS_LANE ||
+	       op->immediate == IMMEDIATE_ATOMIC;
+}
+
 static void put_immediates(struct wasm_translation *t, const struct wasm_step *step)
 {
 	uint8_t immediate = step->op->immediate;
-	if (immediate == IMMEDIATE_ADDRESS || immediate == IMMEDIATE_ADDRESS_LANE) {
+	if (has_address(step->op)) {
 		body_put(t, ", ");
 		body_put_number(t, step->address.offset);
 		body_put(t, "u");
@@ -40,9 +46,10 @@ static void put_immediates(struct wasm_translation *t, const struct wasm_step *s
 static void put_prelude_call(struct wasm_translation *t, const struct wasm_step *step)
 {
 	const char *first = "";
-	bool addresses = step->op->immediate == IMMEDIATE_ADDRESS ||
-	                 step->op->immediate == IMMEDIATE_ADDRESS_LANE;
-	if (addresses)
+	bool addresses = has_address(step->op);
+	if (addresses && step->op->traps)
+		first = "instance, memory";
+	else if (addresses)
 		first = "memory";
 	else if (step->op->traps)
 		first = "instance";
@@ -274,7 +281,8 @@ static int visit_step(void *context, const struct wasm_step *step, struct error 
 {
 	struct wasm_translation *t = context;
 	t->step_count++;
-	t->uses_vectors |= step->opcode >= 0x200;
+	t->uses_vectors |= step->opcode >= 0x200 && step->opcode < 0x300;
+	t->uses_atomics |= step->opcode >= 0x300;
 	if (step->opcode == OP_ELSE)
 		body_put_else(t, step);
 	else if (step->opcode == OP_END)

@@ -32,6 +32,8 @@ enum wasm_section {
 
 enum wasm_kind { KIND_FUNCTION, KIND_TABLE, KIND_MEMORY, KIND_GLOBAL, KIND_COUNT };
 
+enum wasm_limits_flag { LIMITS_MAXIMUM = 1, LIMITS_SHARED = 2 };
+
 enum wasm_type_byte {
 	TYPE_BYTE_I32 = 0x7f,
 	TYPE_BYTE_I64 = 0x7e,

@@ -1,6 +1,6 @@
 /*
- * Are a task's options kept? argv[1]: time-out, doze, sleep, nested-time-out, priority (with one executor),
- * impossible, units.
+ * Are a task's options kept? argv[1]: time-out, doze, sleep, notify, nested-time-out, priority (with one
+ * executor), impossible, units.
  */
 #include <cella/task.h>
 
@@ -45,6 +45,19 @@ CELLA_TASK_WITH(sleep_long, (.timeout_ms = 50, .on_failure = CELLA_ON_FAILURE_FA
 	struct timespec rest = {.tv_sec = 10};
 	nanosleep(&rest, NULL);
 	*x = 1;
+}
+
+/* Nobody is there to notify it. */
+__attribute__((target("atomics"))) static int wait_at(int *word)
+{
+	return __builtin_wasm_memory_atomic_wait32(word, 0, -1);
+}
+
+CELLA_TASK_WITH(wait_for_nobody, (.timeout_ms = 50, .on_failure = CELLA_ON_FAILURE_FAIL),
+                CELLA_INOUT(unsigned, x, 1))
+{
+	static int word;
+	*x = (unsigned)wait_at(&word);
 }
 
 CELLA_TASK(slow, CELLA_INOUT(unsigned, x, 1))
@@ -121,6 +134,8 @@ int main(int argc, char **argv)
 		doze(&x);
 	else if (strcmp(what, "sleep") == 0)
 		sleep_long(&x);
+	else if (strcmp(what, "notify") == 0)
+		wait_for_nobody(&x);
 	else if (strcmp(what, "impossible") == 0)
 		vast(&y);
 	else if (strcmp(what, "units") == 0)

@@ -110,6 +110,8 @@ run 1 limits.cell doze
 expect_end 134 "" "task doze failed on attempt 1: time-out: while it slept"
 run 1 limits.cell sleep
 expect_end 134 "" "task sleep_long failed on attempt 1: time-out: while it slept"
+run 1 limits.cell notify
+expect_end 134 "" "task wait_for_nobody failed on attempt 1: time-out: while it waited to be notified"
 run 1 limits.cell nested-time-out
 expect_end 134 "" "task wait_long failed on attempt 1: time-out"
 run 1 limits.cell priority

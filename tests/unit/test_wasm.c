@@ -129,12 +129,13 @@ static void vectors_come_with_their_prelude_only_if_used(void **state)
 static void the_table_holds_all_instructions_of_the_specification(void **state)
 {
 	(void)state;
-	unsigned counts[3] = {0};
+	unsigned counts[4] = {0};
 	for (uint32_t i = 0; i < OP_COUNT; i++)
 		counts[i >> 8] += wasm_ops[i].name != NULL;
 	assert_int_equal(counts[0], 185);
 	assert_int_equal(counts[1], 18);
 	assert_int_equal(counts[2], 236);
+	assert_int_equal(counts[3], 67);
 }
 
 /* The end of any prefix is no crash and, but for a prefix that is a module of its own, an error. */
@@ -204,7 +205,9 @@ static const struct module_case refused[] = {
 	CASE("unknown type", HEADER "\3\2\1\0", CELLA_EFORMAT, "function section", "unknown type 0"),
 	CASE("function without a body", HEADER "\1\4\1\x60\0\0\3\2\1\0", CELLA_EFORMAT, "no code section"),
 	CASE("body without a function", HEADER "\x0a\4\1\2\0\x0b", CELLA_EFORMAT, "1 bodies for 0 functions"),
-	CASE("shared memory", HEADER "\5\4\1\3\1\1", CELLA_EFORMAT, "memory section", "threads"),
+	CASE("shared memory without end", HEADER "\5\3\1\2\1", CELLA_EFORMAT, "memory section",
+             "a shared memory must have a greatest size"),
+	CASE("shared table", HEADER "\4\5\1\x70\3\1\1", CELLA_EFORMAT, "only a memory can be shared"),
 	CASE("64-bit memory", HEADER "\5\3\1\4\1", CELLA_EFORMAT, "memory64"),
 	CASE("two memories", HEADER "\5\5\2\0\1\0\1", CELLA_EFORMAT, "multiple memories"),
 	CASE("memory of too many pages", HEADER "\5\5\1\0\x81\x80\4", CELLA_EFORMAT, "at most 65536"),
@@ -223,8 +226,14 @@ static const struct module_case refused[] = {
 	CASE("data of no memory", HEADER "\x0b\6\1\0\x41\0\x0b\0", CELLA_EFORMAT, "data section",
              "unknown memory 0"),
 	CASE("data count", HEADER "\x0c\1\1", CELLA_EFORMAT, "data count section says 1"),
-	CASE("code of atomics", FUNCTION("", "\6", "\4\0\xfe\3\x0b"), CELLA_EFORMAT,
-             "code section, function 0", "offset 0x17: opcode 0xfe 0x03 is not supported (threads)"),
+	CASE("unknown atomic", FUNCTION("", "\6", "\4\0\xfe\4\x0b"), CELLA_EFORMAT,
+             "code section, function 0", "offset 0x17: opcode 0xfe 0x04 is not supported"),
+	CASE("opcode beyond all tables", FUNCTION("", "\7", "\5\0\xfe\x80\1\x0b"), CELLA_EFORMAT,
+             "opcode 0xfe 0x80 is not supported"),
+	CASE("fence of another kind", FUNCTION("", "\7", "\5\0\xfe\3\1\x0b"), CELLA_EFORMAT, "zero byte"),
+	CASE("atomic alignment below the natural one",
+             FUNCTION("\5\3\1\0\1", "\x0b", "\x09\0\x41\0\xfe\x10\1\0\x1a\x0b"), CELLA_EFORMAT,
+             "i32.atomic.load: alignment 2^1 is not the natural 2^2"),
 	CASE("tail call of another result",
              HEADER "\1\x08\2\x60\0\0\x60\0\1\x7f\3\3\2\0\1\x0a\x0b\2\4\0\x12\1\x0b\4\0\x41\0\x0b",
              CELLA_EFORMAT, "return_call: the callee gives (i), the function that it ends ()"),

@@ -153,6 +153,7 @@ static const char *trap_text(uint32_t trap)
 		[CELL_TRAP_INTEGER_OVERFLOW] = "integer overflow",
 		[CELL_TRAP_CONVERSION] = "invalid conversion to integer",
 		[CELL_TRAP_STACK] = "call stack exhausted",
+		[CELL_TRAP_UNALIGNED] = "unaligned atomic",
 	};
 	return trap < array_count(texts) && texts[trap] ? texts[trap] : "another trap";
 }

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "cell/waiters.h"
 
 enum {
 	IMPORTS_MAX = 16, /* functions from other guests */
@@ -29,6 +30,7 @@ struct guest {
 	const struct cell_image *image;
 	struct cell_instance *instance;
 	cell_function **imports;
+	struct waiters *waiters;
 	bool stale;
 	struct {
 		struct guest *guest;
@@ -70,8 +72,27 @@ static void *host_memset(void *to, int byte, uint64_t size)
 	return memset(to, byte, size);
 }
 
+static uint32_t memory_wait(struct cell_instance *instance, uint64_t address, uint32_t size,
+                            uint64_t expected, int64_t timeout_ns)
+{
+	const struct guest *guest = instance->host_data;
+	const struct waiters_wait wait = {.at = instance->memory + address,
+	                                  .size = size,
+	                                  .expected = expected,
+	                                  .timeout_ns = timeout_ns};
+	return waiters_wait(guest->waiters, &wait);
+}
+
+static uint32_t memory_notify(struct cell_instance *instance, uint64_t address, uint32_t count)
+{
+	const struct guest *guest = instance->host_data;
+	return waiters_notify(guest->waiters, instance->memory + address, count);
+}
+
 static const struct cell_host host = {.trap = trap,
                                       .memory_grow = memory_grow,
+                                      .memory_wait = memory_wait,
+                                      .memory_notify = memory_notify,
                                       .memmove = host_memmove,
                                       .memset = host_memset};
 
@@ -183,7 +204,9 @@ int guest_load(const struct guest_tools *tools, const char *wasm_path, struct gu
 	struct guest *guest = calloc(1, sizeof(*guest));
 	if (!guest)
 		return error_set(err, CELLA_ENOMEM, "no memory for a guest");
-	int rc = io_read_file(wasm_path, 64 << 20, &guest->wasm, err);
+	int rc = waiters_new(&guest->waiters, err);
+	if (rc == 0)
+		rc = io_read_file(wasm_path, 64 << 20, &guest->wasm, err);
 	if (rc == 0)
 		rc = wasm_decode(guest->wasm.data, guest->wasm.size, &guest->module, err);
 	if (rc == 0)

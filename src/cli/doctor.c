@@ -97,12 +97,14 @@ static void look_at_tools(struct report *r)
 		rc = toolchain_find_linker(&t, &err);
 		add_tool(r, "linker", "with the run-time library for WebAssembly", rc, &err);
 	}
-	rc = toolchain_find_sysroot(&t, &err);
-	add_tool(r, "C library", t.sysroot, rc, &err);
 	rc = toolchain_find_compiler(&t, &err);
 	add_tool(r, "compiler", t.compiler_name, rc, &err);
 	rc = toolchain_find_resources(&t, &err);
 	add_tool(r, "headers", t.resources, rc, &err);
+	if (rc == 0) {
+		rc = toolchain_find_sysroot(&t, &err);
+		add_tool(r, "C library", t.sysroot, rc, &err);
+	}
 }
 
 static bool has(const struct report *r, const char *name)

@@ -9,7 +9,7 @@
 #include "cli/man.h"
 #include "cli/verbs.h"
 
-static const struct verb *const verbs[] = {&cc_verb,      &run_verb,    &doctor_verb,
+static const struct verb *const verbs[] = {&cc_verb,      &cxx_verb,    &run_verb,  &doctor_verb,
                                            &inspect_verb, &verify_verb, &bench_verb};
 
 static const char description[] =

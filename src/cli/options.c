@@ -99,14 +99,21 @@ static const char *name_of_option(const void *data, size_t index)
 	return options[index].name;
 }
 
-static int unknown_option(const struct option_table *table, const char *word, struct error *err)
+static const char *nearest_option(const struct option_table *table, const char *word)
 {
 	char name[NAME_MAX_COMPARED + 1] = {0};
 	memcpy(name, word, min_of(strcspn(word, "="), (size_t)NAME_MAX_COMPARED));
-	const char *nearest = option_nearest(name, name_of_option, table->options, table->count);
+	return option_nearest(name, name_of_option, table->options, table->count);
+}
+
+static int unknown_option(const struct option_table *table, const char *word, struct error *err)
+{
+	const char *nearest = nearest_option(table, word);
+	int size = (int)min_of(strcspn(word, "="), (size_t)NAME_MAX_COMPARED);
 	if (nearest)
-		return error_set(err, CELLA_EINVAL, "there is no option %s; did you mean %s?", name, nearest);
-	return error_set(err, CELLA_EINVAL, "there is no option %s", name);
+		return error_set(err, CELLA_EINVAL, "there is no option %.*s; did you mean %s?", size, word,
+		                 nearest);
+	return error_set(err, CELLA_EINVAL, "there is no option %.*s", size, word);
 }
 
 /* Does `word` use this option? *ret_value is what follows in the same word, or NULL. */
@@ -159,15 +166,35 @@ static int store(const struct option *o, const char *word, const char *value, bo
 	return rc == 0 && !joined ? option_list_add(field, value, err) : rc;
 }
 
+static const struct option *find_option(const struct option_table *table, const char *word,
+                                        const char **ret_value)
+{
+	for (const struct option *o = table->options; o < table->options + table->count; o++)
+		if (!(table->other && o->kind == OPTION_PASS) && option_matches(o, word, ret_value))
+			return o;
+	return NULL;
+}
+
+/* A word for table->other; a long option that looks like one of ours is a mistake. */
+static int take_other(const struct option_table *table, char **argv, int *at_word, void *values,
+                      struct error *err)
+{
+	const char *word = argv[*at_word];
+	bool took_next = false;
+	if (strncmp(word, "--", 2) == 0 && nearest_option(table, word))
+		return unknown_option(table, word, err);
+	int rc = table->other(values, word, argv[*at_word + 1], &took_next, err);
+	*at_word += took_next;
+	return rc;
+}
+
 /* One option at argv[*at_word], with its value. */
 static int take_option(const struct option_table *table, int argc, char **argv, int *at_word, void *values,
                        struct error *err)
 {
 	const char *word = argv[*at_word], *value = NULL;
-	const struct option *o = table->options, *end = o + table->count;
-	while (o < end && !option_matches(o, word, &value))
-		o++;
-	if (o == end)
+	const struct option *o = find_option(table, word, &value);
+	if (!o)
 		return unknown_option(table, word, err);
 	bool joined = value != NULL;
 	if (o->kind == OPTION_FLAG && joined)
@@ -187,7 +214,12 @@ int options_parse(const struct option_table *table, int argc, char **argv, void 
 	size_t operands = 0;
 	bool ended = false;
 	for (int i = 1; i < argc; i++) {
-		if (ended || argv[i][0] != '-' || !argv[i][1]) {
+		const char *value;
+		if (table->other && strcmp(argv[i], "--help") != 0 && !find_option(table, argv[i], &value)) {
+			int rc = take_other(table, argv, &i, values, err);
+			if (rc < 0)
+				return rc;
+		} else if (ended || argv[i][0] != '-' || !argv[i][1]) {
 			argv[1 + operands++] = argv[i];
 			ended = ended || table->operands_end_options;
 		} else if (strcmp(argv[i], "--") == 0) {
@@ -201,7 +233,8 @@ int options_parse(const struct option_table *table, int argc, char **argv, void 
 				return rc;
 		}
 	}
-	argv[1 + operands] = NULL;
+	if (!table->other)
+		argv[1 + operands] = NULL;
 	*ret_operands = operands;
 	*ret_outcome = OPTION_PARSED;
 	return 0;

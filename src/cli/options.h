@@ -56,6 +56,10 @@ struct option_table {
 	const struct option *options;
 	size_t count;
 	bool operands_end_options; /* what follows the first operand is not ours */
+	/* Not NULL: takes every word that is no option of the table, and the next one, too, if it belongs
+	 * to that; rows of the kind OPTION_PASS are then for the help alone. */
+	int (*other)(void *values, const char *word, const char *next, bool *ret_took_next,
+	             struct error *err);
 };
 
 enum option_outcome { OPTION_PARSED, OPTION_HELP };

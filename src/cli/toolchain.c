@@ -27,25 +27,27 @@ int toolchain_find_clang(struct toolchain *t, struct error *err)
 {
 	static const char *const names[] = {"clang-19", "clang", NULL};
 	return find_program("CELLA_CLANG", names, "clang for WebAssembly (clang-19)",
-	                    "clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32", t->clang, err);
+	                    "clang-19 lld-19 libclang-rt-19-dev-wasm32", t->clang, err);
 }
 
 int toolchain_find_sysroot(struct toolchain *t, struct error *err)
 {
-	static const char *const files[] = {"include/wasm32-wasi/stdio.h", "lib/wasm32-wasi/libc.a"};
+	static const char *const files[] = {"include/wasm32-wasi/stdio.h", "lib/wasm32-wasi/libc.a",
+	                                    "lib/wasm32-wasi/cella-start.o"};
 	const char *given = getenv("CELLA_SYSROOT");
-	const char *sysroot = given && *given ? given : "/usr";
-	char path[TOOLCHAIN_PATH_MAX];
+	char sysroot[TOOLCHAIN_PATH_MAX];
+	int size = given && *given ? snprintf(sysroot, sizeof(sysroot), "%s", given)
+	                           : snprintf(sysroot, sizeof(sysroot), "%s/sysroot", t->resources);
 	for (size_t i = 0; i < array_count(files); i++) {
-		int size = snprintf(path, sizeof(path), "%s/%s", sysroot, files[i]);
-		if (size >= (int)sizeof(path) || access(path, R_OK) < 0)
-			return error_set(
-				err, CELLA_ENOENT,
-				"the C library of cells is missing (%s): apt install wasi-libc (or set "
-				"CELLA_SYSROOT)",
-				path);
+		char path[TOOLCHAIN_PATH_MAX + 64];
+		snprintf(path, sizeof(path), "%s/%s", sysroot, files[i]);
+		if (size >= TOOLCHAIN_PATH_MAX || access(path, R_OK) < 0)
+			return error_set(err, CELLA_ENOENT,
+			                 "the C library of cells is missing (%s): build or install Cella again "
+			                 "(or set CELLA_SYSROOT)",
+			                 path);
 	}
-	snprintf(t->sysroot, sizeof(t->sysroot), "%s", sysroot);
+	memcpy(t->sysroot, sysroot, sizeof(t->sysroot));
 	return 0;
 }
 

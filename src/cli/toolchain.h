@@ -11,7 +11,7 @@ enum { TOOLCHAIN_PATH_MAX = 1024 };
 struct toolchain {
 	/* C to WebAssembly: $CELLA_CLANG, else clang-19 or clang */
 	char clang[TOOLCHAIN_PATH_MAX];
-	/* holds include/wasm32-wasi and lib/wasm32-wasi: $CELLA_SYSROOT, else /usr */
+	/* holds include/wasm32-wasi and lib/wasm32-wasi: $CELLA_SYSROOT, else resources/sysroot */
 	char sysroot[TOOLCHAIN_PATH_MAX];
 	/* translated C to machine code: $CELLA_CC, else clang or gcc */
 	char compiler[TOOLCHAIN_PATH_MAX];
@@ -23,7 +23,7 @@ struct toolchain {
 
 /* Each finds one part; the error says what is missing and how to get it. */
 int toolchain_find_clang(struct toolchain *t, struct error *err) must_check;
-int toolchain_find_sysroot(struct toolchain *t, struct error *err) must_check;
+int toolchain_find_sysroot(struct toolchain *t, struct error *err) must_check; /* resources were found */
 int toolchain_find_linker(const struct toolchain *t, struct error *err) must_check;
 int toolchain_find_compiler(struct toolchain *t, struct error *err) must_check;
 int toolchain_find_resources(struct toolchain *t, struct error *err) must_check;

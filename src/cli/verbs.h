@@ -4,7 +4,7 @@
 
 #include "cli/verb.h"
 
-extern const struct verb bench_verb, cc_verb, doctor_verb, inspect_verb, run_verb, verify_verb;
+extern const struct verb bench_verb, cc_verb, cxx_verb, doctor_verb, inspect_verb, run_verb, verify_verb;
 
 int verb_bench(int argc, char **argv);
 int verb_cc(int argc, char **argv);

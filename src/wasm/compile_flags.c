@@ -47,4 +47,8 @@ const char *const wasm_flags_clang[] = {
 	COMMON, "-fno-finite-loops", "-mllvm", "-enable-shrink-wrap=0", NULL,
 };
 
+const char *const wasm_flags_machine[] = {
+	"-msimd128", "-mbulk-memory", "-msign-ext", "-mnontrapping-fptoint", NULL,
+};
+
 const char *const wasm_flags_guest[] = {"-fno-vectorize", "-fno-slp-vectorize", "-fno-unroll-loops", NULL};

@@ -41,6 +41,10 @@ int wasm_translate(const struct wasm_module *m, struct buf *ret_c, struct error 
 extern const char *const wasm_flags_gcc[];
 extern const char *const wasm_flags_clang[];
 
+/* For clang when it compiles to WebAssembly: what of the machine a cell may count on. scripts/build-sysroot
+ * reads this list and the next, to compile the C library with them. */
+extern const char *const wasm_flags_machine[];
+
 /* For clang when it compiles to WebAssembly: it leaves vectors to the second compiler, which may
  * make them as wide as the machine's; those of WebAssembly are 128 bits wide for good. */
 extern const char *const wasm_flags_guest[];

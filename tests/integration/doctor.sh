@@ -37,5 +37,5 @@ fi
 # Without its tools, doctor says which to install, and that cells run all the same.
 expect_status "$status" env PATH=/nonexistent "$cella" doctor
 expect_match "^  no +clang +missing" out
-expect_match "remedy: apt install clang-19 lld-19 wasi-libc" out
+expect_match "remedy: apt install clang-19 lld-19" out
 expect_status 2 "$cella" doctor now

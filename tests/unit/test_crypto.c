@@ -26,10 +26,11 @@ static uint8_t nibble(char c)
 	return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
 }
 
-/* Bytes of a hexadecimal text; returns how many. */
-static size_t unhex(const char *text, uint8_t *to)
+/* Bytes of a hexadecimal text into `room` of them; returns how many. */
+static size_t unhex(const char *text, uint8_t *to, size_t room)
 {
-	size_t size = strlen(text) / 2;
+	size_t size = min_of(strlen(text) / 2, room);
+	assert_int_equal(strlen(text), 2 * size);
 	for (size_t i = 0; i < size; i++)
 		to[i] = (uint8_t)(nibble(text[2 * i]) << 4 | nibble(text[2 * i + 1]));
 	return size;
@@ -38,7 +39,7 @@ static size_t unhex(const char *text, uint8_t *to)
 static void assert_hex(const void *bytes, const char *expected)
 {
 	uint8_t wanted[512];
-	size_t size = unhex(expected, wanted);
+	size_t size = unhex(expected, wanted, sizeof(wanted));
 	assert_memory_equal(bytes, wanted, size);
 }
 
@@ -105,8 +106,10 @@ static void test_hkdf(void **state)
 	};
 	for (size_t i = 0; i < array_count(cases); i++) {
 		uint8_t key[128], salt[128], info[128], output[128];
-		size_t key_size = unhex(cases[i].key, key), salt_size = unhex(cases[i].salt, salt);
-		size_t info_size = unhex(cases[i].info, info), size = strlen(cases[i].output) / 2;
+		size_t key_size = unhex(cases[i].key, key, sizeof(key)),
+		       salt_size = unhex(cases[i].salt, salt, sizeof(salt));
+		size_t info_size = unhex(cases[i].info, info, sizeof(info)),
+		       size = strlen(cases[i].output) / 2;
 		assert_int_equal(crypto_hkdf(key, key_size, salt, salt_size, info, info_size, output, size,
 		                             NULL),
 		                 0);
@@ -122,8 +125,8 @@ static void test_derive(void **state)
 {
 	(void)state;
 	uint8_t prk[CRYPTO_KEY_SIZE], info[16], key[CRYPTO_KEY_SIZE], again[CRYPTO_KEY_SIZE];
-	unhex("077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5", prk);
-	size_t info_size = unhex("f0f1f2f3f4f5f6f7f8f9", info);
+	unhex("077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5", prk, sizeof(prk));
+	size_t info_size = unhex("f0f1f2f3f4f5f6f7f8f9", info, sizeof(info));
 	struct crypto_deriver *d;
 	assert_int_equal(crypto_deriver_new(prk, &d, NULL), 0);
 	assert_int_equal(crypto_derive(d, info, info_size, key, NULL), 0);
@@ -168,9 +171,10 @@ static void test_aead_vectors(void **state)
 	assert_int_equal(crypto_aead_new(&a, NULL), 0);
 	for (size_t i = 0; i < array_count(gcm_cases); i++) {
 		uint8_t key[32], nonce[12], aad[32], text[64], tag[16];
-		unhex(gcm_cases[i].key, key);
-		unhex(gcm_cases[i].nonce, nonce);
-		size_t aad_size = unhex(gcm_cases[i].aad, aad), size = unhex(gcm_cases[i].plain, text);
+		unhex(gcm_cases[i].key, key, sizeof(key));
+		unhex(gcm_cases[i].nonce, nonce, sizeof(nonce));
+		size_t aad_size = unhex(gcm_cases[i].aad, aad, sizeof(aad)),
+		       size = unhex(gcm_cases[i].plain, text, sizeof(text));
 		assert_int_equal(crypto_aead_seal(a, key, nonce, aad, aad_size, text, size, text, tag, NULL),
 		                 0);
 		assert_hex(text, gcm_cases[i].cipher);
@@ -247,10 +251,10 @@ static void test_prf(void **state)
 	(void)state;
 	uint8_t key[32], block[16];
 	struct crypto_prf *p;
-	unhex("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", key);
+	unhex("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", key, sizeof(key));
 	assert_int_equal(crypto_prf_new(key, &p, NULL), 0);
 	for (int round = 0; round < 3; round++) {
-		unhex("00112233445566778899aabbccddeeff", block);
+		unhex("00112233445566778899aabbccddeeff", block, sizeof(block));
 		assert_int_equal(crypto_prf_block(p, block, block, NULL), 0);
 		assert_hex(block, "8ea2b7ca516745bfeafc49904b496089");
 	}
@@ -265,8 +269,9 @@ static void test_x25519(void **state)
 	static const uint8_t zero[CRYPTO_X25519_SIZE];
 	uint8_t private_key[32], peer[32], shared[32];
 	struct crypto_key_pair pair, other;
-	unhex("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb", private_key);
-	unhex("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a", peer);
+	unhex("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb", private_key,
+	      sizeof(private_key));
+	unhex("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a", peer, sizeof(peer));
 	assert_int_equal(keys_x25519_load(private_key, &pair, NULL), 0);
 	assert_hex(pair.public_key, "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
 	assert_int_equal(keys_x25519(private_key, peer, shared, NULL), 0);
@@ -289,11 +294,13 @@ static void test_hpke_schedule(void **state)
 	uint8_t private_key[32], info[32], secret[32];
 	struct crypto_key_pair ephemeral, receiver;
 	struct hpke_keys keys;
-	size_t info_size = unhex(hpke_info, info);
-	unhex("52c4a758a802cd8b936eceea314432798d5baf2d7e9235dc084ab1b9cfa2f736", private_key);
+	size_t info_size = unhex(hpke_info, info, sizeof(info));
+	unhex("52c4a758a802cd8b936eceea314432798d5baf2d7e9235dc084ab1b9cfa2f736", private_key,
+	      sizeof(private_key));
 	assert_int_equal(keys_x25519_load(private_key, &ephemeral, NULL), 0);
 	assert_hex(ephemeral.public_key, "37fda3567bdbd628e88668c3c8d7e97d1d1253b6d4ea6d44c150f741f1bf4431");
-	unhex("4612c550263fc8ad58375df3f557aac531d26850903e55a9f23f21d8534e8ac8", private_key);
+	unhex("4612c550263fc8ad58375df3f557aac531d26850903e55a9f23f21d8534e8ac8", private_key,
+	      sizeof(private_key));
 	assert_int_equal(keys_x25519_load(private_key, &receiver, NULL), 0);
 	assert_hex(receiver.public_key, "3948cfe0ad1ddb695d780e59077195da6c56506b027329794ab02bca80815c4d");
 	for (int side = 0; side < 2; side++) {
@@ -316,10 +323,12 @@ static void test_hpke_seal(void **state)
 	(void)state;
 	uint8_t private_key[32], public_key[32], info[32], plain[32], aad[16], out[29 + CRYPTO_HPKE_OVERHEAD];
 	struct crypto_key_pair ephemeral;
-	size_t info_size = unhex(hpke_info, info), size = unhex(hpke_plain, plain),
-	       aad_size = unhex(hpke_aad, aad);
-	unhex("28e212563a8b6f068af7ff17400ff1baf23612b7a738bbaf5dfb321b2b5b431a", private_key);
-	unhex("ac66bae9ffa270cf4a89ed9f274e30c0456babae2572aaaf002ff0d8884ab018", public_key);
+	size_t info_size = unhex(hpke_info, info, sizeof(info)),
+	       size = unhex(hpke_plain, plain, sizeof(plain)), aad_size = unhex(hpke_aad, aad, sizeof(aad));
+	unhex("28e212563a8b6f068af7ff17400ff1baf23612b7a738bbaf5dfb321b2b5b431a", private_key,
+	      sizeof(private_key));
+	unhex("ac66bae9ffa270cf4a89ed9f274e30c0456babae2572aaaf002ff0d8884ab018", public_key,
+	      sizeof(public_key));
 	assert_int_equal(keys_x25519_load(private_key, &ephemeral, NULL), 0);
 	assert_int_equal(hpke_seal_with(&ephemeral, public_key, info, info_size, aad, aad_size, plain, size,
 	                                out, NULL),
@@ -395,8 +404,8 @@ static void test_ed25519(void **state)
 	for (size_t i = 0; i < array_count(cases); i++) {
 		struct crypto_signer signer;
 		uint8_t private_key[32], message[2], signature[CRYPTO_SIGNATURE_SIZE];
-		unhex(cases[i].private_key, private_key);
-		size_t size = unhex(cases[i].message, message);
+		unhex(cases[i].private_key, private_key, sizeof(private_key));
+		size_t size = unhex(cases[i].message, message, sizeof(message));
 		assert_int_equal(crypto_signer_load(private_key, &signer, NULL), 0);
 		assert_hex(signer.public_key, cases[i].public_key);
 		assert_int_equal(crypto_sign(&signer, message, size, signature, NULL), 0);

@@ -37,6 +37,7 @@ static const char *const trap_names[] = {
 	[CELL_TRAP_HOST] = "host function failed",
 	[CELL_TRAP_EXIT] = "exit",
 	[CELL_TRAP_UNALIGNED] = "unaligned atomic",
+	[CELL_TRAP_EXCEPTION] = "uncaught exception",
 };
 
 const char *trap_name(uint32_t trap)

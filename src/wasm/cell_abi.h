@@ -53,6 +53,7 @@ enum cell_trap {
 	CELL_TRAP_HOST,               /* a host function refused; the host knows why */
 	CELL_TRAP_EXIT,               /* not an error: the program called exit */
 	CELL_TRAP_UNALIGNED,          /* unaligned atomic */
+	CELL_TRAP_EXCEPTION,          /* an exception that nothing in the cell catches */
 };
 
 /* What the code needs of the host, apart from imports. */

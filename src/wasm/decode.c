@@ -160,11 +160,27 @@ static void decode_global_type(struct wasm_decoder *d, struct wasm_global *globa
 	global->changes = changes == 1;
 }
 
-/* A type that the function section or an import names. */
+/* A type that the function section, a tag or an import names. */
 static const struct wasm_type *read_type_index(struct wasm_decoder *d)
 {
 	uint32_t index = wasm_read_index(d, d->m->type_count, "type");
 	return d->rc < 0 ? NULL : &d->m->types[index];
+}
+
+static void decode_tag_type(struct wasm_decoder *d, struct wasm_tag *tag)
+{
+	size_t start = d->r.at;
+	uint8_t attribute = wasm_read_u8(d);
+	if (attribute != 0)
+		wasm_fail_at(d, start, CELLA_EFORMAT, "a tag of kind 0x%02x is not supported; exceptions are",
+		             attribute);
+	start = d->r.at;
+	tag->type = read_type_index(d);
+	if (d->rc == 0 && tag->type->result_count > 0)
+		wasm_fail_at(d, start, CELLA_EFORMAT, "a tag's type has results");
+	else if (d->rc == 0 && wasm_thrown_words(tag->type) > WASM_THROWN_MAX)
+		wasm_fail_at(d, start, CELLA_ELIMIT, "a tag carries %u words; at most %d are supported",
+		             wasm_thrown_words(tag->type), WASM_THROWN_MAX);
 }
 
 /* Index spaces hold imports first, but the sections that complete them come later: the arrays
@@ -210,6 +226,10 @@ static void decode_import(struct wasm_decoder *d, struct wasm_import *import)
 		import->index = m->global_count;
 		decode_global_type(d, &m->globals[m->global_count++]);
 		break;
+	case KIND_TAG:
+		import->index = m->tag_count;
+		decode_tag_type(d, &m->tags[m->tag_count++]);
+		break;
 	default: wasm_fail_at(d, start, CELLA_EFORMAT, "import kind 0x%02x is not supported", kind);
 	}
 }
@@ -222,12 +242,14 @@ static void decode_import_section(struct wasm_decoder *d)
 	m->functions = wasm_array(d, count, sizeof(*m->functions));
 	m->tables = wasm_array(d, count, sizeof(*m->tables));
 	m->globals = wasm_array(d, count, sizeof(*m->globals));
+	m->tags = wasm_array(d, count, sizeof(*m->tags));
 	for (; m->import_count < count && d->rc == 0; m->import_count++)
 		decode_import(d, &m->imports[m->import_count]);
 	m->function_import_count = m->function_count;
 	m->table_import_count = m->table_count;
 	m->memory_import_count = m->memory_count;
 	m->global_import_count = m->global_count;
+	m->tag_import_count = m->tag_count;
 }
 
 static void decode_function_section(struct wasm_decoder *d)
@@ -257,6 +279,16 @@ static void decode_memory_section(struct wasm_decoder *d)
 	uint32_t count = wasm_read_count(d, UINT32_MAX, "memories");
 	for (uint32_t i = 0; i < count && d->rc == 0; i++)
 		decode_memory_type(d);
+}
+
+static void decode_tag_section(struct wasm_decoder *d)
+{
+	struct wasm_module *m = d->m;
+	uint32_t count = wasm_read_count(d, WASM_TAGS_MAX, "tags");
+	if (!grow_space(d, (void **)&m->tags, m->tag_count, count, sizeof(*m->tags), WASM_TAGS_MAX, "tags"))
+		return;
+	for (uint32_t i = 0; i < count && d->rc == 0; i++)
+		decode_tag_type(d, &m->tags[m->tag_count++]);
 }
 
 static void decode_global_section(struct wasm_decoder *d)
@@ -302,9 +334,9 @@ static void check_export_names(struct wasm_decoder *d, const struct wasm_export 
 static void decode_export(struct wasm_decoder *d, struct wasm_export *export)
 {
 	const struct wasm_module *m = d->m;
-	static const char *const kinds[KIND_COUNT] = {"function", "table", "memory", "global"};
+	static const char *const kinds[KIND_COUNT] = {"function", "table", "memory", "global", "tag"};
 	const uint32_t counts[KIND_COUNT] = {m->function_count, m->table_count, m->memory_count,
-	                                     m->global_count};
+	                                     m->global_count, m->tag_count};
 	export->name = wasm_read_name(d);
 	size_t start = d->r.at;
 	uint8_t kind = wasm_read_u8(d);
@@ -375,6 +407,7 @@ static const struct section {
 	{"function", SECTION_FUNCTION, decode_function_section},
 	{"table", SECTION_TABLE, decode_table_section},
 	{"memory", SECTION_MEMORY, decode_memory_section},
+	{"tag", SECTION_TAG, decode_tag_section},
 	{"global", SECTION_GLOBAL, decode_global_section},
 	{"export", SECTION_EXPORT, decode_export_section},
 	{"start", SECTION_START, decode_start_section},

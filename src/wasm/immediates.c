@@ -188,6 +188,7 @@ static void read_indices(struct wasm_validator *v, struct wasm_step *step)
 	const struct wasm_module *m = d->m;
 	switch ((enum wasm_immediate)step->op->immediate) {
 	case IMMEDIATE_FUNCTION: step->index = wasm_read_index(d, m->function_count, "function"); break;
+	case IMMEDIATE_TAG: step->index = wasm_read_index(d, m->tag_count, "tag"); break;
 	case IMMEDIATE_TYPE_TABLE:
 		step->index = wasm_read_index(d, m->type_count, "type");
 		step->other = wasm_read_index(d, m->table_count, "table");

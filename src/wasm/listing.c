@@ -8,6 +8,7 @@ static const char *kind_name(enum wasm_kind kind)
 	case KIND_FUNCTION: return "function";
 	case KIND_TABLE: return "table";
 	case KIND_MEMORY: return "memory";
+	case KIND_TAG: return "tag";
 	default: return "global";
 	}
 }

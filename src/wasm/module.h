@@ -75,6 +75,20 @@ struct wasm_global {
 	struct wasm_constant value;
 };
 
+/* What an exception is an instance of; the type's parameters are what it carries. */
+struct wasm_tag {
+	const struct wasm_type *type;
+};
+
+/* What an exception of it takes, in words of 64 bits: one for each value, two for a vector. */
+static inline uint32_t wasm_thrown_words(const struct wasm_type *type)
+{
+	uint32_t words = type->param_count;
+	for (uint32_t i = 0; i < type->param_count; i++)
+		words += type->params[i] == TYPE_V128;
+	return words;
+}
+
 struct wasm_export {
 	struct wasm_text name;
 	enum wasm_kind kind;
@@ -107,6 +121,7 @@ struct wasm_module {
 	struct wasm_function *functions;
 	struct wasm_table *tables;
 	struct wasm_global *globals;
+	struct wasm_tag *tags;
 	struct wasm_export *exports;
 	struct wasm_element_segment *elements;
 	struct wasm_data_segment *data;
@@ -120,6 +135,8 @@ struct wasm_module {
 	uint32_t memory_import_count;
 	uint32_t global_count;
 	uint32_t global_import_count;
+	uint32_t tag_count;
+	uint32_t tag_import_count;
 	uint32_t export_count;
 	uint32_t element_count;
 	uint32_t data_count;

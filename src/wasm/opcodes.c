@@ -22,6 +22,10 @@ const struct wasm_op wasm_ops[OP_COUNT] = {
 	[0x03] = WITH("loop", NULL, BLOCK_TYPE),
 	[0x04] = WITH("if", NULL, BLOCK_TYPE),
 	[0x05] = WITH("else", NULL, NONE),
+	[0x06] = WITH("try", NULL, BLOCK_TYPE),
+	[0x07] = WITH("catch", NULL, TAG),
+	[0x08] = WITH("throw", NULL, TAG),
+	[0x09] = WITH("rethrow", NULL, LABEL),
 	[0x0b] = WITH("end", NULL, NONE),
 	[0x0c] = WITH("br", NULL, LABEL),
 	[0x0d] = WITH("br_if", NULL, LABEL),
@@ -31,6 +35,8 @@ const struct wasm_op wasm_ops[OP_COUNT] = {
 	[0x11] = WITH("call_indirect", NULL, TYPE_TABLE),
 	[0x12] = WITH("return_call", NULL, FUNCTION),
 	[0x13] = WITH("return_call_indirect", NULL, TYPE_TABLE),
+	[0x18] = WITH("delegate", NULL, LABEL),
+	[0x19] = WITH("catch_all", NULL, NONE),
 	[0x1a] = WITH("drop", NULL, NONE),
 	[0x1b] = WITH("select", NULL, NONE),
 	[0x1c] = WITH("select", NULL, TYPES),
@@ -565,11 +571,15 @@ struct proposal {
 };
 
 static const struct proposal proposals[] = {
-	{0x00, 0x06, 0x0a, "exception handling"},       {0x00, 0x14, 0x15, "typed function references"},
-	{0x00, 0x18, 0x19, "exception handling"},       {0x00, 0x1f, 0x1f, "exception handling"},
-	{0x00, 0xd3, 0xd3, "garbage collection"},       {0x00, 0xd4, 0xd6, "typed function references"},
-	{0xfb, 0x00, UINT32_MAX, "garbage collection"}, {0xfc, 0x12, 0x12, "memory control"},
-	{0xfc, 0x13, 0x16, "wide arithmetic"},          {0xfd, 0x100, 0x12f, "relaxed SIMD"},
+	{0x00, 0x0a, 0x0a, "exception references"},
+	{0x00, 0x14, 0x15, "typed function references"},
+	{0x00, 0x1f, 0x1f, "exception references"},
+	{0x00, 0xd3, 0xd3, "garbage collection"},
+	{0x00, 0xd4, 0xd6, "typed function references"},
+	{0xfb, 0x00, UINT32_MAX, "garbage collection"},
+	{0xfc, 0x12, 0x12, "memory control"},
+	{0xfc, 0x13, 0x16, "wide arithmetic"},
+	{0xfd, 0x100, 0x12f, "relaxed SIMD"},
 };
 
 const char *wasm_op_proposal(uint32_t prefix, uint32_t opcode)

@@ -20,6 +20,10 @@ enum wasm_opcode {
 	OP_LOOP = 0x03,
 	OP_IF = 0x04,
 	OP_ELSE = 0x05,
+	OP_TRY = 0x06,
+	OP_CATCH = 0x07,
+	OP_THROW = 0x08,
+	OP_RETHROW = 0x09,
 	OP_END = 0x0b,
 	OP_BR = 0x0c,
 	OP_BR_IF = 0x0d,
@@ -29,6 +33,8 @@ enum wasm_opcode {
 	OP_CALL_INDIRECT = 0x11,
 	OP_RETURN_CALL = 0x12,
 	OP_RETURN_CALL_INDIRECT = 0x13,
+	OP_DELEGATE = 0x18,
+	OP_CATCH_ALL = 0x19,
 	OP_DROP = 0x1a,
 	OP_SELECT = 0x1b,
 	OP_SELECT_T = 0x1c,
@@ -72,6 +78,7 @@ enum wasm_immediate {
 	IMMEDIATE_LABEL,
 	IMMEDIATE_LABELS,
 	IMMEDIATE_FUNCTION,
+	IMMEDIATE_TAG,
 	IMMEDIATE_TYPE_TABLE, /* of call_indirect */
 	IMMEDIATE_TYPES,      /* of select */
 	IMMEDIATE_LOCAL,

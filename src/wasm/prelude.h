@@ -35,6 +35,7 @@ typedef u16 u16_at ANYWHERE;
 typedef s32 s32_at ANYWHERE;
 typedef u32 u32_at ANYWHERE;
 typedef u64 u64_at ANYWHERE;
+typedef ref ref_at ANYWHERE;
 typedef f32 f32_at ANYWHERE;
 typedef f64 f64_at ANYWHERE;
 
@@ -426,6 +427,9 @@ INLINE void run_tail_calls(struct cell_instance *instance, const void *code, uni
 		code = ((tail_function *)code)(instance, v);
 	while (code);
 }
+
+/* Exceptions: a value that one carries, by its word. */
+#define THROWN(type, exception, word) (*(type##_at *)&(exception).values[word])
 
 /* The border */
 

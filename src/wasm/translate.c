@@ -5,12 +5,13 @@
  */
 #include <string.h>
 
+#include "wasm/throws.h"
 #include "wasm/translate.h"
 #include "wasm/wasm.h"
 
 static int refuse_import(const struct wasm_import *import, struct error *err)
 {
-	static const char *const kinds[KIND_COUNT] = {"function", "table", "memory", "global"};
+	static const char *const kinds[KIND_COUNT] = {"function", "table", "memory", "global", "tag"};
 	return error_set(
 		err, CELLA_EUNSUPPORTED,
 		"import section, offset 0x%zx: a cell cannot import a %s (\"%s\".\"%s\"), only functions",
@@ -91,7 +92,14 @@ static void put_types(const struct wasm_module *m, struct buf *out)
 
 static void put_state(const struct wasm_module *m, struct buf *out)
 {
+	uint32_t words = 1;
+	for (uint32_t i = 0; i < m->tag_count; i++)
+		words = max_of(words, wasm_thrown_words(m->tags[i].type));
+	if (m->tag_count > 0)
+		buf_printf(out, "\nstruct exception {\n\tu32 tag;\n\tu64 values[%u];\n};\n", words);
 	wasm_put(out, "\nstruct state {\n");
+	if (m->tag_count > 0)
+		wasm_put(out, "\tstruct exception thrown;\n");
 	for (uint32_t i = 0; i < m->global_count; i++)
 		buf_printf(out, "\t%s g%u;\n", wasm_c_type(m->globals[i].type), i);
 	for (uint32_t i = 0; i < m->table_count; i++)
@@ -160,8 +168,14 @@ int wasm_translate(const struct wasm_module *m, struct buf *ret_c, struct error 
 	int rc = check_cell(m, err);
 	if (rc < 0)
 		return rc;
+	cleanup_buf struct buf throws = {0};
+	rc = wasm_find_throws(m, &throws, err);
+	if (rc < 0)
+		return rc;
 	/* Validation only sets what it has set before, when the module was decoded. */
-	struct wasm_translation t = {.m = (struct wasm_module *)m, .uses_vectors = types_use_vectors(m)};
+	struct wasm_translation t = {.m = (struct wasm_module *)m,
+	                             .throws = throws.data,
+	                             .uses_vectors = types_use_vectors(m)};
 	rc = wasm_validate(t.m, &wasm_body_visitor, &t, err);
 	if (rc == 0)
 		put_unit(&t, ret_c);

@@ -9,6 +9,9 @@
  * becomes one of C. Globals, tables and flags of dropped segments are members g<n>, t<n>,
  * data_dropped, elements_dropped of struct state.
  *
+ * An exception that leaves a function is found by its caller in struct state (translate_exception.c). In a
+ * module without tags nothing throws, and nothing asks.
+ *
  * A load must trap even if nothing needs its value, but the C compiler leaves out what nothing
  * needs. So a value that the code drops, leaves behind when it branches, or puts into a local that
  * it never reads is kept alive: by an empty asm statement that takes it, or by a volatile local.
@@ -23,6 +26,7 @@
 
 struct wasm_translation {
 	struct wasm_module *m;
+	const uint8_t *throws; /* of wasm_find_throws */
 	struct buf bodies; /* of all functions */
 	struct buf body;   /* of the function at hand */
 	struct buf slots;  /* by height, a bit for each type that the function at hand keeps there */

@@ -256,6 +256,7 @@ static void put_step(struct wasm_translation *t, const struct wasm_step *step)
 			put_any_call(t, step);
 		break;
 	case IMMEDIATE_TYPE_TABLE: put_any_call(t, step); break;
+	case IMMEDIATE_TAG: body_put_throw(t, step); break;
 	case IMMEDIATE_TYPES: put_select(t, step); break;
 	case IMMEDIATE_LOCAL: put_local(t, step); break;
 	case IMMEDIATE_GLOBAL: put_global(t, step); break;
@@ -285,8 +286,10 @@ static int visit_step(void *context, const struct wasm_step *step, struct error 
 	t->uses_atomics |= step->opcode >= 0x300;
 	if (step->opcode == OP_ELSE)
 		body_put_else(t, step);
-	else if (step->opcode == OP_END)
+	else if (step->opcode == OP_END || step->opcode == OP_DELEGATE)
 		body_put_end(t, step);
+	else if (step->opcode == OP_CATCH || step->opcode == OP_CATCH_ALL)
+		body_put_catch(t, step);
 	else if (step->live)
 		put_step(t, step);
 	if (t->body.failed || t->slots.failed || t->read.failed || t->bodies.failed)

@@ -38,6 +38,13 @@ void body_put_left_behind(struct wasm_translation *t, const struct wasm_step *st
                           const struct wasm_frame *frame);
 /* Return what lies from `base` up. */
 void body_put_return(struct wasm_translation *t, const struct wasm_type *type, uint32_t base);
+/* Behind a call: to the handler, if an exception left what was called. */
+void body_put_thrown_check(struct wasm_translation *t, const struct wasm_step *step);
+void body_put_throw(struct wasm_translation *t, const struct wasm_step *step);
+void body_put_rethrow(struct wasm_translation *t, const struct wasm_step *step);
+void body_put_catch(struct wasm_translation *t, const struct wasm_step *step);
+/* At the end of a try: what none of its clauses has caught. */
+void body_put_uncaught(struct wasm_translation *t, const struct wasm_step *step);
 void body_put_segment(struct wasm_translation *t, const struct wasm_step *step);
 void body_put_memory(struct wasm_translation *t, const struct wasm_step *step);
 void body_put_table_instruction(struct wasm_translation *t, const struct wasm_step *step);

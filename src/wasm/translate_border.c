@@ -67,7 +67,7 @@ static bool first_of_type(const struct wasm_module *m, uint32_t index, uint8_t *
 }
 
 /* "static void enter3(instance, code, v)": calls a function of type 3 with what v holds. */
-static void put_enter(const struct wasm_type *type, struct buf *out)
+static void put_enter(const struct wasm_module *m, const struct wasm_type *type, struct buf *out)
 {
 	buf_printf(out, "\nGLUE void enter%u(", type->canonical);
 	wasm_put(out, "struct cell_instance *instance, const void *code, union cell_value *v)\n{\n\t");
@@ -88,7 +88,7 @@ static void put_enter(const struct wasm_type *type, struct buf *out)
 		wasm_put_value(out, i, type->results[i]);
 		buf_printf(out, " = r.r%u;\n", i);
 	}
-	wasm_put(out, "}\n");
+	wasm_put(out, m->tag_count > 0 ? "\tcheck_thrown(instance);\n}\n" : "}\n");
 }
 
 static void put_enters(const struct wasm_module *m, struct buf *out)
@@ -98,7 +98,7 @@ static void put_enters(const struct wasm_module *m, struct buf *out)
 	out->failed |= !flags;
 	for (uint32_t i = 0; flags && i < m->function_count; i++)
 		if (first_of_type(m, i, flags))
-			put_enter(m->functions[i].type, out);
+			put_enter(m, m->functions[i].type, out);
 }
 
 static void put_call_table_cases(const struct wasm_module *m, struct buf *out)
@@ -185,8 +185,9 @@ static void put_initialize(const struct wasm_module *m, struct buf *out)
 	put_memory_values(m, out);
 	wasm_put(out, "}\n");
 	if (m->start != WASM_NO_INDEX)
-		buf_printf(out, "\nGLUE void start(struct cell_instance *instance)\n{\n\tF%u(instance);\n}\n",
-		           m->start);
+		buf_printf(out,
+		           "\nGLUE void start(struct cell_instance *instance)\n{\n\tF%u(instance);\n%s}\n",
+		           m->start, m->tag_count > 0 ? "\tcheck_thrown(instance);\n" : "");
 }
 
 /* Functions of exports: into the cell, or, for a global, what it holds. */
@@ -213,7 +214,7 @@ static void put_exports(const struct wasm_module *m, struct buf *out)
 	wasm_put(out, "\nstatic const struct cell_export exports[] = {\n");
 	for (uint32_t i = 0; i < m->export_count; i++) {
 		const struct wasm_export *export = &m->exports[i];
-		if (export->kind == KIND_TABLE)
+		if (export->kind == KIND_TABLE || export->kind == KIND_TAG)
 			continue;
 		wasm_put(out, "\t{");
 		wasm_put_literal(out, export->name.bytes, export->name.size);
@@ -270,7 +271,7 @@ static uint32_t exported_count(const struct wasm_module *m)
 {
 	uint32_t count = 0;
 	for (uint32_t i = 0; i < m->export_count; i++)
-		count += m->exports[i].kind != KIND_TABLE;
+		count += m->exports[i].kind != KIND_TABLE && m->exports[i].kind != KIND_TAG;
 	return count;
 }
 
@@ -293,8 +294,18 @@ static void put_image(const struct wasm_module *m, struct buf *out)
 	wasm_put(out, "\t.call_table = call_table,\n};\n");
 }
 
+/* No exception leaves the module. */
+static void put_check_thrown(struct buf *out)
+{
+	wasm_put(out, "\nGLUE void check_thrown(struct cell_instance *instance)\n{\n"
+	              "\tif (!STATE(instance)->thrown.tag)\n\t\treturn;\n"
+	              "\tSTATE(instance)->thrown.tag = 0;\n\ttrap(instance, CELL_TRAP_EXCEPTION);\n}\n");
+}
+
 void wasm_put_border(const struct wasm_module *m, struct buf *out)
 {
+	if (m->tag_count > 0)
+		put_check_thrown(out);
 	put_enters(m, out);
 	put_call_table(m, out);
 	put_initialize(m, out);

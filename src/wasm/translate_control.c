@@ -126,6 +126,8 @@ void body_put_end(struct wasm_translation *t, const struct wasm_step *step)
 	}
 	if (frame->entered && frame->opcode == OP_IF)
 		put_label_line(t, 'E', frame->id);
+	if (frame->opcode == OP_TRY || frame->opcode == OP_CATCH)
+		body_put_uncaught(t, step);
 	if (frame->targeted && frame->opcode != OP_LOOP)
 		put_label_line(t, 'L', frame->id);
 }
@@ -185,6 +187,7 @@ void body_put_call(struct wasm_translation *t, const struct wasm_step *step)
 		body_put(t, ";");
 	}
 	body_put(t, type->result_count > 1 ? " }\n" : "\n");
+	body_put_thrown_check(t, step);
 }
 
 void body_put_control(struct wasm_translation *t, const struct wasm_step *step)
@@ -201,6 +204,7 @@ void body_put_control(struct wasm_translation *t, const struct wasm_step *step)
 		body_put(t, "\n");
 		break;
 	case OP_BR_IF: put_br_if(t, step); break;
+	case OP_RETHROW: body_put_rethrow(t, step); break;
 	case OP_BR_TABLE: put_br_table(t, step); break;
 	case OP_DROP:
 		body_put(t, "\t");

@@ -74,10 +74,14 @@ static void open_frame(struct wasm_validator *v, uint16_t opcode, const struct w
 		v->frames = frames;
 		v->frame_capacity = capacity;
 	}
+	uint32_t handler = WASM_NO_INDEX;
+	if (v->depth > 0)
+		handler = innermost(v)->opcode == OP_TRY ? v->depth - 1 : innermost(v)->handler;
 	v->frames[v->depth++] = (struct wasm_frame){.id = v->frame_ids++,
 	                                            .opcode = opcode,
 	                                            .type = type,
 	                                            .height = v->height,
+	                                            .handler = handler,
 	                                            .entered = v->live};
 }
 
@@ -130,11 +134,40 @@ static void check_else(struct wasm_validator *v, struct wasm_step *step)
 	step->frame = frame;
 }
 
+/* Turns a try to its next clause, which begins with what an exception of `type` carries. */
+static void check_clause(struct wasm_validator *v, struct wasm_step *step, const struct wasm_type *type)
+{
+	check_block_end(v, step);
+	struct wasm_frame *frame = innermost(v);
+	if (v->d.rc == 0 && frame->opcode != OP_TRY && frame->opcode != OP_CATCH)
+		wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT, "%s: there is no try", step->op->name);
+	frame->opcode = (uint16_t)step->opcode;
+	frame->polymorphic = false;
+	frame->targeted |= v->live;
+	frame->clauses++;
+	v->live = frame->entered;
+	if (type)
+		push_list(v, type->params, type->param_count);
+	step->callee = type;
+	step->frame = frame;
+}
+
+/* The frame that `end` and `delegate` leave. */
+static void close_frame(struct wasm_validator *v, struct wasm_step *step)
+{
+	struct wasm_frame *frame = innermost(v);
+	if (frame->opcode == OP_TRY || frame->opcode == OP_CATCH)
+		frame->targeted |= v->live;
+	v->closed = *frame;
+	v->depth--;
+	step->frame = &v->closed;
+}
+
 static void check_end(struct wasm_validator *v, struct wasm_step *step)
 {
 	check_block_end(v, step);
-	v->closed = *innermost(v);
-	const struct wasm_frame *frame = &v->closed;
+	close_frame(v, step);
+	const struct wasm_frame *frame = step->frame;
 	if (v->d.rc == 0 && frame->opcode == OP_IF &&
 	    (frame->type->param_count != frame->type->result_count ||
 	     memcmp(frame->type->params, frame->type->results, frame->type->param_count) != 0))
@@ -142,9 +175,22 @@ static void check_end(struct wasm_validator *v, struct wasm_step *step)
 		             "end: an if without else must give what it takes");
 	v->live |= (frame->targeted && frame->opcode != OP_LOOP) ||
 	           (frame->entered && frame->opcode == OP_IF);
-	v->depth--;
 	push_list(v, frame->type->results, frame->type->result_count);
-	step->frame = frame;
+}
+
+/* Ends a try without clauses: what it throws looks for a handler where the label is. */
+static void check_delegate(struct wasm_validator *v, struct wasm_step *step)
+{
+	check_block_end(v, step);
+	if (v->d.rc == 0 && innermost(v)->opcode != OP_TRY)
+		wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT, "delegate: there is no try");
+	close_frame(v, step);
+	if (v->d.rc == 0 && v->labels[0] >= v->depth)
+		wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT, "delegate: unknown label %u; there are %u",
+		             v->labels[0], v->depth);
+	v->live |= step->frame->targeted;
+	step->handlers = v->depth - v->labels[0];
+	push_list(v, step->frame->type->results, step->frame->type->result_count);
 }
 
 static struct wasm_frame *label_frame(struct wasm_validator *v, uint32_t label)
@@ -216,6 +262,24 @@ static void check_br_table(struct wasm_validator *v, struct wasm_step *step)
 	step->targets = v->targets;
 	step->target_count = v->label_count;
 	check_br(v, step, last);
+}
+
+static void check_throw(struct wasm_validator *v, struct wasm_step *step, const struct wasm_type *type)
+{
+	pop_list(v, step, type->params, type->param_count);
+	step->base = v->height;
+	step->callee = type;
+	set_unreachable(v);
+}
+
+static void check_rethrow(struct wasm_validator *v, struct wasm_step *step)
+{
+	const struct wasm_frame *frame = label_frame(v, v->labels[0]);
+	if (frame->opcode != OP_CATCH && frame->opcode != OP_CATCH_ALL)
+		wasm_fail_at(&v->d, step->offset, CELLA_EFORMAT, "rethrow: label %u is no catch",
+		             v->labels[0]);
+	step->frame = frame;
+	set_unreachable(v);
 }
 
 static void check_call(struct wasm_validator *v, struct wasm_step *step, const struct wasm_type *type)
@@ -374,7 +438,13 @@ static void check_instruction(struct wasm_validator *v, struct wasm_step *step)
 	case OP_NOP: break;
 	case OP_BLOCK:
 	case OP_LOOP:
-	case OP_IF: check_block(v, step); break;
+	case OP_IF:
+	case OP_TRY: check_block(v, step); break;
+	case OP_CATCH: check_clause(v, step, m->tags[step->index].type); break;
+	case OP_CATCH_ALL: check_clause(v, step, NULL); break;
+	case OP_DELEGATE: check_delegate(v, step); break;
+	case OP_THROW: check_throw(v, step, m->tags[step->index].type); break;
+	case OP_RETHROW: check_rethrow(v, step); break;
 	case OP_ELSE: check_else(v, step); break;
 	case OP_END: check_end(v, step); break;
 	case OP_BR: check_br(v, step, v->labels[0]); break;
@@ -443,6 +513,9 @@ static void validate_step(struct wasm_validator *v)
 	if (v->d.rc == 0)
 		check_instruction(v, &step);
 	step.operands = v->operands;
+	step.frames = v->frames;
+	if (step.opcode != OP_DELEGATE)
+		step.handlers = v->depth;
 	if (v->d.rc == 0 && v->visitor)
 		take(v, v->visitor->step(v->context, &step, v->d.err));
 }

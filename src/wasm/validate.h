@@ -19,12 +19,17 @@
 /* A block that is open. The function's body is the outermost; its label is that of `return`. */
 struct wasm_frame {
 	uint32_t id;                  /* in order of opening, 0 for the body: unique in a function */
-	uint16_t opcode;              /* OP_BLOCK (the body too), OP_LOOP, OP_IF, OP_ELSE */
+	/* OP_BLOCK (the body too), OP_LOOP, OP_IF, OP_ELSE, OP_TRY, OP_CATCH, OP_CATCH_ALL: of an if or a try
+	 * the part that is open. */
+	uint16_t opcode;
+	uint32_t clauses; /* of a try, so far */
 	const struct wasm_type *type; /* what the block takes and gives */
-	uint32_t height;              /* of the operand stack below what the block takes */
-	bool entered;                 /* control can reach its beginning */
-	bool targeted;                /* a live branch to its label was seen */
-	bool polymorphic;             /* the rest of it is unreachable, by the specification's reckoning */
+	uint32_t height; /* of the operand stack below what the block takes */
+	uint32_t
+		handler; /* which frame is the innermost try around it, in its first part; or WASM_NO_INDEX */
+	bool entered; /* control can reach its beginning */
+	bool targeted; /* a live branch to its label was seen */
+	bool polymorphic; /* the rest of it is unreachable, by the specification's reckoning */
 	bool live; /* control can reach the instruction at hand, if this is the innermost block */
 };
 
@@ -57,16 +62,27 @@ struct wasm_step {
 		} address;
 	};
 	uint32_t other; /* a second index: table.init's and table.copy's source, call_indirect's table */
-	const struct wasm_type *callee; /* of calls, direct, indirect and tail */
-	/* block, loop, if: the frame just opened. else: the frame just turned. end: the frame just closed,
-	 * `fell` telling whether control comes from within. br, br_if, return: the target's.
-	 * Tail calls: the body's. */
+	const struct wasm_type *callee; /* of calls, direct, indirect and tail; a tag's of throw and catch */
+	/* block, loop, if, try: the frame just opened. else, catch, catch_all: the frame just turned. end,
+	 * delegate: the frame just closed, `fell` telling whether control comes from within. br, br_if,
+	 * return, rethrow: the target's. Tail calls: the body's. */
 	const struct wasm_frame *frame;
 	bool fell;
+	const struct wasm_frame *frames; /* those that are open, outermost first */
+	uint32_t handlers; /* how many of them are around an exception of this instruction (wasm_handler) */
 	/* br_table: the targets, the default one last; valid during the call. */
 	const struct wasm_frame *const *targets;
 	uint32_t target_count;
 };
+
+/* The try that handles what this instruction throws; NULL if the exception leaves the function. */
+static inline const struct wasm_frame *wasm_handler(const struct wasm_step *step)
+{
+	const struct wasm_frame *frame = &step->frames[step->handlers - 1];
+	if (frame->opcode == OP_TRY)
+		return frame;
+	return frame->handler == WASM_NO_INDEX ? NULL : &step->frames[frame->handler];
+}
 
 /* What a body declares, told before its first step. */
 struct wasm_body {

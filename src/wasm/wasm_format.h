@@ -27,10 +27,11 @@ enum wasm_section {
 	SECTION_CODE,
 	SECTION_DATA,
 	SECTION_DATA_COUNT,
+	SECTION_TAG,
 	SECTION_COUNT,
 };
 
-enum wasm_kind { KIND_FUNCTION, KIND_TABLE, KIND_MEMORY, KIND_GLOBAL, KIND_COUNT };
+enum wasm_kind { KIND_FUNCTION, KIND_TABLE, KIND_MEMORY, KIND_GLOBAL, KIND_TAG, KIND_COUNT };
 
 enum wasm_limits_flag { LIMITS_MAXIMUM = 1, LIMITS_SHARED = 2 };
 
@@ -66,6 +67,7 @@ enum {
 	WASM_EXPORTS_MAX = 1000000,
 	WASM_GLOBALS_MAX = 1000000,
 	WASM_TABLES_MAX = 100000,
+	WASM_TAGS_MAX = 1000000,
 	WASM_SEGMENTS_MAX = 100000,
 	WASM_TABLE_ELEMENTS_MAX = 10000000, /* what a table may start with */
 	WASM_TABLE_GROWTH_MAX = 65536, /* elements that a table may grow by; cells, not the interface */
@@ -74,6 +76,7 @@ enum {
 	WASM_LOCALS_MAX = 50000,
 	WASM_PARAMETERS_MAX = 1000,
 	WASM_RESULTS_MAX = 1000,
+	WASM_THROWN_MAX = 16, /* words of 64 bits that an exception carries; ours */
 	WASM_LABELS_MAX = 65520, /* of a br_table */
 	WASM_DEPTH_MAX = 100000, /* nested blocks; ours */
 	WASM_NAME_SHOWN_MAX = 120, /* bytes of a function's name in symbols and errors; ours */

@@ -20,6 +20,8 @@
 /* One type without parameters and results, one function of it, and a code section of `size` bytes. */
 #define FUNCTION(section, size, body) HEADER "\1\4\1\x60\0\0\3\2\1\0" section "\x0a" size "\1" body
 
+#define VECTORS_9 "\x7b\x7b\x7b\x7b\x7b\x7b\x7b\x7b\x7b"
+
 struct module_case {
 	const char *name;
 	const char *bytes;
@@ -126,13 +128,42 @@ static void vectors_come_with_their_prelude_only_if_used(void **state)
 	}
 }
 
+/* F0 throws, F1 does not; F2 calls F0, F3 calls F1, F4 calls F2. */
+static void only_calls_that_may_throw_are_followed_by_a_check(void **state)
+{
+	(void)state;
+	static const char bytes[] = HEADER
+		"\1\x08\2\x60\1\x7f\0\x60\0\0\3\6\5\1\1\1\1\1\x0d\3\1\0\0"
+		"\x0a\x1d\5\6\0\x41\1\x08\0\x0b\2\0\x0b\5\0\x10\0\1\x0b\5\0\x10\1\1\x0b\5\0\x10\2\1\x0b";
+	static const struct {
+		const char *call;
+		bool checked;
+	} calls[] = {{"\tF0(instance);\n\tif (UNLIKELY(state->thrown.tag))", true},
+	             {"\tF1(instance);\n\tif (UNLIKELY(state->thrown.tag))", false},
+	             {"\tF1(instance);\n", true},
+	             {"\tF2(instance);\n\tif (UNLIKELY(state->thrown.tag))", true}};
+	struct error err = {0};
+	struct wasm_module *module = NULL;
+	cleanup_buf struct buf text = {0}, plain = {0};
+	if (wasm_decode(bytes, sizeof(bytes) - 1, &module, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(wasm_translate(module, &text, &err), 0);
+	for (size_t i = 0; i < array_count(calls); i++)
+		assert_int_equal(contains(&text, calls[i].call), calls[i].checked);
+	wasm_module_free(module);
+	assert_int_equal(wasm_decode(sample, sizeof(sample), &module, &err), 0);
+	assert_int_equal(wasm_translate(module, &plain, &err), 0);
+	assert_false(contains(&plain, "thrown.tag"));
+	wasm_module_free(module);
+}
+
 static void the_table_holds_all_instructions_of_the_specification(void **state)
 {
 	(void)state;
 	unsigned counts[4] = {0};
 	for (uint32_t i = 0; i < OP_COUNT; i++)
 		counts[i >> 8] += wasm_ops[i].name != NULL;
-	assert_int_equal(counts[0], 185);
+	assert_int_equal(counts[0], 191);
 	assert_int_equal(counts[1], 18);
 	assert_int_equal(counts[2], 236);
 	assert_int_equal(counts[3], 67);
@@ -186,7 +217,7 @@ static const struct module_case refused[] = {
 	CASE("magic", "\0asn\1\0\0\0", CELLA_EFORMAT, "no WebAssembly module"),
 	CASE("version", "\0asm\2\0\0\0", CELLA_EFORMAT, "offset 0x4", "version"),
 	CASE("component", "\0asm\x0d\0\1\0", CELLA_EFORMAT, "version"),
-	CASE("section id", HEADER "\x0d\0", CELLA_EFORMAT, "section id 13", "offset 0x8"),
+	CASE("section id", HEADER "\x0e\0", CELLA_EFORMAT, "section id 14", "offset 0x8"),
 	CASE("section beyond the end", HEADER "\1\5\1", CELLA_EFORMAT, "beyond the module's end"),
 	CASE("section with a byte too many", HEADER "\1\2\0\0", CELLA_EFORMAT, "type section",
              "1 bytes too many"),
@@ -201,7 +232,7 @@ static const struct module_case refused[] = {
 	CASE("name that is no UTF-8", HEADER "\2\6\1\2\xc0\x80\0\0", CELLA_EFORMAT, "import section",
              "not UTF-8"),
 	CASE("surrogate in a name", HEADER "\2\7\1\3\xed\xa0\x80\0\0", CELLA_EFORMAT, "not UTF-8"),
-	CASE("import kind", HEADER "\2\5\1\0\0\4\0", CELLA_EFORMAT, "import kind 0x04"),
+	CASE("import kind", HEADER "\2\5\1\0\0\5\0", CELLA_EFORMAT, "import kind 0x05"),
 	CASE("unknown type", HEADER "\3\2\1\0", CELLA_EFORMAT, "function section", "unknown type 0"),
 	CASE("function without a body", HEADER "\1\4\1\x60\0\0\3\2\1\0", CELLA_EFORMAT, "no code section"),
 	CASE("body without a function", HEADER "\x0a\4\1\2\0\x0b", CELLA_EFORMAT, "1 bodies for 0 functions"),
@@ -239,8 +270,33 @@ static const struct module_case refused[] = {
              CELLA_EFORMAT, "return_call: the callee gives (i), the function that it ends ()"),
 	CASE("code of garbage collection", FUNCTION("", "\6", "\4\0\xfb\0\x0b"), CELLA_EFORMAT,
              "garbage collection"),
-	CASE("code of exceptions", FUNCTION("", "\6", "\4\0\x06\x40\x0b"), CELLA_EFORMAT,
-             "exception handling"),
+	CASE("code of exception references", FUNCTION("", "\5", "\3\0\x0a\x0b"), CELLA_EFORMAT, "opcode 0x0a",
+             "exception references"),
+	CASE("tag of another kind", HEADER "\1\4\1\x60\0\0\x0d\3\1\1\0", CELLA_EFORMAT, "tag section",
+             "kind 0x01"),
+	CASE("tag of no type", HEADER "\x0d\3\1\0\0", CELLA_EFORMAT, "tag section", "unknown type 0"),
+	CASE("tag with results", HEADER "\1\5\1\x60\0\1\x7f\x0d\3\1\0\0", CELLA_EFORMAT, "offset 0x13",
+             "has results"),
+	CASE("tag of many values", HEADER "\1\x0d\1\x60\x09" VECTORS_9 "\0\x0d\3\1\0\0", CELLA_ELIMIT,
+             "18 words", "at most 16"),
+	CASE("tag after the globals", HEADER "\1\4\1\x60\0\0\6\1\0\x0d\3\1\0\0", CELLA_EFORMAT, "tag section",
+             "out of order"),
+	CASE("import of a tag of no type", HEADER "\2\6\1\0\0\4\0\0", CELLA_EFORMAT, "import section",
+             "unknown type 0"),
+	CASE("export of no tag", HEADER "\7\5\1\1a\4\0", CELLA_EFORMAT, "unknown tag 0"),
+	CASE("throw of no tag", FUNCTION("", "\6", "\4\0\x08\0\x0b"), CELLA_EFORMAT, "unknown tag 0"),
+	CASE("catch without try", FUNCTION("\x0d\3\1\0\0", "\6", "\4\0\x07\0\x0b"), CELLA_EFORMAT,
+             "catch: there is no try"),
+	CASE("clause behind the last", FUNCTION("", "\x09", "\7\0\x06\x40\x19\x19\x0b\x0b"), CELLA_EFORMAT,
+             "catch_all: there is no try"),
+	CASE("delegate of a clause", FUNCTION("", "\x09", "\7\0\x06\x40\x19\x18\0\x0b"), CELLA_EFORMAT,
+             "delegate: there is no try"),
+	CASE("delegate of a body", FUNCTION("", "\6", "\4\0\x18\0\x0b"), CELLA_EFORMAT,
+             "delegate: there is no try"),
+	CASE("delegate beyond the blocks", FUNCTION("", "\x08", "\6\0\x06\x40\x18\1\x0b"), CELLA_EFORMAT,
+             "delegate: unknown label 1; there are 1"),
+	CASE("rethrow of what is not caught", FUNCTION("", "\x09", "\7\0\x06\x40\x09\0\x0b\x0b"),
+             CELLA_EFORMAT, "rethrow: label 0 is no catch"),
 	CASE("code of relaxed SIMD", FUNCTION("", "\7", "\5\0\xfd\x80\2\x0b"), CELLA_EFORMAT, "relaxed SIMD"),
 	CASE("code of no one", FUNCTION("", "\5", "\3\0\x27\x0b"), CELLA_EFORMAT,
              "opcode 0x27 is not supported"),
@@ -316,6 +372,8 @@ static const struct module_case untranslatable[] = {
              "memory (\"m\".\"n\")"),
 	CASE("table import", HEADER "\2\x09\1\1m\1n\1\x70\0\1", CELLA_EUNSUPPORTED, "table", "offset 0xb"),
 	CASE("global import", HEADER "\2\x08\1\1m\1n\3\x7f\0", CELLA_EUNSUPPORTED, "global"),
+	CASE("tag import", HEADER "\1\4\1\x60\0\0\2\x08\1\1m\1n\4\0\0", CELLA_EUNSUPPORTED, "import section",
+             "tag (\"m\".\"n\")"),
 	CASE("zero byte in a name", HEADER "\5\3\1\0\1\7\6\1\2a\0\2\0", CELLA_EUNSUPPORTED, "zero byte"),
 	CASE("table of very many", HEADER "\4\x08\1\x70\0\x80\x80\x80\x80\1", CELLA_ELIMIT,
              "268435456 elements"),
@@ -416,6 +474,7 @@ int main(void)
 		cmocka_unit_test(data_segments_are_laid_out_as_a_bundle_has_them),
 		cmocka_unit_test(translation_is_whole_and_the_same_each_time),
 		cmocka_unit_test(vectors_come_with_their_prelude_only_if_used),
+		cmocka_unit_test(only_calls_that_may_throw_are_followed_by_a_check),
 		cmocka_unit_test(the_table_holds_all_instructions_of_the_specification),
 		cmocka_unit_test(deep_nesting_is_neither_a_crash_nor_nested_c),
 		cmocka_unit_test(a_wrong_name_section_is_no_error),

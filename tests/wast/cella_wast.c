@@ -154,6 +154,7 @@ static const char *trap_text(uint32_t trap)
 		[CELL_TRAP_CONVERSION] = "invalid conversion to integer",
 		[CELL_TRAP_STACK] = "call stack exhausted",
 		[CELL_TRAP_UNALIGNED] = "unaligned atomic",
+		[CELL_TRAP_EXCEPTION] = "uncaught exception",
 	};
 	return trap < array_count(texts) && texts[trap] ? texts[trap] : "another trap";
 }
@@ -195,17 +196,19 @@ static enum verdict run_action(struct script *s, const json_t *command)
 {
 	static union cell_value v[VALUES_MAX];
 	const json_t *expected = json_object_get(command, "expected");
+	bool throws = strcmp(text_of(command, "type"), "assert_exception") == 0;
 	bool returns = strcmp(text_of(command, "type"), "assert_trap") != 0 &&
-	               strcmp(text_of(command, "type"), "assert_exhaustion") != 0;
+	               strcmp(text_of(command, "type"), "assert_exhaustion") != 0 && !throws;
 	uint32_t trap;
 	enum verdict verdict = PASSED;
 	if (act(s, command, v, &trap, &verdict) < 0)
 		return verdict;
+	const char *trap_expected = throws ? "uncaught exception" : text_of(command, "text");
 	if (!returns)
-		return trap_matches(trap, text_of(command, "text"))
+		return trap_matches(trap, trap_expected)
 		               ? PASSED
 		               : say(s, FAILED, "%s instead of %s", trap ? trap_text(trap) : "no trap",
-		                     text_of(command, "text"));
+		                     trap_expected);
 	if (trap)
 		return say(s, FAILED, "it trapped: %s", trap_text(trap));
 	for (size_t i = 0; strcmp(text_of(command, "type"), "action") != 0 && i < json_array_size(expected);
@@ -268,6 +271,7 @@ static const struct {
 	{"assert_return", run_action},
 	{"assert_trap", run_action},
 	{"assert_exhaustion", run_action},
+	{"assert_exception", run_action},
 	{"assert_malformed", run_refused},
 	{"assert_invalid", run_refused},
 	{"assert_unlinkable", run_not_started},

@@ -1,7 +1,8 @@
 /*
- * The run-time of setjmp and longjmp, after LLVM's WebAssemblyLowerEmscriptenEHSjLj.cpp ("Wasm setjmp/longjmp
- * handling"). A function that calls setjmp catches __c_longjmp around its calls, asks here whether the jump is to
- * one of its own setjmps, and goes there or throws on. `frame` is the address of a variable of that call.
+ * The run-time of setjmp and longjmp, after LLVM's WebAssemblyLowerEmscriptenEHSjLj.cpp ("Wasm
+ * setjmp/longjmp handling"). A function that calls setjmp catches __c_longjmp around its calls, asks here
+ * whether the jump is to one of its own setjmps, and goes there or throws on. `frame` is the address of a
+ * variable of that call.
  */
 #include <setjmp.h>
 #include <stdint.h>

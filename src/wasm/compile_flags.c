@@ -14,6 +14,9 @@
  *                      memcpy or memset appears; -fvisibility=hidden -fPIC -shared -Bsymbolic:
  *                      relative relocations only
  *   same bytes         -frandom-seed, no build id, no compiler's name
+ *
+ * And what WebAssembly clang makes of C and C++ (wasm_flags_machine): the instructions that every cell may
+ * use; exceptions of C++, and setjmp, as WebAssembly's exceptions.
  */
 #include <stddef.h>
 
@@ -48,7 +51,8 @@ const char *const wasm_flags_clang[] = {
 };
 
 const char *const wasm_flags_machine[] = {
-	"-msimd128", "-mbulk-memory", "-msign-ext", "-mnontrapping-fptoint", NULL,
+	"-msimd128",         "-mbulk-memory", "-msign-ext",        "-mnontrapping-fptoint",
+	"-fwasm-exceptions", "-mllvm",        "-wasm-enable-sjlj", NULL,
 };
 
 const char *const wasm_flags_guest[] = {"-fno-vectorize", "-fno-slp-vectorize", "-fno-unroll-loops", NULL};

@@ -19,6 +19,7 @@
 struct bench_options {
 	const char *json, *svg;
 	uint64_t runs;
+	bool quick, peers;
 };
 
 static const struct option bench_table[] = {
@@ -26,6 +27,12 @@ static const struct option bench_table[] = {
 	{"--svg", NULL, OPTION_TEXT, "FILE", "draw the ratios and times", option_field(bench_options, svg)},
 	{"--runs", NULL, OPTION_NUMBER, "N", "repetitions of each case, from 1 to 256; default 7",
          option_field(bench_options, runs)},
+	{"--quick", NULL, OPTION_FLAG, NULL,
+         "kernels: small data sets, to see that all give the same results",
+         option_field(bench_options, quick)},
+	{"--peers", NULL, OPTION_FLAG, NULL,
+         "kernels: also wasmtime (fetched from PyPI) and wasm2c (Debian's), on the same module",
+         option_field(bench_options, peers)},
 };
 
 const struct verb bench_verb = {
@@ -34,7 +41,9 @@ const struct verb bench_verb = {
 	.summary = "measure this machine",
 	.description = "Runs what is compared in turn and prints medians, from 6 samples on with their 95 %\n"
 		       "confidence intervals. A case that fails is a row with the reason.\n"
-		       "kernels  numerical kernels as a cell against gcc -O3 with the same flags\n"
+		       "kernels  PolyBench's thirty kernels as a cell against gcc -O3 -march=x86-64-v3\n"
+		       "         -ffp-contract=off (gcc), which must give the same bits, and against\n"
+		       "         gcc -O3 -march=native (gcc-native)\n"
 		       "start    an empty program, executors by heap, touching protected memory\n"
 		       "tasks    throughput, latency and chains of empty tasks\n"
 		       "ecg      the ECG workflow by executors, memory level and heap, on the recordings of\n"
@@ -183,7 +192,7 @@ int verb_bench(int argc, char **argv)
 	int rc = scratch_make(NULL, &scratch, &err);
 	if (rc < 0)
 		return verb_fail(&bench_verb, &err);
-	struct bench b = {.directory = scratch.path, .runs = o.runs};
+	struct bench b = {.directory = scratch.path, .runs = o.runs, .quick = o.quick, .peers = o.peers};
 	rc = run_kinds(&b, argv + 1, count, &err);
 	if (rc < 0)
 		verb_fail(&bench_verb, &err);

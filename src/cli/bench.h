@@ -37,6 +37,7 @@ struct bench {
 	const char *name;      /* of the benchmark that runs now */
 	const char *directory; /* scratch, with the cells that were built */
 	size_t runs;
+	bool quick, peers; /* of the kernels */
 	bool failed;   /* some case did */
 	char ecg[200]; /* what the ECG requests were made of; "" : not measured */
 	struct bench_row *rows;

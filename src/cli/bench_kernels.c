@@ -1,102 +1,134 @@
-/* cella bench kernels: numerical kernels as a cell against gcc -O3 with the same flags. */
+/* cella bench kernels: PolyBench's kernels as a cell, against gcc and other engines of WebAssembly. */
+#include <glob.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "cli/bench.h"
+#include "cli/bench_compare.h"
+#include "cli/bench_peers.h"
+#include "cli/resources.h"
 
-enum { KERNEL_REPEATS = 3, KERNELS_MAX = 64 };
+/* A run repeats a short kernel for so long. */
+static const char full_ms[] = "300", quick_ms[] = "1";
 
-/* The least of a few repetitions in one process: what disturbs only ever adds. */
-static int least_seconds(const struct buf *output, const char *kernel, double *ret_seconds, struct error *err)
+static const char *const exact_flags[] = {"-march=x86-64-v3", "-ffp-contract=off", NULL};
+static const char *const native_flags[] = {"-march=native", NULL};
+
+static void free_glob(glob_t *g)
 {
-	double least = 0;
-	size_t name_size = strlen(kernel);
-	const char *at = (const char *)output->data, *end = at + output->size;
-	while (at < end) {
-		double seconds = 0;
-		if ((size_t)(end - at) > name_size && memcmp(at, kernel, name_size) == 0)
-			seconds = strtod(at + name_size, NULL);
-		if (seconds > 0 && (least == 0 || seconds < least))
-			least = seconds;
-		const char *next = memchr(at, '\n', (size_t)(end - at));
-		at = next ? next + 1 : end;
-	}
-	if (least == 0)
-		return error_set(err, CELLA_EFORMAT, "kernel %s printed no time", kernel);
-	*ret_seconds = least;
+	globfree(g);
+}
+#define cleanup_glob __attribute__((cleanup(free_glob)))
+
+static int find_sources(glob_t *ret, struct error *err)
+{
+	char pattern[BENCH_PATH_MAX];
+	int rc = resources_find("bench/kernels", pattern, sizeof(pattern) - sizeof("/*.c"), err);
+	if (rc < 0)
+		return rc;
+	memcpy(pattern + strlen(pattern), "/*.c", sizeof("/*.c"));
+	if (glob(pattern, 0, NULL, ret) != 0)
+		return error_set(err, CELLA_ENOENT, "cannot find the kernels' sources, %s", pattern);
 	return 0;
 }
 
-/* The checksum behind the time must be the same both ways. */
-static bool same_checksum(const struct buf *a, const struct buf *b)
+static int build_native(const struct bench *b, const glob_t *sources, const char *const *flags,
+                        const char *path, struct error *err)
 {
-	const char *x = memrchr(a->data, ' ', a->size), *y = memrchr(b->data, ' ', b->size);
-	return x && y && strcmp(x, y) == 0;
+	cleanup_arguments struct arguments command = {0};
+	arguments_add(&command, "gcc");
+	arguments_add(&command, "-O3");
+	for (; *flags; flags++)
+		arguments_add(&command, *flags);
+	if (b->quick)
+		arguments_add(&command, "-DQUICK");
+	for (size_t i = 0; i < sources->gl_pathc; i++)
+		arguments_add(&command, sources->gl_pathv[i]);
+	arguments_add(&command, "-o");
+	arguments_add(&command, path);
+	arguments_add(&command, "-lm");
+	if (command.failed)
+		return error_set(err, CELLA_ENOMEM, "no memory for gcc's command line");
+	return bench_execute(command.items, NULL, NULL, err);
 }
 
-static int run_kernel(struct bench *b, const char *cell, const char *native, const char *kernel,
-                      struct bench_samples *ratios, struct error *err)
+static int add_native(const struct bench *b, struct comparison *c, const char *name, const glob_t *sources,
+                      const char *const *flags, struct error *err)
 {
-	char repeats[16];
-	snprintf(repeats, sizeof(repeats), "%d", KERNEL_REPEATS);
-	const char *cell_words[] = {"run", "-q", cell, kernel, repeats};
-	char *native_words[] = {(char *)(uintptr_t)native, (char *)(uintptr_t)kernel, repeats, NULL};
-	struct bench_samples cell_times = {.count = 0}, native_times = {.count = 0}, ratio = {.count = 0};
-	cleanup_buf struct buf cell_output = {0}, native_output = {0};
-	for (size_t i = 0; i < b->runs; i++) {
-		double cell_s, native_s;
-		int rc = bench_execute(native_words, &native_output, NULL, err);
-		if (rc == 0)
-			rc = bench_cella(cell_words, array_count(cell_words), &cell_output, NULL, err);
-		buf_put_u8(&cell_output, 0);
-		buf_put_u8(&native_output, 0);
-		if (rc == 0 && (cell_output.failed || native_output.failed))
-			rc = error_set(err, CELLA_ENOMEM, "no memory for what kernel %s printed", kernel);
-		if (rc == 0)
-			rc = least_seconds(&cell_output, kernel, &cell_s, err);
-		if (rc == 0)
-			rc = least_seconds(&native_output, kernel, &native_s, err);
-		if (rc == 0 && !same_checksum(&cell_output, &native_output))
-			rc = error_set(err, CELLA_EBUG, "kernel %s gives another result as a cell", kernel);
-		if (rc < 0)
-			return rc;
-		bench_sample(&cell_times, cell_s * 1e3);
-		bench_sample(&native_times, native_s * 1e3);
-		bench_sample(&ratio, cell_s / native_s);
+	char path[BENCH_PATH_MAX];
+	snprintf(path, sizeof(path), "%s/kernels-%s", b->directory, name);
+	struct contestant *one = comparison_add(c, name);
+	arguments_add(&one->command, path);
+	return build_native(b, sources, flags, path, err);
+}
+
+/* The cell. What it is made from is left in the scratch directory, too. */
+static int add_cell(const struct bench *b, struct comparison *c, const glob_t *sources, struct error *err)
+{
+	char cell[BENCH_PATH_MAX];
+	const char *words[BENCH_WORDS_MAX] = {"cc", "-o", cell, "--keep", b->directory};
+	size_t count = 5;
+	snprintf(cell, sizeof(cell), "%s/kernels.cell", b->directory);
+	if (b->quick)
+		words[count++] = "-DQUICK";
+	for (size_t i = 0; i < sources->gl_pathc && count < array_count(words); i++)
+		words[count++] = sources->gl_pathv[i];
+	int rc = bench_compile(words, count, false, err);
+	return rc < 0 ? rc : comparison_add_cell(c, cell, err);
+}
+
+/* A peer that is not to be had is a row. */
+static int add_peers(struct bench *b, struct comparison *c, struct error *err)
+{
+	char module[BENCH_PATH_MAX];
+	struct error why;
+	int rc = 0;
+	snprintf(module, sizeof(module), "%s/cell.wasm", b->directory);
+	for (size_t i = 0; rc == 0 && i < bench_peer_count; i++) {
+		cleanup_arguments struct arguments command = {0};
+		rc = bench_peers[i].prepare(b, module, &command, &why);
+		if (rc < 0) {
+			rc = bench_failed(b, "all", bench_peers[i].name, rc, &why, err);
+			continue;
+		}
+		comparison_add(c, bench_peers[i].name)->command = command;
+		command = (struct arguments){0};
 	}
-	bench_sample(ratios, bench_median(&ratio));
-	int rc = bench_report(b, kernel, "native", "ms", &native_times, err);
+	return rc;
+}
+
+static int add_all(struct bench *b, struct comparison *c, struct error *err)
+{
+	cleanup_glob glob_t sources = {0};
+	int rc = find_sources(&sources, err);
 	if (rc == 0)
-		rc = bench_report(b, kernel, "cell", "ms", &cell_times, err);
-	return rc < 0 ? rc : bench_report(b, kernel, "cell/native", "ratio", &ratio, err);
+		rc = add_cell(b, c, &sources, err);
+	if (rc == 0)
+		rc = add_native(b, c, "gcc", &sources, exact_flags, err);
+	if (rc == 0)
+		rc = add_native(b, c, "gcc-native", &sources, native_flags, err);
+	if (rc < 0)
+		return rc;
+	c->contestants[c->count - 1].rounds_otherwise = true; /* it contracts */
+	return b->peers ? add_peers(b, c, err) : 0;
 }
 
 int bench_kernels(struct bench *b, struct error *err)
 {
-	char cell[BENCH_PATH_MAX], native[BENCH_PATH_MAX];
-	struct bench_samples ratios = {.count = 0}, mean = {.count = 0};
-	size_t missing = 0;
+	cleanup_comparison struct comparison c = {0};
 	cleanup_buf struct buf names = {0};
-	int rc = bench_build(b, "bench/kernels/kernels.c", false, cell, err);
-	if (rc == 0)
-		rc = bench_build(b, "bench/kernels/kernels.c", true, native, err);
-	char *list[] = {native, "list", NULL};
-	if (rc == 0)
-		rc = bench_execute(list, &names, NULL, err);
+	int rc = add_all(b, &c, err);
+	if (rc < 0)
+		return rc;
+	char *list[] = {c.contestants[1].command.items[0], "list", NULL};
+	rc = bench_execute(list, &names, NULL, err);
 	buf_put_u8(&names, 0);
 	if (rc < 0 || names.failed)
 		return rc < 0 ? rc : error_set(err, CELLA_ENOMEM, "no memory for the kernels' names");
 	char *rest = (char *)names.data;
 	for (char *kernel; rc == 0 && (kernel = strsep(&rest, "\n"));) {
-		struct error why;
-		int failed = *kernel ? run_kernel(b, cell, native, kernel, &ratios, &why) : 0;
-		if (failed < 0)
-			rc = bench_failed(b, kernel, "cell/native", failed, &why, err);
-		missing += failed < 0;
+		const char *words[] = {kernel, b->quick ? quick_ms : full_ms};
+		if (*kernel)
+			rc = comparison_case(b, &c, kernel, words, array_count(words), err);
 	}
-	if (rc == 0 && missing)
-		return bench_cannot(b, "geometric mean", "cell/native", "not all kernels ran", err);
-	bench_sample(&mean, bench_geometric_mean(&ratios));
-	return rc < 0 ? rc : bench_report(b, "geometric mean", "cell/native", "ratio", &mean, err);
+	return rc < 0 ? rc : comparison_end(b, &c, err);
 }

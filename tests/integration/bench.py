@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # as: root user
 # timeout: 300
-"""Does cella bench find mistakes before it measures, turn a case that fails into a row and go on, write its
-files whatever failed, run cells that someone else built, and end soon when it is told to?"""
+"""Does cella bench find mistakes before it measures, compare results, turn a case that fails into a row and go on,
+write its files whatever failed, run cells that someone else built, and end soon when it is told to?"""
 
 import json
 import os
@@ -63,6 +63,27 @@ def test_ecg():
     check("ecg, ms (logarithmic)" in texts, "microseconds and seconds are drawn to a logarithmic scale")
 
 
+def kernel_rows(**env):
+    done = bench("kernels", "--quick", "--runs", 1, "--json", ROWS, "--svg", CHART, **env)
+    return done, json.loads(ROWS.read_text(encoding="utf-8"))["rows"]
+
+
+def test_kernels():
+    """Does every kernel give the same bits as a cell and natively, and is a difference found?"""
+    done, rows = kernel_rows()
+    check(done.returncode == 0, f"kernels: status {done.returncode} {done.stdout[-300:] if done.returncode else ''}{done.stderr}")
+    cases = {row["case"] for row in rows if row["metric"] == "cell/gcc"}
+    check(len([case for case in cases if case != "geometric mean" and not case.startswith("worst: ")]) == 30, f"kernels: {sorted(cases)}")
+    check(len(rows) == 30 * 5 + 4 and all(row["value"] > 0 for row in rows), f"kernels: {len(rows)} rows")
+    clang = SCRATCH / "clang"
+    clang.write_text('#!/bin/sh\ncase $1 in -print*) exec clang-19 "$@" ;; esac\nexec clang-19 "$@" -ffast-math -w\n', encoding="utf-8")
+    clang.chmod(0o755)
+    done, rows = kernel_rows(CELLA_CLANG=str(clang))
+    wrong = [row["case"] for row in rows if "gives another result as a cell" in row.get("reason", "")]
+    check(done.returncode == 1 and "gemm" in wrong and "floyd-warshall" not in wrong, f"a cell that rounds otherwise: {wrong}")
+    check("not all cases ran" in rows[-1].get("reason", ""), f"and no mean of the rest: {rows[-1]}")
+
+
 def descendants(pid):
     table, found = process_table(), {pid}
     while more := {child for child, (parent, _, _) in table.items() if parent in found} - found:
@@ -89,6 +110,7 @@ def main():
     TMP.mkdir()
     test_mistakes()
     test_failures()
+    test_kernels()
     test_ecg()
     test_interrupts()
     check(not os.listdir(TMP), f"no file is left {os.listdir(TMP)}")

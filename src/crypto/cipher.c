@@ -136,6 +136,62 @@ int crypto_aead_open(struct crypto_aead *a, const uint8_t key[CRYPTO_KEY_SIZE],
 	return rc;
 }
 
+struct crypto_fixed {
+	EVP_CIPHER_CTX *seal;
+	EVP_CIPHER_CTX *open;
+};
+
+int crypto_fixed_new(const uint8_t key[CRYPTO_KEY_SIZE], struct crypto_fixed **ret, struct error *err)
+{
+	struct crypto_fixed *f = OPENSSL_zalloc(sizeof(*f));
+	if (!f)
+		return error_set(err, CELLA_ENOMEM, "no protected memory for a cipher");
+	const EVP_CIPHER *gcm = crypto_algorithms()->aes_256_gcm;
+	f->seal = EVP_CIPHER_CTX_new();
+	f->open = EVP_CIPHER_CTX_new();
+	if (!f->seal || !f->open || EVP_EncryptInit_ex2(f->seal, gcm, key, NULL, NULL) <= 0 ||
+	    EVP_DecryptInit_ex2(f->open, gcm, key, NULL, NULL) <= 0) {
+		crypto_fixed_free(f);
+		return crypto_failed("AES-256-GCM", err);
+	}
+	*ret = f;
+	return 0;
+}
+
+void crypto_fixed_free(struct crypto_fixed *f)
+{
+	if (!f)
+		return;
+	EVP_CIPHER_CTX_free(f->seal);
+	EVP_CIPHER_CTX_free(f->open);
+	OPENSSL_free(f);
+}
+
+int crypto_fixed_seal(struct crypto_fixed *f, const uint8_t nonce[CRYPTO_NONCE_SIZE], void *data, size_t size,
+                      uint8_t ret_tag[CRYPTO_TAG_SIZE])
+{
+	int written;
+	uint8_t none[CRYPTO_TAG_SIZE];
+	if (EVP_EncryptInit_ex2(f->seal, NULL, NULL, nonce, NULL) <= 0 ||
+	    !update(f->seal, data, data, size) || EVP_EncryptFinal_ex(f->seal, none, &written) <= 0 ||
+	    EVP_CIPHER_CTX_ctrl(f->seal, EVP_CTRL_AEAD_GET_TAG, CRYPTO_TAG_SIZE, ret_tag) <= 0)
+		return CELLA_EBUG;
+	return 0;
+}
+
+int crypto_fixed_open(struct crypto_fixed *f, const uint8_t nonce[CRYPTO_NONCE_SIZE], void *data, size_t size,
+                      const uint8_t tag[CRYPTO_TAG_SIZE])
+{
+	int written;
+	uint8_t expected[CRYPTO_TAG_SIZE], none[CRYPTO_TAG_SIZE];
+	memcpy(expected, tag, sizeof(expected));
+	if (EVP_DecryptInit_ex2(f->open, NULL, NULL, nonce, NULL) <= 0 ||
+	    EVP_CIPHER_CTX_ctrl(f->open, EVP_CTRL_AEAD_SET_TAG, CRYPTO_TAG_SIZE, expected) <= 0 ||
+	    !update(f->open, data, data, size))
+		return CELLA_EBUG;
+	return EVP_DecryptFinal_ex(f->open, none, &written) <= 0 ? CELLA_EAUTH : 0;
+}
+
 int crypto_prf_new(const uint8_t key[CRYPTO_KEY_SIZE], struct crypto_prf **ret, struct error *err)
 {
 	struct crypto_prf *p = OPENSSL_zalloc(sizeof(*p));

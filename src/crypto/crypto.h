@@ -115,6 +115,21 @@ int crypto_aead_open_finish(struct crypto_aead *a, const uint8_t tag[CRYPTO_TAG_
                             struct error *err) must_check;
 
 /*
+ * AES-256-GCM under one key that stays, for many pieces of data under nonces that the caller counts (a
+ * nonce under which two things are sealed gives both away). In place. After crypto_fixed_new it neither
+ * allocates nor locks, so that it may be used where a signal has interrupted either. Open returns
+ * CELLA_EAUTH when the tag does not verify, and what lies at `data` then is to be wiped. One thread.
+ */
+struct crypto_fixed;
+int crypto_fixed_new(const uint8_t key[CRYPTO_KEY_SIZE], struct crypto_fixed **ret,
+                     struct error *err) must_check;
+void crypto_fixed_free(struct crypto_fixed *f);
+int crypto_fixed_seal(struct crypto_fixed *f, const uint8_t nonce[CRYPTO_NONCE_SIZE], void *data, size_t size,
+                      uint8_t ret_tag[CRYPTO_TAG_SIZE]) must_check;
+int crypto_fixed_open(struct crypto_fixed *f, const uint8_t nonce[CRYPTO_NONCE_SIZE], void *data, size_t size,
+                      const uint8_t tag[CRYPTO_TAG_SIZE]) must_check;
+
+/*
  * A pseudo-random function on 16-byte blocks (AES-256, one block), for receipts:
  * docs/protocols/seal.md.
  */

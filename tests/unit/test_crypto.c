@@ -548,26 +548,50 @@ static int start(void **state)
 	return 0;
 }
 
+/* Under one key: each nonce gives another text, in place, and what was altered or has another nonce is refused. */
+static void test_fixed_key(void **state)
+{
+	uint8_t key[CRYPTO_KEY_SIZE] = {1}, nonce[CRYPTO_NONCE_SIZE] = {2}, other[CRYPTO_NONCE_SIZE] = {3};
+	uint8_t data[100], same[100], text[100], tag[CRYPTO_TAG_SIZE], expected[CRYPTO_TAG_SIZE];
+	struct crypto_fixed *fixed;
+	struct crypto_aead *aead;
+	(void)state;
+	assert_int_equal(crypto_fixed_new(key, &fixed, NULL), 0);
+	assert_int_equal(crypto_aead_new(&aead, NULL), 0);
+	for (int turn = 0; turn < 3; turn++) {
+		memset(text, turn, sizeof(text));
+		memcpy(data, text, sizeof(text));
+		nonce[5] = (uint8_t)turn;
+		assert_int_equal(crypto_fixed_seal(fixed, nonce, data, sizeof(data), tag), 0);
+		assert_int_equal(crypto_aead_seal(aead, key, nonce, NULL, 0, text, sizeof(text), same,
+		                                  expected, NULL),
+		                 0);
+		assert_memory_equal(data, same, sizeof(data));
+		assert_memory_equal(tag, expected, sizeof(tag));
+		assert_int_equal(crypto_fixed_open(fixed, nonce, data, sizeof(data), tag), 0);
+		assert_memory_equal(data, text, sizeof(data));
+		memcpy(data, same, sizeof(data));
+		assert_int_equal(crypto_fixed_open(fixed, other, data, sizeof(data), tag), CELLA_EAUTH);
+		memcpy(data, same, sizeof(data));
+		data[99] ^= 1;
+		assert_int_equal(crypto_fixed_open(fixed, nonce, data, sizeof(data), tag), CELLA_EAUTH);
+	}
+	crypto_fixed_free(fixed);
+	crypto_aead_free(aead);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sha384),
-		cmocka_unit_test(test_sha384_parts),
-		cmocka_unit_test(test_hkdf),
-		cmocka_unit_test(test_derive),
-		cmocka_unit_test(test_aead_vectors),
-		cmocka_unit_test(test_aead_steps),
-		cmocka_unit_test(test_prf),
-		cmocka_unit_test(test_x25519),
-		cmocka_unit_test(test_hpke_schedule),
-		cmocka_unit_test(test_hpke_seal),
-		cmocka_unit_test(test_hpke_round_trip),
-		cmocka_unit_test(test_ed25519),
-		cmocka_unit_test(test_equal),
-		cmocka_unit_test(test_salts),
-		cmocka_unit_test(test_allocations),
-		cmocka_unit_test(test_aead_refuses),
-		cmocka_unit_test(test_init_once),
+		cmocka_unit_test(test_sha384),       cmocka_unit_test(test_sha384_parts),
+		cmocka_unit_test(test_hkdf),         cmocka_unit_test(test_derive),
+		cmocka_unit_test(test_aead_vectors), cmocka_unit_test(test_aead_steps),
+		cmocka_unit_test(test_fixed_key),    cmocka_unit_test(test_prf),
+		cmocka_unit_test(test_x25519),       cmocka_unit_test(test_hpke_schedule),
+		cmocka_unit_test(test_hpke_seal),    cmocka_unit_test(test_hpke_round_trip),
+		cmocka_unit_test(test_ed25519),      cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_salts),        cmocka_unit_test(test_allocations),
+		cmocka_unit_test(test_aead_refuses), cmocka_unit_test(test_init_once),
 		cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, start, NULL);

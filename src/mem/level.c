@@ -11,11 +11,18 @@
 static const char *const level_names[] = {
 	[MEM_INSECURE_NONE] = "insecure-none",
 	[MEM_SECRET] = "secret",
+	[MEM_PAGED] = "paged",
 };
 
 const char *mem_level_name(enum mem_level level)
 {
 	return level_names[level];
+}
+
+bool mem_level_covers(enum mem_level level, enum mem_level demanded)
+{
+	static const int strength[] = {[MEM_INSECURE_NONE] = 0, [MEM_PAGED] = 1, [MEM_SECRET] = 2};
+	return strength[level] >= strength[demanded];
 }
 
 int mem_level_parse(const char *name, enum mem_level *ret_level, struct error *err)
@@ -26,8 +33,8 @@ int mem_level_parse(const char *name, enum mem_level *ret_level, struct error *e
 			return 0;
 		}
 	}
-	return error_set(err, CELLA_EINVAL, "unknown memory level %s: there are secret and insecure-none",
-	                 name);
+	return error_set(err, CELLA_EINVAL,
+	                 "unknown memory level %s: there are secret, paged and insecure-none", name);
 }
 
 /* memfd_secret(2) came with Linux 5.14, has to be enabled at boot before 6.5, and may be left out. */

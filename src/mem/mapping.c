@@ -63,7 +63,7 @@ static int back_with_secret(uint8_t *at, size_t size, struct error *err)
 
 static int back_piece(enum mem_level level, uint8_t *at, size_t size, struct error *err)
 {
-	if (level == MEM_SECRET) {
+	if (level != MEM_INSECURE_NONE) {
 		int rc = back_with_secret(at, size, err);
 		if (rc < 0)
 			return rc;
@@ -105,13 +105,34 @@ int mapping_shut(uint8_t *base, size_t from, size_t to)
 	return from < to && mprotect(base + from, to - from, PROT_NONE) < 0 ? CELLA_ENOMEM : 0;
 }
 
+/* mremap(2): an old size of 0 leaves a shared mapping where it is and makes another one of its pages. So no
+ * descriptor of the memory has to be kept, which pidfd_getfd(2) could reach. */
+int mapping_alias(uint8_t *from, size_t size, uint8_t *to, struct error *err)
+{
+	if (mremap(from, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED)
+		return error_errno(err, CELLA_ENOMEM, "cannot map %zu bytes of secret memory a second time",
+		                   size);
+	return 0;
+}
+
+int mapping_cover(uint8_t *at, size_t size)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+	return mmap(at, size, PROT_NONE, flags, -1, 0) == MAP_FAILED ? CELLA_ENOMEM : 0;
+}
+
+int mapping_protect(uint8_t *at, size_t size, bool writable)
+{
+	return mprotect(at, size, writable ? PROT_READ | PROT_WRITE : PROT_READ) < 0 ? CELLA_ENOMEM : 0;
+}
+
 /*
  * Zero a run of pages. Pages that are not resident were never touched or, in ordinary memory,
  * may be swapped out: dropping those brings fresh zeros, and nothing from the swap.
  */
 static void wipe_run(enum mem_level level, uint8_t *at, size_t size, bool resident)
 {
-	if (!resident && level == MEM_SECRET)
+	if (!resident && level != MEM_INSECURE_NONE)
 		return;
 	if (resident || size % mapping_page_size() || madvise(at, size, MADV_DONTNEED) < 0)
 		mem_wipe(at, size);

@@ -28,6 +28,14 @@ int mapping_drop(uint8_t *base, size_t from, size_t to) must_check;
 int mapping_open(uint8_t *base, size_t from, size_t to, struct error *err) must_check;
 int mapping_shut(uint8_t *base, size_t from, size_t to) must_check;
 
+/* Map the pages at `from`, which are of one piece, a second time, over what is at `to`: both show the same
+ * memory, with the rights that `from` has, and nothing else is kept of it. The kernel counts both. */
+int mapping_alias(uint8_t *from, size_t size, uint8_t *to, struct error *err) must_check;
+/* Take what is mapped over a part of a reservation away again, so that it faults. */
+int mapping_cover(uint8_t *at, size_t size) must_check;
+/* Make [at, at + size) read-only, or writable again. */
+int mapping_protect(uint8_t *at, size_t size, bool writable) must_check;
+
 /* Make [0, size), readable and writable, zero; only pages that were touched before are touched. */
 void mapping_wipe(enum mem_level level, uint8_t *base, size_t size);
 /* The same from the reservation's base up to the end of the first stretch of MAPPING_GRID bytes

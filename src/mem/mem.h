@@ -9,6 +9,8 @@
  *   MEM_INSECURE_NONE  ordinary memory; stated everywhere as insecure.
  *   MEM_SECRET         memfd_secret(2): out of the kernel's direct map, hence unreadable through
  *                      /proc/PID/mem, process_vm_readv, ptrace, core files and swap.
+ *   MEM_PAGED          the same as MEM_SECRET here; linear memories are larger than it, and lie
+ *                      encrypted outside of it where they do not fit (page/page.h).
  *
  * Invariants:
  *   - The descriptor of a mapping is closed before the mapping is used (pidfd_getfd(2) reaches
@@ -30,10 +32,12 @@
 
 #include "base/error.h"
 
-enum mem_level { MEM_INSECURE_NONE, MEM_SECRET };
+enum mem_level { MEM_INSECURE_NONE, MEM_SECRET, MEM_PAGED, MEM_LEVELS };
 
-/* "insecure-none", "secret". */
+/* "insecure-none", "secret", "paged". */
 const char *mem_level_name(enum mem_level level);
+/* Does it protect at least as well? `paged` shows in what order pages leave and return, `secret` does not. */
+bool mem_level_covers(enum mem_level level, enum mem_level demanded);
 /* CELLA_EINVAL for an unknown name, with the names there are. */
 int mem_level_parse(const char *name, enum mem_level *ret_level, struct error *err) must_check;
 /* Can this kernel, with this process's limits, give `size` bytes at `level`? Touches nothing that
@@ -43,9 +47,9 @@ int mem_level_check(enum mem_level level, size_t size, struct error *err) must_c
 struct mem_pool;
 
 struct mem_stats {
-	size_t budget;    /* bytes that may be committed */
+	size_t budget; /* bytes that may be committed */
 	size_t committed; /* bytes mapped readable and writable, idle ones included */
-	size_t idle;      /* of these, wiped and waiting */
+	size_t idle; /* of these, wiped and waiting */
 };
 
 /* `budget` bounds what is committed (the job's --heap); at least 1 MiB. */
@@ -97,7 +101,7 @@ bool mem_owns(const struct mem_pool *pool, const void *p);
  * until mem_stack_wipe or mem_stack_free.
  */
 struct mem_stack {
-	uint8_t *low;  /* the lowest usable byte */
+	uint8_t *low; /* the lowest usable byte */
 	uint8_t *high; /* one past the highest */
 };
 int mem_stack_new(struct mem_pool *pool, size_t size, struct mem_stack **ret_stack,

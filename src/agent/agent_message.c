@@ -8,7 +8,8 @@
 static bool start_is_right(const struct agent_message *m)
 {
 	const struct agent_start *s = m->start;
-	return s->reserved == 0 && memchr(s->spill_directory, '\0', sizeof(s->spill_directory));
+	return s->reserved == 0 && memchr(s->spill_directory, '\0', sizeof(s->spill_directory)) &&
+	       memchr(s->page_directory, '\0', sizeof(s->page_directory));
 }
 
 static bool stop_is_right(const struct agent_message *m)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -87,6 +88,27 @@ static int send_rings(struct agent *a, struct executor *x, struct error *err)
 	return 0;
 }
 
+/* A file of its own for an executor's encrypted pages, without a name; -1: none is asked for. */
+static int open_page_file(const struct agent *a, int *ret_fd, struct error *err)
+{
+	const char *directory = a->job.page_directory;
+	char path[sizeof(a->job.page_directory) + sizeof("/cella-pages-XXXXXX")];
+	*ret_fd = -1;
+	if (!directory[0])
+		return 0;
+	int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
+		snprintf(path, sizeof(path), "%s/cella-pages-XXXXXX", directory);
+		fd = mkostemp(path, O_CLOEXEC);
+		if (fd >= 0)
+			unlink(path);
+	}
+	if (fd < 0)
+		return error_errno(err, CELLA_EIO, "cannot make a page file in %s", directory);
+	*ret_fd = fd;
+	return 0;
+}
+
 static int request(struct agent *a, struct executor *x, struct error *err)
 {
 	int sockets[2];
@@ -98,11 +120,16 @@ static int request(struct agent *a, struct executor *x, struct error *err)
 	                           .version = LAUNCH_VERSION,
 	                           .id = x->launch,
 	                           .memory_level = a->job.memory_level,
-	                           .heap = a->job.heap};
+	                           .heap = a->job.heap,
+	                           .window = a->job.window};
 	memcpy(m.nonce, a->job.nonce, sizeof(m.nonce));
-	int fds[] = {theirs, a->bundle};
+	cleanup_close int pages = -1;
+	int rc = open_page_file(a, &pages, err);
+	if (rc < 0)
+		return rc;
+	int fds[] = {theirs, a->bundle, pages};
 	x->requested_ns = clock_ns();
-	int rc = io_send_message(a->las, &m, sizeof(m), fds, array_count(fds), err);
+	rc = io_send_message(a->las, &m, sizeof(m), fds, pages < 0 ? 2 : 3, err);
 	if (rc < 0)
 		return error_prefix(err, CELLA_ELOST, "the launcher cella-las does not listen: ");
 	return send_rings(a, x, err);

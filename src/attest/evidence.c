@@ -163,11 +163,11 @@ static void demand_bytes(struct refusal *r, const char *what, const uint8_t *is,
 
 static void demand_level(struct refusal *r, uint32_t is, uint32_t demanded)
 {
-	if (is > MEM_SECRET)
+	if (is >= MEM_LEVELS)
 		refuse(r, "memory level %" PRIu32 " is unknown, demanded %" PRIu32, is, demanded);
-	else if (is < demanded)
+	else if (demanded >= MEM_LEVELS || !mem_level_covers((enum mem_level)is, (enum mem_level)demanded))
 		refuse(r, "memory level is %s, demanded %s", mem_level_name((enum mem_level)is),
-		       demanded <= MEM_SECRET ? mem_level_name((enum mem_level)demanded) : "an unknown one");
+		       demanded < MEM_LEVELS ? mem_level_name((enum mem_level)demanded) : "an unknown one");
 }
 
 static void demand_bits(struct refusal *r, const char *what, uint32_t is, uint32_t demanded,

@@ -15,18 +15,22 @@
 #include "cell/trap.h"
 #include "cell/waiters.h"
 #include "cell/wasi.h"
+#include "page/page.h"
 
 enum {
 	/* A 32-bit index plus a 32-bit offset plus the widest access stay inside. */
 	INSTANCE_GUARD = CELL_PAGE_SIZE,
 	/* What host functions may use of a cell's stack, the code of OpenSSL included. */
 	INSTANCE_HOST_STACK = 128 * 1024,
+	INSTANCE_TOUCH_MAX = 64 * 1024,
+	INSTANCE_TOUCH_STEP = 4096,
 };
 #define INSTANCE_RESERVE ((8ull << 30) + INSTANCE_GUARD)
 
 struct instance {
 	struct instance_config config;
 	struct mem_region *memory; /* of a module without one: empty */
+	bool paged;                /* it is the pager's */
 	struct mem_stack *stack;
 	struct cell_instance *cell;
 	struct cell_segment *segments;
@@ -43,15 +47,21 @@ static void host_trap(struct cell_instance *cell, uint32_t trap)
 	trap_raise(trap, 0, "", (uintptr_t)__builtin_return_address(0) - 1, frame[0]);
 }
 
+static bool grow_memory(struct instance *in, uint64_t size)
+{
+	return (in->paged ? page_region_grow(in->memory, size, NULL)
+	                  : mem_region_grow(in->memory, size, NULL)) == 0;
+}
+
 /* What idles gives way to what is needed. */
 static bool grow(struct instance *in, uint64_t size)
 {
-	if (mem_region_grow(in->memory, size, NULL) == 0)
+	if (grow_memory(in, size))
 		return true;
 	if (!in->config.tasks)
 		return false;
 	tasks_give_way(in->config.tasks);
-	return mem_region_grow(in->memory, size, NULL) == 0;
+	return grow_memory(in, size);
 }
 
 static uint64_t host_memory_grow(struct cell_instance *cell, uint64_t pages)
@@ -70,14 +80,21 @@ static uint64_t host_memory_grow(struct cell_instance *cell, uint64_t pages)
 	return old;
 }
 
+/* The code's own instructions, though the host carries them out. */
 static void *host_memmove(void *to, const void *from, uint64_t size)
 {
-	return memmove(to, from, size);
+	trap_copying(true);
+	memmove(to, from, size);
+	trap_copying(false);
+	return to;
 }
 
 static void *host_memset(void *to, int byte, uint64_t size)
 {
-	return memset(to, byte, size);
+	trap_copying(true);
+	memset(to, byte, size);
+	trap_copying(false);
+	return to;
 }
 
 static bool is_overdue(void *cell)
@@ -172,6 +189,16 @@ static int instance_segments(struct instance *in, struct error *err)
 	return 0;
 }
 
+/* However little of it is used: every address that code can form belongs to it. */
+static int instance_map(struct instance *in, uint64_t most, uint64_t size, struct error *err)
+{
+	if (!in->config.pager || most == 0)
+		return mem_region_new(in->config.pool, INSTANCE_RESERVE, most, size, &in->memory, err);
+	int rc = page_region_new(in->config.pager, INSTANCE_RESERVE, most, size, &in->memory, err);
+	in->paged = rc == 0;
+	return rc;
+}
+
 static int instance_allocate(struct instance *in, struct error *err)
 {
 	const struct cell_image *image = in->config.code->image;
@@ -186,9 +213,8 @@ static int instance_allocate(struct instance *in, struct error *err)
 	if (!in->cell)
 		return error_set(err, CELLA_ENOMEM, "no protected memory for a cell's state");
 	int rc = mem_stack_new(in->config.pool, in->config.stack_size, &in->stack, err);
-	/* However little of it is used: every address that code can form belongs to it. */
 	if (rc == 0)
-		rc = mem_region_new(in->config.pool, INSTANCE_RESERVE, most, size, &in->memory, err);
+		rc = instance_map(in, most, size, err);
 	if (rc == 0)
 		rc = waiters_new(&in->waiters, err);
 	if (rc == 0)
@@ -279,7 +305,10 @@ void instance_free(struct instance *in)
 	if (!in)
 		return;
 	struct mem_pool *pool = in->config.pool;
-	mem_region_free(in->memory);
+	if (in->paged)
+		page_region_free(in->memory);
+	else
+		mem_region_free(in->memory);
 	mem_stack_free(in->stack);
 	waiters_free(in->waiters);
 	mem_free(pool, in->segments);
@@ -347,6 +376,39 @@ void *instance_memory(struct cell_instance *cell, uint64_t address, uint64_t siz
 void *instance_bytes(struct instance *in, uint64_t address, uint64_t size)
 {
 	return instance_memory(in->cell, address, size);
+}
+
+void instance_touch(struct cell_instance *cell, const void *at, size_t size)
+{
+	const uint8_t *from = at;
+	size_t end = min_of(size, (size_t)INSTANCE_TOUCH_MAX);
+	if (!instance_of(cell)->paged || size == 0)
+		return;
+	trap_copying(true);
+	for (size_t i = 0; i < end; i += INSTANCE_TOUCH_STEP)
+		(void)*(const volatile uint8_t *)(from + i);
+	(void)*(const volatile uint8_t *)(from + end - 1);
+	trap_copying(false);
+}
+
+size_t instance_pin(struct cell_instance *cell, const void *at, size_t size, bool write)
+{
+	struct instance *in = instance_of(cell);
+	struct error err;
+	size_t pinned = 0;
+	if (!in->paged || size == 0)
+		return size;
+	int rc = page_pin(in->memory, at, size, write, &pinned, &err);
+	if (rc < 0 && rc != CELLA_ELIMIT)
+		instance_trap(cell, CELL_TRAP_HOST, "%s", err.text);
+	return pinned;
+}
+
+void instance_unpin(struct cell_instance *cell, const void *at, size_t size)
+{
+	struct instance *in = instance_of(cell);
+	if (in->paged && size)
+		page_unpin(in->memory, at, size);
 }
 
 bool instance_overdue(struct cell_instance *cell)

@@ -20,6 +20,7 @@ struct code;     /* cell/code.h */
 struct instance; /* one running cell */
 struct wasi;     /* cell/wasi.h */
 struct tasks;    /* cell/tasks.h */
+struct pager;    /* page/page.h */
 
 struct host_function {
 	const char *module;
@@ -31,6 +32,7 @@ struct host_function {
 struct instance_config {
 	struct mem_pool *pool;
 	struct code *code;  /* borrowed */
+	struct pager *pager; /* that the linear memory is of; NULL: of the pool */
 	uint64_t heap;      /* bytes that the linear memory may grow to at most */
 	size_t stack_size;  /* of the host stack that the cell's code runs on */
 	struct wasi *wasi;  /* what its WASI imports act on; borrowed */
@@ -69,6 +71,17 @@ struct tasks *instance_tasks(struct cell_instance *cell);
 void *instance_memory(struct cell_instance *cell, uint64_t address, uint64_t size);
 /* The same of a struct instance. */
 void *instance_bytes(struct instance *instance, uint64_t address, uint64_t size);
+/* Bring what lies at `at`, which instance_memory gave, where it is paged; the beginning of it, if it is
+ * long. A page that is lost traps here, and need not where host code holds something. */
+void instance_touch(struct cell_instance *cell, const void *at, size_t size);
+/*
+ * For a system call that reads (or writes) a cell's memory, which the kernel cannot bring where it is
+ * paged: keep the bytes at `at`, which instance_memory gave, until instance_unpin of as many. Returns how
+ * many from `at` on, 0 if no more can be kept at a time. Traps where they cannot be brought, so let go of
+ * all but pins before.
+ */
+size_t instance_pin(struct cell_instance *cell, const void *at, size_t size, bool write);
+void instance_unpin(struct cell_instance *cell, const void *at, size_t size);
 /* Has its time passed? A host function that a signal interrupts raises the time-out then. */
 bool instance_overdue(struct cell_instance *cell);
 /* Raise. The text is for a person. Only from inside a host function, which has let go of all that it

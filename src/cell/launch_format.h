@@ -1,7 +1,8 @@
 /*
  * Messages of the launcher, over SOCK_SEQPACKET sockets: one structure each, descriptors beside it.
  *
- *   agent -> launcher   launch_request   fds: agent end for the executor, the bundle (sealed memory file)
+ *   agent -> launcher   launch_request   fds: agent end for the executor, the bundle (sealed memory file),
+ *                                        and, if there is one, the page file
  *                       launch_kill
  *   launcher -> agent   launch_reply     fds (if started): owner channel's far end, a pidfd
  *                       launch_exited
@@ -21,7 +22,7 @@
 
 #include "crypto/crypto.h"
 
-enum { LAUNCH_VERSION = 1 };
+enum { LAUNCH_VERSION = 2 };
 
 enum launch_fd {
 	LAUNCH_FD_NULL_IN = 0,  /* /dev/null */
@@ -31,7 +32,8 @@ enum launch_fd {
 	LAUNCH_FD_OWNER = 4,    /* SOCK_STREAM, cell/owner_format.h */
 	LAUNCH_FD_AGENT = 5,    /* SOCK_SEQPACKET: rings and store arrive here */
 	LAUNCH_FD_BUNDLE = 6,   /* sealed memory file */
-	LAUNCH_FD_COUNT = 7,
+	LAUNCH_FD_PAGES = 7,    /* the page file, empty; where there is none, /dev/null */
+	LAUNCH_FD_COUNT = 8,
 };
 
 enum launch_type {
@@ -49,7 +51,8 @@ struct launch_request {
 	uint32_t id;           /* the agent's name for this executor */
 	uint32_t memory_level; /* enum mem_level */
 	uint32_t version;
-	uint64_t heap;      /* bytes of protected memory at most */
+	uint64_t heap;      /* bytes of protected memory at most; of paged memory: of linear memories */
+	uint64_t window;    /* of paged memory: bytes of it in the clear at a time; else 0 */
 	uint8_t nonce[32];  /* the verifier's */
 };
 
@@ -81,8 +84,9 @@ struct launch_start {
 	uint32_t type;
 	uint32_t version;
 	uint32_t memory_level; /* enum mem_level */
-	uint32_t reserved;
+	uint32_t page_file;    /* 1: LAUNCH_FD_PAGES is one */
 	uint64_t heap;
+	uint64_t window;
 };
 
 struct launch_hello {
@@ -110,11 +114,11 @@ struct launch_rings {
 	uint64_t store_size; /* address space of the store */
 };
 
-static_assert(sizeof(struct launch_request) == 56, "no padding");
+static_assert(sizeof(struct launch_request) == 64, "no padding");
 static_assert(sizeof(struct launch_kill) == 8, "no padding");
 static_assert(sizeof(struct launch_reply) == 1556, "no padding");
 static_assert(sizeof(struct launch_exited) == 16, "no padding");
-static_assert(sizeof(struct launch_start) == 24, "no padding");
+static_assert(sizeof(struct launch_start) == 32, "no padding");
 static_assert(sizeof(struct launch_hello) == 560, "no padding");
 static_assert(sizeof(struct launch_identity) == 88, "no padding");
 static_assert(sizeof(struct launch_rings) == 24, "no padding");

@@ -27,6 +27,7 @@
 #include "cell/sandbox.h"
 #include "cell/tasks.h"
 #include "cell/trap.h"
+#include "page/page.h"
 
 enum {
 	EXECUTOR_STACK = 256 * 1024,
@@ -43,6 +44,8 @@ enum {
 
 struct executor {
 	struct mem_pool *pool;
+	struct pager *pager; /* NULL: memory is not paged */
+	struct launch_start start;
 	uint64_t heap;
 	struct crypto_key_pair *keys;
 	struct owner *owner;
@@ -55,23 +58,48 @@ struct executor {
 	int exit_status;
 };
 
+/* Of the pool. What is paged has its own: the heap is of linear memories then. */
+static uint64_t executor_budget(const struct launch_start *start)
+{
+	if (start->memory_level != MEM_PAGED)
+		return start->heap;
+	return PAGE_SECRETS + pager_tables(start->window, start->heap);
+}
+
+static int executor_page(struct executor *x, struct error *err)
+{
+	struct pager_config config = {
+		.pool = x->pool,
+		.window = x->start.window,
+		.limit = x->start.heap,
+		.file = x->start.page_file ? LAUNCH_FD_PAGES : -1,
+	};
+	if (x->start.memory_level != MEM_PAGED)
+		return 0;
+	int rc = pager_new(&config, &x->pager, err);
+	if (rc == 0)
+		trap_set_pager(x->pager);
+	return rc;
+}
+
 static int executor_start(struct executor *x, struct error *err)
 {
-	struct launch_start start;
+	struct launch_start *start = &x->start;
 	size_t size;
-	int rc = io_receive_message(LAUNCH_FD_LAUNCHER, &start, sizeof(start), &size, NULL, 0, NULL, err);
-	if (rc == 0 &&
-	    (size != sizeof(start) || start.type != LAUNCH_START || start.version != LAUNCH_VERSION))
+	int rc = io_receive_message(LAUNCH_FD_LAUNCHER, start, sizeof(*start), &size, NULL, 0, NULL, err);
+	if (rc == 0 && (size != sizeof(*start) || start->type != LAUNCH_START ||
+	                start->version != LAUNCH_VERSION || start->memory_level >= MEM_LEVELS))
 		rc = error_set(err, CELLA_EFORMAT, "the launcher's first message is malformed");
 	if (rc == 0)
-		rc = mem_level_check((enum mem_level)start.memory_level, EXECUTOR_LEAST, err);
+		rc = mem_level_check((enum mem_level)start->memory_level, EXECUTOR_LEAST, err);
 	if (rc == 0)
-		rc = mem_pool_new((enum mem_level)start.memory_level, start.heap, &x->pool, err);
+		rc = mem_pool_new((enum mem_level)start->memory_level, executor_budget(start), &x->pool, err);
 	if (rc < 0)
 		return rc;
-	x->heap = start.heap;
+	x->heap = start->heap;
 	mem_set_process_pool(x->pool);
-	return crypto_init(x->pool, err);
+	rc = crypto_init(x->pool, err);
+	return rc < 0 ? rc : executor_page(x, err);
 }
 
 static int executor_hello(struct executor *x, int error, const char *text, struct error *err)
@@ -152,6 +180,7 @@ static int executor_new_instance(void *data, struct instance **ret_instance, str
 	struct instance_config config = {
 		.pool = x->pool,
 		.code = x->code,
+		.pager = x->pager,
 		.heap = x->heap,
 		.stack_size = EXECUTOR_CELL_STACK,
 		.wasi = x->wasi,
@@ -184,7 +213,7 @@ static int executor_prepare(struct executor *x, struct error *err)
 		.session = x->session,
 		.executor = p->executor,
 		.executor_count = p->executor_count,
-		.cache_limit = min_of(x->heap / 4, (uint64_t)EXECUTOR_CACHE_MAX),
+		.cache_limit = min_of(executor_budget(&x->start) / 4, (uint64_t)EXECUTOR_CACHE_MAX),
 		.agent = LAUNCH_FD_AGENT,
 		.owner = LAUNCH_FD_OWNER,
 		.data = x,

@@ -7,20 +7,25 @@
 #include <string.h>
 #include <sys/time.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "cell/code.h"
+#include "page/page.h"
 
 enum {
 	TRAP_ALTERNATE_STACK = 64 * 1024,
 	TRAP_FRAMES_MAX = 48,
 	TRAP_STACK_GUARD = 1 << 20, /* as mem_stack_new promises */
 	TRAP_RETRY_US = 2000,       /* after a time-out that found the process in host code */
+	TRAP_LOST_STATUS = 1,
 };
 
 /* Also read by the handlers: a scope is whole before it is put here. */
 static struct trap_scope *volatile innermost;
+static struct pager *paged;    /* NULL: no memory is */
+static volatile bool copying; /* host code that stands for instructions of the cell */
 
 static const char *const trap_names[] = {
 	[CELL_TRAP_NONE] = "no trap",
@@ -74,6 +79,7 @@ void trap_raise(uint32_t trap, int32_t status, const char *text, uintptr_t addre
 {
 	struct trap_scope *scope = innermost;
 	struct trap_report *report = scope->report;
+	copying = false;
 	report->trap = trap;
 	report->status = status;
 	report->text[0] = '\0';
@@ -127,17 +133,41 @@ bool trap_overdue(void)
 	return innermost && innermost->deadline_ns && clock_ns() >= innermost->deadline_ns;
 }
 
+void trap_set_pager(struct pager *pager)
+{
+	paged = pager;
+}
+
+void trap_copying(bool on)
+{
+	copying = on;
+}
+
 struct trap_registers {
 	uintptr_t instruction, frame;
+	bool write; /* of a fault: it may have been one */
 };
+
+#if defined(__aarch64__)
+/* The syndrome is one of the records behind the registers; bit 6 is that of a write. */
+static bool is_write(const mcontext_t *m)
+{
+	const struct _aarch64_ctx *record = (const struct _aarch64_ctx *)(const void *)m->__reserved;
+	while (record->magic && record->magic != ESR_MAGIC)
+		record = (const struct _aarch64_ctx *)(const void *)((const uint8_t *)record + record->size);
+	return !record->magic || ((const struct esr_context *)(const void *)record)->esr & 1 << 6;
+}
+#endif
 
 static struct trap_registers registers_of(const void *context)
 {
 	const mcontext_t *m = &((const ucontext_t *)context)->uc_mcontext;
 #if defined(__x86_64__)
-	return (struct trap_registers){(uintptr_t)m->gregs[REG_RIP], (uintptr_t)m->gregs[REG_RBP]};
+	static const greg_t page_fault_write = 2;
+	return (struct trap_registers){(uintptr_t)m->gregs[REG_RIP], (uintptr_t)m->gregs[REG_RBP],
+	                               m->gregs[REG_ERR] & page_fault_write};
 #else
-	return (struct trap_registers){m->pc, m->regs[29]};
+	return (struct trap_registers){m->pc, m->regs[29], is_write(m)};
 #endif
 }
 
@@ -155,11 +185,28 @@ static uint32_t trap_of_fault(const struct trap_scope *scope, uintptr_t address,
 	return CELL_TRAP_NONE;
 }
 
+/* Is it the pager's, and answered? What is lost is told to the cell that wanted it. */
+static bool page_in(const struct trap_scope *scope, const void *address,
+                    const struct trap_registers *registers)
+{
+	int saved_errno = errno;
+	enum page_outcome outcome = paged ? pager_fault(paged, address, registers->write) : PAGE_FOREIGN;
+	errno = saved_errno;
+	if (outcome != PAGE_LOST)
+		return outcome == PAGE_READY;
+	if (scope && (copying || code_contains(scope->code, registers->instruction)))
+		trap_raise(CELL_TRAP_HOST, 0, pager_failure(paged), registers->instruction, registers->frame);
+	log_error("%s", pager_failure(paged));
+	_exit(TRAP_LOST_STATUS);
+}
+
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
 	struct trap_registers registers = registers_of(context);
 	struct trap_scope *scope = innermost;
 	uint32_t trap = CELL_TRAP_NONE;
+	if (signal == SIGSEGV && page_in(scope, info->si_addr, &registers))
+		return;
 	if (scope)
 		trap = trap_of_fault(scope, (uintptr_t)info->si_addr, registers.instruction);
 	if (trap != CELL_TRAP_NONE)

@@ -9,8 +9,9 @@
  * Signals run on an alternate stack in protected memory, for the kernel stores the cell's registers
  * there. A time-out that finds the process in host code waits until it is in the cell's code again,
  * so that host code is never abandoned half way; a host function that sleeps asks trap_overdue. Only the
- * innermost call is timed: what waits beneath it is looked at when it goes on. A fault that belongs to
- * no running cell ends the process.
+ * innermost call is timed: what waits beneath it is looked at when it goes on. A fault in a paged
+ * memory is its pager's, in the cell's code as in the host's. A fault that belongs to no running cell ends
+ * the process.
  *
  * So a handler raises only what interrupted a cell's code, which calls no C library: that is why the
  * report may be written with functions that are not async-signal-safe (snprintf, calloc and qsort of
@@ -35,6 +36,13 @@ struct trap_scope {
 	struct trap_report *report;
 	jmp_buf landing;
 };
+
+/* Faults in this pager's memories bring their pages (NULL: there are none). A page that is lost ends the
+ * cell if its own code wanted it, else the process: host code is not abandoned half way. */
+void trap_set_pager(struct pager *pager);
+/* From here on host code touches memory only as the cell's own instructions would, and may raise what
+ * they may. */
+void trap_copying(bool copying);
 
 /* Install the handlers on an alternate stack from `pool`; once per process. */
 int trap_init(struct mem_pool *pool, struct error *err) must_check;

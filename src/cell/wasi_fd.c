@@ -17,17 +17,19 @@ enum {
 /* One call: which way, where, and how much it has moved. */
 struct transfer {
 	struct wasi *w;
+	struct cell_instance *cell;
 	struct wasi_descriptor *d;
 	bool writing;
 	uint64_t offset;
 	uint64_t moved;
 };
 
-static uint32_t move_host(struct transfer *t, const struct iovec *parts, int count, size_t *ret_moved)
+static uint32_t call_host(struct transfer *t, const struct iovec *parts, int count, uint64_t moved,
+                          size_t *ret_moved)
 {
 	ssize_t n;
 	int fd = t->d->fd;
-	off_t offset = (off_t)(t->offset + t->moved);
+	off_t offset = (off_t)(t->offset + moved);
 	do {
 		if (t->offset == OFFSET_NONE)
 			n = t->writing ? writev(fd, parts, count) : readv(fd, parts, count);
@@ -37,6 +39,59 @@ static uint32_t move_host(struct transfer *t, const struct iovec *parts, int cou
 	if (n < 0)
 		return wasi_errno_of(errno);
 	*ret_moved = (size_t)n;
+	return WASI_SUCCESS;
+}
+
+/* As many of the parts as can be pinned at a time; the last one perhaps not whole. */
+static int pin_parts(const struct transfer *t, const struct iovec *parts, int count,
+                     struct iovec ret_pinned[IOVECS_AT_ONCE], size_t *ret_size)
+{
+	int pinned = 0;
+	*ret_size = 0;
+	for (int i = 0; i < count; i++) {
+		size_t size = instance_pin(t->cell, parts[i].iov_base, parts[i].iov_len, !t->writing);
+		if (size)
+			ret_pinned[pinned++] = (struct iovec){parts[i].iov_base, size};
+		*ret_size += size;
+		if (size < parts[i].iov_len)
+			break;
+	}
+	return pinned;
+}
+
+/* Take `size` bytes off the front. Returns how many parts are left. */
+static int parts_skip(struct iovec *parts, int count, size_t size)
+{
+	int whole = 0;
+	for (; whole < count && size >= parts[whole].iov_len; whole++)
+		size -= parts[whole].iov_len;
+	memmove(parts, parts + whole, (size_t)(count - whole) * sizeof(*parts));
+	if (whole < count) {
+		parts[0].iov_base = (uint8_t *)parts[0].iov_base + size;
+		parts[0].iov_len -= size;
+	}
+	return count - whole;
+}
+
+/* Straight between the kernel and the cell's memory. What fails after something has moved is for the next
+ * call. */
+static uint32_t move_host(struct transfer *t, const struct iovec *parts, int count, size_t *ret_moved)
+{
+	struct iovec left[IOVECS_AT_ONCE], pinned[IOVECS_AT_ONCE];
+	size_t wanted, step, moved = 0;
+	memcpy(left, parts, (size_t)count * sizeof(*parts));
+	do {
+		int n = pin_parts(t, left, count, pinned, &wanted);
+		step = 0;
+		uint32_t rc = n ? call_host(t, pinned, n, t->moved + moved, &step) : (uint32_t)WASI_ENOMEM;
+		for (int i = 0; i < n; i++)
+			instance_unpin(t->cell, pinned[i].iov_base, pinned[i].iov_len);
+		if (rc != WASI_SUCCESS && moved == 0)
+			return rc;
+		moved += step;
+		count = parts_skip(left, count, step);
+	} while (count && step && step == wanted);
+	*ret_moved = moved;
 	return WASI_SUCCESS;
 }
 
@@ -184,14 +239,14 @@ static uint32_t transfer(struct transfer *t, struct cell_instance *cell, uint32_
 
 uint32_t wasi_fd_read(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
 {
-	struct transfer t = {.w = w, .offset = OFFSET_NONE};
+	struct transfer t = {.w = w, .cell = cell, .offset = OFFSET_NONE};
 	uint32_t rc = wasi_descriptor(w, v[0].i32, WASI_FD_READ, &t.d);
 	return rc != WASI_SUCCESS ? rc : transfer(&t, cell, v[1].i32, v[2].i32, v[3].i32);
 }
 
 uint32_t wasi_fd_write(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
 {
-	struct transfer t = {.w = w, .writing = true, .offset = OFFSET_NONE};
+	struct transfer t = {.w = w, .cell = cell, .writing = true, .offset = OFFSET_NONE};
 	uint32_t rc = wasi_descriptor(w, v[0].i32, WASI_FD_WRITE, &t.d);
 	return rc != WASI_SUCCESS ? rc : transfer(&t, cell, v[1].i32, v[2].i32, v[3].i32);
 }
@@ -210,13 +265,13 @@ static uint32_t transfer_at(struct transfer *t, struct cell_instance *cell, cons
 
 uint32_t wasi_fd_pread(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
 {
-	struct transfer t = {.w = w};
+	struct transfer t = {.w = w, .cell = cell};
 	return transfer_at(&t, cell, v, WASI_FD_READ);
 }
 
 uint32_t wasi_fd_pwrite(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
 {
-	struct transfer t = {.w = w, .writing = true};
+	struct transfer t = {.w = w, .cell = cell, .writing = true};
 	return transfer_at(&t, cell, v, WASI_FD_WRITE);
 }
 

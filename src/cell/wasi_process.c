@@ -104,7 +104,11 @@ uint32_t wasi_random_get(struct wasi *w, struct cell_instance *cell, const union
 	if (!to)
 		return WASI_EFAULT;
 	for (size_t done = 0; done < v[1].i32;) {
-		ssize_t n = getrandom(to + done, v[1].i32 - done, 0);
+		size_t pinned = instance_pin(cell, to + done, v[1].i32 - done, true);
+		ssize_t n = getrandom(to + done, pinned, 0);
+		instance_unpin(cell, to + done, pinned);
+		if (pinned == 0)
+			return WASI_ENOMEM;
 		if (n < 0 && errno != EINTR)
 			return wasi_errno_of(errno);
 		done += (size_t)max_of(n, (ssize_t)0);

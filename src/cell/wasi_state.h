@@ -168,10 +168,14 @@ int wasi_fstat(int fd, struct stat *ret_stat);
 uint32_t wasi_times(uint32_t flags, uint64_t atime_ns, uint64_t mtime_ns, struct owner_path_request *ret);
 void wasi_memory_set_times(struct wasi_memory_file *file, const struct owner_path_request *times);
 
-/* Guest memory: `size` bytes of the cell at `address`, or NULL. */
+/* Guest memory: `size` bytes of the cell at `address`, or NULL. It traps where they are lost
+ * (instance_touch), so nothing may be held before. */
 static inline void *wasi_bytes(struct cell_instance *cell, uint32_t address, uint64_t size)
 {
-	return instance_memory(cell, address, size);
+	void *bytes = instance_memory(cell, address, size);
+	if (bytes)
+		instance_touch(cell, bytes, size);
+	return bytes;
 }
 
 #define WASI_FUNCTIONS(X)                       \

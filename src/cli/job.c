@@ -251,6 +251,7 @@ static int job_start_agent(struct job *job, struct error *err)
 		.flags = (c->uses_tasks ? AGENT_START_TASKS : 0) | (c->events ? AGENT_START_EVENTS : 0) |
 	                 (c->progress ? AGENT_START_PROGRESS : 0),
 		.heap = c->heap,
+		.window = c->window,
 		.store_limit = c->store_limit,
 	};
 	memcpy(start.nonce, job->policy.nonce, sizeof(start.nonce));
@@ -260,6 +261,11 @@ static int job_start_agent(struct job *job, struct error *err)
 	if ((size_t)size >= sizeof(start.spill_directory))
 		return error_set(err, CELLA_EINVAL, "TMPDIR has %d bytes, at most %zu are allowed", size,
 		                 sizeof(start.spill_directory) - 1);
+	size = snprintf(start.page_directory, sizeof(start.page_directory), "%s",
+	                c->page_directory ? c->page_directory : "");
+	if ((size_t)size >= sizeof(start.page_directory))
+		return error_set(err, CELLA_EINVAL, "--page-dir has %d bytes, at most %zu are allowed", size,
+		                 sizeof(start.page_directory) - 1);
 	if (io_send_message(job->agent, &start, sizeof(start), &c->bundle_fd, 1, err) < 0)
 		return job_lost(job, "the agent cella-agent", err);
 	return 0;

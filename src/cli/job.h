@@ -26,6 +26,8 @@ struct job_config {
 	const char *memory; /* the level as it was asked for */
 	enum mem_level memory_level;
 	uint64_t heap;
+	uint64_t window;             /* of paged memory; else 0 */
+	const char *page_directory;  /* for page files; NULL: none */
 	uint32_t executors;
 	uint64_t store_limit;
 	const char *const *arguments;

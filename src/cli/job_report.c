@@ -123,7 +123,7 @@ static json_t *record_json(const struct job_config *c, const struct job_result *
 	time_t now = time(NULL);
 	struct tm calendar;
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &calendar));
-	return json_pack("{ss si so ss ss so so so so so so so so sI si so}", "ended", date, "status",
+	return json_pack("{ss si so ss ss so so so so so so so so sI sI si so}", "ended", date, "status",
 	                 r->status, "error", text_json(error), "memory", c->memory, "machine", "soft", "cell",
 	                 hex_json(c->bundle ? c->bundle->identity : NULL, CRYPTO_SHA384_SIZE), "builder",
 	                 hex_json(c->bundle ? c->bundle->builder : NULL, CRYPTO_ED25519_SIZE), "launcher",
@@ -132,8 +132,8 @@ static json_t *record_json(const struct job_config *c, const struct job_result *
 	                 names_json(r, r->isolation, evidence_isolation_names), "isolation_missing",
 	                 names_json(r, ~r->isolation & EVIDENCE_ISOLATION_ALL, evidence_isolation_names),
 	                 "kernel", text_json(r->kernel), "host", names_json(r, r->host, evidence_host_names),
-	                 "heap", (json_int_t)c->heap, "executors_started", (int)r->executors_started, "agent",
-	                 agent_json(report));
+	                 "heap", (json_int_t)c->heap, "window", (json_int_t)c->window, "executors_started",
+	                 (int)r->executors_started, "agent", agent_json(report));
 }
 
 static int write_record(const struct job_config *c, const struct job_result *r, const char *error,

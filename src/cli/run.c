@@ -11,6 +11,7 @@
 #include "cli/job_report.h"
 #include "cli/manifest.h"
 #include "cli/verbs.h"
+#include "page/page.h"
 
 enum {
 	RUN_BUNDLE_MAX = 1 << 30,
@@ -19,13 +20,16 @@ enum {
 	RUN_LEAST = 2 << 20, /* of that, at once */
 	RUN_HEAP_MIN_MIB = 8,
 	RUN_HEAP_MAX_GIB = 16 << 10,
+	RUN_WINDOW = 64 << 20,
+	RUN_WINDOW_UNIT = 64 << 10,
 };
 
 enum run_memory { RUN_SECRET, RUN_PAGED, RUN_INSECURE_NONE, RUN_UNSAID }; /* as in the option's text */
 
 struct run_options {
 	int memory;
-	uint64_t executors, heap, store_limit;
+	uint64_t executors, heap, window, store_limit;
+	const char *page_dir;
 	struct option_list dirs, environment, builders;
 	struct wasi_preopen preopens[PROVISION_PREOPENS_MAX]; /* of dirs, which then are the host's names */
 	struct job_outputs outputs;
@@ -34,7 +38,7 @@ struct run_options {
 
 static const struct option run_table[] = {
 	{"--memory", NULL, OPTION_CHOICE, "secret|paged|insecure-none",
-         "level of memory protection; default secret; paged is not part of this version",
+         "level of memory protection; default secret; paged keeps a window of it in the clear",
          option_field(run_options, memory)},
 	{"--insecure-memory-none", NULL, OPTION_FLAG, NULL, "the same as --memory insecure-none",
          option_field(run_options, insecure_memory_none)},
@@ -42,6 +46,11 @@ static const struct option run_table[] = {
          option_field(run_options, executors)},
 	{"--heap", NULL, OPTION_SIZE, "SIZE", "protected memory of each executor at most; default 2G",
          option_field(run_options, heap)},
+	{"--window", NULL, OPTION_SIZE, "SIZE",
+         "paged: memory of each executor that is in the clear at a time; default 64M, or what may be locked",
+         option_field(run_options, window)},
+	{"--page-dir", NULL, OPTION_TEXT, "DIR", "paged: where encrypted pages go; default: ordinary memory",
+         option_field(run_options, page_dir)},
 	{"--dir", NULL, OPTION_LIST, "HOST[:GUEST][:ro]",
          "a directory that the program may use; may be repeated", option_field(run_options, dirs)},
 	{"--env", NULL, OPTION_LIST, "K=V", "an environment variable of the program; may be repeated",
@@ -136,6 +145,30 @@ static int run_parse_builders(const struct run_options *o, struct error *err)
 	return 0;
 }
 
+static int run_check_paging(struct run_options *o, struct error *err)
+{
+	if (o->memory != RUN_PAGED && (o->window || o->page_dir))
+		return error_set(err, CELLA_EINVAL, "--window and --page-dir are for --memory paged");
+	if (o->window && (o->window < PAGE_WINDOW_LEAST || o->window > o->heap))
+		return error_set(err, CELLA_EINVAL, "--window: at least %dM, and at most as much as --heap",
+		                 PAGE_WINDOW_LEAST >> 20);
+	o->window = o->window & ~(uint64_t)(RUN_WINDOW_UNIT - 1);
+	return 0;
+}
+
+/* As large as what may be locked allows, unless it was given. */
+static int run_choose_window(const struct run_options *o, uint64_t *ret_window, struct error *err)
+{
+	uint64_t window = o->window ? o->window : min_of((uint64_t)RUN_WINDOW, o->heap);
+	for (;; window /= 2) {
+		int rc = mem_level_check(MEM_PAGED, PAGE_WINDOW_MAPPINGS * window + RUN_LEAST, err);
+		if (rc == 0)
+			*ret_window = window;
+		if (rc == 0 || o->window || window / 2 < PAGE_WINDOW_LEAST)
+			return rc;
+	}
+}
+
 static int run_check(struct run_options *o, struct error *err)
 {
 	if (o->insecure_memory_none && o->memory != RUN_UNSAID && o->memory != RUN_INSECURE_NONE)
@@ -152,7 +185,9 @@ static int run_check(struct run_options *o, struct error *err)
 	if (o->heap >> 20 < RUN_HEAP_MIN_MIB || o->heap >> 30 > RUN_HEAP_MAX_GIB)
 		return error_set(err, CELLA_EINVAL, "--heap: at least %dM and at most %dG", RUN_HEAP_MIN_MIB,
 		                 RUN_HEAP_MAX_GIB);
-	int rc = run_parse_dirs(o, err);
+	int rc = run_check_paging(o, err);
+	if (rc == 0)
+		rc = run_parse_dirs(o, err);
 	if (rc == 0)
 		rc = run_parse_builders(o, err);
 	return rc < 0 ? rc : job_outputs_check(&o->outputs, err);
@@ -233,10 +268,12 @@ static int run_protected(const struct job_config *config, struct job_result *res
 static struct job_config run_config(const struct run_options *o, char **arguments, uint32_t argument_count)
 {
 	static const char *const words[] = {"secret", "paged", "insecure-none"};
+	static const enum mem_level levels[] = {MEM_SECRET, MEM_PAGED, MEM_INSECURE_NONE};
 	return (struct job_config){
 		.memory = words[o->memory],
-		.memory_level = o->memory == RUN_INSECURE_NONE ? MEM_INSECURE_NONE : MEM_SECRET,
+		.memory_level = levels[o->memory],
 		.heap = o->heap,
+		.page_directory = o->page_dir,
 		.executors = (uint32_t)o->executors,
 		.store_limit = o->store_limit,
 		.arguments = (const char *const *)arguments,
@@ -254,11 +291,8 @@ static struct job_config run_config(const struct run_options *o, char **argument
 static int run_prepare(const struct run_options *o, struct run_inputs *in, struct job_config *config,
                        struct error *err)
 {
-	if (o->memory == RUN_PAGED)
-		return error_set(
-			err, CELLA_EUNSUPPORTED,
-			"paged memory is not part of this version: use --memory secret, or a smaller --heap");
-	int rc = mem_level_check(config->memory_level, RUN_LEAST, err);
+	int rc = o->memory == RUN_PAGED ? run_choose_window(o, &config->window, err)
+	                                : mem_level_check(config->memory_level, RUN_LEAST, err);
 	if (rc == 0)
 		rc = mem_pool_new(config->memory_level, RUN_POOL, &config->pool, err);
 	if (rc < 0)
@@ -292,6 +326,15 @@ static int run_report(const struct run_options *o, const struct job_config *conf
 	return rc < 0 ? rc : reported;
 }
 
+static void run_print_levels(const struct job_config *c)
+{
+	fprintf(stderr, "cella run: memory %s, machine soft\n", c->memory);
+	if (c->window)
+		fprintf(stderr, "cella run: a window of %llu KiB in the clear, encrypted pages in %s\n",
+		        (unsigned long long)c->window >> 10,
+		        c->page_directory ? c->page_directory : "memory");
+}
+
 static int run_job(const struct run_options *o, char **arguments, uint32_t argument_count,
                    struct job_result *result, struct error *err)
 {
@@ -302,7 +345,7 @@ static int run_job(const struct run_options *o, char **arguments, uint32_t argum
 		return rc;
 	rc = run_prepare(o, &in, &config, err);
 	if (rc == 0 && (!o->quiet || o->memory == RUN_INSECURE_NONE))
-		fprintf(stderr, "cella run: memory %s, machine soft\n", config.memory);
+		run_print_levels(&config);
 	if (rc == 0)
 		rc = run_protected(&config, result, err);
 	return run_report(o, &config, result, rc, err);

@@ -30,6 +30,7 @@ struct launch {
 	struct loop *loop;
 	struct launch_hooks hooks;
 	struct launch_request request;
+	bool page_file;
 	enum state state;
 	uint64_t begun_ns;
 	struct spawned child;
@@ -140,7 +141,9 @@ static int start_executor(struct launch *l, struct error *err)
 		.type = LAUNCH_START,
 		.version = LAUNCH_VERSION,
 		.memory_level = l->request.memory_level,
+		.page_file = l->page_file,
 		.heap = l->request.heap,
+		.window = l->request.window,
 	};
 	struct subject subject = {
 		.pid = l->child.pid,
@@ -340,11 +343,11 @@ static void exit_ready(void *data)
 
 /* ---- outside ---- */
 
-static int begin(struct launch *l, int agent, int bundle, struct error *err)
+static int begin(struct launch *l, int agent, int bundle, int pages, struct error *err)
 {
 	int rc = io_check_sealed(bundle, err);
 	if (rc == 0)
-		rc = spawn(l->launcher, l->request.heap, agent, bundle, &l->child, err);
+		rc = spawn(l->launcher, &l->request, agent, bundle, pages, &l->child, err);
 	if (rc < 0)
 		return rc;
 	l->exit_watch = (struct watch){l->child.pidfd, exit_ready, l};
@@ -355,8 +358,8 @@ static int begin(struct launch *l, int agent, int bundle, struct error *err)
 }
 
 int launch_new(struct launcher *launcher, struct loop *loop, const struct launch_hooks *hooks,
-               const struct launch_request *request, int agent, int bundle, struct launch **ret_launch,
-               struct error *err)
+               const struct launch_request *request, int agent, int bundle, int pages,
+               struct launch **ret_launch, struct error *err)
 {
 	struct launch *l = calloc(1, sizeof(*l));
 	if (!l)
@@ -369,7 +372,8 @@ int launch_new(struct launcher *launcher, struct loop *loop, const struct launch
 		.begun_ns = clock_ns(),
 		.child = {.pidfd = -1, .report = -1, .launch = -1, .owner = -1},
 	};
-	int rc = begin(l, agent, bundle, err);
+	l->page_file = pages >= 0;
+	int rc = begin(l, agent, bundle, pages, err);
 	if (rc < 0) {
 		launch_free(l);
 		return rc;

@@ -31,10 +31,11 @@ struct launch_hooks {
 	void (*gone)(void *data, struct launch *launch);
 };
 
-/* Clones. `agent` and `bundle` are borrowed for the call. No hook is called before this returns. */
+/* Clones. The descriptors are borrowed for the call; `pages` is -1 where there is no page file. No hook is
+ * called before this returns. */
 int launch_new(struct launcher *launcher, struct loop *loop, const struct launch_hooks *hooks,
-               const struct launch_request *request, int agent, int bundle, struct launch **ret_launch,
-               struct error *err) must_check;
+               const struct launch_request *request, int agent, int bundle, int pages,
+               struct launch **ret_launch, struct error *err) must_check;
 /* Kills the process if there is one and waits for its end. NULL is fine. */
 void launch_free(struct launch *launch);
 

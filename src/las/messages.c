@@ -6,6 +6,7 @@
 #include "base/printable.h"
 #include "las/bounds.h"
 #include "mem/mem.h"
+#include "page/page.h"
 
 int message_decode_agent(const void *data, size_t size, struct agent_message *ret, struct error *err)
 {
@@ -28,7 +29,7 @@ int message_decode_agent(const void *data, size_t size, struct agent_message *re
 
 int message_check_request(const struct launch_request *request, size_t fd_count, struct error *err)
 {
-	if (request->memory_level > MEM_SECRET)
+	if (request->memory_level >= MEM_LEVELS)
 		return error_set(err, CELLA_EINVAL,
 		                 "launch request %" PRIu32 ": unknown memory level %" PRIu32, request->id,
 		                 request->memory_level);
@@ -39,7 +40,14 @@ int message_check_request(const struct launch_request *request, size_t fd_count,
 	if (request->heap == 0 || request->heap > LAS_HEAP_MAX)
 		return error_set(err, CELLA_ELIMIT, "launch request %" PRIu32 ": a heap of %" PRIu64 " bytes",
 		                 request->id, request->heap);
-	if (fd_count != 2)
+	bool paged = request->memory_level == MEM_PAGED;
+	if (paged ? request->window < PAGE_WINDOW_LEAST || request->window > request->heap
+	          : request->window != 0)
+		return error_set(err, CELLA_ELIMIT,
+		                 "launch request %" PRIu32 ": a window of %" PRIu64 " bytes at level %s",
+		                 request->id, request->window,
+		                 mem_level_name((enum mem_level)request->memory_level));
+	if (fd_count != 2 && !(paged && fd_count == 3))
 		return error_set(err, CELLA_EINVAL,
 		                 "launch request %" PRIu32 ": %zu descriptors instead of 2", request->id,
 		                 fd_count);

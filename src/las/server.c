@@ -78,8 +78,8 @@ static int start(struct server *s, const struct launch_request *request, const i
 	if (rc == 0 && map_get(&s->launches, request->id))
 		rc = error_set(err, CELLA_EEXIST, "executor %" PRIu32 " runs already", request->id);
 	if (rc == 0)
-		rc = launch_new(s->config->launcher, s->loop, &s->hooks, request, fds[0], fds[1], &launch,
-		                err);
+		rc = launch_new(s->config->launcher, s->loop, &s->hooks, request, fds[0], fds[1],
+		                fd_count > 2 ? fds[2] : -1, &launch, err);
 	if (rc < 0)
 		return rc;
 	if (map_put(&s->launches, request->id, launch) < 0) {

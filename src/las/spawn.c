@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "las/bounds.h"
+#include "page/page.h"
 
 /* Ids in use are found through the scheduler's lists, which every process is in; of other PID namespaces
  * than the launcher's and those below it none is seen. */
@@ -45,14 +46,28 @@ static bool needs_lock_capability(const struct process_status *s, uint64_t wante
 	       getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_max < wanted;
 }
 
-static int plan_for(const struct launcher *launcher, uint64_t namespaces, uint64_t heap,
-                    struct child_plan *plan, struct error *err)
+/* Locked memory, and all memory, that a request entitles its executor to. */
+static uint64_t locked_for(const struct launch_request *request)
+{
+	return LAS_LOCKED_OVERHEAD + (request->memory_level == MEM_PAGED
+	                                      ? pager_locked(request->window, request->heap)
+	                                      : request->heap);
+}
+
+static uint64_t memory_for(const struct launch_request *request)
+{
+	return LAS_MEMORY_OVERHEAD + request->heap +
+	       (request->memory_level == MEM_PAGED ? pager_locked(request->window, request->heap) : 0);
+}
+
+static int plan_for(const struct launcher *launcher, uint64_t namespaces,
+                    const struct launch_request *request, struct child_plan *plan, struct error *err)
 {
 	const struct process_status *s = &launcher->status;
 	bool same_users = !(namespaces & CLONE_NEWUSER);
 	plan->own_mounts = namespaces & CLONE_NEWNS;
 	plan->own_user = same_users && process_may(s, CAP_SETUID) && process_may(s, CAP_SETGID);
-	plan->lock_limit = heap + LAS_LOCKED_OVERHEAD;
+	plan->lock_limit = locked_for(request);
 	plan->keep_lock = same_users && needs_lock_capability(s, plan->lock_limit);
 	plan->uid = s->uid[1];
 	return plan->own_user ? pick_uid(&plan->uid, err) : 0;
@@ -65,14 +80,14 @@ static const char *who_gets(bool for_good)
 }
 
 /* -1 where there can be none. */
-static int make_cgroup(struct launcher *launcher, uint64_t heap, struct spawned *s)
+static int make_cgroup(struct launcher *launcher, const struct launch_request *request, struct spawned *s)
 {
 	struct error why = {0};
 	if (!launcher->has_cgroup)
 		return -1;
 	snprintf(s->cgroup_name, sizeof(s->cgroup_name), "cella-%d-%" PRIu32, (int)getpid(),
 	         launcher->launched);
-	if (cgroup_new(launcher->cgroup, s->cgroup_name, heap + LAS_MEMORY_OVERHEAD, LAS_EXECUTOR_PROCESSES,
+	if (cgroup_new(launcher->cgroup, s->cgroup_name, memory_for(request), LAS_EXECUTOR_PROCESSES,
 	               &s->cgroup, &why) == 0)
 		return cgroup_fd(s->cgroup);
 	log_warn("%s no cgroup limits: %s", who_gets(why.code == CELLA_EPERM), why.text);
@@ -128,16 +143,17 @@ static void leave_out(struct launcher *launcher, struct spawned *s, int without,
 	}
 }
 
-static int spawn_child(struct launcher *launcher, uint64_t heap, struct spawned *s, struct error *err)
+static int spawn_child(struct launcher *launcher, const struct launch_request *request, struct spawned *s,
+                       struct error *err)
 {
-	int cgroup = make_cgroup(launcher, heap, s);
+	int cgroup = make_cgroup(launcher, request, s);
 	int there = (cgroup < 0 ? 0 : NO_CGROUP) | (launcher->namespace_flags ? NO_NAMESPACES : 0);
 	bool for_good = true;
 	for (int without = 0; without <= NOTHING_OF_ITS_OWN; without++) {
 		if (without & ~there)
 			continue;
 		uint64_t namespaces = without & NO_NAMESPACES ? 0 : launcher->namespace_flags;
-		int rc = plan_for(launcher, namespaces, heap, &s->plan, err);
+		int rc = plan_for(launcher, namespaces, request, &s->plan, err);
 		if (rc < 0)
 			return rc;
 		s->pid = clone_child(namespaces, without & NO_CGROUP ? -1 : cgroup, s);
@@ -153,8 +169,8 @@ static int spawn_child(struct launcher *launcher, uint64_t heap, struct spawned 
 }
 
 /* The child's ends live until it has its copies. */
-static int spawn_connected(struct launcher *launcher, uint64_t heap, int agent, int bundle, struct spawned *s,
-                           struct error *err)
+static int spawn_connected(struct launcher *launcher, const struct launch_request *request, int agent,
+                           int bundle, int pages, struct spawned *s, struct error *err)
 {
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -179,18 +195,19 @@ static int spawn_connected(struct launcher *launcher, uint64_t heap, int agent, 
 		[LAUNCH_FD_OWNER] = owner_end,
 		[LAUNCH_FD_AGENT] = agent,
 		[LAUNCH_FD_BUNDLE] = bundle,
+		[LAUNCH_FD_PAGES] = pages >= 0 ? pages : launcher->null_fd,
 	};
 	memcpy(s->plan.fds, fds, sizeof(fds));
 	s->plan.executor = launcher->executor.fd;
 	s->plan.report = report_end;
-	return spawn_child(launcher, heap, s, err);
+	return spawn_child(launcher, request, s, err);
 }
 
-int spawn(struct launcher *launcher, uint64_t heap, int agent, int bundle, struct spawned *ret_spawned,
-          struct error *err)
+int spawn(struct launcher *launcher, const struct launch_request *request, int agent, int bundle, int pages,
+          struct spawned *ret_spawned, struct error *err)
 {
 	struct spawned s = {.pidfd = -1, .report = -1, .launch = -1, .owner = -1};
-	int rc = spawn_connected(launcher, heap, agent, bundle, &s, err);
+	int rc = spawn_connected(launcher, request, agent, bundle, pages, &s, err);
 	launcher->launched++;
 	if (rc < 0) {
 		spawned_done(&s);

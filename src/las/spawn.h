@@ -25,9 +25,9 @@ struct spawned {
 	struct child_plan plan; /* what it was asked to do */
 };
 
-/* `agent` and `bundle` are borrowed for the call. */
-int spawn(struct launcher *launcher, uint64_t heap, int agent, int bundle, struct spawned *ret_spawned,
-          struct error *err) must_check;
+/* The descriptors are borrowed for the call; `pages` -1: no page file. */
+int spawn(struct launcher *launcher, const struct launch_request *request, int agent, int bundle, int pages,
+          struct spawned *ret_spawned, struct error *err) must_check;
 /* SIGKILL; nothing if it was reaped. */
 void spawned_kill(const struct spawned *s);
 /* Waits for the end of a process that was killed or has ended; its status as waitpid's. */

@@ -74,7 +74,8 @@ int page_write_locked(struct page_region *r, uint32_t page)
 	size_t from = (size_t)page * p->page_size;
 	size_t end = min_of(from + count * p->page_size, align_up(r->public.size, (size_t)PAGE_SIZE_LEAST));
 	if (mapping_protect(r->public.base + from, end - from, true) < 0)
-		return pager_lose(p, CELLA_ENOMEM, "the kernel maps no more pages (vm.max_map_count)");
+		return pager_lose(p, CELLA_ENOMEM,
+		                  "paged memory: the kernel maps no more pages (vm.max_map_count)");
 	for (uint32_t i = 0; i < count; i++)
 		p->frames[entry_of(r, page + i)->frame].writable = 1;
 	stream->next = page + count;

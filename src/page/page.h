@@ -46,6 +46,7 @@ struct page_region;
 enum {
 	PAGE_WINDOW_LEAST = 1 << 20,
 	PAGE_WINDOW_MAPPINGS = 3, /* how often the kernel counts a window as locked memory */
+	PAGE_SECRETS = 64 << 20,  /* stacks, keys, small allocations and opened data beside it, at most */
 };
 
 struct pager_config {
@@ -58,8 +59,10 @@ int pager_new(const struct pager_config *config, struct pager **ret_pager, struc
 /* After all of its regions. NULL is fine. */
 void pager_free(struct pager *pager);
 
-/* Protected memory that a window takes with its tables, if its regions grow to `limit` bytes. */
-size_t pager_cost(size_t window, uint64_t limit);
+/* What a pager takes of its pool, if its regions grow to `limit` bytes. */
+size_t pager_tables(size_t window, uint64_t limit);
+/* The locked memory that a process with a pager may need: window, tables, and PAGE_SECRETS. */
+uint64_t pager_locked(size_t window, uint64_t limit);
 /* Bytes that come and go together. */
 size_t pager_page_size(const struct pager *pager);
 

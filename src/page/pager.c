@@ -18,11 +18,16 @@ static size_t page_size_for(size_t window)
 	return size;
 }
 
-size_t pager_cost(size_t window, uint64_t limit)
+size_t pager_tables(size_t window, uint64_t limit)
 {
 	size_t page = page_size_for(window);
-	return window + window / page * sizeof(struct page_frame) +
+	return window / page * sizeof(struct page_frame) +
 	       (size_t)(limit / page) * sizeof(struct page_entry) + COST_OTHER;
+}
+
+uint64_t pager_locked(size_t window, uint64_t limit)
+{
+	return PAGE_WINDOW_MAPPINGS * (uint64_t)window + pager_tables(window, limit) + PAGE_SECRETS;
 }
 
 size_t pager_page_size(const struct pager *p)

@@ -66,7 +66,8 @@ static int write_run(struct page_region *r, uint32_t page, const uint8_t *from, 
 	for (size_t done = 0; done < size;) {
 		ssize_t n = pwrite(r->pager->file, from + done, size - done, (off_t)(r->offset + at + done));
 		if (n <= 0 && errno != EINTR)
-			return pager_lose(r->pager, CELLA_EIO, "the page file cannot be written: %s",
+			return pager_lose(r->pager, CELLA_EIO,
+			                  "paged memory: the page file cannot be written: %s",
 			                  n == 0 ? "no room" : strerror(errno));
 		done += n > 0 ? (size_t)n : 0;
 	}
@@ -86,7 +87,7 @@ static int seal_run(struct page_region *r, uint32_t page, uint32_t count, uint32
 			break;
 		nonce_of(page + i, ++e->version, nonce);
 		if (crypto_fixed_seal(r->cipher, nonce, at, p->page_size, e->tag) < 0)
-			return pager_lose(p, CELLA_EBUG, "a page could not be encrypted");
+			return pager_lose(p, CELLA_EBUG, "paged memory: a page could not be encrypted");
 	}
 	*ret_count = i;
 	return 0;
@@ -128,10 +129,10 @@ static int read_run(struct page_region *r, uint32_t page, uint8_t *to, size_t si
 	for (size_t done = 0; done < size;) {
 		ssize_t n = pread(r->pager->file, to + done, size - done, (off_t)(r->offset + at + done));
 		if (n < 0 && errno != EINTR)
-			return pager_lose(r->pager, CELLA_EIO, "the page file cannot be read: %s",
-			                  strerror(errno));
+			return pager_lose(r->pager, CELLA_EIO,
+			                  "paged memory: the page file cannot be read: %s", strerror(errno));
 		if (n == 0)
-			return pager_lose(r->pager, CELLA_EAUTH, "the page file was cut");
+			return pager_lose(r->pager, CELLA_EAUTH, "paged memory: the page file was cut");
 		done += n > 0 ? (size_t)n : 0;
 	}
 	return 0;
@@ -146,8 +147,7 @@ static int open_page(struct page_region *r, uint32_t page, uint8_t *at)
 	if (crypto_fixed_open(r->cipher, nonce, at, p->page_size, e->tag) < 0) {
 		mem_wipe(at, p->page_size);
 		return pager_lose(p, CELLA_EAUTH,
-		                  "page %u of a memory, encrypted outside, was altered or is an old copy",
-		                  page);
+		                  "paged memory: page %u was altered outside, or is an old copy", page);
 	}
 	p->stats.fetched++;
 	return 0;

@@ -89,7 +89,8 @@ static int evict_run(struct pager *p, uint32_t first, uint32_t count)
 	struct page_region *r = p->frames[first].region;
 	uint32_t page = p->frames[first].page;
 	if (mapping_cover(address_of(r, page), mapped_size(r, page, count)) < 0)
-		return pager_lose(p, CELLA_ENOMEM, "the kernel unmaps no pages any more (vm.max_map_count)");
+		return pager_lose(p, CELLA_ENOMEM,
+		                  "paged memory: the kernel unmaps no more pages (vm.max_map_count)");
 	/* From here on nobody else reads or writes the frames. */
 	int rc = 0;
 	if (p->frames[first].writable)
@@ -121,7 +122,7 @@ int window_take_locked(struct pager *p, uint32_t count, uint32_t *ret_first, uin
 	while (p->frames[p->hand].pins) {
 		p->hand = (p->hand + 1) % p->frame_count;
 		if (++tried == p->frame_count)
-			return pager_lose(p, CELLA_EBUG, "all frames of the window are pinned");
+			return pager_lose(p, CELLA_EBUG, "paged memory: all of the window is pinned");
 	}
 	uint32_t first = p->hand, n = 1;
 	count = min_of(count, frames_to_border(p, first));
@@ -141,7 +142,8 @@ int window_install_locked(struct page_region *r, uint32_t page, uint32_t count, 
 	struct pager *p = r->pager;
 	uint8_t *from = (writable ? p->window : p->readable) + (size_t)first * p->page_size;
 	if (mapping_alias(from, mapped_size(r, page, count), address_of(r, page), NULL) < 0)
-		return pager_lose(p, CELLA_ENOMEM, "the kernel maps no more pages (vm.max_map_count)");
+		return pager_lose(p, CELLA_ENOMEM,
+		                  "paged memory: the kernel maps no more pages (vm.max_map_count)");
 	for (uint32_t i = 0; i < count; i++) {
 		p->frames[first + i] =
 			(struct page_frame){.region = r, .page = page + i, .writable = writable};
@@ -157,6 +159,7 @@ void window_forget_locked(struct page_region *r)
 	for (uint32_t i = 0; i < p->frame_count && r->in_use; i++)
 		if (p->frames[i].region == r) {
 			mem_wipe(window_frame(p, i), p->page_size);
+			p->pins_left += p->frames[i].pins != 0;
 			p->frames[i] = (struct page_frame){0};
 			r->in_use--;
 		}

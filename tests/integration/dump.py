@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # as: root
 # root alone: it is the attacker
-# timeout: 180
+# timeout: 300
 """Can root read what a parked cell holds?
 
 At insecure-none yes, by each way (so the test can fail); at secret in no process but the owner's own
-command line, whichever way root looks, and no core file can be had."""
+command line, whichever way root looks, and no core file can be had. The same at paged, where copies of it fill
+eight times the window, with encrypted pages in ordinary memory and in a file."""
 
 import os
 import resource
@@ -23,16 +24,16 @@ MARKER = b"cella-marker-" + os.urandom(24).hex().encode()
 SPILL = SCRATCH / "spill"
 
 
-def parked(level, cell):
-    job = Job(["-q", "--memory", level, "--dir", f"{SCRATCH}:/data:ro", cell, "/data/secret"],
+def parked(level, cell, options=(), arguments=("/data/secret",)):
+    job = Job(["-q", "--memory", level, *options, "--dir", f"{SCRATCH}:/data:ro", cell, *arguments],
               env={**os.environ, "TMPDIR": str(SPILL)})
     check(job.line().startswith(b"parked"), f"{level}: the cell is parked")
     return job
 
 
-def look_into(level, cell):
+def look_into(level, cell, *words):
     """All hits of all processes, by process."""
-    with parked(level, cell) as job:
+    with parked(level, cell, *words) as job:
         processes = job.processes()
         check("cella-cell" in processes.values(), f"{level}: there is an executor to look into")
         found = {f"{name} {pid}": memscan.everywhere(pid, MARKER) for pid, name in processes.items()}
@@ -51,6 +52,24 @@ def check_levels(cell):
     for name, by_way in look_into("secret", cell).items():
         check(not by_way, f"secret: nothing in {name}" + "".join(f"\n         {way}: {hits}" for way, hits in by_way.items()))
     check(not memscan.files_below(SPILL, MARKER), "secret: nothing in files written")
+
+
+def check_paged(cell):
+    """The file is looked into as a descriptor of the executor."""
+    for where, words in (("ordinary memory", ()), ("a file", ("--page-dir", SPILL))):
+        options = ("--window", "1M", "--heap", "64M", *words)
+        for name, by_way in look_into("paged", cell, options, ("hold", "/data/secret", 8)).items():
+            check(not by_way, f"paged, pages in {where}: nothing in {name}"
+                  + "".join(f"\n         {way}: {hits}" for way, hits in by_way.items()))
+    found = look_into("insecure-none", cell, ("--heap", "64M"), ("hold", "/data/secret", 8))
+    check(any(found.values()), "the same program at insecure-none: root finds the secret (positive control)")
+    with parked("paged", cell, ("--window", "1M", "--heap", "64M"), ("hold", "/data/secret", 8)) as job:
+        [pid] = job.executors()
+        protected = [mapping for mapping in memscan.all_mappings(pid) if mapping.secret]
+        check(protected and all("dd" in mapping.flags and "dc" in mapping.flags for mapping in protected),
+              f"paged: all {len(protected)} protected mappings are kept out of core files and forks")
+        descriptors = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        check(not any("secretmem" in name for name in descriptors), f"paged: no descriptor reaches them: {descriptors}")
 
 
 def core_after_abort(pid, directory):
@@ -109,6 +128,7 @@ def main():
     cell = build_cell("park.c")
     (SCRATCH / "secret").write_bytes(b"\x00\x01" * 100 + MARKER + b"\x02" * 3000)
     check_levels(cell)
+    check_paged(build_cell("paged.c"))
     check_kernel_core(cell)
     finish()
 

@@ -8,8 +8,8 @@ Two jobs compute with a marker: the ECG workflow on recordings that contain it, 
 carries it through task data that spill to disk. At random moments all their processes are stopped, and
 root looks through each, and through the store, the rings, sockets, pipes, the spill file, the log of
 everything, the graph, the trace and the record. At
-insecure-none the marker is found in executors (so the test can fail), at secret nowhere; what lies
-outside of executors is sealed at both."""
+insecure-none the marker is found in executors (so the test can fail), at secret and at paged nowhere; what
+lies outside of executors is sealed at all three."""
 
 import os
 import random
@@ -83,7 +83,8 @@ def look_into(arguments, level, log):
     findings = Findings()
     with open(log, "wb") as stderr, open(SCRATCH / "output", "wb") as output:
         reports = [word for option, name in REPORTS.items() for word in (option, WRITTEN / name)]
-        with Job(["-q", "--memory", level, "--executors", 2, "--heap", "256M", *reports, "--dir", f"{DATA}:/data", *arguments],
+        with Job(["-q", "--memory", level, "--executors", 2, "--heap", "256M", *reports, *(["--window", "2M"] if level == "paged" else []),
+                  "--dir", f"{DATA}:/data", *arguments],
                  stderr=stderr, stdout=output, env={**os.environ, "TMPDIR": str(SPILL), "CELLA_LOG": "debug"}) as job:
             # The first output comes when data has gone through all processes.
             wait_until(lambda: os.path.getsize(SCRATCH / "output") > 0)
@@ -100,7 +101,7 @@ def look_into(arguments, level, log):
 
 def check_job(name, arguments, spills):
     log = WRITTEN / "log"
-    for level in ("insecure-none", "secret"):
+    for level in ("insecure-none", "secret", "paged"):
         for path in WRITTEN.iterdir():
             path.unlink()
         findings = look_into(arguments, level, log)
@@ -108,7 +109,7 @@ def check_job(name, arguments, spills):
             check(len(findings.inside) >= ROUNDS, f"{name}, insecure-none: root finds the marker in executors "
                   f"{len(findings.inside)} times (positive control)")
         else:
-            check(not findings.inside, f"{name}, secret: nothing in {ROUNDS} moments: {findings.inside}")
+            check(not findings.inside, f"{name}, {level}: nothing in {ROUNDS} moments: {findings.inside}")
         check(not findings.outside, f"{name}, {level}: nothing outside of executors: {findings.outside}")
         if spills:
             check(findings.spilled, f"{name}, {level}: data was spilled, {findings.spilled >> 20} MiB at a time")

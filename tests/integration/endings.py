@@ -119,7 +119,7 @@ def test_losses(cell):
         drawn(what, log_left)
 
 
-def test_others():
+def test_others(echo):
     old_outputs()
     job = run(["-q", "--record", RECORD, build_cell("traps.c"), "divide"])
     check(job.returncode == TRAPPED, f"a trap: {job.returncode} {job.stderr}")
@@ -131,8 +131,8 @@ def test_others():
     record_says("a refused builder", REFUSED, "builder", agent=None)
     run(["-q", "--record", RECORD, SCRATCH / "gone.cell"])
     record_says("no such cell", FAILED, "gone.cell", agent=None, cell=None)
-    run(["-q", "--memory", "paged", "--record", RECORD, other])
-    record_says("paged memory", FAILED, "paged memory is not part of this version", memory="paged")
+    run(["-q", "--memory", "paged", "--page-dir", SCRATCH / "gone", "--record", RECORD, echo])
+    record_says("no place for page files", FAILED, "cannot make a page file in", memory="paged")
 
 
 def main():
@@ -143,7 +143,7 @@ def main():
     test_ignored_signal(cell)
     test_nobody_reads(echo)
     test_losses(cell)
-    test_others()
+    test_others(echo)
     finish()
 
 

@@ -123,7 +123,8 @@ def test_builder():
 def test_options(cell):
     for arguments in (["--nonsense"], ["--memory", "none"], ["--executors", "-1"], ["--executors", "0"],
                       ["--executors", "many"], ["--executors", "100000"], ["--heap", "lots"], ["--heap", "0"],
-                      ["--heap", "99999999999999G"], ["--heap", "1000T"], ["--store-limit", "-5"],
+                      ["--window", "2M"],
+                      ["--page-dir", "/tmp"], ["--memory", "paged", "--window", "3"], ["--heap", "99999999999999G"], ["--heap", "1000T"], ["--store-limit", "-5"],
                       ["--store-limit", ""], ["--dir", ""], ["--dir", ":/data"], ["--dir", "/tmp:"],
                       ["--env", SECRET], ["--env", "=" + SECRET], ["--accept-builder", "abc"],
                       ["--accept-builder", "g" * 64], ["--graph", "graph.txt"], *([["--dir", "/tmp"] * 300])):
@@ -131,7 +132,6 @@ def test_options(cell):
     for level in ("secret", "paged"):
         refuses(["--memory", level, "--insecure-memory-none", cell, "given", "ran"], USAGE, f"two levels, one {level}",
                 "ask for two levels")
-    refuses(["-q", "--memory", "paged", cell, "given", "ran"], FAILED, "paged memory", "use --memory secret, or a smaller --heap")
     for arguments in (["--memory", "insecure-none"], ["--insecure-memory-none", "--memory", "insecure-none"]):
         job = run(["-q", *arguments, cell, "exit", "3"])
         check(job.returncode == 3 and job.stderr == "cella run: memory insecure-none, machine soft\n",

@@ -548,7 +548,7 @@ static int start(void **state)
 	return 0;
 }
 
-/* Under one key: each nonce gives another text, in place, and what was altered or has another nonce is refused. */
+/* Under one key, in place: as AES-GCM elsewhere; what was altered or has another nonce is refused. */
 static void test_fixed_key(void **state)
 {
 	uint8_t key[CRYPTO_KEY_SIZE] = {1}, nonce[CRYPTO_NONCE_SIZE] = {2}, other[CRYPTO_NONCE_SIZE] = {3};

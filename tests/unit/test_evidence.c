@@ -196,7 +196,7 @@ static void test_each_demand(void **state)
 	         "executor is 1111111111111111"},
 		{"nonce", offsetof(struct evidence_policy, nonce), 1,
 	         "nonce is 3333333333333333..., demanded 3233"},
-		{"level", offsetof(struct evidence_policy, memory_level), 3,
+		{"level", offsetof(struct evidence_policy, memory_level), 6,
 	         "memory level is secret, demanded an unknown one"},
 		{"isolation", offsetof(struct evidence_policy, isolation),
 	         EVIDENCE_NET_NAMESPACE | EVIDENCE_CGROUP,
@@ -233,6 +233,21 @@ static void test_weaker_memory(void **state)
 	assert_int_equal(evidence_verify(b.data, b.size, &p, &got, &err), CELLA_EAUTH);
 	assert_non_null(strstr(err.text, "memory level is insecure-none, demanded secret"));
 	p.memory_level = MEM_INSECURE_NONE;
+	assert_int_equal(evidence_verify(b.data, b.size, &p, &got, NULL), 0);
+	/* Paged memory tells more than secret memory does, and protects more than none. */
+	e.memory_level = MEM_PAGED;
+	b.size = 0;
+	sign(&e, &b);
+	assert_int_equal(evidence_verify(b.data, b.size, &p, &got, NULL), 0);
+	p.memory_level = MEM_PAGED;
+	assert_int_equal(evidence_verify(b.data, b.size, &p, &got, NULL), 0);
+	p.memory_level = MEM_SECRET;
+	assert_int_equal(evidence_verify(b.data, b.size, &p, &got, &err), CELLA_EAUTH);
+	assert_non_null(strstr(err.text, "memory level is paged, demanded secret"));
+	e.memory_level = MEM_SECRET;
+	p.memory_level = MEM_PAGED;
+	b.size = 0;
+	sign(&e, &b);
 	assert_int_equal(evidence_verify(b.data, b.size, &p, &got, NULL), 0);
 	e.memory_level = 99;
 	b.size = 0;

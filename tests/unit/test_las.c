@@ -338,7 +338,7 @@ static void test_world_of_executor(void **state)
 			         always[i].value);
 	}
 	assert_string_equal(fact_text("argv0"), "cella-cell");
-	assert_string_equal(fact_text("fds"), "0 1 2 3 4 5 6 ");
+	assert_string_equal(fact_text("fds"), "0 1 2 3 4 5 6 7 ");
 }
 
 /* Each bit of the evidence, from the executor's side and from outside. */
@@ -496,7 +496,7 @@ static void test_nothing_is_inherited(void **state)
 	expect_running(&r);
 	read_facts(&r);
 	assert_memory_equal(facts, "environment=0\n", 14);
-	assert_string_equal(fact_text("fds"), "0 1 2 3 4 5 6 ");
+	assert_string_equal(fact_text("fds"), "0 1 2 3 4 5 6 7 ");
 	assert_int_equal(fact("blocked_signals"), 0);
 	assert_int_equal(fact("ignored_signals"), 0);
 	assert_int_equal(fact("personality"), 0);
@@ -730,7 +730,9 @@ static void test_bad_requests_are_answered(void **state)
 		int error;
 	} cases[] = {
 		{offsetof(struct launch_request, memory_level), 77, 4, CELLA_EINVAL},
-		{offsetof(struct launch_request, version), 2, 4, CELLA_EINVAL},
+		{offsetof(struct launch_request, version), LAUNCH_VERSION + 1, 4, CELLA_EINVAL},
+		{offsetof(struct launch_request, memory_level), MEM_PAGED, 4, CELLA_ELIMIT}, /* no window */
+		{offsetof(struct launch_request, window), 1 << 20, 8, CELLA_ELIMIT},         /* not paged */
 		{offsetof(struct launch_request, heap), 0, 8, CELLA_ELIMIT},
 		{offsetof(struct launch_request, heap), UINT64_MAX, 8, CELLA_ELIMIT},
 	};

@@ -432,7 +432,7 @@ static void test_tampering(void **state)
 		int ended = read_page(r, 3, 'n');
 		assert_int_equal(ended, how == UNTOUCHED ? 0 : 1);
 		if (how != UNTOUCHED)
-			assert_non_null(strstr(pager_failure(pager), "page 3 of a memory"));
+			assert_non_null(strstr(pager_failure(pager), "page 3 was altered"));
 		/* A pager that has lost something gives nothing more. */
 		assert_int_equal(read_page(r, 5, 'x'), how == UNTOUCHED ? 0 : 1);
 		page_region_free(r);
@@ -489,7 +489,7 @@ static void test_file_fails(void **state)
 		assert_int_equal(read_page(r, (uint32_t)(4 * MIB / PAGE + page), 1), 0);
 	assert_int_equal(ftruncate(file, 0), 0);
 	assert_int_equal(read_page(r, 3, 'n'), 1);
-	assert_string_equal(pager_failure(pager), "the page file was cut");
+	assert_string_equal(pager_failure(pager), "paged memory: the page file was cut");
 	page_region_free(r);
 	end();
 	begin(state, MIB);
@@ -504,7 +504,8 @@ static void test_file_fails(void **state)
 		memset(r->base, 1, 8 * MIB);
 	setrlimit(RLIMIT_FSIZE, &before);
 	assert_int_equal(how, 1);
-	assert_string_equal(pager_failure(pager), "the page file cannot be written: File too large");
+	assert_string_equal(pager_failure(pager),
+	                    "paged memory: the page file cannot be written: File too large");
 	page_region_free(r);
 	end();
 }

@@ -42,10 +42,11 @@ int toolchain_find_sysroot(struct toolchain *t, struct error *err)
 		char path[TOOLCHAIN_PATH_MAX + 64];
 		snprintf(path, sizeof(path), "%s/%s", sysroot, files[i]);
 		if (size >= TOOLCHAIN_PATH_MAX || access(path, R_OK) < 0)
-			return error_set(err, CELLA_ENOENT,
-			                 "the C library of cells is missing (%s): build or install Cella again "
-			                 "(or set CELLA_SYSROOT)",
-			                 path);
+			return error_set(
+				err, CELLA_ENOENT,
+				"the C library of cells is missing (%s): build or install Cella again "
+				"(or set CELLA_SYSROOT)",
+				path);
 	}
 	memcpy(t->sysroot, sysroot, sizeof(t->sysroot));
 	return 0;

@@ -43,7 +43,9 @@ int verb_fail(const struct verb *verb, const struct error *err)
 
 int verb_option_head(const struct option *o, char *to, size_t size)
 {
-	const char *gap = !o->value ? "" : o->kind == OPTION_PASS ? (o->name[1] && o->name[2] ? "" : " ") : " ";
+	const char *gap = !o->value                ? ""
+	                  : o->kind == OPTION_PASS ? (o->name[1] && o->name[2] ? "" : " ")
+	                                           : " ";
 	return snprintf(to, size, "%s%s%s%s%s", o->brief ? o->brief : "", o->brief ? ", " : "", o->name, gap,
 	                o->value ? o->value : "");
 }

@@ -8,7 +8,7 @@ BUILD ?= build
 SANITIZE = $(BUILD)/sanitize
 THREADS = $(BUILD)/threads
 # The unit tests that start threads: they run under the thread sanitizer, too.
-THREADED = base ring waiters
+THREADED = base ring waiters page
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 DESTDIR ?=

@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (size_t i = 0; i < m.rest_size; i++)
 			sum = (uint8_t)(sum + m.rest[i]);
 		if (m.type == AGENT_START &&
-		    strlen(m.start->spill_directory) >= sizeof(m.start->spill_directory))
+		    (strlen(m.start->spill_directory) >= sizeof(m.start->spill_directory) ||
+		     strlen(m.start->page_directory) >= sizeof(m.start->page_directory)))
 			abort();
 	}
 	free(bytes);

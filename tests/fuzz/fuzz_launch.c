@@ -9,6 +9,7 @@
 #include "attest/process.h"
 #include "las/bounds.h"
 #include "las/messages.h"
+#include "mem/mem.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,7 +20,8 @@ static void decode_agent(const uint8_t *data, size_t size)
 		return;
 	if (message_check_request(&message.request, 2, NULL) < 0)
 		return;
-	if (message.request.heap > LAS_HEAP_MAX || message.request.memory_level > 1)
+	if (message.request.heap > LAS_HEAP_MAX || message.request.memory_level >= MEM_LEVELS ||
+	    message.request.window > message.request.heap)
 		abort();
 }
 

@@ -123,6 +123,8 @@ int cell_build_objects(const struct cell_build *b, struct error *err)
 	for (const struct driver_word *word = d->words; word < d->words + d->count; word++)
 		if (word->use != DRIVER_DROP)
 			add_word(&command, word);
+	if (d->joins_objects)
+		arguments_add(&command, "-nostdlib");
 	arguments_add(&command, "--start-no-unused-arguments");
 	end_wasm_defaults(&command, &w);
 	if (b->output) {

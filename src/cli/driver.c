@@ -11,6 +11,7 @@ enum match { EXACT, APART, PREFIX, VALUE };
 enum mark {
 	NONE,
 	NO_LINK,
+	JOIN_OBJECTS,
 	LANGUAGE,
 	DEBUG,
 	OPTIMIZE,
@@ -34,7 +35,7 @@ static const struct rule {
 	{"-MM", EXACT, DRIVER_COMPILE, NO_LINK},
 	{"-fsyntax-only", EXACT, DRIVER_COMPILE, NO_LINK},
 	{"-###", EXACT, DRIVER_COMPILE, NO_LINK},
-	{"-r", EXACT, DRIVER_BOTH, NO_LINK},
+	{"-r", EXACT, DRIVER_BOTH, JOIN_OBJECTS},
 	{"--version", EXACT, DRIVER_COMPILE, NO_LINK},
 	{"-dumpmachine", EXACT, DRIVER_COMPILE, NO_LINK},
 	{"-dumpversion", EXACT, DRIVER_COMPILE, NO_LINK},
@@ -157,6 +158,10 @@ static void note(struct driver *d, enum mark mark, const char *word, const char 
 {
 	switch (mark) {
 	case NO_LINK: d->links = false; return;
+	case JOIN_OBJECTS:
+		d->joins_objects = true;
+		d->links = false;
+		return;
 	case LANGUAGE: d->language = strcmp(value, "none") == 0 ? NULL : value; return;
 	case DEBUG: d->debugs = true; return;
 	case OPTIMIZE: d->optimizes = true; return;

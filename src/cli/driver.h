@@ -40,6 +40,7 @@ struct driver {
 	bool names_dependencies;     /* -MF */
 	bool names_target;           /* -MT or -MQ */
 	bool links;                  /* driver_init says so; a word such as -c says no */
+	bool joins_objects;          /* -r: into one object */
 	bool optimizes, debugs;      /* -O, -g */
 };
 

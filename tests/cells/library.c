@@ -1,4 +1,4 @@
-/* What programs expect of a C library beyond ISO C's first half. Prints one line if all is as it should be. */
+/* What programs expect of a C library beyond the first half of ISO C. Prints one line. */
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>

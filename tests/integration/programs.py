@@ -1,0 +1,109 @@
+#!/usr/bin/python3
+"""Do other people's programs build with `cella cc`, by their own makefiles, and pass their own tests in a cell?
+
+The sources are Debian's (scripts/sources.txt). What cannot be fetched is skipped.
+"""
+# as: root
+# timeout: 400
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+SOURCE = Path(os.environ.get("CELLA_SOURCE", Path(__file__).resolve().parents[2]))
+BUILD = Path(os.environ.get("CELLA_BUILD", SOURCE / "build"))
+sys.path.insert(0, str(SOURCE / "scripts"))
+
+import fetch_source  # noqa: E402  (found beside the build's other scripts)
+
+RUN = "cella run --quiet --memory insecure-none --dir .:/"
+TOOLS = ["CC=cella cc", "AR=llvm-ar-19", "RANLIB=llvm-ranlib-19"]
+
+
+class Failure(Exception):
+    pass
+
+
+def command(words, folder, env=None, stdin=None):
+    """Run it, with cella on the path; its output."""
+    env = {**os.environ, "PATH": f"{BUILD}:{os.environ['PATH']}", "CELLA_BUILDER_KEY": f"{folder.parent}/builder.key",
+           **(env or {})}
+    done = subprocess.run(words, cwd=folder, env=env, stdin=stdin or subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False)
+    text = done.stdout.decode("utf-8", "replace")
+    if done.returncode:
+        raise Failure(f"{' '.join(words)} ended with {done.returncode}:\n{text[-4000:]}")
+    return text
+
+
+def expect(condition, what, text):
+    if not condition:
+        raise Failure(f"{what}:\n{text[-4000:]}")
+
+
+def unpack(name, to):
+    """The program's source, in a folder of its own; `to` is that of all."""
+    archive = fetch_source.fetch(name)
+    folder = to / name
+    with tarfile.open(archive) as tar:
+        tops = {member.name.split("/")[0] for member in tar.getmembers()}
+        tar.extractall(to / "unpacked")
+    (to / "unpacked" / tops.pop()).rename(folder)
+    return folder
+
+
+def stand_in(folder, program):
+    """A makefile runs ./PROGRAM: let that be a script which runs the cell."""
+    (folder / program).rename(folder / f"{program}.cell")
+    (folder / program).write_text(f'#!/bin/sh\nexec {RUN} {program}.cell "$@"\n')
+    (folder / program).chmod(0o755)
+
+
+def test_zlib(folder):
+    """configure; make test, whose makefile has a variable for what runs programs."""
+    command(["./configure", "--static"], folder, {"CHOST": "wasm32-wasi", **dict(tool.split("=", 1) for tool in TOOLS)})
+    text = command(["make", "-j2", "test", f"QEMU_RUN={RUN}"], folder)
+    for line in ("*** zlib test OK ***", "*** zlib 64-bit test OK ***", "inflate with dictionary: hello, hello!"):
+        expect(line in text, f"zlib's make test did not print {line!r}", text)
+    expect((folder / "minigzip").read_bytes()[:4] != b"\x7fELF", "minigzip is the host's", "")
+
+
+def test_bzip2(folder):
+    """make, make test: six files packed and unpacked, and compared; a file by its name, with its times and modes."""
+    command(["make", "-j2", *TOOLS, "bzip2", "bzip2recover"], folder)
+    stand_in(folder, "bzip2")
+    text = command(["make", *TOOLS, "test"], folder)
+    expect("If you got this far and the 'cmp's didn't complain" in text, "bzip2's make test", text)
+    before = (folder / "sample3.ref").read_bytes()
+    command(["./bzip2", "sample3.ref"], folder)
+    expect(not (folder / "sample3.ref").exists(), "bzip2 left the file that it packed", "")
+    command(["./bzip2", "-d", "sample3.ref.bz2"], folder)
+    expect((folder / "sample3.ref").read_bytes() == before, "bzip2 changed the file", "")
+
+
+TESTS = {"zlib": test_zlib, "bzip2": test_bzip2}
+
+
+def main():
+    failed = []
+    for name in sys.argv[1:] or TESTS:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                source = unpack(name, Path(folder))
+            except fetch_source.Problem as problem:
+                print(f"skipped: {name}: {str(problem).splitlines()[0]}")
+                continue
+            try:
+                TESTS[name](source)
+                print(f"{name}: passed")
+            except Failure as failure:
+                failed.append(name)
+                print(f"{name}: {failure}")
+    if failed:
+        sys.exit(f"failed: {' '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -35,15 +35,11 @@ static long futex_wait(int *word, int value, const long long *timeout)
 	long long ns = -1;
 	if (timeout)
 		ns = timeout[0] < INT_MAX ? timeout[0] * NS_PER_S + timeout[1] : -1;
-#ifdef __wasm_atomics__
 	switch (__builtin_wasm_memory_atomic_wait32(word, value, ns)) {
 	case WOKEN: return 0;
 	case NOT_EQUAL: return -EAGAIN;
 	default: return -ETIMEDOUT;
 	}
-#else
-	return -ENOSYS;
-#endif
 }
 
 /* Requeueing wakes instead: the woken thread then waits for the mutex by itself. */
@@ -54,10 +50,8 @@ long __wasilibc_syscall(long number, long address, long operation, long value, l
 		return -ENOSYS;
 	switch (operation & ~FUTEX_PRIVATE) {
 	case FUTEX_WAIT: return futex_wait(word, value, (const long long *)timeout);
-#ifdef __wasm_atomics__
 	case FUTEX_WAKE: return __builtin_wasm_memory_atomic_notify(word, (unsigned)value);
 	case FUTEX_REQUEUE: return __builtin_wasm_memory_atomic_notify(word, 1);
-#endif
 	default: return -ENOSYS;
 	}
 }

@@ -51,8 +51,8 @@ const char *const wasm_flags_clang[] = {
 };
 
 const char *const wasm_flags_machine[] = {
-	"-msimd128",         "-mbulk-memory", "-msign-ext",        "-mnontrapping-fptoint",
-	"-fwasm-exceptions", "-mllvm",        "-wasm-enable-sjlj", NULL,
+	"-msimd128",         "-matomics", "-mbulk-memory",     "-msign-ext", "-mnontrapping-fptoint",
+	"-fwasm-exceptions", "-mllvm",    "-wasm-enable-sjlj", NULL,
 };
 
 const char *const wasm_flags_guest[] = {"-fno-vectorize", "-fno-slp-vectorize", "-fno-unroll-loops", NULL};

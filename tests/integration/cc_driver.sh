@@ -101,8 +101,13 @@ status=0
 run --dir data:/ library.cell >out 2>err || status=$?
 expect_equal "$status $(cat out)" "0 all is as it should be"
 expect_match "pthread_create: a program in a cell has one thread" err
-# It is ready for threads: nothing in it was compiled without atomic operations.
-"$cella" cc -c "$source_dir/tests/cells/library.c" -o library.o
+# It is ready for threads: everything in it has atomic operations, else the linker would refuse a shared memory.
+"$cella" cc "$source_dir/tests/cells/library.c" -Wl,--shared-memory,--max-memory=1073741824 --keep shared -o shared.cell
+wasm-objdump -x shared/cell.wasm >out
+expect_match "memory\[0\] pages: .* shared" out
+status=0
+run --dir data:/ shared.cell >out 2>err || status=$?
+expect_equal "$status $(cat out)" "0 all is as it should be"
 
 # CMake: a library, a program, questions about the system, and ctest, which runs cells.
 if command -v cmake >/dev/null; then

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "cell/code.h"
+#include "cell/snapshot_fill.h"
 #include "cell/tasks.h"
 #include "cell/trap.h"
 #include "cell/waiters.h"
@@ -36,6 +37,7 @@ struct instance {
 	struct cell_segment *segments;
 	cell_function **imports;
 	struct waiters *waiters;
+	struct snapshot_fill *fill; /* what a snapshot has yet to bring; NULL: nothing */
 };
 
 static void host_trap(struct cell_instance *cell, uint32_t trap) __attribute__((noreturn));
@@ -199,10 +201,9 @@ static int instance_map(struct instance *in, uint64_t most, uint64_t size, struc
 	return rc;
 }
 
-static int instance_allocate(struct instance *in, struct error *err)
+static int instance_allocate(struct instance *in, uint64_t size, struct error *err)
 {
 	const struct cell_image *image = in->config.code->image;
-	uint64_t size = image->memory_pages * CELL_PAGE_SIZE;
 	uint64_t most = min_of(image->memory_pages_max * CELL_PAGE_SIZE,
 	                       in->config.heap & ~(uint64_t)(CELL_PAGE_SIZE - 1));
 	if (size > most)
@@ -261,6 +262,7 @@ static int instance_run(struct instance_entry *e, uint32_t timeout_ms, struct tr
 		.stack = in->stack,
 		.deadline_ns = timeout_ms ? clock_ns() + timeout_ms * 1000000ull : 0,
 		.report = report,
+		.fill = in->fill,
 	};
 	report->trap = CELL_TRAP_NONE;
 	if (_setjmp(scope.landing) == 0) {
@@ -276,21 +278,35 @@ static int instance_run(struct instance_entry *e, uint32_t timeout_ms, struct tr
 	return error_set(err, CELLA_ETRAP, "%s", report->text);
 }
 
-int instance_new(const struct instance_config *config, struct instance **ret_instance, struct error *err)
+static int instance_make(const struct instance_config *config, uint64_t memory_size,
+                         struct instance **ret_instance, struct error *err)
 {
 	struct instance *in = mem_alloc(config->pool, sizeof(*in));
 	if (!in)
 		return error_set(err, CELLA_ENOMEM, "no protected memory for a cell");
 	in->config = *config;
-	int rc = instance_allocate(in, err);
-	if (rc == 0) {
-		struct trap_report report;
-		struct instance_entry entry = {.in = in, .plain = in->config.code->image->initialize};
+	int rc = instance_allocate(in, memory_size, err);
+	if (rc < 0) {
+		instance_free(in);
+		return rc;
+	}
+	*ret_instance = in;
+	return 0;
+}
+
+int instance_new(const struct instance_config *config, struct instance **ret_instance, struct error *err)
+{
+	const struct cell_image *image = config->code->image;
+	struct instance *in;
+	struct trap_report report;
+	int rc = instance_make(config, image->memory_pages * CELL_PAGE_SIZE, &in, err);
+	if (rc < 0)
+		return rc;
+	struct instance_entry entry = {.in = in, .plain = image->initialize};
+	rc = instance_run(&entry, 0, &report, err);
+	if (rc == 0 && image->start) {
+		entry.plain = image->start;
 		rc = instance_run(&entry, 0, &report, err);
-		if (rc == 0 && in->config.code->image->start) {
-			entry.plain = in->config.code->image->start;
-			rc = instance_run(&entry, 0, &report, err);
-		}
 	}
 	if (rc < 0) {
 		instance_free(in);
@@ -300,11 +316,71 @@ int instance_new(const struct instance_config *config, struct instance **ret_ins
 	return 0;
 }
 
+static int instance_check_snapshot(const struct instance_config *config, const struct snapshot_header *h,
+                                   struct error *err)
+{
+	const struct cell_image *image = config->code->image;
+	if (!config->identity || memcmp(h->identity, config->identity, sizeof(h->identity)) != 0)
+		return error_set(err, CELLA_EINVAL, "the snapshot is of another cell");
+	if (h->abi_version != image->abi_version || h->translator_version != image->translator_version)
+		return error_set(err, CELLA_EINVAL,
+		                 "the snapshot was taken under version %u.%u of the translator, and the cell "
+		                 "is built by %u.%u: build it with the same",
+		                 h->abi_version, h->translator_version, image->abi_version,
+		                 image->translator_version);
+	if (h->state_size != image->state_size || h->memory_size < image->memory_pages * CELL_PAGE_SIZE)
+		return error_set(err, CELLA_EINVAL, "the snapshot's state is not of the size of the cell's");
+	return 0;
+}
+
+int instance_spawn(const struct instance_config *config, struct snapshot *snapshot,
+                   struct instance **ret_instance, struct error *err)
+{
+	const struct snapshot_header *h = snapshot_header(snapshot);
+	struct instance *in;
+	int rc = instance_check_snapshot(config, h, err);
+	if (rc == 0)
+		rc = instance_make(config, h->memory_size, &in, err);
+	if (rc < 0)
+		return rc;
+	const struct snapshot_target to = {config->pool, in->memory, in->paged};
+	memcpy(in->cell->state, snapshot_state(snapshot), h->state_size);
+	rc = snapshot_fill_new(&to, snapshot, &in->fill, err);
+	if (rc < 0) {
+		instance_free(in);
+		return error_prefix(err, rc, "cannot restore a cell: ");
+	}
+	*ret_instance = in;
+	return 0;
+}
+
+int instance_capture(struct instance *in, struct snapshot *base, struct snapshot **ret_snapshot,
+                     struct error *err)
+{
+	const struct cell_image *image = in->config.code->image;
+	struct snapshot_source source = {
+		.identity = in->config.identity,
+		.abi_version = image->abi_version,
+		.translator_version = image->translator_version,
+		.state = in->cell->state,
+		.state_size = image->state_size,
+		.memory = in->cell->memory,
+		.memory_size = in->cell->memory_size,
+		.region = in->memory,
+		.paged = in->paged,
+	};
+	if (!source.identity)
+		return error_set(err, CELLA_EINVAL, "a cell without an identity has no snapshots");
+	int rc = in->fill ? snapshot_fill_range(in->fill, 0, source.memory_size, err) : 0;
+	return rc < 0 ? rc : snapshot_capture(in->config.pool, &source, base, ret_snapshot, err);
+}
+
 void instance_free(struct instance *in)
 {
 	if (!in)
 		return;
 	struct mem_pool *pool = in->config.pool;
+	snapshot_fill_free(in->fill);
 	if (in->paged)
 		page_region_free(in->memory);
 	else
@@ -368,7 +444,10 @@ struct tasks *instance_tasks(struct cell_instance *cell)
 
 void *instance_memory(struct cell_instance *cell, uint64_t address, uint64_t size)
 {
+	struct snapshot_fill *fill = instance_of(cell)->fill;
 	if (address > cell->memory_size || size > cell->memory_size - address)
+		return NULL;
+	if (fill && snapshot_fill_range(fill, address, size, NULL) < 0)
 		return NULL;
 	return cell->memory + address;
 }

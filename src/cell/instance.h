@@ -17,6 +17,7 @@
 #include "wasm/cell_abi.h"
 
 struct code;     /* cell/code.h */
+struct snapshot; /* cell/snapshot.h */
 struct instance; /* one running cell */
 struct wasi;     /* cell/wasi.h */
 struct tasks;    /* cell/tasks.h */
@@ -37,13 +38,21 @@ struct instance_config {
 	size_t stack_size;  /* of the host stack that the cell's code runs on */
 	struct wasi *wasi;  /* what its WASI imports act on; borrowed */
 	struct tasks *tasks; /* NULL: its task imports trap; borrowed */
+	const uint8_t *identity; /* of the cell, CRYPTO_SHA384_SIZE bytes; borrowed; NULL: no snapshots */
 };
 
 /* Maps memory, initialises it and runs the module's start function if it has one (a C program has none: its
  * constructors run when it is entered). */
 int instance_new(const struct instance_config *config, struct instance **ret_instance,
                  struct error *err) must_check;
+/* The same from a snapshot of this cell, without its initialisers. CELLA_EINVAL: the snapshot is another
+ * cell's, or another version's. */
+int instance_spawn(const struct instance_config *config, struct snapshot *snapshot,
+                   struct instance **ret_instance, struct error *err) must_check;
 void instance_free(struct instance *instance);
+/* Of an instance that no call is in and that has not trapped; `base`: as snapshot_capture. */
+int instance_capture(struct instance *instance, struct snapshot *base, struct snapshot **ret_snapshot,
+                     struct error *err) must_check;
 
 /* How a call ended that did not return. */
 struct trap_report {
@@ -66,8 +75,9 @@ bool instance_exports(const struct instance *instance, const char *name);
 struct instance *instance_of(struct cell_instance *cell);
 struct wasi *instance_wasi(struct cell_instance *cell);
 struct tasks *instance_tasks(struct cell_instance *cell);
-/* [address, address + size) of the linear memory, or NULL if any of it is outside. Valid until
- * the instance is freed (the base never moves). */
+/* [address, address + size) of the linear memory, or NULL if any of it is outside or cannot be restored.
+ * Valid until the instance is freed (the base never moves). Host code touches a cell's memory by these
+ * alone. */
 void *instance_memory(struct cell_instance *cell, uint64_t address, uint64_t size);
 /* The same of a struct instance. */
 void *instance_bytes(struct instance *instance, uint64_t address, uint64_t size);

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cell/code.h"
+#include "cell/snapshot_fill.h"
 #include "page/page.h"
 
 enum {
@@ -185,18 +186,25 @@ static uint32_t trap_of_fault(const struct trap_scope *scope, uintptr_t address,
 	return CELL_TRAP_NONE;
 }
 
-/* Is it the pager's, and answered? What is lost is told to the cell that wanted it. */
-static bool page_in(const struct trap_scope *scope, const void *address,
-                    const struct trap_registers *registers)
+/* Has who brings the page at this address done so? What cannot be had is told to the cell that wanted it. */
+static bool bring(const struct trap_scope *scope, const void *address, const struct trap_registers *registers)
 {
+	struct error err;
+	const char *why = "";
 	int saved_errno = errno;
 	enum page_outcome outcome = paged ? pager_fault(paged, address, registers->write) : PAGE_FOREIGN;
+	if (outcome == PAGE_LOST) {
+		why = pager_failure(paged);
+	} else if (outcome == PAGE_FOREIGN && scope && scope->fill) {
+		outcome = snapshot_fill_fault(scope->fill, address, &err);
+		why = outcome == PAGE_LOST ? err.text : "";
+	}
 	errno = saved_errno;
 	if (outcome != PAGE_LOST)
 		return outcome == PAGE_READY;
 	if (scope && (copying || code_contains(scope->code, registers->instruction)))
-		trap_raise(CELL_TRAP_HOST, 0, pager_failure(paged), registers->instruction, registers->frame);
-	log_error("%s", pager_failure(paged));
+		trap_raise(CELL_TRAP_HOST, 0, why, registers->instruction, registers->frame);
+	log_error("%s", why);
 	_exit(TRAP_LOST_STATUS);
 }
 
@@ -205,7 +213,7 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 	struct trap_registers registers = registers_of(context);
 	struct trap_scope *scope = innermost;
 	uint32_t trap = CELL_TRAP_NONE;
-	if (signal == SIGSEGV && page_in(scope, info->si_addr, &registers))
+	if (signal == SIGSEGV && bring(scope, info->si_addr, &registers))
 		return;
 	if (scope)
 		trap = trap_of_fault(scope, (uintptr_t)info->si_addr, registers.instruction);

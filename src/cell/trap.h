@@ -9,13 +9,14 @@
  * Signals run on an alternate stack in protected memory, for the kernel stores the cell's registers
  * there. A time-out that finds the process in host code waits until it is in the cell's code again,
  * so that host code is never abandoned half way; a host function that sleeps asks trap_overdue. Only the
- * innermost call is timed: what waits beneath it is looked at when it goes on. A fault in a paged
- * memory is its pager's, in the cell's code as in the host's. A fault that belongs to no running cell ends
- * the process.
+ * innermost call is timed: what waits beneath it is looked at when it goes on. A fault in memory that a
+ * pager or a snapshot has yet to bring is mended by it, and what faulted goes on: the host's code in a
+ * pager's memory, too. A fault that belongs to no running cell ends the process.
  *
  * So a handler raises only what interrupted a cell's code, which calls no C library: that is why the
  * report may be written with functions that are not async-signal-safe (snprintf, calloc and qsort of
- * the symbols).
+ * the symbols), and memory restored with OpenSSL: the instruction that faulted is the cell's, or a copy
+ * that the host makes for it (cell_host.memmove).
  */
 #ifndef CELL_TRAP_H
 #define CELL_TRAP_H
@@ -26,6 +27,8 @@
 
 #include "cell/instance.h"
 
+struct snapshot_fill; /* cell/snapshot_fill.h */
+
 /* A call in progress; they form a chain, innermost first. */
 struct trap_scope {
 	struct trap_scope *outer;
@@ -34,6 +37,7 @@ struct trap_scope {
 	const struct mem_stack *stack;
 	uint64_t deadline_ns; /* 0: none */
 	struct trap_report *report;
+	struct snapshot_fill *fill; /* of the memory; NULL: all of it is there */
 	jmp_buf landing;
 };
 

@@ -33,6 +33,7 @@
 #include "base/error.h"
 
 enum mem_level { MEM_INSECURE_NONE, MEM_SECRET, MEM_PAGED, MEM_LEVELS };
+enum { MEM_PAGE_SIZE = 4096, MEM_TOUCHED_MAX = 64 };
 
 /* "insecure-none", "secret", "paged". */
 const char *mem_level_name(enum mem_level level);
@@ -79,6 +80,13 @@ int mem_region_new(struct mem_pool *pool, size_t reserve, size_t maximum, size_t
                    struct mem_region **ret_region, struct error *err) must_check;
 /* CELLA_ELIMIT past the maximum or the budget, CELLA_ENOMEM past the kernel's limits. */
 int mem_region_grow(struct mem_region *region, size_t size, struct error *err) must_check;
+/* Which pages of MEM_PAGE_SIZE in [at, at + size), MEM_TOUCHED_MAX at most, may hold anything but zeros? A
+ * bit for each, the lowest for the first. Touches nothing; `at` is a multiple of the kernel's page size. */
+uint64_t mem_region_touched(const struct mem_region *region, size_t at, size_t size);
+/* Take access to [from, to), whole pages, away for a time; faults there are the caller's. Both may be called
+ * in a signal handler. What is veiled when the region is freed is wiped like the rest. */
+int mem_region_veil(struct mem_region *region, size_t from, size_t to) must_check;
+int mem_region_unveil(struct mem_region *region, size_t from, size_t to) must_check;
 /* Wipes what may have been written and gives it back to the pool. NULL is fine. */
 void mem_region_free(struct mem_region *region);
 

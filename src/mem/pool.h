@@ -27,6 +27,7 @@ struct region {
 	size_t mapped;
 	size_t open;
 	size_t charged;
+	bool veiled; /* some of [0, open) may be inaccessible for a time */
 	LIST_ENTRY(region) link;       /* among the live ones, or in its bin */
 	TAILQ_ENTRY(region) idle_link; /* among the idle ones, oldest first */
 };

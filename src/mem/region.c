@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "mem/mapping.h"
 #include "mem/pool.h"
@@ -21,9 +22,19 @@ static void discharge(struct region *r)
 	r->charged = 0;
 }
 
+/* What is veiled is to be wiped, too. */
+static bool lift(struct region *r)
+{
+	if (r->veiled && mapping_open(r->public.base, 0, r->open, NULL) < 0)
+		return false;
+	r->veiled = false;
+	return true;
+}
+
+/* Unmapping secret memory clears it; of ordinary memory what can be reached is wiped before. */
 static void unmap(struct region *r)
 {
-	if (r->pool->level == MEM_INSECURE_NONE)
+	if (r->pool->level == MEM_INSECURE_NONE && lift(r))
 		mapping_wipe(MEM_INSECURE_NONE, r->public.base, r->open);
 	mapping_release(r->public.base - r->guard, r->guard + r->public.reserved);
 	discharge(r);
@@ -190,6 +201,10 @@ void region_free(struct region *r)
 {
 	struct mem_pool *pool = r->pool;
 	LIST_REMOVE(r, link);
+	if (!lift(r)) {
+		unmap(r);
+		return;
+	}
 	size_t kept = mapping_wipe_low(pool->level, r->public.base, r->open);
 	if (kept < r->open) {
 		if (mapping_drop(r->public.base, kept, r->mapped) < 0) {
@@ -228,6 +243,33 @@ int mem_region_grow(struct mem_region *region, size_t size, struct error *err)
 		return error_set(err, CELLA_ELIMIT, "a region of at most %zu bytes cannot grow to %zu",
 		                 r->maximum, size);
 	return resize(r, size, err);
+}
+
+uint64_t mem_region_touched(const struct mem_region *region, size_t at, size_t size)
+{
+	const struct region *r = container_of(region, struct region, public);
+	size_t count = min_of(size / MEM_PAGE_SIZE, (size_t)MEM_TOUCHED_MAX);
+	uint64_t all = count < MEM_TOUCHED_MAX ? ((uint64_t)1 << count) - 1 : UINT64_MAX, touched = 0;
+	unsigned char resident[MEM_TOUCHED_MAX];
+	/* Ordinary memory that is not resident may be swapped out. */
+	if (r->pool->level == MEM_INSECURE_NONE || mincore(region->base + at, size, resident) < 0)
+		return all;
+	size_t page = mapping_page_size();
+	for (size_t i = 0; i < count; i++)
+		touched |= (uint64_t)(resident[i * MEM_PAGE_SIZE / page] & 1) << i;
+	return touched;
+}
+
+int mem_region_veil(struct mem_region *region, size_t from, size_t to)
+{
+	struct region *r = container_of(region, struct region, public);
+	r->veiled = true;
+	return mapping_shut(region->base, from, to);
+}
+
+int mem_region_unveil(struct mem_region *region, size_t from, size_t to)
+{
+	return mapping_open(region->base, from, to, NULL);
 }
 
 void mem_region_free(struct mem_region *region)

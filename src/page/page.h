@@ -98,5 +98,9 @@ const char *pager_failure(struct pager *pager);
 int page_pin(struct mem_region *region, const void *at, size_t size, bool write, size_t *ret_size,
              struct error *err) must_check;
 void page_unpin(struct mem_region *region, const void *at, size_t size);
+/* Copy [from, from + size) of a region out of it, or [to, to + size) into it. */
+int page_read(struct mem_region *region, size_t from, void *to, size_t size, struct error *err) must_check;
+int page_write(struct mem_region *region, size_t to, const void *from, size_t size,
+               struct error *err) must_check;
 
 #endif

@@ -35,6 +35,7 @@ IMPORT(task_fail) void task_fail(const char *text, size_t size);
 IMPORT(task_executors) int task_executors(void);
 
 void *cella_task_frame(size_t size);
+void cella_task_prepare(void);
 void cella_task_run(uint32_t index, struct cella_frame *frame);
 void __wasm_call_ctors(void);
 
@@ -60,16 +61,33 @@ void cella_task_register(struct cella_task_function *function)
 }
 
 /* Task instances do not run main, so nothing has called their constructors. */
-static struct cella_task_function *find_function(uint32_t index)
+static void construct(void)
 {
 	if (!constructed) {
 		constructed = true;
 		__wasm_call_ctors();
 	}
+}
+
+static struct cella_task_function *find_function(uint32_t index)
+{
+	construct();
 	struct cella_task_function *function = first_function;
 	while (function && function->index != index)
 		function = function->next;
 	return function;
+}
+
+/* Warm-ups, in the order of registration. */
+
+static struct cella_warm_up *first_warm_up;
+static struct cella_warm_up **last_warm_up = &first_warm_up;
+
+void cella_warm_up_register(struct cella_warm_up *warm_up)
+{
+	constructed = true;
+	*last_warm_up = warm_up;
+	last_warm_up = &warm_up->next;
 }
 
 /* Submitting. */
@@ -236,6 +254,15 @@ EXPORT(cella_task_frame) void *cella_task_frame(size_t size)
 	free(frame);
 	frame = aligned_alloc(CELLA_ABI_ALIGN, size);
 	return frame;
+}
+
+/* What a new instance for tasks does first, once: instances after it may begin with what is here now. */
+EXPORT(cella_task_prepare) void cella_task_prepare(void)
+{
+	construct();
+	for (struct cella_warm_up *warm_up = first_warm_up; warm_up; warm_up = warm_up->next)
+		warm_up->run();
+	fflush(NULL);
 }
 
 EXPORT(cella_task_run) void cella_task_run(uint32_t index, struct cella_frame *frame)

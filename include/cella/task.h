@@ -90,6 +90,11 @@ struct cella_task_options {
 #define CELLA_TASK(name, ...) CELLA_TASK_WITH(name, (.priority = 0), __VA_ARGS__)
 #define CELLA_TASK_WITH(name, options, ...) CELLA_TASK_DEFINE_(name, options, __VA_ARGS__)
 
+/* CELLA_WARM_UP(name) { body }: what tasks need and none of them should wait for: tables, a model that is
+ * read. Runs in executors before their first task; each of their cells begins with what it leaves in the
+ * program's variables. The main program does not see that. It calls no tasks, and closes what it opens. */
+#define CELLA_WARM_UP(name) CELLA_WARM_UP_DEFINE_(name)
+
 /* Wait until the last version of this buffer is there, and bring it into the buffer. The content is
  * the caller's again: it may change it, and the next task that names it takes the new content.
  * 0; CELLA_ECANCELED if the task that makes it was cancelled (the buffer is unchanged). */

@@ -113,6 +113,11 @@ struct cella_task_function {
 	uint32_t index;
 };
 
+struct cella_warm_up {
+	void (*run)(void);
+	struct cella_warm_up *next;
+};
+
 struct cella_call {
 	struct cella_task_function *function;
 	void *items;
@@ -121,6 +126,7 @@ struct cella_call {
 };
 
 void cella_task_register(struct cella_task_function *function);
+void cella_warm_up_register(struct cella_warm_up *warm_up);
 void cella_call_value(struct cella_call *call, const void *value, size_t size);
 void cella_call_buffer(struct cella_call *call, enum cella_direction direction, const void *buffer,
                        size_t size);
@@ -152,6 +158,15 @@ void *cella_argument(struct cella_frame *frame, size_t index);
 		cella_call_submit(&cella_call);                                               \
 	}                                                                                     \
 	static void task##_body(CELLA_MAP_(CELLA_DECLARE_, CELLA_COMMA_, __VA_ARGS__))
+
+#define CELLA_WARM_UP_DEFINE_(name)                                              \
+	static void name##_body(void);                                           \
+	__attribute__((constructor)) static void name##_register(void)           \
+	{                                                                        \
+		static struct cella_warm_up name##_entry = {.run = name##_body}; \
+		cella_warm_up_register(&name##_entry);                           \
+	}                                                                        \
+	static void name##_body(void)
 
 #else /* natively a task is a call, whose body finds what it would find in a cell */
 
@@ -201,6 +216,9 @@ static inline void cella_native_zero(void *buffer, size_t size)
 void *cella_native_copy(const void *buffer, size_t size);
 void cella_native_release(const void *copy);
 void cella_native_empty_file(const char *path);
+
+/* Before main, where a cell's tasks would find it. */
+#define CELLA_WARM_UP_DEFINE_(name) __attribute__((constructor)) static void name##_body(void)
 
 #define CELLA_TASK_DEFINE_(task, task_options, ...)                                     \
 	static const struct cella_task_options task##_options                           \

@@ -37,6 +37,7 @@ struct instance {
 	struct cell_segment *segments;
 	cell_function **imports;
 	struct waiters *waiters;
+	bool preparing;
 	struct snapshot_fill *fill; /* what a snapshot has yet to bring; NULL: nothing */
 };
 
@@ -420,6 +421,19 @@ int instance_call(struct instance *in, const char *name, const char *signature, 
 		                 signature);
 	struct instance_entry entry = {.in = in, .function = e->function, .v = v};
 	return instance_run(&entry, timeout_ms, ret_report, err);
+}
+
+int instance_prepare(struct instance *in, const char *name, struct trap_report *ret_report, struct error *err)
+{
+	in->preparing = true;
+	int rc = instance_call(in, name, ":", NULL, 0, ret_report, err);
+	in->preparing = false;
+	return rc;
+}
+
+bool instance_is_preparing(struct cell_instance *cell)
+{
+	return instance_of(cell)->preparing;
 }
 
 void instance_lend_stack(struct instance *in, void (*fn)(void *), void *arg)

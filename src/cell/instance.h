@@ -69,6 +69,11 @@ int instance_call(struct instance *instance, const char *name, const char *signa
 /* Runs host code on the instance's stack, which no call is using: code that calls into other instances
  * needs one of its own, as they nest. */
 void instance_lend_stack(struct instance *instance, void (*fn)(void *), void *arg);
+/* The same of a function without parameters that gets an instance ready for its tasks, which may not come
+ * while it runs. */
+int instance_prepare(struct instance *instance, const char *name, struct trap_report *ret_report,
+                     struct error *err) must_check;
+bool instance_is_preparing(struct cell_instance *cell);
 bool instance_exports(const struct instance *instance, const char *name);
 
 /* For host functions. */

@@ -25,6 +25,7 @@
 #include "cell/owner.h"
 #include "cell/provision.h"
 #include "cell/sandbox.h"
+#include "cell/spawner.h"
 #include "cell/tasks.h"
 #include "cell/trap.h"
 #include "page/page.h"
@@ -55,6 +56,7 @@ struct executor {
 	struct code *code;
 	struct wasi *wasi;
 	struct tasks *tasks;
+	struct spawner *spawner;
 	int exit_status;
 };
 
@@ -174,10 +176,9 @@ static int executor_load(struct executor *x, struct error *err)
 	return rc < 0 ? rc : code_map(artifact, &x->code, err);
 }
 
-static int executor_new_instance(void *data, struct instance **ret_instance, struct error *err)
+static struct instance_config executor_cell(const struct executor *x)
 {
-	struct executor *x = data;
-	struct instance_config config = {
+	return (struct instance_config){
 		.pool = x->pool,
 		.code = x->code,
 		.pager = x->pager,
@@ -185,8 +186,20 @@ static int executor_new_instance(void *data, struct instance **ret_instance, str
 		.stack_size = EXECUTOR_CELL_STACK,
 		.wasi = x->wasi,
 		.tasks = x->tasks,
+		.identity = x->provision->identity,
 	};
-	return instance_new(&config, ret_instance, err);
+}
+
+static int executor_new_instance(void *data, struct instance **ret_instance, struct error *err)
+{
+	struct executor *x = data;
+	return spawner_take(x->spawner, ret_instance, err);
+}
+
+static void executor_give_way(void *data)
+{
+	struct executor *x = data;
+	spawner_give_way(x->spawner);
 }
 
 static int executor_prepare(struct executor *x, struct error *err)
@@ -218,9 +231,14 @@ static int executor_prepare(struct executor *x, struct error *err)
 		.owner = LAUNCH_FD_OWNER,
 		.data = x,
 		.new_instance = executor_new_instance,
+		.give_way = executor_give_way,
 		.wasi = x->wasi,
 	};
-	return tasks_new(&tasks, &x->tasks, err);
+	rc = tasks_new(&tasks, &x->tasks, err);
+	if (rc < 0)
+		return rc;
+	struct instance_config cell = executor_cell(x);
+	return spawner_new(&cell, &x->spawner, err);
 }
 
 /* Status of a program that trapped, as a shell shows one that aborted. */
@@ -242,7 +260,8 @@ static int executor_drive(struct executor *x, struct error *err)
 	struct instance *program = NULL;
 	struct trap_report report = {0};
 	struct error why = {0};
-	int rc = executor_new_instance(x, &program, &why);
+	struct instance_config cell = executor_cell(x);
+	int rc = instance_new(&cell, &program, &why);
 	if (rc == 0)
 		rc = instance_call(program, "_start", ":", NULL, 0, &report, &why);
 	struct owner_exit end = driver_end(rc, &report, &why);

@@ -31,6 +31,8 @@ struct tasks_config {
 	void *data;
 	/* A fresh instance of the program's cell for running tasks, not yet entered. */
 	int (*new_instance)(void *data, struct instance **ret_instance, struct error *err);
+	/* Memory is short: what makes instances faster may go. */
+	void (*give_way)(void *data);
 	/* The WASI that instances use, for files as task data. */
 	struct wasi *wasi;
 };

@@ -15,6 +15,15 @@ static struct tasks *tasks_of(struct cell_instance *cell)
 	return t;
 }
 
+/* For what a constructor or a warm-up may not do: there is no task that it belongs to. */
+static struct tasks *busy_tasks_of(struct cell_instance *cell)
+{
+	if (instance_is_preparing(cell))
+		instance_trap(cell, CELL_TRAP_HOST,
+		              "a constructor or CELLA_WARM_UP calls tasks: only main and tasks may");
+	return tasks_of(cell);
+}
+
 static void trap(struct cell_instance *cell, int rc, const struct error *err) __attribute__((noreturn));
 
 static void trap(struct cell_instance *cell, int rc, const struct error *err)
@@ -61,7 +70,7 @@ static void copy_name(struct cell_instance *cell, uint32_t address, char to[CELL
 
 static void task_submit_function(struct cell_instance *cell, union cell_value *v)
 {
-	struct tasks *t = tasks_of(cell);
+	struct tasks *t = busy_tasks_of(cell);
 	char name[CELLA_ABI_NAME_MAX + 1];
 	struct error err;
 	uint32_t count = v[4].i32;
@@ -81,14 +90,14 @@ static void task_submit_function(struct cell_instance *cell, union cell_value *v
 
 static void task_wait_function(struct cell_instance *cell, union cell_value *v)
 {
-	struct tasks *t = tasks_of(cell);
+	struct tasks *t = busy_tasks_of(cell);
 	struct error err;
 	v[0].i32 = result(cell, tasks_wait_buffer(t, instance_of(cell), v[0].i32, v[1].i32 != 0, &err), &err);
 }
 
 static void task_wait_file_function(struct cell_instance *cell, union cell_value *v)
 {
-	struct tasks *t = tasks_of(cell);
+	struct tasks *t = busy_tasks_of(cell);
 	char path[CELLA_ABI_PATH_MAX + 1];
 	struct error err;
 	copy_string(cell, v, path, sizeof(path));
@@ -97,7 +106,7 @@ static void task_wait_file_function(struct cell_instance *cell, union cell_value
 
 static void task_barrier_function(struct cell_instance *cell, union cell_value *v)
 {
-	struct tasks *t = tasks_of(cell);
+	struct tasks *t = busy_tasks_of(cell);
 	struct error err;
 	(void)v;
 	check(cell, tasks_barrier(t, &tasks_top(t)->submitter, &err), &err);
@@ -105,7 +114,7 @@ static void task_barrier_function(struct cell_instance *cell, union cell_value *
 
 static void task_forget_function(struct cell_instance *cell, union cell_value *v)
 {
-	struct tasks *t = tasks_of(cell);
+	struct tasks *t = busy_tasks_of(cell);
 	struct tasks_submitter *s = &tasks_top(t)->submitter;
 	struct version_name name = {.address = v[0].i32};
 	struct error err;
@@ -117,7 +126,7 @@ static void task_forget_function(struct cell_instance *cell, union cell_value *v
 
 static void task_group_begin_function(struct cell_instance *cell, union cell_value *v)
 {
-	struct tasks *t = tasks_of(cell);
+	struct tasks *t = busy_tasks_of(cell);
 	char name[CELLA_ABI_NAME_MAX + 1];
 	struct error err;
 	copy_string(cell, v, name, sizeof(name));
@@ -126,7 +135,7 @@ static void task_group_begin_function(struct cell_instance *cell, union cell_val
 
 static void task_group_end_function(struct cell_instance *cell, union cell_value *v)
 {
-	struct tasks *t = tasks_of(cell);
+	struct tasks *t = busy_tasks_of(cell);
 	struct error err;
 	(void)v;
 	check(cell, tasks_group_end(t, &err), &err);
@@ -134,7 +143,7 @@ static void task_group_end_function(struct cell_instance *cell, union cell_value
 
 static void task_group_wait_function(struct cell_instance *cell, union cell_value *v)
 {
-	struct tasks *t = tasks_of(cell);
+	struct tasks *t = busy_tasks_of(cell);
 	char name[CELLA_ABI_NAME_MAX + 1];
 	struct error err;
 	copy_string(cell, v, name, sizeof(name));
@@ -143,7 +152,7 @@ static void task_group_wait_function(struct cell_instance *cell, union cell_valu
 
 static void task_group_cancel_function(struct cell_instance *cell, union cell_value *v)
 {
-	struct tasks *t = tasks_of(cell);
+	struct tasks *t = busy_tasks_of(cell);
 	char name[CELLA_ABI_NAME_MAX + 1];
 	struct error err;
 	uint64_t count = 0;
@@ -155,7 +164,7 @@ static void task_group_cancel_function(struct cell_instance *cell, union cell_va
 /* In a task: the reason, kept for the failure's text. The main program ends itself. */
 static void task_fail_function(struct cell_instance *cell, union cell_value *v)
 {
-	struct tasks *t = tasks_of(cell);
+	struct tasks *t = busy_tasks_of(cell);
 	struct tasks_level *level = tasks_top(t);
 	if (t->depth == 0)
 		return;

@@ -152,6 +152,7 @@ void tasks_give_way(struct tasks *t)
 		if (t->levels[i])
 			drop_instance(t->levels[i]);
 	cache_clear(t->cache);
+	t->config.give_way(t->config.data);
 }
 
 static int take_frame(struct running *r, uint64_t size, struct error *err)

@@ -142,6 +142,14 @@ static void unlink_all(struct wasi *w)
 		wasi_memory_unlink(w, TAILQ_FIRST(&w->files));
 }
 
+size_t wasi_open_count(const struct wasi *w)
+{
+	size_t count = 0;
+	for (uint32_t i = 0; i < w->descriptor_count; i++)
+		count += w->descriptors[i].kind != WASI_FREE;
+	return count;
+}
+
 void wasi_reset(struct wasi *w)
 {
 	close_all(w);

@@ -72,6 +72,8 @@ int wasi_file_write(struct wasi *wasi, const char *path, const void *data, size_
                     struct error *err) must_check;
 /* Forget the memory file. */
 void wasi_file_drop(struct wasi *wasi, const char *path);
+/* How many descriptors are open, standard streams and preopened directories included. */
+size_t wasi_open_count(const struct wasi *wasi);
 /* Nothing of the last program stays for the next: closes every descriptor but standard streams and preopens,
  * and drops all memory files, whatever they are called by now. */
 void wasi_reset(struct wasi *wasi);

@@ -52,6 +52,12 @@ bool instance_overdue(struct cell_instance *cell)
 	return false;
 }
 
+bool instance_is_preparing(struct cell_instance *cell)
+{
+	(void)cell;
+	return false;
+}
+
 void instance_lend_stack(struct instance *in, void (*fn)(void *), void *arg)
 {
 	(void)in;

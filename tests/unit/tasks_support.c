@@ -46,6 +46,11 @@ static int new_instance(void *data, struct instance **ret_instance, struct error
 	return fake_instance_new(x->wasi, x->tasks, ret_instance);
 }
 
+static void give_way(void *data)
+{
+	(void)data;
+}
+
 static void executor_new(struct executor *x, uint32_t number, uint32_t executors, int agent, int owner,
                          size_t cache)
 {
@@ -67,6 +72,7 @@ static void executor_new(struct executor *x, uint32_t number, uint32_t executors
 		.owner = owner,
 		.data = x,
 		.new_instance = new_instance,
+		.give_way = give_way,
 		.wasi = x->wasi,
 	};
 	must(tasks_new(&config, &x->tasks, &err), &err);

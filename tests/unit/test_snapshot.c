@@ -187,7 +187,7 @@ static struct snapshot *take(const struct image_of_memory *m, struct snapshot *b
 {
 	struct snapshot_source source = {
 		.identity = identity,
-		.abi_version = CELL_ABI_VERSION,
+		.abi_version = 1,
 		.translator_version = 1,
 		.state = m->state,
 		.state_size = sizeof(m->state),

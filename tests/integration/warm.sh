@@ -1,0 +1,48 @@
+#!/bin/bash
+# Does a cell for tasks begin with what the program's warm-ups left, however often one ends; do they run once; and
+# does what a task leaves in a cell that ends stay there?
+# as: root user memlock
+# timeout: 120
+. "$(dirname "$0")/lib.sh"
+needs_secret
+export CELLA_BUILDER_KEY=$work/builder.key
+cd "$work"
+"$cella" cc "$source_dir/tests/cells/tasks_warm.c" -o warm.cell
+
+# warm MODE: the output goes to out and err, the status to $status.
+warm() {
+	rm -rf data
+	mkdir data
+	printf '%s' "$1" >data/mode
+	status=0
+	"$cella" run --quiet --executors 1 --dir data:/data warm.cell >out 2>err </dev/null || status=$?
+}
+
+expect_found() {
+	[ "$status" -eq 0 ] || {
+		cat out err >&2
+		fail "status $status"
+	}
+	expect_equal "$(sort -u out)" "1 1 1 0 kept on the heap"
+	expect_equal "$(wc -l <out)" 10
+}
+
+warm once
+expect_found
+expect_equal "$(cat data/runs)" "."
+
+# With a file left open there is no base: the warm-up runs again for each cell (positive control of the above).
+warm open
+expect_found
+[ "$(wc -c <data/runs)" -ge 10 ] || fail "the warm-up ran $(wc -c <data/runs) times only"
+
+warm trap
+expect_equal "$status" 134
+expect_match "in a constructor or warm-up: unreachable" err
+expect_match "at fill_table" err
+warm exit
+expect_equal "$status" 134
+expect_match "a constructor or warm-up exits with status 3" err
+warm task
+expect_equal "$status" 134
+expect_match "calls tasks" err

@@ -37,12 +37,6 @@ enum {
 	EXECUTOR_CACHE_MAX = 256 << 20,
 };
 
-#if defined(__x86_64__)
-#define EXECUTOR_TARGET "x86-64-v3"
-#else
-#define EXECUTOR_TARGET "aarch64"
-#endif
-
 struct executor {
 	struct mem_pool *pool;
 	struct pager *pager; /* NULL: memory is not paged */
@@ -143,14 +137,13 @@ static int executor_provision(struct executor *x, struct error *err)
 	return rc;
 }
 
-static int executor_check_builder(const struct executor *x, struct error *err)
+static bool executor_accepts(const uint8_t builder[CRYPTO_ED25519_SIZE], void *context)
 {
-	char hex[2 * CRYPTO_ED25519_SIZE + 1];
-	for (uint32_t i = 0; i < x->provision->builder_count; i++)
-		if (memcmp(x->provision->builders[i], x->bundle.builder, CRYPTO_ED25519_SIZE) == 0)
-			return 0;
-	io_hex(x->bundle.builder, CRYPTO_ED25519_SIZE, hex);
-	return error_set(err, CELLA_EAUTH, "the cell's builder %s is not accepted", hex);
+	const struct provision *p = context;
+	for (uint32_t i = 0; i < p->builder_count; i++)
+		if (memcmp(p->builders[i], builder, CRYPTO_ED25519_SIZE) == 0)
+			return true;
+	return false;
 }
 
 /* The bundle is measured here, before any of it is loaded. */
@@ -170,9 +163,7 @@ static int executor_load(struct executor *x, struct error *err)
 	if (rc == 0 && memcmp(x->bundle.identity, x->provision->identity, CRYPTO_SHA384_SIZE) != 0)
 		rc = error_set(err, CELLA_EAUTH, "the cell bundle is not the one that the owner named");
 	if (rc == 0)
-		rc = executor_check_builder(x, err);
-	if (rc == 0)
-		rc = bundle_artifact(&x->bundle, EXECUTOR_TARGET, &artifact, err);
+		rc = bundle_choose(&x->bundle, executor_accepts, x->provision, &artifact, err);
 	return rc < 0 ? rc : code_map(artifact, &x->code, err);
 }
 

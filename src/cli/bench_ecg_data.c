@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "cli/cell_file.h"
 #include "cli/spawn.h"
 #include "cli/toolchain.h"
@@ -64,7 +65,9 @@ static int find_builder(struct ecg_files *f, struct error *err)
 	if (rc == 0)
 		rc = cell_file_open(f->cell, &cell, err);
 	if (rc == 0)
-		snprintf(f->builder, sizeof(f->builder), "%s", cell.builder);
+		rc = cell_file_verify(&cell, err);
+	if (rc == 0)
+		io_hex(cell.bundle.artifacts[0].builder, CRYPTO_ED25519_SIZE, f->builder);
 	return rc;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "wasm/target.h"
 
 enum { KEY_PATH_MAX = 4096, KEY_DIGITS = 2 * CRYPTO_ED25519_SIZE };
 
@@ -179,4 +180,27 @@ int builder_check(const uint8_t builder[CRYPTO_ED25519_SIZE], const char *const 
 		"it was built by %s, which is not your own key%s%.300s%s: build it yourself, or accept "
 		"that builder with cella run --accept-builder or cella verify --builder",
 		hex, rc < 0 ? " (" : "", rc < 0 ? why.text : "", rc < 0 ? ")" : "");
+}
+
+struct accepted {
+	const char *const *keys;
+	size_t count;
+};
+
+static bool accepts(const uint8_t builder[CRYPTO_ED25519_SIZE], void *context)
+{
+	const struct accepted *a = context;
+	return builder_check(builder, a->keys, a->count, NULL) == 0;
+}
+
+int builder_choose(const struct bundle *bundle, const char *const *accepted, size_t count,
+                   const struct bundle_artifact **ret_artifact, struct error *err)
+{
+	struct accepted a = {accepted, count};
+	int rc = bundle_choose(bundle, accepts, &a, ret_artifact, err);
+	for (size_t i = 0; rc == CELLA_EAUTH && i < bundle->artifact_count; i++)
+		if (target_runs_here(bundle->artifacts[i].target) &&
+		    builder_check(bundle->artifacts[i].builder, accepted, count, err) < 0)
+			return CELLA_EAUTH;
+	return rc;
 }

@@ -13,6 +13,7 @@ enum { CC_OUTPUT_MAX = 1024, CC_STACK = 1 << 20, CC_STACK_LEAST = 1 << 14, CC_ST
 
 struct cc_options {
 	struct cell_build build;
+	const char *targets;
 	bool native;
 };
 
@@ -47,6 +48,10 @@ static const struct option cc_table[] = {
          option_field(cc_options, build.name)},
 	{"--stack", NULL, OPTION_SIZE, "SIZE", "the program's stack; default 1M",
          option_field(cc_options, build.stack)},
+	{"--targets", NULL, OPTION_TEXT, "LIST",
+         "machine code for these targets, such as x86-64-v3,aarch64, or all; default: the best that this "
+         "machine runs",
+         option_field(cc_options, targets)},
 	{"--keep", NULL, OPTION_TEXT, "DIR", "keep the intermediate files there",
          option_field(cc_options, build.keep)},
 	{"--verbose", "-v", OPTION_FLAG, NULL, "print the commands that are run",
@@ -107,7 +112,7 @@ static int check_inputs(const struct driver *d, struct error *err)
 
 static int check(struct cc_options *o, struct error *err)
 {
-	const struct cell_build *b = &o->build;
+	struct cell_build *b = &o->build;
 	if (!driver_first_input(&b->driver))
 		return error_set(err, CELLA_EINVAL,
 		                 "something is missing on the command line: it wants FILE...");
@@ -116,7 +121,8 @@ static int check(struct cc_options *o, struct error *err)
 		                 *b->output ? b->output : "\"\"");
 	if (b->stack < CC_STACK_LEAST || b->stack > CC_STACK_MOST || b->stack % 16)
 		return error_set(err, CELLA_EINVAL, "--stack wants 16K to 256M, in multiples of 16");
-	return check_inputs(&b->driver, err);
+	int rc = cell_targets_parse(o->targets, &b->targets, err);
+	return rc < 0 ? rc : check_inputs(&b->driver, err);
 }
 
 /* A path's last part without its ending. */

@@ -242,6 +242,7 @@ int cell_build_bundle(const struct cell_build *b, struct buf *ret_bundle, struct
 	struct cell_native native = {
 		.tools = &w.tools,
 		.scratch = w.scratch.path,
+		.targets = b->targets,
 		.name = b->name,
 		.stack = b->stack,
 		.verbose = b->verbose,
@@ -271,7 +272,7 @@ int cell_build_native(const struct cell_build *b, struct error *err)
 	arguments_add(&command, w.tools.compiler);
 	if (b->cxx && w.tools.compiler_is_clang)
 		arguments_add(&command, "--driver-mode=g++");
-	arguments_add(&command, "-march=" CELL_NATIVE_TARGET);
+	arguments_add(&command, "-march=" CELL_NATIVE_MARCH);
 	add_defaults(&command, &w);
 	hide_directories(&command, d, NULL);
 	for (const struct driver_word *word = d->words; word < d->words + d->count; word++)

@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "cli/cell_native.h"
 #include "cli/driver.h"
 
 struct cell_build {
@@ -24,6 +25,7 @@ struct cell_build {
 	const char *name;     /* in the manifest */
 	const char *keep;     /* a directory for the intermediate files, or NULL */
 	uint64_t stack;       /* bytes */
+	struct cell_targets targets;
 	bool cxx;             /* as clang++ does it: the standard library of C++ is linked */
 	bool verbose;
 };

@@ -23,7 +23,6 @@ int cell_file_open(const char *path, struct cell_file *ret, struct error *err)
 	if (rc < 0)
 		return error_prefix(err, rc, "%s: ", path);
 	io_hex(ret->bundle.identity, sizeof(ret->bundle.identity), ret->identity);
-	io_hex(ret->bundle.builder, sizeof(ret->bundle.builder), ret->builder);
 	return 0;
 }
 
@@ -31,11 +30,5 @@ int cell_file_verify(const struct cell_file *f, struct error *err)
 {
 	if (f->bundle.artifact_count == 0)
 		return error_set(err, CELLA_ENOENT, "it holds no machine code");
-	for (size_t i = 0; i < f->bundle.artifact_count; i++) {
-		const struct bundle_artifact *artifact;
-		int rc = bundle_artifact(&f->bundle, f->bundle.artifacts[i].target, &artifact, err);
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
+	return bundle_verify_all(&f->bundle, err);
 }

@@ -12,7 +12,6 @@ struct cell_file {
 	struct bundle bundle;
 	struct manifest manifest;
 	char identity[2 * CRYPTO_SHA384_SIZE + 1];
-	char builder[2 * CRYPTO_ED25519_SIZE + 1];
 };
 
 /* Reads and parses; verifies nothing. Errors begin with the path. */
@@ -20,7 +19,7 @@ int cell_file_open(const char *path, struct cell_file *ret, struct error *err) m
 void cell_file_done(struct cell_file *f);
 #define cleanup_cell_file __attribute__((cleanup(cell_file_done)))
 
-/* Every artifact's signature against the bundle's builder key. CELLA_EAUTH names the artifact. */
+/* Every artifact's signature, by the builder that it names. CELLA_EAUTH names the artifact. */
 int cell_file_verify(const struct cell_file *f, struct error *err) must_check;
 
 #endif

@@ -1,7 +1,9 @@
 #include "cli/cell_native.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -9,98 +11,223 @@
 #include "cli/manifest.h"
 #include "cli/process.h"
 #include "cli/scratch.h"
+#include "wasm/target.h"
 #include "wasm/wasm.h"
 
-enum { NATIVE_FILE_MAX = 1 << 30, NATIVE_PATH_MAX = SCRATCH_PATH_MAX + 32 };
+enum { NATIVE_FILE_MAX = 1 << 30, NATIVE_PATH_MAX = SCRATCH_PATH_MAX + 80, NATIVE_PARALLEL_MAX = 8 };
 
-static int scratch_file(const struct cell_native *n, const char *name, char to[NATIVE_PATH_MAX])
+static const char *known_target(const char *name, size_t size)
 {
-	return snprintf(to, NATIVE_PATH_MAX, "%s/%s", n->scratch, name);
+	for (size_t i = 0; target_at(i); i++)
+		if (strlen(target_at(i)) == size && strncmp(target_at(i), name, size) == 0)
+			return target_at(i);
+	return NULL;
 }
 
-/* cell.wasm to cell.c; its data segments for the bundle; whether it is a program with tasks. */
-static int translate(const struct cell_native *n, const struct buf *wasm, struct buf *ret_data,
-                     bool *ret_tasks, struct error *err)
+static int no_target(const char *name, size_t size, struct error *err)
 {
-	cleanup_buf struct buf c = {0};
-	struct wasm_module *module;
+	char known[256] = "";
+	for (size_t i = 0; target_at(i); i++)
+		snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", i ? ", " : "",
+		         target_at(i));
+	return error_set(err, CELLA_EINVAL, "there is no target \"%.*s\": the targets are %s, or all",
+	                 (int)min_of(size, (size_t)60), name, known);
+}
+
+static bool has_target(const struct cell_targets *targets, const char *name)
+{
+	for (size_t i = 0; i < targets->count; i++)
+		if (targets->names[i] == name)
+			return true;
+	return false;
+}
+
+int cell_targets_parse(const char *list, struct cell_targets *ret_targets, struct error *err)
+{
+	struct cell_targets targets = {0};
+	if (!list)
+		list = target_here() ? target_here() : target_at(0);
+	if (strcmp(list, "all") == 0)
+		for (list = ""; target_at(targets.count); targets.count++)
+			targets.names[targets.count] = target_at(targets.count);
+	for (const char *at = list, *end; *at || !targets.count; at = *end ? end + 1 : end) {
+		end = at + strcspn(at, ",");
+		const char *name = known_target(at, (size_t)(end - at));
+		if (!name)
+			return no_target(at, (size_t)(end - at), err);
+		if (!has_target(&targets, name))
+			targets.names[targets.count++] = name;
+	}
+	*ret_targets = targets;
+	return 0;
+}
+
+/* What a build makes, on its way into a bundle. */
+struct work {
+	const struct cell_native *n;
+	struct buf data; /* segments */
+	struct buf images[BUNDLE_ARTIFACT_MAX];
+};
+
+static void work_done(struct work *w)
+{
+	buf_done(&w->data);
+	for (size_t i = 0; i < BUNDLE_ARTIFACT_MAX; i++)
+		buf_done(&w->images[i]);
+}
+#define cleanup_work __attribute__((cleanup(work_done)))
+
+static void scratch_file(const struct cell_native *n, const char *name, const char *suffix,
+                         char to[NATIVE_PATH_MAX])
+{
+	snprintf(to, NATIVE_PATH_MAX, "%s/%s%s", n->scratch, name, suffix);
+}
+
+static int read_scratch(const struct cell_native *n, const char *name, const char *suffix, struct buf *ret,
+                        struct error *err)
+{
 	char path[NATIVE_PATH_MAX];
-	int rc = wasm_decode(wasm->data, wasm->size, &module, err);
-	if (rc < 0)
-		return rc;
-	*ret_tasks = wasm_imports(module, "cella", NULL);
-	rc = wasm_translate(module, &c, err);
-	if (rc == 0)
-		rc = wasm_data_segments(module, ret_data, err);
-	wasm_module_free(module);
-	if (rc < 0)
-		return rc;
-	scratch_file(n, "cell.c", path);
-	return io_write_file(path, c.data, c.size, 0644, err);
-}
-
-static int compile_native(const struct cell_native *n, struct error *err)
-{
-	cleanup_arguments struct arguments command = {0};
-	const char *const *flags = n->tools->compiler_is_clang ? wasm_flags_clang : wasm_flags_gcc;
-	arguments_add(&command, n->tools->compiler);
-	for (; *flags; flags++)
-		arguments_add(&command, *flags);
-	arguments_add(&command, "-o");
-	arguments_print(&command, "%s/cell.so", n->scratch);
-	arguments_print(&command, "%s/cell.c", n->scratch);
-	return process_run(&command, 1, 1, n->verbose, err);
-}
-
-static int read_scratch(const struct cell_native *n, const char *name, struct buf *ret, struct error *err)
-{
-	char path[NATIVE_PATH_MAX];
-	scratch_file(n, name, path);
+	scratch_file(n, name, suffix, path);
 	return io_read_file(path, NATIVE_FILE_MAX, ret, err);
 }
 
-static int write_bundle(const struct cell_native *n, const struct buf *wasm, const struct buf *data,
-                        bool tasks, struct buf *ret_bundle, struct error *err)
+/* The module to cell.c, and its data segments. */
+static int translate(struct work *w, const struct wasm_module *module, struct error *err)
 {
-	cleanup_buf struct buf image = {0};
-	cleanup_free char *text = NULL;
-	struct manifest manifest = {.stack = n->stack, .tasks = tasks};
-	struct crypto_signer builder;
-	if (snprintf(manifest.name, sizeof(manifest.name), "%s", n->name) > MANIFEST_NAME_MAX)
-		return error_set(err, CELLA_EINVAL, "the cell's name is longer than %d bytes",
-		                 MANIFEST_NAME_MAX);
-	int rc = manifest_write(&manifest, &text, err);
+	cleanup_buf struct buf c = {0};
+	char path[NATIVE_PATH_MAX];
+	int rc = wasm_translate(module, &c, err);
 	if (rc == 0)
-		rc = read_scratch(n, "cell.so", &image, err);
-	if (rc == 0)
-		rc = builder_load(&builder, err);
+		rc = wasm_data_segments(module, &w->data, err);
 	if (rc < 0)
 		return rc;
-	struct bundle_artifact artifact = {
-		.target = CELL_NATIVE_TARGET,
-		.translator = WASM_TRANSLATOR,
-		.compiler = n->tools->compiler_name,
-		.image = image.data,
-		.image_size = image.size,
-		.data = data->data,
-		.data_size = data->size,
-	};
-	rc = bundle_write(wasm->data, wasm->size, text, &artifact, &builder, ret_bundle, err);
+	scratch_file(w->n, "cell", ".c", path);
+	return io_write_file(path, c.data, c.size, 0644, err);
+}
+
+static void add_flags(struct arguments *command, const char *const *flags)
+{
+	for (; *flags; flags++)
+		arguments_add(command, *flags);
+}
+
+static void compile_command(struct arguments *command, const struct cell_native *n, const char *target)
+{
+	bool clang = n->tools->compiler_is_clang;
+	arguments_add(command, n->tools->compiler);
+	add_flags(command, clang ? wasm_flags_clang : wasm_flags_gcc);
+	add_flags(command, wasm_flags_target(target, clang));
+	arguments_add(command, "-o");
+	arguments_print(command, "%s/%s.so", n->scratch, target);
+	arguments_print(command, "%s/cell.c", n->scratch);
+}
+
+/* All targets, as many at once as there are processors. */
+static int compile(struct work *w, struct error *err)
+{
+	const struct cell_targets *targets = &w->n->targets;
+	struct arguments commands[BUNDLE_ARTIFACT_MAX] = {0};
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < targets->count; i++) {
+		rc = toolchain_check_target(w->n->tools, targets->names[i], err);
+		if (rc == 0)
+			compile_command(&commands[i], w->n, targets->names[i]);
+	}
+	size_t parallel = min_of((size_t)max_of(processors, 1L), (size_t)NATIVE_PARALLEL_MAX);
+	if (rc == 0)
+		rc = process_run(commands, targets->count, parallel, w->n->verbose, err);
+	for (size_t i = 0; i < targets->count; i++)
+		arguments_done(&commands[i]);
+	for (size_t i = 0; rc == 0 && i < targets->count; i++)
+		rc = read_scratch(w->n, targets->names[i], ".so", &w->images[i], err);
+	return rc;
+}
+
+static int sign(const struct work *w, struct bundle *bundle, struct error *err)
+{
+	struct crypto_signer builder;
+	int rc = builder_load(&builder, err);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; rc == 0 && i < w->n->targets.count; i++) {
+		const struct bundle_artifact artifact = {
+			.target = w->n->targets.names[i],
+			.translator = WASM_TRANSLATOR,
+			.compiler = w->n->tools->compiler_name,
+			.image = w->images[i].data,
+			.image_size = w->images[i].size,
+		};
+		rc = bundle_add(bundle, &artifact, &builder, err);
+	}
 	mem_wipe(&builder, sizeof(builder));
 	return rc;
 }
 
-int cell_native_bundle(const struct cell_native *n, struct buf *ret_bundle, struct error *err)
+static int build(const struct cell_native *n, const struct wasm_module *module, struct bundle *bundle,
+                 struct buf *ret_bundle, struct error *err)
 {
-	cleanup_buf struct buf wasm = {0}, data = {0};
-	bool tasks = false;
-	int rc = read_scratch(n, "cell.wasm", &wasm, err);
-	if (rc == 0)
-		rc = translate(n, &wasm, &data, &tasks, err);
+	cleanup_work struct work w = {.n = n};
+	int rc = translate(&w, module, err);
 	if (rc < 0)
 		return error_prefix(err, rc, "translation: ");
-	rc = compile_native(n, err);
+	if (bundle->data &&
+	    (bundle->data_size != w.data.size || !crypto_equal(bundle->data, w.data.data, w.data.size)))
+		return error_set(err, CELLA_EFORMAT,
+		                 "its data segments are not those of its module: nothing can be added to it");
+	bundle->data = w.data.data;
+	bundle->data_size = w.data.size;
+	rc = compile(&w, err);
 	if (rc < 0)
 		return error_prefix(err, rc, "machine code: ");
-	return write_bundle(n, &wasm, &data, tasks, ret_bundle, err);
+	rc = sign(&w, bundle, err);
+	return rc < 0 ? rc : bundle_write(bundle, ret_bundle, err);
+}
+
+static int build_new(const struct cell_native *n, const struct buf *wasm, const struct wasm_module *module,
+                     struct buf *ret_bundle, struct error *err)
+{
+	cleanup_free char *text = NULL;
+	struct manifest manifest = {.stack = n->stack, .tasks = wasm_imports(module, "cella", NULL)};
+	if (snprintf(manifest.name, sizeof(manifest.name), "%s", n->name) > MANIFEST_NAME_MAX)
+		return error_set(err, CELLA_EINVAL, "the cell's name is longer than %d bytes",
+		                 MANIFEST_NAME_MAX);
+	int rc = manifest_write(&manifest, &text, err);
+	if (rc < 0)
+		return rc;
+	struct bundle bundle = {
+		.wasm = wasm->data,
+		.wasm_size = wasm->size,
+		.manifest = text,
+		.manifest_size = strlen(text),
+	};
+	rc = bundle_identify(&bundle, err);
+	return rc < 0 ? rc : build(n, module, &bundle, ret_bundle, err);
+}
+
+int cell_native_bundle(const struct cell_native *n, struct buf *ret_bundle, struct error *err)
+{
+	cleanup_buf struct buf wasm = {0};
+	struct wasm_module *module;
+	int rc = read_scratch(n, "cell", ".wasm", &wasm, err);
+	if (rc == 0)
+		rc = wasm_decode(wasm.data, wasm.size, &module, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "translation: ");
+	rc = build_new(n, &wasm, module, ret_bundle, err);
+	wasm_module_free(module);
+	return rc;
+}
+
+int cell_native_add(const struct cell_native *n, const struct bundle *bundle, struct buf *ret_bundle,
+                    struct error *err)
+{
+	struct bundle more = *bundle;
+	struct wasm_module *module;
+	int rc = wasm_decode(bundle->wasm, bundle->wasm_size, &module, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "translation: ");
+	rc = build(n, module, &more, ret_bundle, err);
+	wasm_module_free(module);
+	return rc;
 }

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "base/printable.h"
 #include "cli/cell_file.h"
 #include "cli/verbs.h"
 #include "wasm/listing.h"
+#include "wasm/target.h"
 
 struct inspect_options {
 	bool json;
@@ -21,9 +23,11 @@ const struct verb inspect_verb = {
 	.name = "inspect",
 	.operands = "FILE.cell",
 	.summary = "show what a cell is made of",
-	.description = "Prints a cell's identity, manifest, imports, exports, machine code and builder, and\n"
-		       "whether the signatures hold. `cella verify` also checks who the builder is.\n"
-		       "Exit status: 0; 1 if the file is no cell; 2 for a mistake in the options.",
+	.description =
+		"Prints a cell's identity, manifest, imports, exports, and its artifacts: the machine code\n"
+		"for each target, its builder, and whether the signatures hold. `cella verify` also\n"
+		"checks who the builders are.\n"
+		"Exit status: 0; 1 if the file is no cell; 2 for a mistake in the options.",
 	.example = "cella inspect hello.cell",
 	.table = {inspect_table, array_count(inspect_table), false},
 	.operands_min = 1,
@@ -54,18 +58,23 @@ static json_t *describe_border(const struct wasm_module *m, bool imports)
 	return list;
 }
 
+static json_t *describe_artifact(const struct bundle *bundle, const struct bundle_artifact *a)
+{
+	char builder[2 * CRYPTO_ED25519_SIZE + 1];
+	struct error why;
+	bool holds = bundle_verify(bundle, a, &why) == 0;
+	io_hex(a->builder, sizeof(a->builder), builder);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:I}", "target", a->target, "translator",
+	                 a->translator, "compiler", a->compiler, "builder", builder, "signature",
+	                 holds ? "holds" : why.text, "runs_here", (int)target_runs_here(a->target),
+	                 "image_bytes", (json_int_t)a->image_size, "data_bytes", (json_int_t)a->data_size);
+}
+
 static json_t *describe_artifacts(const struct bundle *bundle)
 {
 	json_t *list = json_array();
-	for (size_t i = 0; i < bundle->artifact_count; i++) {
-		const struct bundle_artifact *a = &bundle->artifacts[i];
-		json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:I, s:I}", "target",
-		                                      text_of(a->target, strlen(a->target)), "translator",
-		                                      text_of(a->translator, strlen(a->translator)),
-		                                      "compiler", text_of(a->compiler, strlen(a->compiler)),
-		                                      "image_bytes", (json_int_t)a->image_size, "data_bytes",
-		                                      (json_int_t)a->data_size));
-	}
+	for (size_t i = 0; i < bundle->artifact_count; i++)
+		json_array_append_new(list, describe_artifact(bundle, &bundle->artifacts[i]));
 	return list;
 }
 
@@ -73,12 +82,12 @@ static json_t *describe(const struct cell_file *f, const struct wasm_module *m)
 {
 	struct error why;
 	bool holds = cell_file_verify(f, &why) == 0;
-	return json_pack("{s:s, s:{s:s, s:I, s:b}, s:s, s:s, s:I, s:o, s:o, s:o}", "identity", f->identity,
+	return json_pack("{s:s, s:{s:s, s:I, s:b}, s:s, s:I, s:I, s:o, s:o, s:o}", "identity", f->identity,
 	                 "manifest", "name", f->manifest.name, "stack", (json_int_t)f->manifest.stack,
-	                 "tasks", (int)f->manifest.tasks, "builder", f->builder, "signatures",
-	                 holds ? "hold" : why.text, "wasm_bytes", (json_int_t)f->bundle.wasm_size, "imports",
-	                 describe_border(m, true), "exports", describe_border(m, false), "artifacts",
-	                 describe_artifacts(&f->bundle));
+	                 "tasks", (int)f->manifest.tasks, "signatures", holds ? "hold" : why.text,
+	                 "wasm_bytes", (json_int_t)f->bundle.wasm_size, "data_bytes",
+	                 (json_int_t)f->bundle.data_size, "imports", describe_border(m, true), "exports",
+	                 describe_border(m, false), "artifacts", describe_artifacts(&f->bundle));
 }
 
 /* Names come from a stranger's file: a terminal sees no control characters of theirs. */
@@ -117,7 +126,6 @@ static void print_human(const json_t *cell)
 	json_t *a;
 	print_field(manifest, "name        ", "name");
 	print_field(cell, "\nidentity    ", "identity");
-	print_field(cell, "\nbuilder     ", "builder");
 	print_field(cell, "\nsignatures  ", "signatures");
 	printf("\ntasks       %s\n", json_is_true(json_object_get(manifest, "tasks")) ? "yes" : "no");
 	printf("stack       %" JSON_INTEGER_FORMAT " bytes\n",
@@ -129,8 +137,11 @@ static void print_human(const json_t *cell)
 		print_field(a, "machine     ", "target");
 		print_field(a, ", translator ", "translator");
 		print_field(a, ", ", "compiler");
-		printf(", %" JSON_INTEGER_FORMAT " bytes\n",
-		       json_integer_value(json_object_get(a, "image_bytes")));
+		printf(", %" JSON_INTEGER_FORMAT " bytes%s\n",
+		       json_integer_value(json_object_get(a, "image_bytes")),
+		       json_is_true(json_object_get(a, "runs_here")) ? "" : " (not for this machine)");
+		print_field(a, "builder     ", "builder");
+		putchar('\n');
 	}
 	print_border("imports", json_object_get(cell, "imports"));
 	print_border("exports", json_object_get(cell, "exports"));

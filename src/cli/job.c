@@ -66,7 +66,7 @@ static int job_keys(struct job *job, struct error *err)
 	memcpy(p->preopens, job->config->preopens, job->config->preopen_count * sizeof(p->preopens[0]));
 	p->preopen_count = job->config->preopen_count;
 	memcpy(p->identity, job->config->bundle->identity, sizeof(p->identity));
-	memcpy(p->builders[0], job->config->bundle->builder, sizeof(p->builders[0]));
+	memcpy(p->builders[0], job->config->artifact->builder, sizeof(p->builders[0]));
 	p->builder_count = 1;
 	int rc = crypto_random(p->session, sizeof(p->session), err);
 	if (rc == 0)

@@ -21,6 +21,8 @@
 struct job_config {
 	struct mem_pool *pool; /* for the session's keys and what the program prints; borrowed */
 	const struct bundle *bundle;
+	const struct bundle_artifact
+		*artifact; /* of it: what this machine runs, by a builder who is accepted */
 	int bundle_fd; /* sealed memory file with the same bytes; borrowed */
 	bool uses_tasks;
 	const char *memory; /* the level as it was asked for */

@@ -123,10 +123,11 @@ static json_t *record_json(const struct job_config *c, const struct job_result *
 	time_t now = time(NULL);
 	struct tm calendar;
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &calendar));
-	return json_pack("{ss si so ss ss so so so so so so so so sI sI si so}", "ended", date, "status",
+	return json_pack("{ss si so ss ss so so so so so so so so so sI sI si so}", "ended", date, "status",
 	                 r->status, "error", text_json(error), "memory", c->memory, "machine", "soft", "cell",
 	                 hex_json(c->bundle ? c->bundle->identity : NULL, CRYPTO_SHA384_SIZE), "builder",
-	                 hex_json(c->bundle ? c->bundle->builder : NULL, CRYPTO_ED25519_SIZE), "launcher",
+	                 hex_json(c->artifact ? c->artifact->builder : NULL, CRYPTO_ED25519_SIZE), "target",
+	                 text_json(c->artifact ? c->artifact->target : ""), "launcher",
 	                 hex_json(r->launcher, sizeof(r->launcher)), "executor",
 	                 hex_json(r->executor, sizeof(r->executor)), "isolation",
 	                 names_json(r, r->isolation, evidence_isolation_names), "isolation_missing",

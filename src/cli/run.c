@@ -193,25 +193,11 @@ static int run_check(struct run_options *o, struct error *err)
 	return rc < 0 ? rc : job_outputs_check(&o->outputs, err);
 }
 
-/* Read and measure the bundle; its builder must be the user's own or one that they named. */
-static int run_load_bundle(const struct run_options *o, const char *path, struct buf *data,
-                           struct bundle *bundle, int *ret_fd, struct error *err)
-{
-	int rc = io_read_file(path, RUN_BUNDLE_MAX, data, err);
-	if (rc == 0)
-		rc = bundle_parse(data->data, data->size, bundle, err);
-	if (rc < 0)
-		return error_prefix(err, rc, "%s: ", path);
-	rc = builder_check(bundle->builder, o->builders.items, o->builders.count, err);
-	if (rc < 0)
-		return error_prefix(err, rc, "%s: ", path);
-	return io_sealed_memfd("cella-bundle", data->data, data->size, false, ret_fd, err);
-}
-
 /* What a job borrows. */
 struct run_inputs {
 	struct buf data;
 	struct bundle bundle;
+	const struct bundle_artifact *artifact;
 	int bundle_fd;
 	struct owner_paths *paths;
 };
@@ -221,6 +207,23 @@ static void run_inputs_done(struct run_inputs *in)
 	buf_done(&in->data);
 	cleanup_close_fn(&in->bundle_fd);
 	owner_paths_free(in->paths);
+}
+
+/* Read and measure the bundle; it must hold machine code for this machine by the user or by a builder whom
+ * they named. */
+static int run_load_bundle(const struct run_options *o, const char *path, struct run_inputs *in,
+                           struct error *err)
+{
+	int rc = io_read_file(path, RUN_BUNDLE_MAX, &in->data, err);
+	if (rc == 0)
+		rc = bundle_parse(in->data.data, in->data.size, &in->bundle, err);
+	if (rc == 0)
+		rc = bundle_verify_all(&in->bundle, err);
+	if (rc == 0)
+		rc = builder_choose(&in->bundle, o->builders.items, o->builders.count, &in->artifact, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "%s: ", path);
+	return io_sealed_memfd("cella-bundle", in->data.data, in->data.size, false, &in->bundle_fd, err);
 }
 
 static void run_options_done(struct run_options *o)
@@ -300,10 +303,11 @@ static int run_prepare(const struct run_options *o, struct run_inputs *in, struc
 	mem_set_process_pool(config->pool);
 	rc = crypto_init(config->pool, err);
 	if (rc == 0)
-		rc = run_load_bundle(o, config->arguments[0], &in->data, &in->bundle, &in->bundle_fd, err);
+		rc = run_load_bundle(o, config->arguments[0], in, err);
 	if (rc < 0)
 		return rc;
 	config->bundle = &in->bundle;
+	config->artifact = in->artifact;
 	config->bundle_fd = in->bundle_fd;
 	config->uses_tasks = bundle_uses_tasks(&in->bundle);
 	rc = owner_paths_new(&in->paths, err);

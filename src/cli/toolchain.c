@@ -7,6 +7,7 @@
 
 #include "cli/process.h"
 #include "cli/resources.h"
+#include "wasm/target.h"
 
 static int find_program(const char *variable, const char *const *names, const char *what, const char *package,
                         char to[TOOLCHAIN_PATH_MAX], struct error *err)
@@ -92,28 +93,52 @@ int toolchain_find_linker(const struct toolchain *t, struct error *err)
 	return 0;
 }
 
-static int name_compiler(struct toolchain *t, struct error *err)
+/* The first line of what the compiler answers. */
+static int ask_compiler(const struct toolchain *t, const char *question, char *to, size_t capacity,
+                        struct error *err)
 {
-	cleanup_arguments struct arguments ask_name = {0}, ask_version = {0};
-	cleanup_buf struct buf name = {0}, version = {0};
-	arguments_add(&ask_name, t->compiler);
-	arguments_add(&ask_name, "--version");
-	int rc = process_read(&ask_name, &name, err);
+	cleanup_arguments struct arguments command = {0};
+	cleanup_buf struct buf answer = {0};
+	arguments_add(&command, t->compiler);
+	arguments_add(&command, question);
+	int rc = process_read(&command, &answer, err);
 	if (rc < 0)
 		return rc;
-	buf_put_u8(&name, '\0');
-	t->compiler_is_clang = !name.failed && strstr((char *)name.data, "clang");
-	arguments_add(&ask_version, t->compiler);
-	arguments_add(&ask_version, t->compiler_is_clang ? "-dumpversion" : "-dumpfullversion");
-	rc = process_read(&ask_version, &version, err);
-	buf_put_u8(&version, '\0');
-	if (rc == 0 && (name.failed || version.failed))
-		rc = error_set(err, CELLA_ENOMEM, "no memory for the compiler's version");
+	buf_put_u8(&answer, '\0');
+	if (answer.failed)
+		return error_set(err, CELLA_ENOMEM, "no memory for the compiler's answer");
+	snprintf(to, capacity, "%.*s", (int)strcspn((char *)answer.data, "\n"), (char *)answer.data);
+	return 0;
+}
+
+static int name_compiler(struct toolchain *t, struct error *err)
+{
+	char name[256], version[48];
+	int rc = ask_compiler(t, "--version", name, sizeof(name), err);
+	if (rc < 0)
+		return rc;
+	t->compiler_is_clang = strstr(name, "clang");
+	rc = ask_compiler(t, t->compiler_is_clang ? "-dumpversion" : "-dumpfullversion", version,
+	                  sizeof(version), err);
 	if (rc == 0)
-		snprintf(t->compiler_name, sizeof(t->compiler_name), "%s %.*s",
-		         t->compiler_is_clang ? "clang" : "gcc", (int)strcspn((char *)version.data, "\n"),
-		         (char *)version.data);
+		rc = ask_compiler(t, "-dumpmachine", t->compiler_machine, sizeof(t->compiler_machine), err);
+	if (rc == 0)
+		snprintf(t->compiler_name, sizeof(t->compiler_name), "%s %s",
+		         t->compiler_is_clang ? "clang" : "gcc", version);
 	return rc;
+}
+
+int toolchain_check_target(const struct toolchain *t, const char *target, struct error *err)
+{
+	const char *family = target_family(target);
+	if (!family)
+		return error_set(err, CELLA_EINVAL, "there is no target %.63s", target);
+	if (t->compiler_is_clang || strncmp(t->compiler_machine, family, strlen(family)) == 0)
+		return 0;
+	return error_set(
+		err, CELLA_EUNSUPPORTED,
+		"%s compiles for %s, not for %s: set CELLA_CC to clang-19 or to a gcc for that machine",
+		t->compiler, t->compiler_machine, target);
 }
 
 int toolchain_find_compiler(struct toolchain *t, struct error *err)

@@ -17,6 +17,8 @@ struct toolchain {
 	char compiler[TOOLCHAIN_PATH_MAX];
 	char compiler_name[64]; /* such as "gcc 12.2.0" */
 	bool compiler_is_clang;
+	char compiler_machine
+		[64]; /* that it compiles for unless told otherwise, such as "x86_64-linux-gnu" */
 	/* holds include/cella and guest */
 	char resources[TOOLCHAIN_PATH_MAX];
 };
@@ -26,6 +28,8 @@ int toolchain_find_clang(struct toolchain *t, struct error *err) must_check;
 int toolchain_find_sysroot(struct toolchain *t, struct error *err) must_check; /* resources were found */
 int toolchain_find_linker(const struct toolchain *t, struct error *err) must_check;
 int toolchain_find_compiler(struct toolchain *t, struct error *err) must_check;
+/* Can the compiler that was found compile for this target (wasm/target.h)? */
+int toolchain_check_target(const struct toolchain *t, const char *target, struct error *err) must_check;
 int toolchain_find_resources(struct toolchain *t, struct error *err) must_check;
 
 #endif

@@ -4,9 +4,11 @@
 
 #include "cli/verb.h"
 
-extern const struct verb bench_verb, cc_verb, cxx_verb, doctor_verb, inspect_verb, run_verb, verify_verb;
+extern const struct verb bench_verb, build_verb, cc_verb, cxx_verb, doctor_verb, inspect_verb, run_verb,
+	verify_verb;
 
 int verb_bench(int argc, char **argv);
+int verb_build(int argc, char **argv);
 int verb_cc(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
 int verb_inspect(int argc, char **argv);

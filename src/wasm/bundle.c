@@ -1,8 +1,10 @@
 #include "wasm/bundle.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "wasm/bundle_format.h"
+#include "wasm/target.h"
 
 /* The bytes being parsed, the table entry that comes next, and where its section has to begin. */
 struct parser {
@@ -15,8 +17,8 @@ struct parser {
 };
 
 static const char *const section_names[] = {
-	[BUNDLE_WASM] = "wasm",   [BUNDLE_MANIFEST] = "manifest", [BUNDLE_BUILDER] = "builder",
-	[BUNDLE_NAMES] = "names", [BUNDLE_IMAGE] = "image",       [BUNDLE_DATA] = "data",
+	[BUNDLE_WASM] = "wasm",   [BUNDLE_MANIFEST] = "manifest", [BUNDLE_DATA] = "data",
+	[BUNDLE_NAMES] = "names", [BUNDLE_IMAGE] = "image",
 };
 
 static int malformed(struct error *err, size_t offset, const char *what)
@@ -48,21 +50,21 @@ static int next_section(struct parser *p, enum bundle_section kind, size_t artif
 
 static int parse_fixed(struct parser *p, struct error *err)
 {
-	struct reader wasm, manifest, builder;
+	struct reader wasm, manifest, data;
 	int rc = next_section(p, BUNDLE_WASM, 0, &wasm, err);
 	if (rc == 0)
 		rc = next_section(p, BUNDLE_MANIFEST, 0, &manifest, err);
 	if (rc == 0)
-		rc = next_section(p, BUNDLE_BUILDER, 0, &builder, err);
+		rc = next_section(p, BUNDLE_DATA, 0, &data, err);
 	if (rc < 0)
 		return rc;
 	p->bundle->wasm = wasm.data;
 	p->bundle->wasm_size = wasm.size;
 	p->bundle->manifest = (const char *)manifest.data;
 	p->bundle->manifest_size = manifest.size;
-	size_t at = (size_t)(builder.data - p->data);
-	reader_copy(&builder, p->bundle->builder, sizeof(p->bundle->builder));
-	return reader_finished(&builder) ? 0 : malformed(err, at, "the builder's key has the wrong size");
+	p->bundle->data = data.data;
+	p->bundle->data_size = data.size;
+	return 0;
 }
 
 /* Takes a name into the bundle's strings; NULL if it is no name. */
@@ -83,6 +85,11 @@ static const char *parse_name(struct parser *p, struct reader *r)
 	return name;
 }
 
+static bool same_maker(const struct bundle_artifact *a, const struct bundle_artifact *b)
+{
+	return strcmp(a->target, b->target) == 0 && memcmp(a->builder, b->builder, sizeof(a->builder)) == 0;
+}
+
 static int parse_names(struct parser *p, struct reader names, struct bundle_artifact *artifact,
                        struct error *err)
 {
@@ -92,32 +99,31 @@ static int parse_names(struct parser *p, struct reader names, struct bundle_arti
 	artifact->compiler = parse_name(p, &names);
 	if (!artifact->target || !artifact->translator || !artifact->compiler)
 		return malformed(err, at, "an artifact's target, translator or compiler is not a name");
+	reader_copy(&names, artifact->builder, sizeof(artifact->builder));
 	reader_copy(&names, artifact->signature, sizeof(artifact->signature));
 	if (!reader_finished(&names))
-		return malformed(err, at, "an artifact's signature has the wrong size");
+		return malformed(err, at, "an artifact's builder or signature has the wrong size");
 	for (const struct bundle_artifact *other = p->bundle->artifacts; other < artifact; other++)
-		if (strcmp(other->target, artifact->target) == 0)
-			return malformed(err, at, "two artifacts have the same target");
+		if (same_maker(other, artifact))
+			return malformed(err, at, "two artifacts have the same target and builder");
 	return 0;
 }
 
 static int parse_artifact(struct parser *p, size_t number, struct error *err)
 {
 	struct bundle_artifact *artifact = &p->bundle->artifacts[number];
-	struct reader names = {0}, image = {0}, data = {0};
+	struct reader names = {0}, image = {0};
 	int rc = next_section(p, BUNDLE_NAMES, number, &names, err);
 	if (rc == 0)
 		rc = parse_names(p, names, artifact, err);
 	if (rc == 0)
 		rc = next_section(p, BUNDLE_IMAGE, number, &image, err);
-	if (rc == 0)
-		rc = next_section(p, BUNDLE_DATA, number, &data, err);
 	if (rc < 0)
 		return rc;
 	artifact->image = image.data;
 	artifact->image_size = image.size;
-	artifact->data = data.data;
-	artifact->data_size = data.size;
+	artifact->data = p->bundle->data;
+	artifact->data_size = p->bundle->data_size;
 	return 0;
 }
 
@@ -152,11 +158,10 @@ static int parse_header(struct parser *p, size_t *ret_artifacts, struct error *e
 	return 0;
 }
 
-static int identify(const void *wasm, size_t wasm_size, const void *manifest, size_t manifest_size,
-                    uint8_t ret_identity[CRYPTO_SHA384_SIZE], struct error *err)
+int bundle_identify(struct bundle *b, struct error *err)
 {
-	const struct crypto_part parts[] = {{wasm, wasm_size}, {manifest, manifest_size}};
-	return crypto_sha384_parts(parts, array_count(parts), ret_identity, err);
+	const struct crypto_part parts[] = {{b->wasm, b->wasm_size}, {b->manifest, b->manifest_size}};
+	return crypto_sha384_parts(parts, array_count(parts), b->identity, err);
 }
 
 static const char *moved(const char *name, const char *from, const char *to)
@@ -189,7 +194,7 @@ int bundle_parse(const void *data, size_t size, struct bundle *ret_bundle, struc
 	if (rc == 0 && p.end != size)
 		rc = malformed(err, p.end, "bytes follow the last section");
 	if (rc == 0)
-		rc = identify(b.wasm, b.wasm_size, b.manifest, b.manifest_size, b.identity, err);
+		rc = bundle_identify(&b, err);
 	if (rc < 0)
 		return rc;
 	b.artifact_count = artifacts;
@@ -207,38 +212,83 @@ static int put_digest(struct buf *to, const void *data, size_t size, struct erro
 }
 
 /* The bytes that an artifact's signature covers. */
-static int signed_bytes(const uint8_t identity[CRYPTO_SHA384_SIZE], const struct bundle_artifact *a,
-                        struct buf *ret, struct error *err)
+static int signed_bytes(const struct bundle *b, const struct bundle_artifact *a, struct buf *ret,
+                        struct error *err)
 {
 	buf_put(ret, BUNDLE_SIGNED, strlen(BUNDLE_SIGNED));
-	buf_put(ret, identity, CRYPTO_SHA384_SIZE);
+	buf_put(ret, b->identity, CRYPTO_SHA384_SIZE);
 	buf_put_string(ret, a->target);
 	buf_put_string(ret, a->translator);
 	buf_put_string(ret, a->compiler);
+	buf_put(ret, a->builder, sizeof(a->builder));
 	int rc = put_digest(ret, a->image, a->image_size, err);
 	if (rc == 0)
-		rc = put_digest(ret, a->data, a->data_size, err);
+		rc = put_digest(ret, b->data, b->data_size, err);
 	if (rc == 0 && ret->failed)
-		rc = error_set(err, CELLA_ENOMEM, "no memory to check an artifact's signature");
+		rc = error_set(err, CELLA_ENOMEM, "no memory for what an artifact's signature covers");
 	return rc;
 }
 
-int bundle_artifact(const struct bundle *bundle, const char *target,
-                    const struct bundle_artifact **ret_artifact, struct error *err)
+int bundle_verify(const struct bundle *bundle, const struct bundle_artifact *a, struct error *err)
 {
-	const struct bundle_artifact *a = bundle->artifacts, *end = a + bundle->artifact_count;
-	while (a < end && strcmp(a->target, target) != 0)
-		a++;
-	if (a == end)
-		return error_set(err, CELLA_ENOENT, "the bundle has no artifact for %s", target);
 	cleanup_buf struct buf message = {0};
-	int rc = signed_bytes(bundle->identity, a, &message, err);
+	int rc = signed_bytes(bundle, a, &message, err);
 	if (rc == 0)
-		rc = crypto_verify(bundle->builder, message.data, message.size, a->signature, err);
-	if (rc < 0)
-		return error_prefix(err, rc, "the artifact for %s: ", target);
-	*ret_artifact = a;
-	return 0;
+		rc = crypto_verify(a->builder, message.data, message.size, a->signature, err);
+	return rc < 0 ? error_prefix(err, rc, "the artifact for %s: ", a->target) : 0;
+}
+
+int bundle_verify_all(const struct bundle *bundle, struct error *err)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < bundle->artifact_count; i++)
+		rc = bundle_verify(bundle, &bundle->artifacts[i], err);
+	return rc;
+}
+
+static void list_word(char *list, size_t capacity, const char *word)
+{
+	size_t size = strlen(list);
+	snprintf(list + size, capacity - size, "%s%s", size ? ", " : "", word);
+}
+
+/* CELLA_EAUTH: this machine would run some, but their builders are not accepted. */
+static int no_choice(const struct bundle *bundle, struct error *err)
+{
+	char there[BUNDLE_ARTIFACT_MAX * (BUNDLE_NAME_MAX + 2)] = "", here[2 * BUNDLE_NAME_MAX] = "";
+	bool runs = false;
+	for (size_t i = 0; i < bundle->artifact_count; i++) {
+		list_word(there, sizeof(there), bundle->artifacts[i].target);
+		runs |= target_runs_here(bundle->artifacts[i].target);
+	}
+	for (size_t i = 0; target_at(i); i++)
+		if (target_runs_here(target_at(i)))
+			list_word(here, sizeof(here), target_at(i));
+	if (runs)
+		return error_set(err, CELLA_EAUTH,
+		                 "none of its builders whose machine code this machine runs is accepted");
+	return error_set(err, CELLA_ENOENT,
+	                 "it holds machine code for %s; this machine runs %s: a builder who is accepted has "
+	                 "to add it, with cella build FILE.cell --targets %s",
+	                 *there ? there : "no machine", *here ? here : "none that Cella knows",
+	                 target_here() ? target_here() : "TARGET");
+}
+
+int bundle_choose(const struct bundle *bundle, bundle_accepts *accepts, void *context,
+                  const struct bundle_artifact **ret_artifact, struct error *err)
+{
+	for (size_t k = 0; target_at(k); k++) {
+		for (size_t i = 0; target_runs_here(target_at(k)) && i < bundle->artifact_count; i++) {
+			const struct bundle_artifact *a = &bundle->artifacts[i];
+			if (strcmp(a->target, target_at(k)) != 0 || !accepts(a->builder, context))
+				continue;
+			int rc = bundle_verify(bundle, a, err);
+			if (rc == 0)
+				*ret_artifact = a;
+			return rc;
+		}
+	}
+	return no_choice(bundle, err);
 }
 
 static bool is_name(const char *s)
@@ -250,74 +300,88 @@ static bool is_name(const char *s)
 	return size > 0 && size <= BUNDLE_NAME_MAX;
 }
 
-static void put_entry(struct buf *to, enum bundle_section kind, size_t *offset, size_t size)
+int bundle_add(struct bundle *bundle, const struct bundle_artifact *artifact,
+               const struct crypto_signer *builder, struct error *err)
+{
+	cleanup_buf struct buf message = {0};
+	struct bundle_artifact a = *artifact;
+	size_t at = 0;
+	if (!is_name(a.target) || !is_name(a.translator) || !is_name(a.compiler))
+		return error_set(err, CELLA_EINVAL,
+		                 "a target, translator or compiler has 1 to %d printable characters",
+		                 BUNDLE_NAME_MAX);
+	memcpy(a.builder, builder->public_key, sizeof(a.builder));
+	a.data = bundle->data;
+	a.data_size = bundle->data_size;
+	while (at < bundle->artifact_count && !same_maker(&bundle->artifacts[at], &a))
+		at++;
+	if (at == BUNDLE_ARTIFACT_MAX)
+		return error_set(err, CELLA_ELIMIT, "a bundle holds at most %d artifacts",
+		                 BUNDLE_ARTIFACT_MAX);
+	int rc = signed_bytes(bundle, &a, &message, err);
+	if (rc == 0)
+		rc = crypto_sign(builder, message.data, message.size, a.signature, err);
+	if (rc < 0)
+		return rc;
+	bundle->artifacts[at] = a;
+	bundle->artifact_count = max_of(bundle->artifact_count, at + 1);
+	return 0;
+}
+
+static void put_entry(struct buf *to, enum bundle_section kind, size_t artifact, size_t *offset, size_t size)
 {
 	buf_put_u32(to, kind);
-	buf_put_u32(to, 0);
+	buf_put_u32(to, (uint32_t)artifact);
 	buf_put_u64(to, *offset);
 	buf_put_u64(to, size);
 	*offset += size;
 }
 
-static void put_names(struct buf *to, const struct bundle_artifact *a,
-                      const uint8_t signature[CRYPTO_SIGNATURE_SIZE])
+static size_t names_size(const struct bundle_artifact *a)
+{
+	return 3 * sizeof(uint32_t) + strlen(a->target) + strlen(a->translator) + strlen(a->compiler) +
+	       sizeof(a->builder) + sizeof(a->signature);
+}
+
+static void put_table(struct buf *to, const struct bundle *b, size_t sections)
+{
+	size_t offset = BUNDLE_HEADER_SIZE + sections * BUNDLE_ENTRY_SIZE;
+	put_entry(to, BUNDLE_WASM, 0, &offset, b->wasm_size);
+	put_entry(to, BUNDLE_MANIFEST, 0, &offset, b->manifest_size);
+	put_entry(to, BUNDLE_DATA, 0, &offset, b->data_size);
+	for (size_t i = 0; i < b->artifact_count; i++) {
+		put_entry(to, BUNDLE_NAMES, i, &offset, names_size(&b->artifacts[i]));
+		put_entry(to, BUNDLE_IMAGE, i, &offset, b->artifacts[i].image_size);
+	}
+}
+
+static void put_artifact(struct buf *to, const struct bundle_artifact *a)
 {
 	buf_put_string(to, a->target);
 	buf_put_string(to, a->translator);
 	buf_put_string(to, a->compiler);
-	buf_put(to, signature, CRYPTO_SIGNATURE_SIZE);
+	buf_put(to, a->builder, sizeof(a->builder));
+	buf_put(to, a->signature, sizeof(a->signature));
+	buf_put(to, a->image, a->image_size);
 }
 
-static int sign_artifact(const void *wasm, size_t wasm_size, const char *manifest,
-                         const struct bundle_artifact *a, const struct crypto_signer *builder,
-                         uint8_t ret_signature[CRYPTO_SIGNATURE_SIZE], struct error *err)
+int bundle_write(const struct bundle *b, struct buf *ret, struct error *err)
 {
-	uint8_t identity[CRYPTO_SHA384_SIZE];
-	cleanup_buf struct buf message = {0};
-	int rc = identify(wasm, wasm_size, manifest, strlen(manifest), identity, err);
-	if (rc == 0)
-		rc = signed_bytes(identity, a, &message, err);
-	return rc < 0 ? rc : crypto_sign(builder, message.data, message.size, ret_signature, err);
-}
-
-int bundle_write(const void *wasm, size_t wasm_size, const char *manifest,
-                 const struct bundle_artifact *artifact, const struct crypto_signer *builder, struct buf *ret,
-                 struct error *err)
-{
-	enum { SECTIONS = BUNDLE_FIXED_SECTIONS + BUNDLE_ARTIFACT_SECTIONS };
-	if (!is_name(artifact->target) || !is_name(artifact->translator) || !is_name(artifact->compiler))
-		return error_set(err, CELLA_EINVAL,
-		                 "a target, translator or compiler has 1 to %d printable characters",
-		                 BUNDLE_NAME_MAX);
-	uint8_t signature[CRYPTO_SIGNATURE_SIZE];
-	int rc = sign_artifact(wasm, wasm_size, manifest, artifact, builder, signature, err);
-	if (rc < 0)
-		return rc;
-	cleanup_buf struct buf names = {0};
-	put_names(&names, artifact, signature);
-	size_t manifest_size = strlen(manifest),
-	       offset = BUNDLE_HEADER_SIZE + SECTIONS * (size_t)BUNDLE_ENTRY_SIZE;
-	cleanup_buf struct buf b = {0};
-	buf_put(&b, BUNDLE_MAGIC, BUNDLE_MAGIC_SIZE);
-	buf_put_u16(&b, BUNDLE_VERSION);
-	buf_put_u64(&b, offset + wasm_size + manifest_size + CRYPTO_ED25519_SIZE + names.size +
-	                        artifact->image_size + artifact->data_size);
-	buf_put_u32(&b, SECTIONS);
-	buf_put_u32(&b, 0);
-	put_entry(&b, BUNDLE_WASM, &offset, wasm_size);
-	put_entry(&b, BUNDLE_MANIFEST, &offset, manifest_size);
-	put_entry(&b, BUNDLE_BUILDER, &offset, CRYPTO_ED25519_SIZE);
-	put_entry(&b, BUNDLE_NAMES, &offset, names.size);
-	put_entry(&b, BUNDLE_IMAGE, &offset, artifact->image_size);
-	put_entry(&b, BUNDLE_DATA, &offset, artifact->data_size);
-	buf_put(&b, wasm, wasm_size);
-	buf_put(&b, manifest, manifest_size);
-	buf_put(&b, builder->public_key, CRYPTO_ED25519_SIZE);
-	buf_put(&b, names.data, names.size);
-	buf_put(&b, artifact->image, artifact->image_size);
-	buf_put(&b, artifact->data, artifact->data_size);
-	buf_put(ret, b.data, b.size);
-	if (names.failed || b.failed || ret->failed)
-		return error_set(err, CELLA_ENOMEM, "no memory for a bundle");
-	return 0;
+	size_t sections = BUNDLE_FIXED_SECTIONS + b->artifact_count * BUNDLE_ARTIFACT_SECTIONS;
+	size_t size = BUNDLE_HEADER_SIZE + sections * BUNDLE_ENTRY_SIZE + b->wasm_size + b->manifest_size +
+	              b->data_size;
+	for (size_t i = 0; i < b->artifact_count; i++)
+		size += names_size(&b->artifacts[i]) + b->artifacts[i].image_size;
+	buf_put(ret, BUNDLE_MAGIC, BUNDLE_MAGIC_SIZE);
+	buf_put_u16(ret, BUNDLE_VERSION);
+	buf_put_u64(ret, size);
+	buf_put_u32(ret, (uint32_t)sections);
+	buf_put_u32(ret, 0);
+	put_table(ret, b, sections);
+	buf_put(ret, b->wasm, b->wasm_size);
+	buf_put(ret, b->manifest, b->manifest_size);
+	buf_put(ret, b->data, b->data_size);
+	for (size_t i = 0; i < b->artifact_count; i++)
+		put_artifact(ret, &b->artifacts[i]);
+	return ret->failed ? error_set(err, CELLA_ENOMEM, "no memory for a bundle") : 0;
 }

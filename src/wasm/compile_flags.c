@@ -1,7 +1,7 @@
 /*
  * The flags that a translated unit is compiled with. What each is for:
  *
- *   speed, same bits   -O3; -march=x86-64-v3; -ffp-contract=off keeps a product and a sum apart, so
+ *   speed, same bits   -O3; the target's -march; -ffp-contract=off keeps a product and a sum apart, so
  *                      that all machines give the same bits
  *   exactness          -fno-strict-overflow: integers and addresses wrap, as the prelude counts on;
  *                      -fno-strict-aliasing; -fsignaling-nans (gcc): x - 0 and x * 1 make a NaN quiet,
@@ -9,27 +9,31 @@
  *                      -fno-optimize-sibling-calls: endless recursion ends in the stack's guard;
  *                      -fstack-clash-protection: no frame jumps over that guard
  *   backtraces         -fno-omit-frame-pointer, -fno-shrink-wrap, and no function split, cloned or
- *                      merged with another, so that a return address tells the function
+ *                      merged with another, so that a return address tells the function;
+ *                      -mno-omit-leaf-frame-pointer (aarch64): neither do leaves, which may fault
  *   nothing imported   -ffreestanding -nostdlib -fno-tree-loop-distribute-patterns: no call of
  *                      memcpy or memset appears; -fvisibility=hidden -fPIC -shared -Bsymbolic:
- *                      relative relocations only
+ *                      relative relocations only; -mno-outline-atomics (aarch64): no call of
+ *                      libgcc's
+ *   another machine    clang compiles for every target, and lld links for every one; gcc for its own
  *   same bytes         -frandom-seed, no build id, no compiler's name
  *
  * And what WebAssembly clang makes of C and C++ (wasm_flags_machine): the instructions that every cell may
  * use; exceptions of C++, and setjmp, as WebAssembly's exceptions.
  */
 #include <stddef.h>
+#include <string.h>
 
 #include "wasm/wasm.h"
 
-#define COMMON                                                                                              \
-	"-std=gnu17", "-w", "-O3", "-march=x86-64-v3", "-ffp-contract=off", "-fno-math-errno",              \
-		"-fno-strict-overflow", "-fno-strict-aliasing", "-ffreestanding", "-fno-builtin",           \
-		"-fno-optimize-sibling-calls", "-fno-omit-frame-pointer", "-fstack-clash-protection",       \
-		"-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables",          \
-		"-fno-unwind-tables", "-fno-ident", "-fPIC", "-fvisibility=hidden", "-shared", "-nostdlib", \
-		"-Wl,--build-id=none", "-Wl,--hash-style=gnu", "-Wl,-Bsymbolic", "-Wl,-z,noexecstack",      \
-		"-Wl,-z,separate-code", "-Wl,-z,defs", "-Wl,-e,cella_image", "-Wl,-s"
+#define COMMON                                                                                               \
+	"-std=gnu17", "-w", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-strict-overflow",           \
+		"-fno-strict-aliasing", "-ffreestanding", "-fno-builtin", "-fno-optimize-sibling-calls",     \
+		"-fno-omit-frame-pointer", "-fstack-clash-protection", "-fno-stack-protector",               \
+		"-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables",             \
+		"-fno-ident", "-fPIC", "-fvisibility=hidden", "-shared", "-nostdlib", "-Wl,--build-id=none", \
+		"-Wl,--hash-style=gnu", "-Wl,-Bsymbolic", "-Wl,-z,noexecstack", "-Wl,-z,separate-code",      \
+		"-Wl,-z,defs", "-Wl,-e,cella_image", "-Wl,-s"
 
 const char *const wasm_flags_gcc[] = {
 	COMMON,
@@ -56,3 +60,28 @@ const char *const wasm_flags_machine[] = {
 };
 
 const char *const wasm_flags_guest[] = {"-fno-vectorize", "-fno-slp-vectorize", "-fno-unroll-loops", NULL};
+
+static const struct {
+	const char *target;
+	const char *gcc[8], *clang[8];
+} targets[] = {
+	{"x86-64-v3",
+         {"-march=x86-64-v3"},
+         {"--target=x86_64-linux-gnu", "-fuse-ld=lld", "-march=x86-64-v3"}},
+	{"x86-64-v2",
+         {"-march=x86-64-v2"},
+         {"--target=x86_64-linux-gnu", "-fuse-ld=lld", "-march=x86-64-v2"}},
+	{"aarch64",
+         {"-march=armv8-a", "-mno-outline-atomics", "-mno-omit-leaf-frame-pointer",
+          "-mbranch-protection=none"},
+         {"--target=aarch64-linux-gnu", "-fuse-ld=lld", "-march=armv8-a", "-mno-outline-atomics",
+          "-mno-omit-leaf-frame-pointer", "-mbranch-protection=none", "-Wl,-z,noseparate-code"}},
+};
+
+const char *const *wasm_flags_target(const char *target, bool clang)
+{
+	for (size_t i = 0; i < array_count(targets); i++)
+		if (strcmp(targets[i].target, target) == 0)
+			return clang ? targets[i].clang : targets[i].gcc;
+	return NULL;
+}

@@ -34,12 +34,14 @@ int wasm_translate(const struct wasm_module *m, struct buf *ret_c, struct error 
 #define WASM_TRANSLATOR "cella-1"
 
 /*
- * How that C is compiled and linked to an image (compile_flags.c says why): `cc FLAGS -o image.so
- * image.c`. clang is the faster by far if the module was compiled with wasm_flags_guest. Each list
- * ends with NULL.
+ * How that C is compiled and linked to an image (compile_flags.c says why): `cc FLAGS TARGET_FLAGS -o
+ * image.so image.c`. clang is the faster by far if the module was compiled with wasm_flags_guest, and
+ * compiles for every target (wasm/target.h); gcc for those of its own processor family. Each list ends
+ * with NULL.
  */
 extern const char *const wasm_flags_gcc[];
 extern const char *const wasm_flags_clang[];
+const char *const *wasm_flags_target(const char *target, bool clang); /* NULL: no such target */
 
 /* For clang when it compiles to WebAssembly: what of the machine a cell may count on. scripts/build-sysroot
  * reads this list and the next, to compile the C library with them. */

@@ -60,7 +60,7 @@ expect_match "^name +main$" out
 expect_match "^signatures +hold$" out
 expect_match "^imports +wasi_snapshot_preview1\.fd_close +i:i +function$" out
 identity=$(sed -n 's/^identity *//p' out)
-builder=$(sed -n 's/^builder *//p' out)
+builder=$(sed -n 's/^builder *//p' out | sort -u)
 expect_status 0 "$cella" inspect --json first.cell
 expect_equal "$(jq -r .identity out 2>/dev/null || grep -o "$identity" out | head -1)" "$identity"
 expect_status 0 "$cella" verify first.cell
@@ -75,6 +75,40 @@ expect_status 126 env CELLA_BUILDER_KEY="$work/other.key" "$cella" run --memory 
 expect_status 1 "$cella" verify --builder "${builder//[0-7]/8}" first.cell
 expect_status 1 "$cella" verify --builder nonsense first.cell
 expect_match "nonsense is no builder key" err
+
+# Machine code for several targets, by several builders, under one identity.
+first=$(uname -m | sed 's/x86_64/x86-64-v3/')
+case $first in x86-64-v3) other=aarch64 ;; *) other=x86-64-v2 ;; esac
+"$cella" cc a/main.c a/answer.c -Ia/include -DANSWER=42 --targets "$other" -o targets.cell
+expect_status 125 "$cella" run --quiet --memory insecure-none targets.cell
+expect_match "machine code for $other; this machine runs $first.* cella build FILE.cell --targets $first" err
+expect_status 0 env CELLA_BUILDER_KEY="$work/other.key" "$cella" build targets.cell
+expect_status 126 "$cella" run --quiet --memory insecure-none targets.cell
+expect_match "which is not your own key" err
+expect_status 0 "$cella" inspect targets.cell
+expect_equal "$(sed -n 's/^identity *//p' out)" "$identity"
+expect_equal "$(sed -n 's/^machine *\([^,]*\).*/\1/p' out | xargs)" "$other $first"
+other_builder=$(sed -n 's/^builder *//p' out | tail -n 1)
+[ "$other_builder" != "$builder" ] || fail "two builders, one key"
+expect_status 0 "$cella" run --quiet --memory insecure-none --accept-builder "$other_builder" targets.cell
+expect_equal "$(cat out)" "main.c answer.c answer.h 42"
+expect_status 1 "$cella" verify targets.cell
+expect_match "the artifact for $first: it was built by $other_builder, which is not your own key" err
+expect_status 1 "$cella" verify --builder "$other_builder" targets.cell
+expect_match "the artifact for $other: it was built by $builder, which is none of those given" err
+expect_status 0 "$cella" verify --builder "$other_builder" --builder "$builder" targets.cell
+"$cella" build targets.cell --targets "$other,$first" -o more.cell
+expect_status 0 "$cella" run --quiet --memory insecure-none more.cell
+expect_equal "$("$cella" verify --builder "$other_builder" --builder "$builder" more.cell | grep -c ^machine)" 3
+"$cella" build more.cell --targets "$first"
+"$cella" cc a/main.c a/answer.c -Ia/include -DANSWER=42 --targets "$other,$first" -o both.cell
+cmp both.cell <("$cella" build both.cell --targets "$first" -o /dev/stdout) || fail "built again, other bytes"
+"$cella" cc a/main.c a/answer.c -Ia/include -DANSWER=42 --targets all -o all.cell
+expect_equal "$("$cella" verify all.cell | sed -n 's/^machine *\([^,]*\).*/\1/p' | xargs)" "x86-64-v3 x86-64-v2 aarch64"
+expect_status 1 env CELLA_CC=gcc "$cella" build all.cell --targets "$other"
+expect_match "compiles for .*, not for $other: set CELLA_CC" err
+expect_status 2 "$cella" build all.cell --targets pdp-11
+expect_match "no target \"pdp-11\": the targets are x86-64-v3, x86-64-v2, aarch64, or all" err
 
 # A changed byte anywhere, a missing end, an end too many.
 size=$(stat -c %s first.cell)
@@ -136,12 +170,12 @@ mistake 1 "good.c: " verify good.c
 
 # The intermediate files, where they are asked for.
 "$cella" cc --keep kept good.c -o x.cell
-for file in 0.o cell.wasm cell.c cell.so; do
+for file in 0.o cell.wasm cell.c x86-64-v3.so; do
 	[ -s "kept/$file" ] || fail "no kept/$file"
 done
 
 # Help has an example, and is where one looks for it.
-for verb in cc c++ run doctor inspect verify bench; do
+for verb in cc c++ build run doctor inspect verify bench; do
 	expect_status 0 "$cella" "$verb" --help
 	expect_match "^Usage: cella ${verb//+/\\+}" out
 	expect_match "^  cella ${verb//+/\\+}" out

@@ -20,7 +20,7 @@ from celljob import CELLA, FAILED, REFUSED, SCRATCH, SOURCE, USAGE, build_cell, 
 SECRET = "s3cr3t-" + os.urandom(8).hex()
 SEED = int.from_bytes(os.urandom(4), "little")
 HEADER, ENTRY = struct.Struct("<6sHQII"), struct.Struct("<IIQQ")
-SECTIONS = {1: "wasm", 2: "manifest", 3: "builder", 4: "names", 5: "image", 6: "data"}
+SECTIONS = {1: "wasm", 2: "manifest", 3: "data", 4: "names", 5: "image"}
 
 
 def problems(job, statuses):
@@ -48,8 +48,8 @@ def refuses(arguments, statuses, what, says="", **options):
 def sections(cell):
     _, _, _, count, _ = HEADER.unpack_from(cell)
     for i in range(count):
-        kind, _, offset, size = ENTRY.unpack_from(cell, HEADER.size + i * ENTRY.size)
-        yield SECTIONS[kind], offset, size
+        kind, artifact, offset, size = ENTRY.unpack_from(cell, HEADER.size + i * ENTRY.size)
+        yield f"{SECTIONS[kind]} {artifact}", offset, size
 
 
 def none_runs(cells, what):
@@ -91,6 +91,7 @@ def test_parts_of_others(ours, others):
     mixed = []
     for (name, offset, size), (_, at, length) in zip(sections(mine), sections(theirs)):
         body = {part: mine[start:start + count] for part, start, count in sections(mine)}
+        check(assemble(mine, body) == mine, f"put together again, it is the same cell, but for {name}")
         body[name] = theirs[at:at + length]
         if mine[offset:offset + size] != body[name]:
             mixed.append((name, assemble(mine, body)))
@@ -98,14 +99,13 @@ def test_parts_of_others(ours, others):
 
 
 def assemble(cell, body):
-    count = HEADER.unpack_from(cell)[3]
-    at = HEADER.size + count * ENTRY.size
+    entries = [ENTRY.unpack_from(cell, HEADER.size + i * ENTRY.size) for i in range(len(body))]
+    at = HEADER.size + len(body) * ENTRY.size
     table = b""
-    for i, (kind, name) in enumerate(SECTIONS.items()):
-        artifact = ENTRY.unpack_from(cell, HEADER.size + i * ENTRY.size)[1]
-        table += ENTRY.pack(kind, artifact, at, len(body[name]))
-        at += len(body[name])
-    return HEADER.pack(b"CELLA\0", 1, at, count, 0) + table + b"".join(body[name] for name in SECTIONS.values())
+    for (kind, artifact, _, _), part in zip(entries, body.values()):
+        table += ENTRY.pack(kind, artifact, at, len(part))
+        at += len(part)
+    return HEADER.pack(b"CELLA\0", 2, at, len(body), 0) + table + b"".join(body.values())
 
 
 def test_builder():

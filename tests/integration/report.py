@@ -24,15 +24,17 @@ def sha384(path):
 
 
 def inspected(cell):
-    shown = subprocess.run([CELLA, "inspect", cell], capture_output=True, text=True, check=True).stdout
-    return dict(line.split()[:2] for line in shown.splitlines() if line and not line.startswith(" "))
+    shown = subprocess.run([CELLA, "inspect", "--json", cell], capture_output=True, text=True, check=True).stdout
+    return json.loads(shown)
 
 
 def test_record(cell, record):
     facts = inspected(cell)
     check(record["status"] == 0 and record["error"] is None, f"status {record['status']}, {record['error']}")
     check(record["memory"] == "secret" and record["heap"] == 64 << 20, f"level {record['memory']}, heap {record['heap']}")
-    check((record["cell"], record["builder"]) == (facts["identity"], facts["builder"]), "the cell's identity and builder")
+    best = next(a for a in facts["artifacts"] if a["runs_here"])
+    check((record["cell"], record["builder"], record["target"]) == (facts["identity"], best["builder"], best["target"]),
+          "the cell's identity, and the builder and target of its machine code")
     check((record["launcher"], record["executor"]) == (sha384(BUILD / "cella-las"), sha384(BUILD / "cella-cell")),
           "the digests of launcher and executor")
     check(record["kernel"] == os.uname().release, f"the kernel {record['kernel']}")

@@ -2,7 +2,7 @@
  * Runs the commands of a WebAssembly test script as wast2json (of wabt) writes them, each module
  * translated by src/wasm and compiled as cells are:
  *
- *     cella-wast [-O0 | -O1 | -O3] [--compiler gcc | clang-19] [--keep DIRECTORY] FILE.json…
+ *     cella-wast [-O0 | -O1 | -O3] [--compiler gcc | clang-19] [--target NAME] [--keep DIRECTORY] FILE.json…
  *
  * prints what failed and, at the end, "N passed, N failed, N skipped". Skipped are commands on
  * modules that no cell can be (imports of memories, tables or globals) and malformed text, which
@@ -22,6 +22,12 @@
 #include "values.h"
 
 enum { NAMES_MAX = 256, VALUES_MAX = 1000 };
+
+#if defined(__x86_64__)
+#define THIS_TARGET "x86-64-v3"
+#else
+#define THIS_TARGET "aarch64"
+#endif
 
 enum verdict { PASSED, FAILED, SKIPPED };
 
@@ -314,12 +320,14 @@ static void run_script(void *p)
 		free(s->names[k].name);
 }
 
-static bool read_option(struct guest_tools *tools, char **argv, int *at)
+static bool read_option(struct guest_tools *tools, const char **target, char **argv, int *at)
 {
 	if (argv[*at][0] != '-')
 		return false;
 	if (strcmp(argv[*at], "--compiler") == 0 && argv[*at + 1]) {
 		tools->compiler = argv[++*at];
+	} else if (strcmp(argv[*at], "--target") == 0 && argv[*at + 1]) {
+		*target = argv[++*at];
 	} else if (strcmp(argv[*at], "--keep") == 0 && argv[*at + 1]) {
 		tools->directory = argv[++*at];
 		tools->keep = true;
@@ -333,6 +341,7 @@ int main(int argc, char **argv)
 {
 	char work[] = "/tmp/cella-wast-XXXXXX";
 	struct guest_tools tools = {.directory = mkdtemp(work), .level = "-O1", .compiler = "gcc"};
+	const char *target = THIS_TARGET;
 	unsigned totals[3] = {0};
 	if (!tools.directory) {
 		perror("mkdtemp");
@@ -340,9 +349,15 @@ int main(int argc, char **argv)
 	}
 	for (int i = 1; i < argc; i++) {
 		static struct script s;
-		if (read_option(&tools, argv, &i))
+		if (read_option(&tools, &target, argv, &i))
 			continue;
-		tools.flags = strncmp(tools.compiler, "clang", 5) == 0 ? wasm_flags_clang : wasm_flags_gcc;
+		bool clang = strncmp(tools.compiler, "clang", 5) == 0;
+		tools.flags = clang ? wasm_flags_clang : wasm_flags_gcc;
+		tools.target_flags = wasm_flags_target(target, clang);
+		if (!tools.target_flags) {
+			fprintf(stderr, "there is no target %s\n", target);
+			return 2;
+		}
 		s = (struct script){.tools = tools, .path = argv[i]};
 		cleanup_free char *copy = strdup(argv[i]);
 		snprintf(s.directory, sizeof(s.directory), "%s", dirname(copy));

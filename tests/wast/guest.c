@@ -117,6 +117,8 @@ static int run_compiler(const struct guest_tools *tools, const char *source, con
 	size_t count = 1;
 	for (size_t i = 0; tools->flags[i] && count < 70; i++)
 		arguments[count++] = tools->flags[i];
+	for (size_t i = 0; tools->target_flags[i] && count < 75; i++)
+		arguments[count++] = tools->target_flags[i];
 	arguments[count++] = tools->level;
 	arguments[count++] = "-o";
 	arguments[count++] = image;

@@ -19,7 +19,8 @@ struct guest_tools {
 	bool keep;                /* it, that is guest<n>.c and guest<n>.so */
 	const char *level;        /* such as "-O1" */
 	const char *compiler;     /* a program */
-	const char *const *flags; /* of wasm/wasm.h, for that compiler */
+	const char *const *flags; /* of wasm/wasm.h, for that compiler … */
+	const char *const *target_flags; /* … and for this machine */
 };
 
 /* Translates, compiles and loads. CELLA_EUNSUPPORTED for a module that no cell can be. */

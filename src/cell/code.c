@@ -285,5 +285,5 @@ const char *code_symbol_at(const struct code *code, uintptr_t address)
 			high = middle;
 		}
 	}
-	return name;
+	return name && *name ? name : NULL;
 }

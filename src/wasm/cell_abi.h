@@ -126,7 +126,8 @@ struct cell_image {
 	uint64_t memory_pages_max; /* declared maximum, at most 65,536 */
 	const struct cell_import *imports;
 	const struct cell_export *exports;
-	/* Each defined function, in no promised order. What lies below all of them is not the module's. */
+	/* Each defined function, in no promised order, and the end of the last, whose name is empty. What
+	 * lies below all of them or behind that is not the module's. */
 	const struct cell_symbol *symbols;
 	const char *names; /* zero-terminated names, from the name section or "func[N]" */
 	uint32_t import_count;

@@ -42,14 +42,14 @@ typedef f64 f64_at ANYWHERE;
 /*
  * FUNCTION: one of the module's; kept as it is, so that a backtrace can name it.
  * LEAF: one so small, and unable to trap, that it may vanish in its callers.
- * GLUE: code that is not the module's. Sections keep it together and before all of the module's.
+ * GLUE: code that is not the module's. It lies outside of the section wasm_text, whose end linkers tell.
  */
 #if defined(__clang__)
-#define FUNCTION static __attribute__((used, noinline, section(".text.wasm")))
+#define FUNCTION static __attribute__((used, noinline, section("wasm_text")))
 #else
-#define FUNCTION static __attribute__((used, noinline, noclone, section(".text.wasm")))
+#define FUNCTION static __attribute__((used, noinline, noclone, section("wasm_text")))
 #endif
-#define LEAF static __attribute__((used, section(".text.wasm")))
+#define LEAF static __attribute__((used, section("wasm_text")))
 #define GLUE static __attribute__((noinline, unused, section(".text.unlikely")))
 #define INLINE static inline __attribute__((always_inline, unused))
 #define PUBLIC __attribute__((visibility("default")))

@@ -244,7 +244,13 @@ static void put_imports(const struct wasm_module *m, struct buf *out)
 	wasm_put(out, "\t{0},\n};\n");
 }
 
-/* Symbols are told to the assembler: a distance between two addresses is no constant of C. */
+static bool has_functions(const struct wasm_module *m)
+{
+	return m->function_count > m->function_import_count;
+}
+
+/* Symbols are told to the assembler: a distance between two addresses is no constant of C. Behind the last
+ * function, wherever the linker has put which, begins what has no name. */
 static void put_symbols(const struct wasm_module *m, struct buf *out)
 {
 	cleanup_buf struct buf names = {0};
@@ -259,6 +265,9 @@ static void put_symbols(const struct wasm_module *m, struct buf *out)
 		size += names.size - start - 1;
 		wasm_put(&names, "\\0\"\n");
 	}
+	if (has_functions(m))
+		buf_printf(out, "\t\"\\t.hidden __stop_wasm_text\\n\\t.long __stop_wasm_text - ., %zu\\n\"\n",
+		           size);
 	wasm_put(out, "\t\"\\t.popsection\\n\");\n"
 	              "extern const struct cell_symbol symbols[] __attribute__((visibility(\"hidden\")));\n"
 	              "static const char names[] =\n");
@@ -287,7 +296,7 @@ static void put_image(const struct wasm_module *m, struct buf *out)
 	         "\t.imports = imports,\n\t.exports = exports,\n\t.symbols = symbols,\n\t.names = names,\n");
 	buf_printf(out, "\t.import_count = %u,\n\t.export_count = %u,\n", m->import_count, exported_count(m));
 	buf_printf(out, "\t.symbol_count = %u,\n\t.segment_count = %u,\n",
-	           m->function_count - m->function_import_count, m->data_count);
+	           m->function_count - m->function_import_count + has_functions(m), m->data_count);
 	wasm_put(out, "\t.initialize = initialize,\n");
 	if (m->start != WASM_NO_INDEX)
 		wasm_put(out, "\t.start = start,\n");

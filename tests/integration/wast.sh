@@ -21,7 +21,7 @@ for compiler in gcc clang-19; do
 	for image in "$images"/*.so; do
 		others=$(readelf -rW "$image" | awk '$3 ~ /^R_/ && $3 !~ /_RELATIVE$/')
 		[ -z "$others" ] || fail "$image has relocations that are not relative: $others"
-		symbols=$(readelf -W --dyn-syms "$image" | awk '$1 ~ /^[0-9]+:$/ && NF > 7 {print $7, $8}')
+		symbols=$(readelf -W --dyn-syms "$image" | awk '$1 ~ /^[0-9]+:$/ && NF > 7 && $6 != "HIDDEN" {print $7, $8}')
 		[[ $symbols != *UND* ]] || fail "$image imports: $symbols"
 		[ "$(wc -l <<<"$symbols")" = 1 ] && [[ $symbols == *" cella_image" ]] || fail "$image exports: $symbols"
 		entries=$(readelf -dW "$image" | grep -E 'NEEDED|INIT|FINI|JMPREL|TEXTREL' || true)

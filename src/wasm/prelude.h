@@ -229,6 +229,26 @@ ROUND(trunc, 3, trunc)
 FLOAT(f32, 32, f)
 FLOAT(f64, 64, )
 
+/* Of a variable that may hold a computed NaN (translate_nan.c). By a branch, which costs no time in a
+ * chain of computations; by a choice where it is stored, for that can be vectorised. */
+#define CANONICAL_f32 f32_reinterpret_i32(0x7fc00000u)
+#define CANONICAL_f64 f64_reinterpret_i64(0x7ff8000000000000u)
+#if defined(CANONICAL_NANS)
+#define CANON(shape, x)                           \
+	do                                        \
+		if (UNLIKELY(HAS_NAN_##shape(x))) \
+			CANON_STORED(shape, x);   \
+	while (0)
+#define CANON_STORED(shape, x) ((x) = CANON_##shape(x))
+#define HAS_NAN_f32(x) ((x) != (x))
+#define HAS_NAN_f64(x) ((x) != (x))
+#define CANON_f32(x) ((x) == (x) ? (x) : CANONICAL_f32)
+#define CANON_f64(x) ((x) == (x) ? (x) : CANONICAL_f64)
+#else
+#define CANON(shape, x) ((void)0)
+#define CANON_STORED(shape, x) ((void)0)
+#endif
+
 /* Back from the wider type, it must not be taken for what it was before: a signaling NaN is quiet now. */
 INLINE f32 f32_demote_f64(f64 x)
 {

@@ -458,6 +458,12 @@ INLINE v128 i8x16_popcnt(v128 x_)
 FLOAT_ARITHMETIC(f32x4, u32x4, 0x80000000u)
 FLOAT_ARITHMETIC(f64x2, u64x2, 0x8000000000000000u)
 
+/* In vectors, always by a choice. */
+#define HAS_NAN_f32x4(x) 1
+#define HAS_NAN_f64x2(x) 1
+#define CANON_f32x4(x) CHOOSE(v128, (f32x4)(x) == (f32x4)(x), x, f32x4_splat(CANONICAL_f32))
+#define CANON_f64x2(x) CHOOSE(v128, (f64x2)(x) == (f64x2)(x), x, f64x2_splat(CANONICAL_f64))
+
 /*
  * The instructions for minimum and maximum return their second operand for zeros and for NaN;
  * so each is done both ways round, and what differs is put right: of two zeros the right sign,

@@ -185,5 +185,6 @@ int wasm_translate(const struct wasm_module *m, struct buf *ret_c, struct error 
 	buf_done(&t.body);
 	buf_done(&t.slots);
 	buf_done(&t.read);
+	buf_done(&t.nans);
 	return rc;
 }

@@ -30,6 +30,7 @@ struct wasm_translation {
 	struct buf bodies; /* of all functions */
 	struct buf body;   /* of the function at hand */
 	struct buf slots;  /* by height, a bit for each type that the function at hand keeps there */
+	struct buf nans;   /* by height, the shape of a computed NaN that may lie there (translate_nan.c) */
 	struct buf read;   /* by local, whether the function at hand reads it */
 	uint32_t exact;    /* bits of the floating-point constants that it uses (exact_constants) */
 	bool uses_vectors; /* the module */

@@ -284,6 +284,7 @@ static int visit_step(void *context, const struct wasm_step *step, struct error 
 	t->step_count++;
 	t->uses_vectors |= step->opcode >= 0x200 && step->opcode < 0x300;
 	t->uses_atomics |= step->opcode >= 0x300;
+	body_put_nans(t, step);
 	if (step->opcode == OP_ELSE)
 		body_put_else(t, step);
 	else if (step->opcode == OP_END || step->opcode == OP_DELEGATE)
@@ -292,7 +293,7 @@ static int visit_step(void *context, const struct wasm_step *step, struct error 
 		body_put_catch(t, step);
 	else if (step->live)
 		put_step(t, step);
-	if (t->body.failed || t->slots.failed || t->read.failed || t->bodies.failed)
+	if (t->body.failed || t->slots.failed || t->nans.failed || t->read.failed || t->bodies.failed)
 		return error_set(err, CELLA_ENOMEM, "no memory to translate a function");
 	if (t->bodies.size + t->body.size > WASM_TEXT_SIZE_MAX)
 		return error_set(err, CELLA_ELIMIT, "the module becomes more than %d bytes of C",
@@ -303,7 +304,7 @@ static int visit_step(void *context, const struct wasm_step *step, struct error 
 static int visit_begin(void *context, const struct wasm_body *body, struct error *err)
 {
 	struct wasm_translation *t = context;
-	t->body.size = t->slots.size = t->read.size = 0;
+	t->body.size = t->slots.size = t->read.size = t->nans.size = 0;
 	t->uses_memory = t->uses_state = t->may_trap = t->loops = false;
 	t->function = body->index;
 	t->exact = 0;

@@ -26,6 +26,8 @@ void body_put_table(struct wasm_translation *t, uint32_t index);
 /* What is taken from the stack unused is computed all the same: it may hold a load that traps. */
 void body_put_keep(struct wasm_translation *t, uint32_t height, char type);
 
+/* Before the step: computed NaNs that it could tell apart are made canonical. */
+void body_put_nans(struct wasm_translation *t, const struct wasm_step *step);
 void body_put_control(struct wasm_translation *t, const struct wasm_step *step);
 void body_put_else(struct wasm_translation *t, const struct wasm_step *step);
 void body_put_end(struct wasm_translation *t, const struct wasm_step *step);

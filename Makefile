@@ -2,11 +2,13 @@
 #
 # Meson builds (meson.build); this file installs what is missing, names the build directories and
 # keeps the long command lines. BUILD is what users run, SANITIZE the same code under clang's
-# address and undefined-behaviour sanitizers, with the fuzz targets, THREADS under its thread sanitizer.
+# address and undefined-behaviour sanitizers, with the fuzz targets, THREADS under its thread sanitizer,
+# AARCH64 for another processor, with Debian's libraries for it in $(AARCH64)-root.
 
 BUILD ?= build
 SANITIZE = $(BUILD)/sanitize
 THREADS = $(BUILD)/threads
+AARCH64 = $(BUILD)/aarch64
 # The unit tests that start threads: they run under the thread sanitizer, too.
 THREADED = base ring waiters page
 JOBS ?= $(shell nproc)
@@ -21,7 +23,7 @@ SOAK_ROUNDS ?= 20
 ONLY ?=
 
 .DEFAULT_GOAL = all
-.PHONY: all run test soak fuzz bench data check format sanitize install clean help deps
+.PHONY: all run test soak fuzz bench data check format sanitize aarch64 install clean help deps
 
 all: deps $(BUILD)/build.ninja ## build into build/
 	@scripts/set-werror $(BUILD) $(WERROR)
@@ -31,8 +33,8 @@ all: deps $(BUILD)/build.ninja ## build into build/
 run: all ## build, then run the main job (the ECG workflow) and print its tables
 	scripts/run-main-job $(BUILD)
 
-test: all sanitize ## build, then run every test; the last line counts them
-	@tests/run --build $(BUILD) --sanitize $(SANITIZE) --threads $(THREADS) $(ONLY)
+test: all sanitize aarch64 ## build, then run every test; the last line counts them
+	@tests/run --build $(BUILD) --sanitize $(SANITIZE) --threads $(THREADS) --aarch64 $(AARCH64) $(ONLY)
 
 soak: all ## repeat the unit and integration tests (SOAK_ROUNDS=20), to catch what fails rarely
 	@tests/run --build $(BUILD) --repeat $(SOAK_ROUNDS) 'unit/*' 'integration/*'
@@ -51,6 +53,10 @@ check: all ## only the static checks: layers, style, layout, clang-tidy
 
 format: deps ## lay out every C file by .clang-format
 	scripts/c-files | xargs clang-format-19 -i
+
+aarch64: all $(AARCH64)/build.ninja ## cross-compile everything for aarch64 into build/aarch64
+	@scripts/set-werror $(AARCH64) $(WERROR)
+	ninja -C $(AARCH64) -j $(JOBS)
 
 install: all ## install into $(DESTDIR)$(PREFIX)
 	meson configure $(BUILD) -Dprefix=$(PREFIX)
@@ -81,3 +87,7 @@ $(SANITIZE)/build.ninja: | deps
 $(THREADS)/build.ninja: | deps
 	CC=clang-19 meson setup $(THREADS) -Dwerror=$(WERROR) \
 		-Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false
+
+$(AARCH64)/build.ninja: | deps
+	scripts/aarch64-root $(AARCH64)-root
+	meson setup $(AARCH64) --cross-file $(AARCH64)-root/cross.ini -Dwerror=$(WERROR)

@@ -396,9 +396,13 @@ static void probe_processor(const struct machine *machine, struct host_fact *f)
 		set(f, HOST_GOOD, "x86-64-v4", "", "");
 	else if (__builtin_cpu_supports("x86-64-v3"))
 		set(f, HOST_GOOD, "x86-64-v3", "", "");
+	else if (__builtin_cpu_supports("x86-64-v2"))
+		set(f, HOST_LIMITED, "x86-64-v2",
+		    "cells run without AVX2, more slowly, and only if they were built for x86-64-v2",
+		    "cella cc --targets x86-64-v2 or cella build");
 	else
-		set(f, HOST_MISSING, __builtin_cpu_supports("x86-64-v2") ? "x86-64-v2" : "x86-64",
-		    "cells are compiled for x86-64-v3 (AVX2, BMI2, FMA)", "a processor from 2015 or later");
+		set(f, HOST_MISSING, "x86-64", "cells are compiled for x86-64-v2 (SSE 4.2) or better",
+		    "a processor from 2009 or later");
 	(void)machine;
 #else
 	set(f, HOST_GOOD, machine->name.machine, "", "");

@@ -152,13 +152,29 @@ class Runner(unittest.TestCase):
         self.assertNotIn("Permission denied", text)
 
 
+def load_runner():
+    loader = importlib.machinery.SourceFileLoader("runner", str(ROOT / "tests/run"))
+    runner = importlib.util.module_from_spec(importlib.util.spec_from_loader("runner", loader))
+    sys.modules["runner"] = runner
+    sys.dont_write_bytecode = True
+    loader.exec_module(runner)
+    return runner
+
+
 class Tap(unittest.TestCase):
+    def test_what_an_emulator_lacks_is_skipped_and_nothing_else(self):
+        runner = load_runner()
+        text = "1..3\nok 1 - one\nnot ok 2 - two\nnot ok 3 - three\n"
+        outcome = runner.Outcome()
+        runner.read_tap(runner.Test("aarch64/x", [], gaps={"aarch64/x:t*o": "why"}), outcome, 2, text)
+        self.assertEqual((outcome.passed, outcome.failed, outcome.skipped),
+                         (1, ["aarch64/x:three"], [("aarch64/x:two", "why")]))
+        outcome = runner.Outcome()
+        runner.read_tap(runner.Test("aarch64/x", [], gaps={"aarch64/x:*": "why"}), outcome, -11, text[:15])
+        self.assertEqual(len(outcome.failed), 1, "it ended early")
+
     def test_a_status_counts_beside_skips(self):
-        loader = importlib.machinery.SourceFileLoader("runner", str(ROOT / "tests/run"))
-        runner = importlib.util.module_from_spec(importlib.util.spec_from_loader("runner", loader))
-        sys.modules["runner"] = runner
-        sys.dont_write_bytecode = True
-        loader.exec_module(runner)
+        runner = load_runner()
         text = "1..2\nok 1 - one\n# skipped: two: why\nnot ok 2 # SKIP two\n"
         for status, failed in ((0, 0), (1, 1), (-11, 1)):
             with self.subTest(status):

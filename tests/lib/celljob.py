@@ -49,11 +49,11 @@ def skip(why):
     sys.exit(77)
 
 
-def build_cell(source, name=None):
+def build_cell(source, name=None, *options):
     """Compile C files (a name below tests/cells, a path, or a list of paths) into a cell; its path."""
     sources = source if isinstance(source, list) else [source if "/" in str(source) else SOURCE / "tests/cells" / source]
     out = SCRATCH / (name or Path(sources[0]).stem + ".cell")
-    subprocess.run([CELLA, "cc", *map(str, sources), "-o", str(out)], check=True, timeout=300)
+    subprocess.run([CELLA, "cc", *map(str, sources), *options, "-o", str(out)], check=True, timeout=300)
     return str(out)
 
 

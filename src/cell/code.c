@@ -20,7 +20,6 @@ enum {
 	CODE_SIZE_MAX = 1 << 30,
 	CODE_PAGE = 4096,
 	CODE_HEADERS_MAX = 32,
-	CODE_MEMORY_PAGES_MAX = 65536, /* of 64 KiB: all that 32 bits address */
 };
 
 #if defined(__x86_64__)
@@ -182,8 +181,10 @@ static int code_check_image(const struct cell_image *image, struct error *err)
 {
 	if (image->abi_version != CELL_ABI_VERSION)
 		return code_bad(err, "was made by another version of cella cc");
-	if (image->state_size > CODE_SIZE_MAX || image->memory_pages > image->memory_pages_max ||
-	    image->memory_pages_max > CODE_MEMORY_PAGES_MAX)
+	bool wide = image->memory_address_bits == 64;
+	uint64_t most = wide ? CELL_MEMORY64_PAGES_MAX : CELL_MEMORY32_PAGES_MAX;
+	if (image->state_size > CODE_SIZE_MAX || (!wide && image->memory_address_bits != 32) ||
+	    image->memory_pages > image->memory_pages_max || image->memory_pages_max > most)
 		return code_bad(err, "asks for an impossible memory");
 	return 0;
 }

@@ -192,12 +192,19 @@ static int instance_segments(struct instance *in, struct error *err)
 	return 0;
 }
 
-/* However little of it is used: every address that code can form belongs to it. */
+/* However little of it is used: every address that code can form belongs to it. But for code that compares
+ * 64-bit addresses, what the memory may grow to is enough. */
+static uint64_t instance_reserve(const struct cell_image *image, uint64_t most)
+{
+	return image->memory_address_bits == 64 ? max_of(most, (uint64_t)CELL_PAGE_SIZE) : INSTANCE_RESERVE;
+}
+
 static int instance_map(struct instance *in, uint64_t most, uint64_t size, struct error *err)
 {
+	uint64_t reserve = instance_reserve(in->config.code->image, most);
 	if (!in->config.pager || most == 0)
-		return mem_region_new(in->config.pool, INSTANCE_RESERVE, most, size, &in->memory, err);
-	int rc = page_region_new(in->config.pager, INSTANCE_RESERVE, most, size, &in->memory, err);
+		return mem_region_new(in->config.pool, reserve, most, size, &in->memory, err);
+	int rc = page_region_new(in->config.pager, reserve, most, size, &in->memory, err);
 	in->paged = rc == 0;
 	return rc;
 }

@@ -19,8 +19,11 @@
 
 #include <stdint.h>
 
-#define CELL_ABI_VERSION 2u
+#define CELL_ABI_VERSION 3u
 #define CELL_PAGE_SIZE 65536u
+/* Of linear memories with 32-bit and 64-bit addresses. The second is what a process can reserve. */
+#define CELL_MEMORY32_PAGES_MAX 65536
+#define CELL_MEMORY64_PAGES_MAX (1ull << 30)
 #define CELL_NO_FUNCTION 0xffffffffu /* a null element of a table */
 
 struct cell_instance;
@@ -83,7 +86,8 @@ struct cell_segment {
  */
 struct cell_instance {
 	uint8_t *memory; /* linear memory's base; constant for the instance's life */
-	/* Bytes: [memory, memory + memory_size) is accessible, all beyond, up to 8 GiB + 64 KiB, faults. */
+	/* Bytes: [memory, memory + memory_size) is accessible, all beyond, up to 8 GiB + 64 KiB, faults. With
+	 * 64-bit addresses the code compares each with memory_size, and nothing need be beyond. */
 	uint64_t memory_size;
 	const struct cell_host *host;
 	cell_function *const *imports; /* in the order of cell_image.imports */
@@ -108,22 +112,22 @@ struct cell_import {
 
 struct cell_export {
 	const char *name;
-	const char *signature;   /* of a function; NULL for the memory and for globals */
+	const char *signature; /* of a function; NULL for the memory and for globals */
 	cell_function *function; /* of a global: stores its value in v[0]; NULL for the memory */
-	uint32_t index;          /* in the module's index space of its kind */
+	uint32_t index; /* in the module's index space of its kind */
 };
 
 struct cell_symbol {
 	int32_t offset; /* of the function's code from the address of this field */
-	uint32_t name;  /* offset into cell_image.names */
+	uint32_t name; /* offset into cell_image.names */
 };
 
 struct cell_image {
 	uint32_t abi_version;
 	uint32_t translator_version;
 	uint64_t state_size;
-	uint64_t memory_pages;     /* initial; both are 0 for a module without a memory */
-	uint64_t memory_pages_max; /* declared maximum, at most 65,536 */
+	uint64_t memory_pages; /* initial; both are 0 for a module without a memory */
+	uint64_t memory_pages_max; /* declared maximum, but at most CELL_MEMORY…_PAGES_MAX */
 	const struct cell_import *imports;
 	const struct cell_export *exports;
 	/* Each defined function, in no promised order, and the end of the last, whose name is empty. What
@@ -134,6 +138,7 @@ struct cell_image {
 	uint32_t export_count;
 	uint32_t symbol_count;
 	uint32_t segment_count;
+	uint32_t memory_address_bits; /* 32 or 64 */
 	/* Sets globals and tables, applies active segments, in the specification's order; traps like any
 	 * call. Does not run the start function. */
 	void (*initialize)(struct cell_instance *instance);

@@ -109,34 +109,44 @@ static void decode_type_section(struct wasm_decoder *d)
 	d->m->type_count = count;
 }
 
-/* `known` are the flags that this kind of thing may have. */
-static void decode_limits(struct wasm_decoder *d, uint8_t known, uint32_t most, const char *what,
-                          struct wasm_limits *ret)
+/* `known` are the flags that this kind of thing may have; returns those that it has. */
+static uint8_t read_limits_flags(struct wasm_decoder *d, uint8_t known, const char *what)
 {
 	size_t start = d->r.at;
 	uint8_t flags = wasm_read_u8(d);
 	if (flags & ~known) {
 		const char *why = flags <= 3   ? "only a memory can be shared"
-		                  : flags <= 7 ? "64-bit indices (memory64) are not supported"
+		                  : flags <= 7 ? "64-bit tables (memory64) are not supported"
 		                               : "these limits are not supported";
 		wasm_fail_at(d, start, CELLA_EFORMAT, "%s of kind 0x%02x: %s", what, flags, why);
-		return;
 	}
-	if (flags == LIMITS_SHARED)
+	if ((flags & (LIMITS_SHARED | LIMITS_MAXIMUM)) == LIMITS_SHARED)
 		wasm_fail_at(d, start, CELLA_EFORMAT, "a shared memory must have a greatest size");
-	ret->minimum = wasm_read_u32(d);
-	ret->maximum = flags & LIMITS_MAXIMUM ? wasm_read_u32(d) : most;
+	return flags;
+}
+
+static void decode_limits(struct wasm_decoder *d, uint8_t flags, uint64_t most, const char *what,
+                          struct wasm_limits *ret)
+{
+	size_t start = d->r.at;
+	bool wide = flags & LIMITS_64;
+	ret->minimum = wide ? wasm_read_u64(d) : wasm_read_u32(d);
+	ret->maximum = most;
+	if (flags & LIMITS_MAXIMUM)
+		ret->maximum = wide ? wasm_read_u64(d) : wasm_read_u32(d);
 	if (d->rc == 0 && (ret->minimum > most || ret->maximum > most))
-		wasm_fail_at(d, start, CELLA_EFORMAT, "a %s has at most %u units", what, most);
+		wasm_fail_at(d, start, CELLA_EFORMAT, "a %s has at most %llu units", what,
+		             (unsigned long long)most);
 	if (d->rc == 0 && ret->minimum > ret->maximum)
-		wasm_fail_at(d, start, CELLA_EFORMAT, "the %s's least size %u is above its greatest %u", what,
-		             ret->minimum, ret->maximum);
+		wasm_fail_at(d, start, CELLA_EFORMAT, "the %s's least size %llu is above its greatest %llu",
+		             what, (unsigned long long)ret->minimum, (unsigned long long)ret->maximum);
 }
 
 static void decode_table_type(struct wasm_decoder *d, struct wasm_table *table)
 {
 	table->type = wasm_read_reference_type(d);
-	decode_limits(d, LIMITS_MAXIMUM, UINT32_MAX, "table", &table->limits);
+	uint8_t flags = read_limits_flags(d, LIMITS_MAXIMUM, "table");
+	decode_limits(d, flags, UINT32_MAX, "table", &table->limits);
 }
 
 static void decode_memory_type(struct wasm_decoder *d)
@@ -146,7 +156,10 @@ static void decode_memory_type(struct wasm_decoder *d)
 		return;
 	}
 	/* Shared or not, a memory is the same to all instructions. */
-	decode_limits(d, LIMITS_MAXIMUM | LIMITS_SHARED, WASM_MEMORY_PAGES_MAX, "memory", &d->m->memory);
+	uint8_t flags = read_limits_flags(d, LIMITS_MAXIMUM | LIMITS_SHARED | LIMITS_64, "memory");
+	d->m->memory64 = flags & LIMITS_64;
+	decode_limits(d, flags, d->m->memory64 ? WASM_MEMORY64_PAGES_MAX : WASM_MEMORY_PAGES_MAX, "memory",
+	              &d->m->memory);
 	d->m->memory_count = 1;
 }
 

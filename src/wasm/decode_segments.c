@@ -159,7 +159,7 @@ static void decode_data_segment(struct wasm_decoder *d, struct wasm_data_segment
 		if (d->rc == 0 && memory >= d->m->memory_count)
 			wasm_fail_at(d, start, CELLA_EFORMAT, "unknown memory %u; there are %u", memory,
 			             d->m->memory_count);
-		wasm_read_constant(d, TYPE_I32, &segment->offset);
+		wasm_read_constant(d, wasm_address_type(d->m), &segment->offset);
 	}
 	segment->size = wasm_read_u32(d);
 	segment->bytes = wasm_read_bytes(d, segment->size, "a data segment");

@@ -127,7 +127,7 @@ static void read_address(struct wasm_validator *v, struct wasm_step *step)
 	if (d->rc == 0 && step->op->immediate == IMMEDIATE_ATOMIC && align != step->op->align)
 		wasm_fail_at(d, start, CELLA_EFORMAT, "%s: alignment 2^%u is not the natural 2^%u",
 		             step->op->name, align, step->op->align);
-	step->address.offset = wasm_read_u32(d);
+	step->address.offset = d->m->memory64 ? wasm_read_u64(d) : wasm_read_u32(d);
 	check_memory(v, start);
 }
 

@@ -42,8 +42,8 @@ struct wasm_constant {
 };
 
 struct wasm_limits {
-	uint32_t minimum;
-	uint32_t maximum; /* as declared, or the most that the kind may have */
+	uint64_t minimum;
+	uint64_t maximum; /* as declared, or the most that the kind may have */
 };
 
 struct wasm_import {
@@ -145,8 +145,15 @@ struct wasm_module {
 	uint32_t tail_values; /* the most that a tail call passes, or a function with one takes or gives */
 	bool tails_indirectly; /* the code has a return_call_indirect */
 	struct wasm_limits memory;
+	bool memory64; /* addresses are i64 */
 	struct wasm_arena *arena;
 };
+
+/* Of addresses and sizes of the linear memory. */
+static inline char wasm_address_type(const struct wasm_module *m)
+{
+	return m->memory64 ? TYPE_I64 : TYPE_I32;
+}
 
 /*
  * The decoder: a reader over the whole module, narrowed to the section or body at hand, so that
@@ -171,6 +178,7 @@ void *wasm_array(struct wasm_decoder *d, size_t count, size_t size) must_check;
 
 uint8_t wasm_read_u8(struct wasm_decoder *d);
 uint32_t wasm_read_u32(struct wasm_decoder *d);
+uint64_t wasm_read_u64(struct wasm_decoder *d);
 /* A signed integer of `bits` (32, 33, 64), sign-extended. */
 int64_t wasm_read_signed(struct wasm_decoder *d, unsigned bits);
 const uint8_t *wasm_read_bytes(struct wasm_decoder *d, size_t size, const char *what);

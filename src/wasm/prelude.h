@@ -6,7 +6,7 @@
  * its name. Instructions that may trap take the instance, those with an address take the linear
  * memory, first. The address of an access is the 32-bit index plus the 32-bit offset, so it lies
  * in the 8 GiB + 64 KiB that the host reserves, and what is not accessible faults: no access is
- * checked here.
+ * checked here. With a memory of 64-bit addresses (MEMORY64) each is.
  */
 #ifndef WASM_PRELUDE_H
 #define WASM_PRELUDE_H
@@ -24,7 +24,11 @@ typedef uint64_t u64;
 typedef float f32;
 typedef double f64;
 typedef u32 ref;
-typedef u32 address; /* in the linear memory */
+#if defined(MEMORY64)
+typedef u64 address; /* in the linear memory */
+#else
+typedef u32 address;
+#endif
 
 /* The same at any address. */
 #define ANYWHERE __attribute__((aligned(1), may_alias))
@@ -282,9 +286,23 @@ TRUNCATE(i64, f64_u, f64, u64, u64, x > -1.0 && x < 0x1p64, 0, (u64)-1)
 
 /* Linear memory */
 
-#define AT(memory, index, offset) ((memory) + (u64)(index) + (offset))
-#define LOAD(type, memory, index, offset) (*(const type##_at *)AT(memory, index, offset))
-#define STORE(type, memory, index, value, offset) (*(type##_at *)AT(memory, index, offset) = (type)(value))
+#if defined(MEMORY64)
+/* Nothing reaches beyond the sum of index, offset and size, which must neither overflow nor pass the end. */
+INLINE u8 *checked_at(struct cell_instance *instance, u8 *memory, u64 index, u64 offset, u64 size)
+{
+	u64 reach, end;
+	if (UNLIKELY(__builtin_add_overflow(offset, size, &reach) ||
+	             __builtin_add_overflow(index, reach, &end) || end > instance->memory_size))
+		trap(instance, CELL_TRAP_MEMORY);
+	return memory + index + offset;
+}
+#define AT(memory, index, offset, size) checked_at(instance, memory, index, offset, size)
+#else
+#define AT(memory, index, offset, size) ((memory) + (u64)(index) + (offset))
+#endif
+#define LOAD(type, memory, index, offset) (*(const type##_at *)AT(memory, index, offset, sizeof(type)))
+#define STORE(type, memory, index, value, offset) \
+	(*(type##_at *)AT(memory, index, offset, sizeof(type)) = (type)(value))
 
 #define i32_load(memory, i, offset) LOAD(u32, memory, i, offset)
 #define i64_load(memory, i, offset) LOAD(u64, memory, i, offset)
@@ -310,37 +328,37 @@ TRUNCATE(i64, f64_u, f64, u64, u64, x > -1.0 && x < 0x1p64, 0, (u64)-1)
 #define i64_store16(memory, i, value, offset) STORE(u16, memory, i, value, offset)
 #define i64_store32(memory, i, value, offset) STORE(u32, memory, i, value, offset)
 
-INLINE u32 memory_size(struct cell_instance *instance)
+INLINE address memory_size(struct cell_instance *instance)
 {
-	return (u32)(instance->memory_size / CELL_PAGE_SIZE);
+	return (address)(instance->memory_size / CELL_PAGE_SIZE);
 }
 
-INLINE u32 memory_grow(struct cell_instance *instance, u32 pages)
+INLINE address memory_grow(struct cell_instance *instance, address pages)
 {
-	return (u32)instance->host->memory_grow(instance, pages);
+	return (address)instance->host->memory_grow(instance, pages);
 }
 
 /* Is [at, at + size) within `limit`? */
-INLINE u32 within(u32 at, u32 size, u64 limit)
+INLINE u32 within(u64 at, u64 size, u64 limit)
 {
-	return (u64)at + size <= limit;
+	return at <= limit && size <= limit - at;
 }
 
-GLUE void memory_copy(struct cell_instance *instance, u32 to, u32 from, u32 size)
+GLUE void memory_copy(struct cell_instance *instance, address to, address from, address size)
 {
 	if (!within(to, size, instance->memory_size) || !within(from, size, instance->memory_size))
 		trap(instance, CELL_TRAP_MEMORY);
 	instance->host->memmove(instance->memory + to, instance->memory + from, size);
 }
 
-GLUE void memory_fill(struct cell_instance *instance, u32 to, u32 byte, u32 size)
+GLUE void memory_fill(struct cell_instance *instance, address to, u32 byte, address size)
 {
 	if (!within(to, size, instance->memory_size))
 		trap(instance, CELL_TRAP_MEMORY);
 	instance->host->memset(instance->memory + to, (int)(byte & 0xff), size);
 }
 
-GLUE void memory_init(struct cell_instance *instance, u32 segment, u8 dropped, u32 to, u32 from, u32 size)
+GLUE void memory_init(struct cell_instance *instance, u32 segment, u8 dropped, address to, u32 from, u32 size)
 {
 	u64 limit = dropped ? 0 : instance->segments[segment].size;
 	if (!within(to, size, instance->memory_size) || !within(from, size, limit))

@@ -13,7 +13,7 @@
 
 INLINE void *atomic_at(struct cell_instance *instance, u8 *memory, address index, address offset, u32 size)
 {
-	u8 *at = AT(memory, index, offset);
+	u8 *at = AT(memory, index, offset, size);
 	if (UNLIKELY((u64)(at - memory) & (size - 1)))
 		trap(instance, CELL_TRAP_UNALIGNED);
 	return at;

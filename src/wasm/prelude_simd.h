@@ -60,7 +60,7 @@ INLINE v128 v128_const(u64 low, u64 high)
 /* Memory */
 
 #define v128_load(memory, i, offset) LOAD(v128, memory, i, offset)
-#define v128_store(memory, i, value, offset) (*(v128_at *)AT(memory, i, offset) = (value))
+#define v128_store(memory, i, value, offset) (*(v128_at *)AT(memory, i, offset, 16) = (value))
 #define v128_load8x8_s(memory, i, offset) ((v128)CONVERT(LOAD(s8x8, memory, i, offset), s16x8))
 #define v128_load8x8_u(memory, i, offset) ((v128)CONVERT(LOAD(u8x8, memory, i, offset), u16x8))
 #define v128_load16x4_s(memory, i, offset) ((v128)CONVERT(LOAD(s16x4, memory, i, offset), s32x4))

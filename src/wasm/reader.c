@@ -76,22 +76,32 @@ uint64_t wasm_read_fixed(struct wasm_decoder *d, size_t size)
 }
 
 /* LEB128 (section 5.2.2): at most ceil(bits / 7) bytes, unused bits of the last one zero or the sign. */
-uint32_t wasm_read_u32(struct wasm_decoder *d)
+static uint64_t read_unsigned(struct wasm_decoder *d, unsigned bits)
 {
 	size_t start = d->r.at;
-	uint32_t v = 0;
-	for (unsigned shift = 0; shift < 35; shift += 7) {
+	uint64_t v = 0;
+	for (unsigned shift = 0; shift < bits; shift += 7) {
 		uint8_t byte = reader_u8(&d->r);
 		if (ended(d, "an integer"))
 			return 0;
-		if (shift == 28 && byte > 0x0f)
+		if (shift + 7 > bits && byte >> (bits - shift))
 			break;
-		v |= (uint32_t)(byte & 0x7f) << shift;
+		v |= (uint64_t)(byte & 0x7f) << shift;
 		if (!(byte & 0x80))
 			return v;
 	}
-	wasm_fail_at(d, start, CELLA_EFORMAT, "an integer is longer than 32 bits");
+	wasm_fail_at(d, start, CELLA_EFORMAT, "an integer is longer than %u bits", bits);
 	return 0;
+}
+
+uint32_t wasm_read_u32(struct wasm_decoder *d)
+{
+	return (uint32_t)read_unsigned(d, 32);
+}
+
+uint64_t wasm_read_u64(struct wasm_decoder *d)
+{
+	return read_unsigned(d, 64);
 }
 
 int64_t wasm_read_signed(struct wasm_decoder *d, unsigned bits)

@@ -40,6 +40,10 @@ static int check_cell(const struct wasm_module *m, struct error *err)
 		if (has_nul(&m->exports[i].name))
 			return error_set(err, CELLA_EUNSUPPORTED,
 			                 "export section, export %u: its name holds a zero byte", i);
+	if (m->memory.minimum > CELL_MEMORY64_PAGES_MAX)
+		return error_set(err, CELLA_ELIMIT,
+		                 "memory section: %llu pages at once; at most %llu are supported",
+		                 (unsigned long long)m->memory.minimum, CELL_MEMORY64_PAGES_MAX);
 	uint64_t elements = 0, values = 0;
 	for (uint32_t i = 0; i < m->table_count; i++)
 		elements += wasm_table_room(&m->tables[i]);
@@ -148,6 +152,8 @@ static void put_functions(const struct wasm_module *m, struct buf *out)
 static void put_unit(struct wasm_translation *t, struct buf *out)
 {
 	const struct wasm_module *m = t->m;
+	if (m->memory64)
+		wasm_put(out, "#define MEMORY64 1\n");
 	wasm_put(out, wasm_text_cell_abi);
 	wasm_put(out, wasm_text_prelude);
 	if (t->uses_vectors)

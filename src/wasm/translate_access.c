@@ -1,12 +1,12 @@
 /* Tables, segments, and the memory as a whole. */
 #include "wasm/translate_body.h"
 
-/* ", s3i, s4i, s5i);": operands base … base + 2, the second one of type `middle` */
-static void put_three(struct wasm_translation *t, const struct wasm_step *step, char middle)
+/* ", s3i, s4i, s5i);": operands base … base + 2, of these types */
+static void put_three(struct wasm_translation *t, const struct wasm_step *step, const char *types)
 {
 	for (uint32_t i = 0; i < 3; i++) {
 		body_put(t, ", ");
-		body_put_slot(t, step->base + i, i == 1 ? middle : TYPE_I32);
+		body_put_slot(t, step->base + i, types[i]);
 	}
 	body_put(t, ");\n");
 }
@@ -40,19 +40,19 @@ void body_put_segment(struct wasm_translation *t, const struct wasm_step *step)
 		body_put(t, " ? 0 : ");
 		body_put_number(t, t->m->elements[step->index].count);
 	}
-	put_three(t, step, TYPE_I32);
+	put_three(t, step, step->signature ? step->signature : "iii");
 }
 
 void body_put_memory(struct wasm_translation *t, const struct wasm_step *step)
 {
 	t->may_trap = true;
 	if (step->opcode == OP_MEMORY_SIZE || step->opcode == OP_MEMORY_GROW) {
-		body_put_assignment(t, step->base, TYPE_I32);
+		body_put_assignment(t, step->base, step->type);
 		body_put_name(t, step->op->name);
 		body_put(t, "(instance");
 		if (step->opcode == OP_MEMORY_GROW) {
 			body_put(t, ", ");
-			body_put_slot(t, step->base, TYPE_I32);
+			body_put_slot(t, step->base, step->type);
 		}
 		body_put(t, ");\n");
 		return;
@@ -60,16 +60,14 @@ void body_put_memory(struct wasm_translation *t, const struct wasm_step *step)
 	body_put(t, "\t");
 	body_put_name(t, step->op->name);
 	body_put(t, "(instance");
-	put_three(t, step, TYPE_I32);
+	put_three(t, step, step->signature);
 }
 
 uint32_t wasm_table_room(const struct wasm_table *table)
 {
-	uint32_t minimum = table->limits.minimum;
-	uint32_t growth = table->grows
-	                          ? min_of(table->limits.maximum - minimum, (uint32_t)WASM_TABLE_GROWTH_MAX)
-	                          : 0;
-	return minimum + growth;
+	uint64_t minimum = table->limits.minimum;
+	uint64_t growth = min_of(table->limits.maximum - minimum, (uint64_t)WASM_TABLE_GROWTH_MAX);
+	return (uint32_t)(minimum + (table->grows ? growth : 0));
 }
 
 static void put_table_access(struct wasm_translation *t, const struct wasm_step *step)
@@ -114,14 +112,14 @@ void body_put_table_instruction(struct wasm_translation *t, const struct wasm_st
 	case OP_TABLE_FILL:
 		body_put(t, "\ttable_fill(instance, ");
 		body_put_table(t, step->index);
-		put_three(t, step, step->type);
+		put_three(t, step, step->type == TYPE_FUNCREF ? "iri" : "ixi");
 		break;
 	case OP_TABLE_COPY:
 		body_put(t, "\ttable_copy(instance, ");
 		body_put_table(t, step->index);
 		body_put(t, ", ");
 		body_put_table(t, step->other);
-		put_three(t, step, TYPE_I32);
+		put_three(t, step, "iii");
 		break;
 	default: put_table_access(t, step);
 	}

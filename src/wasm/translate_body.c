@@ -14,7 +14,7 @@ static void put_expression(struct wasm_translation *t, const struct wasm_step *s
 			continue;
 		}
 		uint32_t operand = (uint32_t)(*++c - '0');
-		body_put_slot(t, step->base + operand, step->op->signature[operand]);
+		body_put_slot(t, step->base + operand, step->signature[operand]);
 	}
 }
 
@@ -29,7 +29,7 @@ static void put_immediates(struct wasm_translation *t, const struct wasm_step *s
 	uint8_t immediate = step->op->immediate;
 	if (has_address(step->op)) {
 		body_put(t, ", ");
-		body_put_number(t, step->address.offset);
+		wasm_put_number(&t->body, step->address.offset);
 		body_put(t, "u");
 	}
 	if (immediate == IMMEDIATE_ADDRESS_LANE || immediate == IMMEDIATE_LANE) {
@@ -58,9 +58,9 @@ static void put_prelude_call(struct wasm_translation *t, const struct wasm_step 
 	body_put_name(t, step->op->name);
 	body_put(t, "(");
 	body_put(t, first);
-	for (uint32_t i = 0; step->op->signature[i] != ':'; i++) {
+	for (uint32_t i = 0; step->signature[i] != ':'; i++) {
 		body_put(t, i || *first ? ", " : "");
-		body_put_slot(t, step->base + i, step->op->signature[i]);
+		body_put_slot(t, step->base + i, step->signature[i]);
 	}
 	put_immediates(t, step);
 	body_put(t, ")");

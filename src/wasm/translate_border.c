@@ -152,7 +152,7 @@ static void put_table_values(const struct wasm_module *m, struct buf *out)
 {
 	for (uint32_t i = 0; i < m->table_count; i++)
 		buf_printf(out, "\ttable_grow(TABLE(state->t%u), %uu, CELL_NO_FUNCTION, %uu);\n", i,
-		           wasm_table_room(&m->tables[i]), m->tables[i].limits.minimum);
+		           wasm_table_room(&m->tables[i]), (uint32_t)m->tables[i].limits.minimum);
 	for (uint32_t i = 0; i < m->element_count; i++) {
 		const struct wasm_element_segment *segment = &m->elements[i];
 		if (segment->mode == SEGMENT_ACTIVE)
@@ -170,8 +170,9 @@ static void put_memory_values(const struct wasm_module *m, struct buf *out)
 		const struct wasm_data_segment *segment = &m->data[i];
 		if (segment->mode != SEGMENT_ACTIVE)
 			continue;
-		uint32_t at = segment->offset.value.i32;
-		buf_printf(out, "\tmemory_init(instance, %u, 0, %uu, 0, %uu);\n", i, at, segment->size);
+		buf_printf(out, "\tmemory_init(instance, %u, 0, ", i);
+		wasm_put_constant(out, wasm_address_type(m), &segment->offset.value);
+		buf_printf(out, ", 0, %uu);\n", segment->size);
 		buf_printf(out, "\tstate->data_dropped[%u] = 1;\n", i);
 	}
 }
@@ -290,8 +291,11 @@ static void put_image(const struct wasm_module *m, struct buf *out)
 	wasm_put(out, "\nPUBLIC const struct cell_image cella_image = {\n"
 	              "\t.abi_version = CELL_ABI_VERSION,\n\t.translator_version = 1,\n"
 	              "\t.state_size = sizeof(struct state),\n");
-	buf_printf(out, "\t.memory_pages = %u,\n\t.memory_pages_max = %u,\n", memory ? m->memory.minimum : 0,
-	           memory ? m->memory.maximum : 0);
+	uint64_t most = min_of(m->memory.maximum, (uint64_t)CELL_MEMORY64_PAGES_MAX);
+	buf_printf(out, "\t.memory_pages = %lluu,\n\t.memory_pages_max = %lluu,\n",
+	           (unsigned long long)(memory ? m->memory.minimum : 0),
+	           (unsigned long long)(memory ? most : 0));
+	buf_printf(out, "\t.memory_address_bits = %d,\n", m->memory64 ? 64 : 32);
 	wasm_put(out,
 	         "\t.imports = imports,\n\t.exports = exports,\n\t.symbols = symbols,\n\t.names = names,\n");
 	buf_printf(out, "\t.import_count = %u,\n\t.export_count = %u,\n", m->import_count, exported_count(m));

@@ -372,6 +372,28 @@ static void apply_typed(struct wasm_validator *v, struct wasm_step *step, const 
 	step->type = type;
 }
 
+/* By its row, where i stands for an address of a 32-bit memory. */
+static void apply_row(struct wasm_validator *v, struct wasm_step *step)
+{
+	const struct wasm_op *op = step->op;
+	size_t addresses = 0;
+	switch ((enum wasm_immediate)op->immediate) {
+	case IMMEDIATE_ADDRESS:
+	case IMMEDIATE_ADDRESS_LANE:
+	case IMMEDIATE_ATOMIC:
+	case IMMEDIATE_DATA_MEMORY: addresses = 1; break;
+	case IMMEDIATE_MEMORY: addresses = step->opcode == OP_MEMORY_FILL ? 0x5 : 0x7; break;
+	case IMMEDIATE_MEMORY_MEMORY: addresses = 0x7; break;
+	default: break;
+	}
+	strncpy(v->signature, op->signature, sizeof(v->signature) - 1);
+	for (size_t i = 0; v->d.m->memory64 && v->signature[i]; i++)
+		if (addresses >> i & 1 && v->signature[i] == TYPE_I32)
+			v->signature[i] = TYPE_I64;
+	step->signature = v->signature;
+	apply(v, step, v->signature);
+}
+
 static void check_global_set(struct wasm_validator *v, struct wasm_step *step)
 {
 	const struct wasm_global *global = &v->d.m->globals[step->index];
@@ -426,7 +448,7 @@ static void check_variable(struct wasm_validator *v, struct wasm_step *step)
 		apply_typed(v, step, "*i:i", m->tables[step->index].type);
 		break;
 	case OP_TABLE_FILL: apply_typed(v, step, "i*i:", m->tables[step->index].type); break;
-	default: apply(v, step, step->op->signature);
+	default: apply_row(v, step);
 	}
 }
 

@@ -46,6 +46,9 @@ static inline uint32_t wasm_label_arity(const struct wasm_frame *frame)
 struct wasm_step {
 	uint32_t opcode; /* index into wasm_ops */
 	const struct wasm_op *op;
+	/* Of an instruction that has one in its row: the same, but that addresses of a 64-bit memory are i64;
+	 * valid during the call. */
+	const char *signature;
 	size_t offset;
 	bool live;
 	uint32_t base;
@@ -57,7 +60,7 @@ struct wasm_step {
 		uint32_t index; /* local, global, function, table, segment */
 		union cell_value constant; /* also the 16 lanes of a shuffle */
 		struct wasm_address {
-			uint32_t offset;
+			uint64_t offset;
 			uint8_t lane; /* also of instructions without address */
 		} address;
 	};

@@ -21,6 +21,7 @@ struct wasm_validator {
 	uint32_t label_capacity;
 	const struct wasm_frame **targets; /* of the same, as many */
 	const struct wasm_type *block_type;
+	char signature[8]; /* of the instruction at hand */
 	char selected;           /* the type that a typed select names */
 	struct wasm_frame closed; /* what `end` has just closed */
 	const struct wasm_visitor *visitor;

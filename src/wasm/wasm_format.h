@@ -11,6 +11,8 @@
 
 #include <stdint.h>
 
+#include "wasm/cell_abi.h"
+
 enum { WASM_MAGIC = 0x6d736100, WASM_VERSION = 1 };
 
 enum wasm_section {
@@ -33,7 +35,7 @@ enum wasm_section {
 
 enum wasm_kind { KIND_FUNCTION, KIND_TABLE, KIND_MEMORY, KIND_GLOBAL, KIND_TAG, KIND_COUNT };
 
-enum wasm_limits_flag { LIMITS_MAXIMUM = 1, LIMITS_SHARED = 2 };
+enum wasm_limits_flag { LIMITS_MAXIMUM = 1, LIMITS_SHARED = 2, LIMITS_64 = 4 };
 
 enum wasm_type_byte {
 	TYPE_BYTE_I32 = 0x7f,
@@ -71,7 +73,7 @@ enum {
 	WASM_SEGMENTS_MAX = 100000,
 	WASM_TABLE_ELEMENTS_MAX = 10000000, /* what a table may start with */
 	WASM_TABLE_GROWTH_MAX = 65536, /* elements that a table may grow by; cells, not the interface */
-	WASM_MEMORY_PAGES_MAX = 65536,
+	WASM_MEMORY_PAGES_MAX = CELL_MEMORY32_PAGES_MAX,
 	WASM_BODY_SIZE_MAX = 7654321,
 	WASM_LOCALS_MAX = 50000,
 	WASM_PARAMETERS_MAX = 1000,
@@ -84,5 +86,8 @@ enum {
 	WASM_SIGNATURES_MAX = 10000000, /* parameters and results of all functions; ours */
 	WASM_TEXT_SIZE_MAX = 1 << 29, /* of the C that a module may become; ours */
 };
+
+/* What a 64-bit memory may declare; what a cell may have of it is less (CELL_MEMORY64_PAGES_MAX). */
+#define WASM_MEMORY64_PAGES_MAX (1ull << 48)
 
 #endif

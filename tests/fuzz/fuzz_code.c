@@ -26,7 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	const struct cell_image *image = code->image;
 	demand(code_contains(code, (uintptr_t)image) && code_contains(code, (uintptr_t)(image + 1) - 1));
-	demand(image->memory_pages <= image->memory_pages_max && image->memory_pages_max <= 65536);
+	demand(image->memory_pages <= image->memory_pages_max &&
+	       image->memory_pages_max <= CELL_MEMORY64_PAGES_MAX);
 	code_free(code);
 	return 0;
 }

@@ -9,7 +9,7 @@
 scripts=()
 for script in "$source_dir"/tests/wast/*.wast; do
 	json=$work/$(basename "$script" .wast).json
-	wast2json --enable-tail-call --enable-threads --enable-exceptions "$script" -o "$json"
+	wast2json --enable-tail-call --enable-threads --enable-exceptions --enable-memory64 "$script" -o "$json"
 	[ "$json" = "$work/nan.json" ] || scripts+=("$json")
 done
 

@@ -51,7 +51,10 @@ static const struct image good = {
 	.relocation = {.r_offset = offsetof(struct image, cell.initialize),
                        .r_info = ELF64_R_INFO(0, RELATIVE),
                        .r_addend = PAGE},
-	.cell = {.abi_version = CELL_ABI_VERSION, .memory_pages = 1, .memory_pages_max = 2},
+	.cell = {.abi_version = CELL_ABI_VERSION,
+                 .memory_pages = 1,
+                 .memory_pages_max = 2,
+                 .memory_address_bits = 32},
 };
 
 static int map(const struct image *image, size_t size, struct code **ret_code, struct error *err)
@@ -144,7 +147,8 @@ static void test_refused_images(void **state)
 		{FIELD(cell.abi_version), CELL_ABI_VERSION + 1, "another version"},
 		{FIELD(cell.state_size), BEYOND, "impossible memory"},
 		{FIELD(cell.memory_pages), 3, "impossible memory"},
-		{FIELD(cell.memory_pages_max), 65537, "impossible memory"},
+		{FIELD(cell.memory_pages_max), CELL_MEMORY32_PAGES_MAX + 1, "impossible memory"},
+		{FIELD(cell.memory_address_bits), 33, "impossible memory"},
 	};
 	for (size_t i = 0; i < array_count(cases); i++) {
 		struct image bad = good;

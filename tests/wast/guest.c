@@ -20,7 +20,8 @@ enum {
 	STACK_SIZE = 1 << 20,
 	GUARD_SIZE = 1 << 20,
 };
-static const uint64_t reservation = (8ull << 30) + CELL_PAGE_SIZE;
+static const uint64_t reservation = (8ull << 30) +
+                                    CELL_PAGE_SIZE; /* enough for tests of 64-bit memories, too */
 
 struct guest {
 	struct buf wasm;
@@ -56,7 +57,7 @@ static uint64_t memory_grow(struct cell_instance *instance, uint64_t pages)
 	if (pages > guest->image->memory_pages_max - old)
 		return UINT64_MAX;
 	uint64_t size = (old + pages) * CELL_PAGE_SIZE;
-	if (size && mprotect(instance->memory, size, PROT_READ | PROT_WRITE) < 0)
+	if (size > reservation || (size && mprotect(instance->memory, size, PROT_READ | PROT_WRITE) < 0))
 		return UINT64_MAX;
 	instance->memory_size = size;
 	return old;

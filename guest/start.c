@@ -9,11 +9,24 @@ int __main_void(void);
 _Noreturn void __wasi_proc_exit(unsigned status);
 void _start(void);
 
-__attribute__((export_name("_start"))) void _start(void)
+/* In a program that throws (guest/libcxx/throw.cc): calls, and ends the program with a word about what
+ * nobody catches. */
+__attribute__((weak)) void __cella_guard(void (*function)(void *), void *argument);
+
+static void run(void *status)
 {
 	__wasm_call_ctors();
-	int status = __main_void();
+	*(int *)status = __main_void();
 	__wasm_call_dtors();
+}
+
+__attribute__((export_name("_start"))) void _start(void)
+{
+	int status;
+	if (__cella_guard)
+		__cella_guard(run, &status);
+	else
+		run(&status);
 	if (status != 0)
 		__wasi_proc_exit((unsigned)status);
 }

@@ -38,6 +38,8 @@ void *cella_task_frame(size_t size);
 void cella_task_prepare(void);
 void cella_task_run(uint32_t index, struct cella_frame *frame);
 void __wasm_call_ctors(void);
+/* As in start.c. */
+__attribute__((weak)) void __cella_guard(void (*function)(void *), void *argument);
 
 enum { ITEMS_FIRST = 64, TEXT_MAX = 1024 };
 
@@ -265,12 +267,27 @@ EXPORT(cella_task_prepare) void cella_task_prepare(void)
 	fflush(NULL);
 }
 
+struct entry {
+	struct cella_task_function *function;
+	struct cella_frame *frame;
+};
+
+static void enter(void *argument)
+{
+	const struct entry *entry = argument;
+	entry->function->enter(entry->frame);
+}
+
 EXPORT(cella_task_run) void cella_task_run(uint32_t index, struct cella_frame *frame)
 {
 	struct cella_task_function *function = find_function(index);
 	if (!function)
 		__builtin_trap();
-	function->enter(frame);
+	struct entry entry = {function, frame};
+	if (__cella_guard)
+		__cella_guard(enter, &entry);
+	else
+		enter(&entry);
 	fflush(NULL);
 }
 

@@ -1,0 +1,1 @@
+/* For libc++'s own sources only: filesystem.h has what they want of it. */

@@ -32,7 +32,9 @@ static int find_clang(struct work *w, struct error *err)
 	int rc = toolchain_find_resources(&w->tools, err);
 	if (rc == 0)
 		rc = toolchain_find_clang(&w->tools, err);
-	return rc < 0 ? rc : toolchain_find_sysroot(&w->tools, err);
+	if (rc == 0)
+		rc = toolchain_find_sysroot(&w->tools, err);
+	return rc == 0 && w->b->cxx ? toolchain_find_cxx(&w->tools, err) : rc;
 }
 
 /* Names of files as they appear in the result (__FILE__, debug information) do not say where they lay. */
@@ -252,7 +254,7 @@ int cell_build_bundle(const struct cell_build *b, struct buf *ret_bundle, struct
 
 static void add_native_parts(struct arguments *command, const struct work *w)
 {
-	arguments_add(command, "-xnone");
+	arguments_add(command, w->b->cxx ? "-xc++" : "-xnone");
 	arguments_print(command, "%s/guest/native.c", w->tools.resources);
 	arguments_add(command, "-lm");
 	if (w->b->cxx && !w->tools.compiler_is_clang)

@@ -53,6 +53,19 @@ int toolchain_find_sysroot(struct toolchain *t, struct error *err)
 	return 0;
 }
 
+int toolchain_find_cxx(const struct toolchain *t, struct error *err)
+{
+	char path[TOOLCHAIN_PATH_MAX + 64];
+	snprintf(path, sizeof(path), "%s/lib/wasm32-wasi/libc++.a", t->sysroot);
+	if (access(path, R_OK) < 0)
+		return error_set(
+			err, CELLA_ENOENT,
+			"the standard library of C++ for cells is missing (%s): build Cella again where "
+			"files.pythonhosted.org, which has its source, can be reached",
+			path);
+	return 0;
+}
+
 /* The path that clang gives for a part, or the bare name when it has none. */
 static int ask_clang(const struct toolchain *t, const char *question, char to[TOOLCHAIN_PATH_MAX],
                      struct error *err)

@@ -26,6 +26,7 @@ struct toolchain {
 /* Each finds one part; the error says what is missing and how to get it. */
 int toolchain_find_clang(struct toolchain *t, struct error *err) must_check;
 int toolchain_find_sysroot(struct toolchain *t, struct error *err) must_check; /* resources were found */
+int toolchain_find_cxx(const struct toolchain *t, struct error *err) must_check; /* a sysroot was found */
 int toolchain_find_linker(const struct toolchain *t, struct error *err) must_check;
 int toolchain_find_compiler(struct toolchain *t, struct error *err) must_check;
 /* Can the compiler that was found compile for this target (wasm/target.h)? */

@@ -1,5 +1,6 @@
 /* Exceptions of C++ (integration/exceptions): what it prints is the same natively. */
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -167,6 +168,20 @@ try {
 	return caught + 1;
 }
 
+static void ends_the_program() noexcept
+{
+	dive(1);
+}
+
+/* A constructor before main. */
+static struct Early {
+	Early()
+	{
+		if (std::getenv("EARLY"))
+			throw std::string("early");
+	}
+} early;
+
 int main(int argc, char **)
 {
 	through_many_frames();
@@ -178,7 +193,7 @@ int main(int argc, char **)
 	std::printf("%d %d\n", function_try(0), function_try(1));
 	std::fflush(stdout);
 	if (argc > 2)
-		[]() noexcept { throw 1; }();
+		ends_the_program();
 	if (argc > 1)
 		throw Fault("nobody catches this", 1);
 }

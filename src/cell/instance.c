@@ -199,21 +199,26 @@ static uint64_t instance_reserve(const struct cell_image *image, uint64_t most)
 	return image->memory_address_bits == 64 ? max_of(most, (uint64_t)CELL_PAGE_SIZE) : INSTANCE_RESERVE;
 }
 
-static int instance_map(struct instance *in, uint64_t most, uint64_t size, struct error *err)
+static int instance_map(struct instance *in, const struct mem_veiled *shape, struct error *err)
 {
-	uint64_t reserve = instance_reserve(in->config.code->image, most);
-	if (!in->config.pager || most == 0)
-		return mem_region_new(in->config.pool, reserve, most, size, &in->memory, err);
-	int rc = page_region_new(in->config.pager, reserve, most, size, &in->memory, err);
+	if (!in->config.pager || shape->maximum == 0)
+		return mem_region_new_veiled(in->config.pool, shape, &in->memory, err);
+	int rc = page_region_new(in->config.pager, shape->reserve, shape->maximum, shape->size, &in->memory,
+	                         err);
 	in->paged = rc == 0;
 	return rc;
 }
 
-static int instance_allocate(struct instance *in, uint64_t size, struct error *err)
+/* `from`: the snapshot that the memory is filled from, or NULL. */
+static int instance_allocate(struct instance *in, const struct snapshot *from, struct error *err)
 {
 	const struct cell_image *image = in->config.code->image;
+	uint64_t size = from ? snapshot_header(from)->memory_size : image->memory_pages * CELL_PAGE_SIZE;
 	uint64_t most = min_of(image->memory_pages_max * CELL_PAGE_SIZE,
 	                       in->config.heap & ~(uint64_t)(CELL_PAGE_SIZE - 1));
+	struct mem_veiled shape = {.reserve = instance_reserve(image, most), .maximum = most, .size = size};
+	if (from)
+		snapshot_fill_veil(from, &shape.veil_from, &shape.veil_to);
 	if (size > most)
 		return error_set(err, CELLA_ELIMIT,
 		                 "the cell needs %llu bytes of linear memory at once and --heap allows %llu",
@@ -223,7 +228,7 @@ static int instance_allocate(struct instance *in, uint64_t size, struct error *e
 		return error_set(err, CELLA_ENOMEM, "no protected memory for a cell's state");
 	int rc = mem_stack_new(in->config.pool, in->config.stack_size, &in->stack, err);
 	if (rc == 0)
-		rc = instance_map(in, most, size, err);
+		rc = instance_map(in, &shape, err);
 	if (rc == 0)
 		rc = waiters_new(&in->waiters, err);
 	if (rc == 0)
@@ -286,14 +291,14 @@ static int instance_run(struct instance_entry *e, uint32_t timeout_ms, struct tr
 	return error_set(err, CELLA_ETRAP, "%s", report->text);
 }
 
-static int instance_make(const struct instance_config *config, uint64_t memory_size,
+static int instance_make(const struct instance_config *config, const struct snapshot *from,
                          struct instance **ret_instance, struct error *err)
 {
 	struct instance *in = mem_alloc(config->pool, sizeof(*in));
 	if (!in)
 		return error_set(err, CELLA_ENOMEM, "no protected memory for a cell");
 	in->config = *config;
-	int rc = instance_allocate(in, memory_size, err);
+	int rc = instance_allocate(in, from, err);
 	if (rc < 0) {
 		instance_free(in);
 		return rc;
@@ -307,7 +312,7 @@ int instance_new(const struct instance_config *config, struct instance **ret_ins
 	const struct cell_image *image = config->code->image;
 	struct instance *in;
 	struct trap_report report;
-	int rc = instance_make(config, image->memory_pages * CELL_PAGE_SIZE, &in, err);
+	int rc = instance_make(config, NULL, &in, err);
 	if (rc < 0)
 		return rc;
 	struct instance_entry entry = {.in = in, .plain = image->initialize};
@@ -348,7 +353,7 @@ int instance_spawn(const struct instance_config *config, struct snapshot *snapsh
 	struct instance *in;
 	int rc = instance_check_snapshot(config, h, err);
 	if (rc == 0)
-		rc = instance_make(config, h->memory_size, &in, err);
+		rc = instance_make(config, snapshot, &in, err);
 	if (rc < 0)
 		return rc;
 	const struct snapshot_target to = {config->pool, in->memory, in->paged};

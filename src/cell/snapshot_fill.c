@@ -6,13 +6,11 @@ struct snapshot_fill {
 	struct mem_pool *pool;
 	struct mem_region *region;
 	struct snapshot *snapshot;
-	uint64_t blocks; /* of the snapshot's memory */
 	uint64_t from;   /* [from, to) is or was veiled */
 	uint64_t to;
 	uint64_t least; /* blocks that a fault fills together */
 	uint64_t ahead; /* times that */
 	uint64_t next;  /* where the last fault's blocks ended */
-	uint64_t *there; /* a bit for each block */
 };
 
 static int no_memory(struct error *err)
@@ -22,12 +20,7 @@ static int no_memory(struct error *err)
 
 static bool is_there(const struct snapshot_fill *f, uint64_t block)
 {
-	return f->there[block / 64] >> (block % 64) & 1;
-}
-
-static void set_there(struct snapshot_fill *f, uint64_t block)
-{
-	f->there[block / 64] |= (uint64_t)1 << (block % 64);
+	return !mem_region_veiled(f->region, block * SNAPSHOT_BLOCK_SIZE);
 }
 
 static int read_blocks(struct snapshot_fill *f, uint64_t from, uint64_t to, struct error *err)
@@ -46,14 +39,9 @@ static int fill_run(struct snapshot_fill *f, uint64_t from, uint64_t to, struct 
 	if (mem_region_unveil(f->region, from * SNAPSHOT_BLOCK_SIZE, to * SNAPSHOT_BLOCK_SIZE) < 0)
 		return error_set(err, CELLA_ENOMEM, "the kernel opens no more of a snapshot's memory");
 	int rc = read_blocks(f, from, to, err);
-	if (rc < 0) {
-		if (mem_region_veil(f->region, from * SNAPSHOT_BLOCK_SIZE, to * SNAPSHOT_BLOCK_SIZE) < 0)
-			error_prefix(err, rc, "and it cannot be closed again: ");
-		return rc;
-	}
-	for (uint64_t i = from; i < to; i++)
-		set_there(f, i);
-	return 0;
+	if (rc < 0 && mem_region_veil(f->region, from * SNAPSHOT_BLOCK_SIZE, to * SNAPSHOT_BLOCK_SIZE) < 0)
+		return error_prefix(err, rc, "and it cannot be veiled again: ");
+	return rc;
 }
 
 static int fill_blocks(struct snapshot_fill *f, uint64_t from, uint64_t to, struct error *err)
@@ -69,24 +57,25 @@ static int fill_blocks(struct snapshot_fill *f, uint64_t from, uint64_t to, stru
 	return rc;
 }
 
-static void find_bounds(struct snapshot_fill *f)
+/* The blocks with content, and those between. */
+static void find_bounds(const struct snapshot *snapshot, uint64_t *ret_from, uint64_t *ret_to)
 {
-	f->from = 0;
-	f->to = f->blocks;
-	while (f->from < f->to && !snapshot_has_blocks(f->snapshot, f->from, f->from + 1))
-		f->from++;
-	while (f->from < f->to && !snapshot_has_blocks(f->snapshot, f->to - 1, f->to))
-		f->to--;
+	uint64_t from = 0, to = snapshot_header(snapshot)->memory_size / SNAPSHOT_BLOCK_SIZE;
+	while (from < to && !snapshot_has_blocks(snapshot, from, from + 1))
+		from++;
+	while (from < to && !snapshot_has_blocks(snapshot, to - 1, to))
+		to--;
+	*ret_from = from;
+	*ret_to = to;
 }
 
-static int veil(struct snapshot_fill *f, struct error *err)
+void snapshot_fill_veil(const struct snapshot *snapshot, uint64_t *ret_from, uint64_t *ret_to)
 {
-	f->there = mem_alloc(f->pool, (f->blocks / 64 + 1) * sizeof(*f->there));
-	if (!f->there)
-		return no_memory(err);
-	if (mem_region_veil(f->region, f->from * SNAPSHOT_BLOCK_SIZE, f->to * SNAPSHOT_BLOCK_SIZE) < 0)
-		return error_errno(err, CELLA_ENOMEM, "cannot close memory that is to be restored");
-	return 0;
+	uint64_t from = 0, to = 0;
+	if (snapshot_size(snapshot) > FILL_AT_ONCE_MAX)
+		find_bounds(snapshot, &from, &to);
+	*ret_from = from * SNAPSHOT_BLOCK_SIZE;
+	*ret_to = to * SNAPSHOT_BLOCK_SIZE;
 }
 
 static bool is_zero(const uint8_t *page)
@@ -131,16 +120,13 @@ int snapshot_fill_new(const struct snapshot_target *target, struct snapshot *sna
 	f->pool = target->pool;
 	f->region = target->region;
 	f->snapshot = snapshot_ref(snapshot);
-	f->blocks = snapshot_header(snapshot)->memory_size / SNAPSHOT_BLOCK_SIZE;
-	f->least = max_of(f->blocks / FILL_MAPPINGS_MAX, (uint64_t)1);
+	find_bounds(snapshot, &f->from, &f->to);
+	f->least = max_of(f->to / FILL_MAPPINGS_MAX, (uint64_t)1);
 	f->ahead = 1;
-	find_bounds(f);
 	bool at_once = target->paged || snapshot_size(snapshot) <= FILL_AT_ONCE_MAX;
-	int rc;
-	if (target->paged)
-		rc = fill_paged(f, err);
-	else
-		rc = at_once ? read_blocks(f, f->from, f->to, err) : veil(f, err);
+	int rc = 0;
+	if (at_once)
+		rc = target->paged ? fill_paged(f, err) : read_blocks(f, f->from, f->to, err);
 	if (rc < 0 || at_once) {
 		snapshot_fill_free(f);
 		f = NULL;
@@ -155,7 +141,6 @@ void snapshot_fill_free(struct snapshot_fill *f)
 	if (!f)
 		return;
 	snapshot_unref(f->snapshot);
-	mem_free(f->pool, f->there);
 	mem_free(f->pool, f);
 }
 

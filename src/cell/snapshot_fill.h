@@ -18,17 +18,20 @@
 #include "page/page.h"
 
 enum {
-	FILL_AT_ONCE_MAX = 1 << 20, /* bytes of a snapshot: below this faults cost more than copying */
+	FILL_AT_ONCE_MAX = 2 << 20, /* bytes of a snapshot: up to this copying costs less than faults */
 	FILL_AHEAD_MAX = 32, /* times the least that a fault fills, where faults go up through memory */
 	FILL_MAPPINGS_MAX = 8192, /* into how many pieces faults may divide a memory */
 };
 
 struct snapshot_fill;
 
+/* What of a memory that is not paged is to be veiled before it is filled. */
+void snapshot_fill_veil(const struct snapshot *snapshot, uint64_t *ret_from, uint64_t *ret_to);
+
 struct snapshot_target {
 	struct mem_pool *pool;     /* for what the fill is made of */
-	struct mem_region *region; /* zero, of the snapshot's memory size at least */
-	bool paged;                /* it is a pager's (page/page.h) */
+	struct mem_region *region; /* zero, of the snapshot's memory size at least, veiled as is said below */
+	bool paged; /* it is a pager's (page/page.h) */
 };
 /* References the snapshot. *ret_fill is NULL if nothing is left to be filled. */
 int snapshot_fill_new(const struct snapshot_target *target, struct snapshot *snapshot,

@@ -33,7 +33,7 @@
 #include "base/error.h"
 
 enum mem_level { MEM_INSECURE_NONE, MEM_SECRET, MEM_PAGED, MEM_LEVELS };
-enum { MEM_PAGE_SIZE = 4096, MEM_TOUCHED_MAX = 64 };
+enum { MEM_PAGE_SIZE = 4096, MEM_TOUCHED_MAX = 64, MEM_VEIL_GRAIN = 65536 };
 
 /* "insecure-none", "secret", "paged". */
 const char *mem_level_name(enum mem_level level);
@@ -83,10 +83,22 @@ int mem_region_grow(struct mem_region *region, size_t size, struct error *err) m
 /* Which pages of MEM_PAGE_SIZE in [at, at + size), MEM_TOUCHED_MAX at most, may hold anything but zeros? A
  * bit for each, the lowest for the first. Touches nothing; `at` is a multiple of the kernel's page size. */
 uint64_t mem_region_touched(const struct mem_region *region, size_t at, size_t size);
-/* Take access to [from, to), whole pages, away for a time; faults there are the caller's. Both may be called
- * in a signal handler. What is veiled when the region is freed is wiped like the rest. */
-int mem_region_veil(struct mem_region *region, size_t from, size_t to) must_check;
+/*
+ * A region of which [veil_from, veil_to), multiples of MEM_VEIL_GRAIN below `size`, is veiled: zero, and a
+ * touch faults, which is the caller's to answer: it unveils a part and writes what belongs there. What
+ * was never unveiled costs nothing when the region is freed, nor when the next one is veiled alike.
+ */
+struct mem_veiled {
+	size_t reserve, maximum, size; /* as mem_region_new's */
+	size_t veil_from, veil_to; /* equal: nothing is veiled */
+};
+int mem_region_new_veiled(struct mem_pool *pool, const struct mem_veiled *shape,
+                          struct mem_region **ret_region, struct error *err) must_check;
+/* Of a byte of the region. */
+bool mem_region_veiled(const struct mem_region *region, size_t at);
+/* Parts of the veil, in whole grains: show, or wipe and hide again. Signal handlers may call them. */
 int mem_region_unveil(struct mem_region *region, size_t from, size_t to) must_check;
+int mem_region_veil(struct mem_region *region, size_t from, size_t to) must_check;
 /* Wipes what may have been written and gives it back to the pool. NULL is fine. */
 void mem_region_free(struct mem_region *region);
 

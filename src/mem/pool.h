@@ -15,6 +15,13 @@
 
 enum { REGION_BINS = 512 };
 
+/* [from, to), a part of [0, open): what is inaccessible, and zero, has its bit set, one for each
+ * MEM_VEIL_GRAIN bytes. It outlasts the region's time in its bin. */
+struct veil {
+	size_t from, to;
+	uint64_t *bits; /* NULL: there is none */
+};
+
 /*
  * [0, mapped) is backed; of it [0, open) is accessible; and [0, charged) has been, which is what
  * counts as committed. public.size <= open <= charged <= mapped <= reserved.
@@ -27,7 +34,7 @@ struct region {
 	size_t mapped;
 	size_t open;
 	size_t charged;
-	bool veiled; /* some of [0, open) may be inaccessible for a time */
+	struct veil veil;
 	LIST_ENTRY(region) link;       /* among the live ones, or in its bin */
 	TAILQ_ENTRY(region) idle_link; /* among the idle ones, oldest first */
 };
@@ -57,10 +64,15 @@ struct region_shape {
 	size_t reserve; /* from the base up */
 	size_t maximum;
 	size_t size;
+	size_t veil_from, veil_to; /* equal: none */
 };
 int region_new(struct mem_pool *pool, const struct region_shape *shape, struct region **ret_region,
                struct error *err) must_check;
 void region_free(struct region *region);
+/* Make all of it accessible; hide what holds nothing yet; hide again, wiped, what was shown. */
+bool veil_lift(struct region *region);
+int veil_draw(struct region *region, size_t from, size_t to, struct error *err) must_check;
+bool veil_restore(struct region *region);
 /* Give idle regions back to the kernel, oldest first, until `size` more bytes fit the budget. */
 void region_trim(struct mem_pool *pool, size_t size);
 /* Unmap every region, live and idle. */

@@ -22,22 +22,14 @@ static void discharge(struct region *r)
 	r->charged = 0;
 }
 
-/* What is veiled is to be wiped, too. */
-static bool lift(struct region *r)
-{
-	if (r->veiled && mapping_open(r->public.base, 0, r->open, NULL) < 0)
-		return false;
-	r->veiled = false;
-	return true;
-}
-
 /* Unmapping secret memory clears it; of ordinary memory what can be reached is wiped before. */
 static void unmap(struct region *r)
 {
-	if (r->pool->level == MEM_INSECURE_NONE && lift(r))
+	if (r->pool->level == MEM_INSECURE_NONE && veil_lift(r))
 		mapping_wipe(MEM_INSECURE_NONE, r->public.base, r->open);
 	mapping_release(r->public.base - r->guard, r->guard + r->public.reserved);
 	discharge(r);
+	free(r->veil.bits);
 	free(r);
 }
 
@@ -133,17 +125,36 @@ static int resize(struct region *r, size_t size, struct error *err)
 	return 0;
 }
 
-static struct region *take_idle(struct mem_pool *pool, const struct region_shape *shape)
+static bool is_veiled_alike(const struct region *r, const struct region_shape *shape)
 {
-	struct region *r;
+	return r->veil.from == shape->veil_from && r->veil.to == shape->veil_to;
+}
+
+/* One that is veiled as is wanted, or else another. */
+static struct region *find_idle(struct mem_pool *pool, const struct region_shape *shape)
+{
+	struct region *r, *other = NULL;
 	LIST_FOREACH(r, &pool->bins[bin_of(shape->reserve)], link)
 	{
 		bool aligned = ((uintptr_t)r->public.base & (shape->align - 1)) == 0;
-		if (r->public.reserved == shape->reserve && r->guard == shape->guard && aligned) {
-			idle_remove(r);
+		if (r->public.reserved != shape->reserve || r->guard != shape->guard || !aligned)
+			continue;
+		if (is_veiled_alike(r, shape))
 			return r;
-		}
+		other = other ? other : r;
 	}
+	return other;
+}
+
+static struct region *take_idle(struct mem_pool *pool, const struct region_shape *shape)
+{
+	struct region *r = find_idle(pool, shape);
+	if (!r)
+		return NULL;
+	idle_remove(r);
+	if (is_veiled_alike(r, shape) || veil_lift(r))
+		return r;
+	unmap(r);
 	return NULL;
 }
 
@@ -172,12 +183,17 @@ int region_new(struct mem_pool *pool, const struct region_shape *shape, struct r
                struct error *err)
 {
 	size_t page = mapping_page_size();
-	if (shape->size > shape->maximum || shape->maximum > shape->reserve || shape->reserve == 0 ||
-	    shape->reserve > (size_t)1 << 46 || shape->guard > (size_t)1 << 46)
+	bool veiled = shape->veil_from < shape->veil_to;
+	if (shape->size > shape->maximum || shape->veil_from > shape->veil_to ||
+	    shape->veil_to > shape->size || (shape->veil_from | shape->veil_to) % MEM_VEIL_GRAIN ||
+	    shape->maximum > shape->reserve || shape->reserve == 0 || shape->reserve > (size_t)1 << 46 ||
+	    shape->guard > (size_t)1 << 46)
 		return error_set(err, CELLA_EINVAL,
 		                 "a region of %zu, at most %zu, reserved %zu bytes makes no sense",
 		                 shape->size, shape->maximum, shape->reserve);
 	struct region_shape whole = *shape;
+	if (!veiled)
+		whole.veil_from = whole.veil_to = 0;
 	whole.align = max_of(shape->align, page);
 	whole.reserve = align_up(shape->reserve, page);
 	whole.maximum = align_up(shape->maximum, page);
@@ -189,6 +205,8 @@ int region_new(struct mem_pool *pool, const struct region_shape *shape, struct r
 	r->maximum = whole.maximum;
 	LIST_INSERT_HEAD(&pool->live, r, link);
 	int rc = resize(r, shape->size, err);
+	if (rc == 0 && veiled && !r->veil.bits)
+		rc = veil_draw(r, shape->veil_from, shape->veil_to, err);
 	if (rc < 0) {
 		region_free(r);
 		return rc;
@@ -197,24 +215,33 @@ int region_new(struct mem_pool *pool, const struct region_shape *shape, struct r
 	return 0;
 }
 
+/* The last ones of what was never touched go back to the kernel. */
+static bool clean_open(struct region *r)
+{
+	size_t kept = mapping_wipe_low(r->pool->level, r->public.base, r->open);
+	if (kept == r->open)
+		return true;
+	if (mapping_drop(r->public.base, kept, r->mapped) < 0)
+		return false;
+	r->pool->committed -= r->charged - kept;
+	r->mapped = r->open = r->charged = kept;
+	return true;
+}
+
+static bool clean_veiled(struct region *r)
+{
+	enum mem_level level = r->pool->level;
+	uint8_t *base = r->public.base;
+	mapping_wipe(level, base, r->veil.from);
+	mapping_wipe(level, base + r->veil.to, r->open - r->veil.to);
+	return veil_restore(r);
+}
+
 void region_free(struct region *r)
 {
 	struct mem_pool *pool = r->pool;
 	LIST_REMOVE(r, link);
-	if (!lift(r)) {
-		unmap(r);
-		return;
-	}
-	size_t kept = mapping_wipe_low(pool->level, r->public.base, r->open);
-	if (kept < r->open) {
-		if (mapping_drop(r->public.base, kept, r->mapped) < 0) {
-			unmap(r);
-			return;
-		}
-		pool->committed -= r->charged - kept;
-		r->mapped = r->open = r->charged = kept;
-	}
-	if (!r->charged) {
+	if (!(r->veil.bits ? clean_veiled(r) : clean_open(r)) || !r->charged) {
 		unmap(r);
 		return;
 	}
@@ -223,15 +250,28 @@ void region_free(struct region *r)
 	pool->idle += r->charged;
 }
 
-int mem_region_new(struct mem_pool *pool, size_t reserve_size, size_t maximum, size_t size,
-                   struct mem_region **ret_region, struct error *err)
+int mem_region_new_veiled(struct mem_pool *pool, const struct mem_veiled *veiled,
+                          struct mem_region **ret_region, struct error *err)
 {
-	struct region_shape shape = {.reserve = reserve_size, .maximum = maximum, .size = size};
+	struct region_shape shape = {
+		.reserve = veiled->reserve,
+		.maximum = veiled->maximum,
+		.size = veiled->size,
+		.veil_from = veiled->veil_from,
+		.veil_to = veiled->veil_to,
+	};
 	struct region *r;
 	int rc = region_new(pool, &shape, &r, err);
 	if (rc == 0)
 		*ret_region = &r->public;
 	return rc;
+}
+
+int mem_region_new(struct mem_pool *pool, size_t reserve_size, size_t maximum, size_t size,
+                   struct mem_region **ret_region, struct error *err)
+{
+	const struct mem_veiled shape = {.reserve = reserve_size, .maximum = maximum, .size = size};
+	return mem_region_new_veiled(pool, &shape, ret_region, err);
 }
 
 int mem_region_grow(struct mem_region *region, size_t size, struct error *err)
@@ -258,18 +298,6 @@ uint64_t mem_region_touched(const struct mem_region *region, size_t at, size_t s
 	for (size_t i = 0; i < count; i++)
 		touched |= (uint64_t)(resident[i * MEM_PAGE_SIZE / page] & 1) << i;
 	return touched;
-}
-
-int mem_region_veil(struct mem_region *region, size_t from, size_t to)
-{
-	struct region *r = container_of(region, struct region, public);
-	r->veiled = true;
-	return mapping_shut(region->base, from, to);
-}
-
-int mem_region_unveil(struct mem_region *region, size_t from, size_t to)
-{
-	return mapping_open(region->base, from, to, NULL);
 }
 
 void mem_region_free(struct mem_region *region)

@@ -39,16 +39,18 @@ const struct verb bench_verb = {
 	.name = "bench",
 	.operands = "kernels|start|tasks|ecg|all",
 	.summary = "measure this machine",
-	.description = "Runs what is compared in turn and prints medians, from 6 samples on with their 95 %\n"
-		       "confidence intervals. A case that fails is a row with the reason.\n"
-		       "kernels  PolyBench's thirty kernels as a cell against gcc -O3 -march=x86-64-v3\n"
-		       "         -ffp-contract=off (gcc), which must give the same bits, and against\n"
-		       "         gcc -O3 -march=native (gcc-native)\n"
-		       "start    an empty program, executors by heap, touching protected memory\n"
-		       "tasks    throughput, latency and chains of empty tasks\n"
-		       "ecg      the ECG workflow by executors, memory level and heap, on the recordings of\n"
-		       "         CELLA_ECG_DATA, data/ecg2017 or ../shared/data/ecg2017, else on made ones\n"
-		       "Exit status: 0; 1 if a case failed; 2 for a mistake in the options.",
+	.description =
+		"Runs what is compared in turn and prints medians, from 6 samples on with their 95 %\n"
+		"confidence intervals. A case that fails is a row with the reason.\n"
+		"kernels  PolyBench's thirty kernels as a cell against gcc -O3 -march=x86-64-v3\n"
+		"         -ffp-contract=off (gcc), which must give the same bits, and against\n"
+		"         gcc -O3 -march=native (gcc-native)\n"
+		"start    an empty program, executors by heap, cells from snapshots, touching protected\n"
+		"         memory\n"
+		"tasks    throughput, latency and chains of empty tasks\n"
+		"ecg      the ECG workflow by executors, memory level and heap, on the recordings of\n"
+		"         CELLA_ECG_DATA, data/ecg2017 or ../shared/data/ecg2017, else on made ones\n"
+		"Exit status: 0; 1 if a case failed; 2 for a mistake in the options.",
 	.example = "cella bench kernels --runs 9 --json kernels.json --svg kernels.svg",
 	.table = {bench_table, array_count(bench_table), false},
 	.operands_min = 1,

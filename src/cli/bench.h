@@ -99,7 +99,8 @@ int bench_build(struct bench *b, const char *source, bool native, char *ret_path
 
 int bench_kernels(struct bench *b, struct error *err) must_check;
 int bench_start(struct bench *b, struct error *err) must_check;
-int bench_launch(struct bench *b, struct error *err) must_check; /* a part of it, as is: */
+int bench_launch(struct bench *b, struct error *err) must_check; /* a part of it, as are: */
+int bench_spawn(struct bench *b, struct error *err) must_check;
 int bench_touch(struct bench *b, struct error *err) must_check;
 int bench_tasks(struct bench *b, struct error *err) must_check;
 int bench_ecg(struct bench *b, struct error *err) must_check;

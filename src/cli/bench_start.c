@@ -1,4 +1,4 @@
-/* cella bench start: an empty program from command to exit, new cells and executors, memory. */
+/* cella bench start: an empty program from command to exit, new cells and executors, snapshots, memory. */
 #include <stdio.h>
 #include <string.h>
 
@@ -95,6 +95,7 @@ int bench_start(struct bench *b, struct error *err)
 	} parts[] = {
 		{"empty program", empty_program},
 		{"new cell in a running executor", new_cell},
+		{"cell from a snapshot", bench_spawn},
 		{"new protected executor", bench_launch},
 		{"empty program, all processes", parked_program},
 		{"touch", bench_touch},

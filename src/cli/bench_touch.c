@@ -1,22 +1,14 @@
 /*
  * cella bench start: what touching memory costs, by level: at first, and again from the pool.
- *
- * Each measurement is a child process, so that one that the kernel kills for memory costs its row alone.
  */
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/io.h"
 #include "cli/bench.h"
-#include "cli/process.h"
+#include "cli/bench_apart.h"
 #include "mem/mem.h"
 
 enum { LEVELS = 2, SPARE_FACTOR = 2 };
@@ -32,11 +24,8 @@ static const struct touch_case {
 	{"4 GiB", (size_t)4 << 30, 3},
 };
 
-/* What the child says. */
 struct touch_times {
 	double cold_ms, pooled_ms;
-	int rc;
-	struct error why;
 };
 
 static double touch(struct mem_region *region)
@@ -69,38 +58,15 @@ static int touch_twice(enum mem_level level, size_t size, struct touch_times *re
 	return rc;
 }
 
-_Noreturn static void touch_child(enum mem_level level, size_t size, int to)
-{
-	struct touch_times times = {.rc = 0};
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	times.rc = touch_twice(level, size, &times, &times.why);
-	_exit(io_write_full(to, &times, sizeof(times), NULL) < 0);
-}
+struct touch_what {
+	enum mem_level level;
+	size_t size;
+};
 
-static int touch_once(enum mem_level level, size_t size, struct touch_times *ret, struct error *err)
+static int measure_touch(void *data, void *ret, struct error *err)
 {
-	int ends[2], status;
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return error_errno(err, CELLA_EIO, "cannot make a pipe");
-	cleanup_close int from = ends[0], to = ends[1];
-	pid_t pid = fork();
-	if (pid < 0)
-		return error_errno(err, CELLA_EIO, "cannot start a process that touches memory");
-	if (pid == 0)
-		touch_child(level, size, to);
-	close(take_fd(&to));
-	int rc = process_wait(pid, &status, err);
-	if (rc < 0)
-		return rc;
-	if (WIFSIGNALED(status))
-		return error_set(err, CELLA_ELOST,
-		                 "the process that touched it was killed by signal %d: too little memory?",
-		                 WTERMSIG(status));
-	rc = io_read_full(from, ret, sizeof(*ret), err);
-	return rc < 0 ? rc : ret->rc < 0 ? error_set(err, ret->rc, "%s", ret->why.text) : 0;
+	const struct touch_what *what = data;
+	return touch_twice(what->level, what->size, ret, err);
 }
 
 static uint64_t available_bytes(void)
@@ -126,10 +92,11 @@ static int sample_touch(const struct bench *b, const struct touch_case *c, struc
 {
 	for (size_t run = 0; run < min_of(b->runs, c->runs); run++)
 		for (size_t i = 0; i < LEVELS; i++) {
-			struct touch_times times;
+			struct touch_times times = {0};
+			struct touch_what what = {levels[i], c->size};
 			struct touch_series *s = &ret[i];
 			if (s->rc == 0)
-				s->rc = touch_once(levels[i], c->size, &times, &s->why);
+				s->rc = bench_apart(measure_touch, &what, &times, sizeof(times), &s->why);
 			if (s->rc == CELLA_ECANCELED)
 				return s->rc;
 			if (s->rc < 0)

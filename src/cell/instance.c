@@ -133,6 +133,14 @@ static uint32_t host_memory_notify(struct cell_instance *cell, uint64_t address,
 	return waiters_notify(instance_of(cell)->waiters, cell->memory + address, count);
 }
 
+/* A cell shares nothing with other modules: what is not its own function is none. */
+static void host_resolve(struct cell_instance *cell, uint32_t reference, struct cell_target *ret_target)
+{
+	(void)reference;
+	(void)ret_target;
+	host_trap(cell, CELL_TRAP_NULL_FUNCTION);
+}
+
 static const struct cell_host host = {
 	.trap = host_trap,
 	.memory_wait = host_memory_wait,
@@ -140,6 +148,7 @@ static const struct cell_host host = {
 	.memory_grow = host_memory_grow,
 	.memmove = host_memmove,
 	.memset = host_memset,
+	.resolve = host_resolve,
 };
 
 static cell_function *find_host_function(const struct host_function *functions, size_t count,
@@ -153,6 +162,16 @@ static cell_function *find_host_function(const struct host_function *functions, 
 	return NULL;
 }
 
+static int refuse_import(const struct cell_import *import, struct error *err)
+{
+	static const char *const kinds[] =
+		{[CELL_TABLE] = "table", [CELL_MEMORY] = "memory", [CELL_GLOBAL] = "global"};
+	uint8_t kind = import->type.kind;
+	return error_set(err, CELLA_EUNSUPPORTED, "a cell cannot import a %s (\"%s\".\"%s\"), only functions",
+	                 kind < array_count(kinds) && kinds[kind] ? kinds[kind] : "thing of this kind",
+	                 import->module, import->name);
+}
+
 static int instance_resolve(struct instance *in, struct error *err)
 {
 	const struct cell_image *image = in->config.code->image;
@@ -161,6 +180,8 @@ static int instance_resolve(struct instance *in, struct error *err)
 		return error_set(err, CELLA_ENOMEM, "no protected memory for a cell's import table");
 	for (uint32_t i = 0; i < image->import_count; i++) {
 		const struct cell_import *import = &image->imports[i];
+		if (import->type.kind != CELL_FUNCTION)
+			return refuse_import(import, err);
 		in->imports[i] = find_host_function(wasi_functions, wasi_function_count, import);
 		if (!in->imports[i])
 			in->imports[i] = find_host_function(task_functions, task_function_count, import);

@@ -96,7 +96,9 @@ static int translate(struct work *w, const struct wasm_module *module, struct er
 {
 	cleanup_buf struct buf c = {0};
 	char path[NATIVE_PATH_MAX];
-	int rc = wasm_translate(module, &c, err);
+	int rc = wasm_check_cell(module, err);
+	if (rc == 0)
+		rc = wasm_translate(module, &c, err);
 	if (rc == 0)
 		rc = wasm_data_segments(module, &w->data, err);
 	if (rc < 0)

@@ -26,7 +26,7 @@ enum { BUNDLE_ARTIFACT_MAX = 8 };
 
 struct bundle_artifact {
 	const char *target;     /* such as "x86-64-v3" */
-	const char *translator; /* such as "cella-1" */
+	const char *translator; /* such as "cella-2" */
 	const char *compiler;   /* such as "gcc 12.2.0" */
 	const uint8_t *image;
 	size_t image_size;

@@ -131,8 +131,10 @@ static void decode_limits(struct wasm_decoder *d, uint8_t flags, uint64_t most, 
 	size_t start = d->r.at;
 	bool wide = flags & LIMITS_64;
 	ret->minimum = wide ? wasm_read_u64(d) : wasm_read_u32(d);
+	ret->bounded = flags & LIMITS_MAXIMUM;
+	ret->shared = flags & LIMITS_SHARED;
 	ret->maximum = most;
-	if (flags & LIMITS_MAXIMUM)
+	if (ret->bounded)
 		ret->maximum = wide ? wasm_read_u64(d) : wasm_read_u32(d);
 	if (d->rc == 0 && (ret->minimum > most || ret->maximum > most))
 		wasm_fail_at(d, start, CELLA_EFORMAT, "a %s has at most %llu units", what,
@@ -232,11 +234,13 @@ static void decode_import(struct wasm_decoder *d, struct wasm_import *import)
 		break;
 	case KIND_TABLE:
 		import->index = m->table_count;
+		m->tables[m->table_count].import = m->import_count;
 		decode_table_type(d, &m->tables[m->table_count++]);
 		break;
 	case KIND_MEMORY: decode_memory_type(d); break;
 	case KIND_GLOBAL:
 		import->index = m->global_count;
+		m->globals[m->global_count].import = m->import_count;
 		decode_global_type(d, &m->globals[m->global_count++]);
 		break;
 	case KIND_TAG:
@@ -359,8 +363,12 @@ static void decode_export(struct wasm_decoder *d, struct wasm_export *export)
 	}
 	export->kind = kind;
 	export->index = wasm_read_index(d, counts[kind], kinds[kind]);
-	if (d->rc == 0 && kind == KIND_FUNCTION)
+	if (d->rc < 0)
+		return;
+	if (kind == KIND_FUNCTION)
 		m->functions[export->index].referenced = true;
+	if (kind == KIND_TABLE)
+		m->tables[export->index].grows = true;
 }
 
 static void decode_export_section(struct wasm_decoder *d)

@@ -5,19 +5,28 @@
 #include "wasm/opcodes.h"
 #include "wasm/wasm.h"
 
-static void read_global_constant(struct wasm_decoder *d, char type, struct wasm_constant *ret)
+/* A constant expression, so far. */
+struct constant_reader {
+	struct wasm_constant *ret; /* what the last step gives */
+	struct wasm_constant_step last;
+	struct buf steps; /* those before the last */
+	char stack[WASM_CONSTANT_DEPTH_MAX];
+	uint32_t height;
+	uint32_t step_count;
+};
+
+static char read_global_constant(struct wasm_decoder *d, struct wasm_constant *ret)
 {
 	size_t start = d->r.at;
 	uint32_t index = wasm_read_index(d, d->m->global_import_count, "imported global");
 	if (d->rc < 0)
-		return;
+		return 0;
 	const struct wasm_global *global = &d->m->globals[index];
 	if (global->changes)
 		wasm_fail_at(d, start, CELLA_EFORMAT, "global %u may change, so it is not constant", index);
-	else if (global->type != type)
-		wasm_fail_at(d, start, CELLA_EFORMAT, "global %u is %s; %s was expected", index,
-		             wasm_type_name(global->type), wasm_type_name(type));
-	*ret = (struct wasm_constant){.kind = CONSTANT_GLOBAL, .global = index};
+	ret->kind = CONSTANT_GLOBAL;
+	ret->index = index;
+	return global->type;
 }
 
 static uint32_t read_function_reference(struct wasm_decoder *d)
@@ -28,11 +37,16 @@ static uint32_t read_function_reference(struct wasm_decoder *d)
 	return index;
 }
 
-/* One instruction; returns the type that it leaves, 0 when it is none that may stand here. */
-static char read_constant_instruction(struct wasm_decoder *d, char type, struct wasm_constant *ret)
+static char read_function_constant(struct wasm_decoder *d, struct wasm_constant *ret)
 {
-	size_t start = d->r.at;
-	uint8_t opcode = wasm_read_u8(d);
+	ret->kind = CONSTANT_FUNCTION;
+	ret->index = read_function_reference(d);
+	return TYPE_FUNCREF;
+}
+
+/* One instruction but for arithmetic; the type that it leaves, 0 when it is none that may stand here. */
+static char read_constant_instruction(struct wasm_decoder *d, uint8_t opcode, struct wasm_constant *ret)
+{
 	union cell_value *v = &ret->value;
 	switch (opcode) {
 	case OP_I32_CONST: v->i32 = (uint32_t)wasm_read_signed(d, 32); return TYPE_I32;
@@ -40,32 +54,100 @@ static char read_constant_instruction(struct wasm_decoder *d, char type, struct 
 	case OP_F32_CONST: v->i32 = (uint32_t)wasm_read_fixed(d, 4); return TYPE_F32;
 	case OP_F64_CONST: v->i64 = wasm_read_fixed(d, 8); return TYPE_F64;
 	case OP_REF_NULL: v->ref = CELL_NO_FUNCTION; return wasm_read_reference_type(d);
-	case OP_REF_FUNC: v->ref = read_function_reference(d); return TYPE_FUNCREF;
-	case OP_GLOBAL_GET: read_global_constant(d, type, ret); return type;
+	case OP_REF_FUNC: return read_function_constant(d, ret);
+	case OP_GLOBAL_GET: return read_global_constant(d, ret);
 	case OP_PREFIX_FD:
 		if (wasm_read_u32(d) == (OP_V128_CONST & 0xff)) {
 			v->lanes[0] = wasm_read_fixed(d, 8);
 			v->lanes[1] = wasm_read_fixed(d, 8);
 			return TYPE_V128;
 		}
-		break;
-	default: break;
+		return 0;
+	default: return 0;
 	}
-	wasm_fail_at(d, start, CELLA_EFORMAT, "opcode 0x%02x may not stand in a constant expression", opcode);
-	return 0;
+}
+
+/* i32 and i64: add, sub, mul. The type, 0 if the opcode is another. */
+static char arithmetic_type(uint8_t opcode)
+{
+	switch (opcode) {
+	case OP_I32_ADD:
+	case OP_I32_SUB:
+	case OP_I32_MUL: return TYPE_I32;
+	case OP_I64_ADD:
+	case OP_I64_SUB:
+	case OP_I64_MUL: return TYPE_I64;
+	default: return 0;
+	}
+}
+
+static void check_arithmetic(struct wasm_decoder *d, size_t start, struct constant_reader *c, char type)
+{
+	for (uint32_t i = 1; i <= 2 && d->rc == 0; i++) {
+		if (c->height < 2)
+			wasm_fail_at(d, start, CELLA_EFORMAT, "a constant expression misses an operand");
+		else if (c->stack[c->height - i] != type)
+			wasm_fail_at(d, start, CELLA_EFORMAT,
+			             "an operand of a constant expression is %s; %s was expected",
+			             wasm_type_name(c->stack[c->height - i]), wasm_type_name(type));
+	}
+	c->height -= c->height < 2 ? c->height : 2;
+}
+
+static void read_constant_step(struct wasm_decoder *d, size_t start, uint8_t opcode,
+                               struct constant_reader *c)
+{
+	char type = arithmetic_type(opcode);
+	*c->ret = (struct wasm_constant){.kind = CONSTANT_VALUE};
+	if (type)
+		check_arithmetic(d, start, c, type);
+	else
+		type = read_constant_instruction(d, opcode, c->ret);
+	if (!type)
+		wasm_fail_at(d, start, CELLA_EFORMAT, "opcode 0x%02x may not stand in a constant expression",
+		             opcode);
+	else if (c->height == WASM_CONSTANT_DEPTH_MAX)
+		wasm_fail_at(d, start, CELLA_ELIMIT, "a constant expression needs more than %d operands",
+		             WASM_CONSTANT_DEPTH_MAX);
+	if (d->rc < 0)
+		return;
+	c->stack[c->height++] = type;
+	if (c->step_count++ > 0)
+		buf_put(&c->steps, &c->last, sizeof(c->last));
+	c->last.opcode = opcode;
+	c->last.operand = c->ret->kind == CONSTANT_GLOBAL ? c->ret->index : c->ret->value.i64;
+}
+
+static void keep_steps(struct wasm_decoder *d, struct constant_reader *c)
+{
+	buf_put(&c->steps, &c->last, sizeof(c->last));
+	struct wasm_constant_step *steps = wasm_array(d, c->step_count, sizeof(*steps));
+	if (c->steps.failed)
+		wasm_fail(d, CELLA_ENOMEM, "no memory for a constant expression");
+	else if (steps && c->steps.data)
+		memcpy(steps, c->steps.data, c->steps.size);
+	*c->ret = (struct wasm_constant){.kind = CONSTANT_STEPS, .steps = steps, .step_count = c->step_count};
 }
 
 void wasm_read_constant(struct wasm_decoder *d, char type, struct wasm_constant *ret)
 {
-	size_t start = d->r.at;
+	size_t first = d->r.at, start = first;
+	struct constant_reader c = {.ret = ret};
 	*ret = (struct wasm_constant){.kind = CONSTANT_VALUE};
-	char found = read_constant_instruction(d, type, ret);
-	if (d->rc == 0 && found != type)
-		wasm_fail_at(d, start, CELLA_EFORMAT, "a constant is %s; %s was expected",
-		             wasm_type_name(found), wasm_type_name(type));
-	start = d->r.at;
-	if (wasm_read_u8(d) != OP_END)
-		wasm_fail_at(d, start, CELLA_EFORMAT, "a constant expression is longer than one instruction");
+	uint8_t opcode = wasm_read_u8(d);
+	for (; d->rc == 0 && opcode != OP_END; opcode = wasm_read_u8(d)) {
+		read_constant_step(d, start, opcode, &c);
+		start = d->r.at;
+	}
+	if (d->rc == 0 && c.height != 1)
+		wasm_fail_at(d, first, CELLA_EFORMAT, "a constant expression gives %u values instead of one",
+		             c.height);
+	if (d->rc == 0 && c.stack[0] != type)
+		wasm_fail_at(d, first, CELLA_EFORMAT, "a constant is %s; %s was expected",
+		             wasm_type_name(c.stack[0]), wasm_type_name(type));
+	if (d->rc == 0 && c.step_count > 1)
+		keep_steps(d, &c);
+	buf_done(&c.steps);
 }
 
 enum element_flags {
@@ -111,7 +193,8 @@ static void read_elements(struct wasm_decoder *d, bool expressions, struct wasm_
 		if (expressions)
 			wasm_read_constant(d, segment->type, &segment->elements[i]);
 		else
-			segment->elements[i].value.ref = read_function_reference(d);
+			read_function_constant(d, &segment->elements[i]);
+		segment->varies |= segment->elements[i].kind == CONSTANT_GLOBAL;
 	}
 }
 

@@ -32,18 +32,30 @@ struct wasm_type {
 	uint32_t canonical; /* the lowest index of a type that is equal */
 };
 
-/* A constant expression: a value, or the value of an imported global. */
+/* An instruction of a constant expression; `operand` is its value or its global. */
+struct wasm_constant_step {
+	uint8_t opcode;
+	uint64_t operand;
+};
+
+/* A constant expression: a value, a function, an imported global, or several instructions. */
 struct wasm_constant {
-	enum { CONSTANT_VALUE, CONSTANT_GLOBAL } kind;
+	enum { CONSTANT_VALUE, CONSTANT_FUNCTION, CONSTANT_GLOBAL, CONSTANT_STEPS } kind;
 	union {
-		union cell_value value; /* by the type that was asked for; references as `ref` */
-		uint32_t global;
+		union cell_value value; /* by the type that was asked for; null as CELL_NO_FUNCTION */
+		uint32_t index;         /* of the function or global */
+		struct {
+			const struct wasm_constant_step *steps;
+			uint32_t step_count;
+		};
 	};
 };
 
 struct wasm_limits {
 	uint64_t minimum;
 	uint64_t maximum; /* as declared, or the most that the kind may have */
+	bool bounded;     /* it was declared */
+	bool shared;      /* of a memory */
 };
 
 struct wasm_import {
@@ -65,13 +77,15 @@ struct wasm_function {
 
 struct wasm_table {
 	char type; /* 'r' or 'x' */
+	uint32_t import; /* which import it is, if it is one */
 	struct wasm_limits limits;
-	bool grows; /* the code has a table.grow for it */
+	bool grows; /* the code has a table.grow for it, or another module may have one */
 };
 
 struct wasm_global {
 	char type;
-	bool changes; /* mutable */
+	bool changes;    /* mutable */
+	uint32_t import; /* which import it is, if it is one */
 	struct wasm_constant value;
 };
 
@@ -104,6 +118,7 @@ struct wasm_element_segment {
 	struct wasm_constant offset;
 	struct wasm_constant *elements;
 	uint32_t count;
+	bool varies; /* an element is a global's value */
 };
 
 struct wasm_data_segment {
@@ -142,6 +157,7 @@ struct wasm_module {
 	uint32_t data_count;
 	uint32_t declared_data_count; /* of the data count section, or WASM_NO_INDEX */
 	uint32_t start;               /* a function's index, or WASM_NO_INDEX */
+	bool shares_references;       /* with other modules (translate_link.c) */
 	uint32_t tail_values; /* the most that a tail call passes, or a function with one takes or gives */
 	bool tails_indirectly; /* the code has a return_call_indirect */
 	struct wasm_limits memory;

@@ -374,13 +374,12 @@ struct table {
 	u32 elements[];
 };
 
-struct function {
-	const void *code;
-	u32 type; /* equal numbers, equal signatures */
-};
+/* What other instances own. */
+#define LINKED_GLOBAL(type, number) (*(type *)instance->links[number])
+#define LINKED_TABLE(number) ((const struct cell_table *)instance->links[number])
 
 INLINE u32 callee_index(struct cell_instance *instance, const struct table *t, u32 index,
-                        const struct function *functions, u32 function_count, u32 type)
+                        const struct cell_code *functions, u32 function_count, u32 type)
 {
 	if (UNLIKELY(index >= t->size))
 		trap(instance, CELL_TRAP_TABLE);
@@ -393,7 +392,7 @@ INLINE u32 callee_index(struct cell_instance *instance, const struct table *t, u
 }
 
 INLINE const void *callee(struct cell_instance *instance, const struct table *t, u32 index,
-                          const struct function *functions, u32 function_count, u32 type)
+                          const struct cell_code *functions, u32 function_count, u32 type)
 {
 	return functions[callee_index(instance, t, index, functions, function_count, type)].code;
 }
@@ -469,7 +468,7 @@ INLINE void run_tail_calls(struct cell_instance *instance, const void *code, uni
 /* Exceptions: a value that one carries, by its word. */
 #define THROWN(type, exception, word) (*(type##_at *)&(exception).values[word])
 
-/* The border */
+/* References that modules share */
 
 INLINE u32 same_text(const char *a, const char *b)
 {
@@ -478,6 +477,35 @@ INLINE u32 same_text(const char *a, const char *b)
 		b++;
 	}
 	return *a == *b;
+}
+
+GLUE struct cell_target callee_anywhere(struct cell_instance *instance, const struct table *t, u32 index,
+                                        const struct cell_code *functions, u32 function_count, u32 type,
+                                        const char *signature)
+{
+	struct cell_target target = {.instance = instance};
+	if (UNLIKELY(index >= t->size))
+		trap(instance, CELL_TRAP_TABLE);
+	u32 reference = t->elements[index], own = reference - instance->first_reference;
+	if (UNLIKELY(reference == CELL_NO_FUNCTION))
+		trap(instance, CELL_TRAP_NULL_FUNCTION);
+	if (own < function_count) {
+		if (UNLIKELY(functions[own].type != type))
+			trap(instance, CELL_TRAP_SIGNATURE);
+		target.code = functions[own].code;
+		return target;
+	}
+	instance->host->resolve(instance, reference, &target);
+	if (UNLIKELY(!same_text(target.signature, signature)))
+		trap(instance, CELL_TRAP_SIGNATURE);
+	return target;
+}
+
+/* From functions' indices, and null, to references. */
+GLUE void fill_elements(struct cell_instance *instance, u32 *to, const u32 *from, u32 count)
+{
+	for (u32 i = 0; i < count; i++)
+		to[i] = from[i] == CELL_NO_FUNCTION ? CELL_NO_FUNCTION : instance->first_reference + from[i];
 }
 
 #endif

@@ -24,8 +24,7 @@ static bool has_nul(const struct wasm_text *name)
 	return name->size && memchr(name->bytes, 0, name->size);
 }
 
-/* What a valid module may have and a cell may not. */
-static int check_cell(const struct wasm_module *m, struct error *err)
+int wasm_check_cell(const struct wasm_module *m, struct error *err)
 {
 	for (uint32_t i = 0; i < m->import_count; i++) {
 		const struct wasm_import *import = &m->imports[i];
@@ -40,12 +39,18 @@ static int check_cell(const struct wasm_module *m, struct error *err)
 		if (has_nul(&m->exports[i].name))
 			return error_set(err, CELLA_EUNSUPPORTED,
 			                 "export section, export %u: its name holds a zero byte", i);
+	return 0;
+}
+
+/* What would become too much C. */
+static int check_size(const struct wasm_module *m, struct error *err)
+{
 	if (m->memory.minimum > CELL_MEMORY64_PAGES_MAX)
 		return error_set(err, CELLA_ELIMIT,
 		                 "memory section: %llu pages at once; at most %llu are supported",
 		                 (unsigned long long)m->memory.minimum, CELL_MEMORY64_PAGES_MAX);
 	uint64_t elements = 0, values = 0;
-	for (uint32_t i = 0; i < m->table_count; i++)
+	for (uint32_t i = m->table_import_count; i < m->table_count; i++)
 		elements += wasm_table_room(&m->tables[i]);
 	if (elements > WASM_TABLE_ELEMENTS_MAX)
 		return error_set(err, CELLA_ELIMIT, "table section: %llu elements; at most %u are supported",
@@ -104,14 +109,23 @@ static void put_state(const struct wasm_module *m, struct buf *out)
 	wasm_put(out, "\nstruct state {\n");
 	if (m->tag_count > 0)
 		wasm_put(out, "\tstruct exception thrown;\n");
-	for (uint32_t i = 0; i < m->global_count; i++)
+	for (uint32_t i = m->global_import_count; i < m->global_count; i++)
 		buf_printf(out, "\t%s g%u;\n", wasm_c_type(m->globals[i].type), i);
-	for (uint32_t i = 0; i < m->table_count; i++)
+	for (uint32_t i = m->table_import_count; i < m->table_count; i++)
 		buf_printf(out, "\tu32 t%u[1 + %u];\n", i, wasm_table_room(&m->tables[i]));
+	for (uint32_t i = 0; i < m->element_count; i++)
+		if (wasm_elements_vary(m, i))
+			buf_printf(out, "\tu32 e%u[%u];\n", i, max_of(m->elements[i].count, 1u));
 	buf_printf(out, "\tu8 data_dropped[%u];\n\tu8 elements_dropped[%u];\n};\n", max_of(m->data_count, 1u),
 	           max_of(m->element_count, 1u));
 	wasm_put(out, "#define STATE(instance) ((struct state *)(instance)->state)\n"
 	              "#define TABLE(t) ((struct table *)(t))\n");
+}
+
+/* What is known of it now: a global's value is put in its place when the module is initialized. */
+static uint32_t fixed_element(const struct wasm_constant *element)
+{
+	return element->kind == CONSTANT_FUNCTION ? element->index : CELL_NO_FUNCTION;
 }
 
 static void put_elements(const struct wasm_module *m, struct buf *out)
@@ -121,7 +135,7 @@ static void put_elements(const struct wasm_module *m, struct buf *out)
 		buf_printf(out, "static const u32 e%u[%u] = {", i, max_of(segment->count, 1u));
 		for (uint32_t k = 0; k < segment->count; k++) {
 			wasm_put(out, k == 0 ? "\n\t" : k % 16 == 0 ? ",\n\t" : ", ");
-			wasm_put_number(out, segment->elements[k].value.ref);
+			wasm_put_number(out, fixed_element(&segment->elements[k]));
 			wasm_put(out, "u");
 		}
 		wasm_put(out, "};\n");
@@ -141,12 +155,23 @@ static void put_functions(const struct wasm_module *m, struct buf *out)
 			wasm_put(out, ";\n");
 		}
 	}
-	buf_printf(out, "\n#define FUNCTION_COUNT %uu\nstatic const struct function functions[] = {\n",
+	buf_printf(out, "\n#define FUNCTION_COUNT %uu\nstatic const struct cell_code functions[] = {\n",
 	           m->function_count);
 	for (uint32_t i = 0; i < m->function_count; i++)
 		buf_printf(out, "\t{F%u, %u},\n", i, m->functions[i].type->canonical);
 	wasm_put(out, "\t{0},\n};\n");
 	wasm_put_tails(m, out);
+}
+
+/* By type, for references from other modules. */
+static void put_signatures(const struct wasm_module *m, struct buf *out)
+{
+	if (!m->shares_references)
+		return;
+	wasm_put(out, "static const char *const signatures[] = {\n");
+	for (uint32_t i = 0; i < m->type_count; i++)
+		buf_printf(out, "\t\"%s\",\n", m->types[i].signature);
+	wasm_put(out, "\t0,\n};\n");
 }
 
 static void put_unit(struct wasm_translation *t, struct buf *out)
@@ -164,6 +189,7 @@ static void put_unit(struct wasm_translation *t, struct buf *out)
 	put_state(m, out);
 	put_elements(m, out);
 	put_functions(m, out);
+	put_signatures(m, out);
 	wasm_put_import_stubs(m, out);
 	buf_put(out, t->bodies.data, t->bodies.size);
 	wasm_put_border(m, out);
@@ -171,7 +197,7 @@ static void put_unit(struct wasm_translation *t, struct buf *out)
 
 int wasm_translate(const struct wasm_module *m, struct buf *ret_c, struct error *err)
 {
-	int rc = check_cell(m, err);
+	int rc = check_size(m, err);
 	if (rc < 0)
 		return rc;
 	cleanup_buf struct buf throws = {0};
@@ -182,6 +208,7 @@ int wasm_translate(const struct wasm_module *m, struct buf *ret_c, struct error 
 	struct wasm_translation t = {.m = (struct wasm_module *)m,
 	                             .throws = throws.data,
 	                             .uses_vectors = types_use_vectors(m)};
+	t.m->shares_references = wasm_shares_references(m);
 	rc = wasm_validate(t.m, &wasm_body_visitor, &t, err);
 	if (rc == 0)
 		put_unit(&t, ret_c);

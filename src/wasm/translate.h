@@ -7,7 +7,8 @@
  * is the variable s<h><t>, so that control flow needs no moves where heights agree. A block's label
  * is L<id>, an if's other branch E<id>; all control is by goto, so that no nesting of the module
  * becomes one of C. Globals, tables and flags of dropped segments are members g<n>, t<n>,
- * data_dropped, elements_dropped of struct state.
+ * data_dropped, elements_dropped of struct state. What other modules own is reached through the
+ * instance's links (translate_link.c).
  *
  * An exception that leaves a function is found by its caller in struct state (translate_exception.c). In a
  * module without tags nothing throws, and nothing asks.
@@ -37,6 +38,7 @@ struct wasm_translation {
 	bool uses_atomics;
 	bool uses_memory;  /* the function at hand … */
 	bool uses_state;
+	bool uses_target;  /* of an indirect call into another module */
 	bool may_trap;     /* or branches, or calls: it is no leaf */
 	bool loops;        /* it tail-calls itself */
 	uint32_t function; /* its index */
@@ -63,8 +65,24 @@ void wasm_put_tail_heading(uint32_t index, struct buf *out);
 void wasm_put_tail_entry(const struct wasm_module *m, uint32_t index, struct buf *out);
 void wasm_put_tails(const struct wasm_module *m, struct buf *out);
 
+/* translate_link.c */
+bool wasm_shares_references(const struct wasm_module *m);
 /* Elements that a table has room for: those that it starts with, and growth where the code grows it. */
 uint32_t wasm_table_room(const struct wasm_table *table);
+void wasm_put_table_room(const struct wasm_module *m, uint32_t index, struct buf *out);
+/* Where they lie: an lvalue; a struct table *. */
+void wasm_put_global(const struct wasm_module *m, uint32_t index, struct buf *out);
+void wasm_put_table(const struct wasm_module *m, uint32_t index, struct buf *out);
+/* Whether a segment's elements are only known when the module is initialized, and lie in its state then. */
+bool wasm_elements_vary(const struct wasm_module *m, uint32_t index);
+void wasm_put_elements(const struct wasm_module *m, uint32_t index, struct buf *out);
+void wasm_put_reference(const struct wasm_module *m, uint32_t function, struct buf *out);
+/* A constant expression in a statement of its own: what comes before it; its value; the statement's end. */
+void wasm_begin_constant(const struct wasm_module *m, const struct wasm_constant *constant, char type,
+                         struct buf *out);
+void wasm_put_constant_value(const struct wasm_module *m, const struct wasm_constant *constant, char type,
+                             struct buf *out);
+void wasm_end_constant(const struct wasm_constant *constant, struct buf *out);
 
 /* Text */
 void wasm_put(struct buf *out, const char *text);

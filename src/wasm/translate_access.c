@@ -26,7 +26,7 @@ void body_put_segment(struct wasm_translation *t, const struct wasm_step *step)
 		body_put(t, "table_init(instance, ");
 		body_put_table(t, step->other);
 		body_put(t, ", ");
-		body_put_label(t, 'e', step->index);
+		wasm_put_elements(t->m, step->index, &t->body);
 		body_put(t, ", ");
 	}
 	body_put(t, flags);
@@ -63,13 +63,6 @@ void body_put_memory(struct wasm_translation *t, const struct wasm_step *step)
 	put_three(t, step, step->signature);
 }
 
-uint32_t wasm_table_room(const struct wasm_table *table)
-{
-	uint64_t minimum = table->limits.minimum;
-	uint64_t growth = min_of(table->limits.maximum - minimum, (uint64_t)WASM_TABLE_GROWTH_MAX);
-	return (uint32_t)(minimum + (table->grows ? growth : 0));
-}
-
 static void put_table_access(struct wasm_translation *t, const struct wasm_step *step)
 {
 	if (step->opcode == OP_TABLE_GET)
@@ -102,8 +95,8 @@ void body_put_table_instruction(struct wasm_translation *t, const struct wasm_st
 		body_put(t, "table_grow(");
 		body_put_table(t, step->index);
 		body_put(t, ", ");
-		body_put_number(t, wasm_table_room(&t->m->tables[step->index]));
-		body_put(t, "u, ");
+		wasm_put_table_room(t->m, step->index, &t->body);
+		body_put(t, ", ");
 		body_put_slot(t, step->base, step->type);
 		body_put(t, ", ");
 		body_put_slot(t, step->base + 1, TYPE_I32);

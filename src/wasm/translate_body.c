@@ -132,10 +132,10 @@ static void put_global(struct wasm_translation *t, const struct wasm_step *step)
 {
 	if (step->opcode == OP_GLOBAL_GET) {
 		body_put_assignment(t, step->base, step->type);
-		body_put_state(t, 'g', step->index);
+		body_put_global(t, step->index);
 	} else {
 		body_put(t, "\t");
-		body_put_state(t, 'g', step->index);
+		body_put_global(t, step->index);
 		body_put(t, " = ");
 		body_put_slot(t, step->base, step->type);
 	}
@@ -215,8 +215,7 @@ static void put_reference(struct wasm_translation *t, const struct wasm_step *st
 		body_put(t, "CELL_NO_FUNCTION");
 	} else if (step->opcode == OP_REF_FUNC) {
 		body_put_assignment(t, step->base, TYPE_FUNCREF);
-		body_put_number(t, step->index);
-		body_put(t, "u");
+		wasm_put_reference(t->m, step->index, &t->body);
 	} else {
 		body_put_assignment(t, step->base, TYPE_I32);
 		body_put_slot(t, step->base, step->type);
@@ -305,7 +304,7 @@ static int visit_begin(void *context, const struct wasm_body *body, struct error
 {
 	struct wasm_translation *t = context;
 	t->body.size = t->slots.size = t->read.size = t->nans.size = 0;
-	t->uses_memory = t->uses_state = t->may_trap = t->loops = false;
+	t->uses_memory = t->uses_state = t->uses_target = t->may_trap = t->loops = false;
 	t->function = body->index;
 	t->exact = 0;
 	t->step_count = t->constant_step = t->constants = 0;
@@ -390,6 +389,8 @@ static int visit_end(void *context, const struct wasm_body *body, struct error *
 		wasm_put(out, "\tu8 *const memory = instance->memory;\n");
 	if (t->uses_state)
 		wasm_put(out, "\tstruct state *const state = STATE(instance);\n");
+	if (t->uses_target)
+		wasm_put(out, "\tstruct cell_target target;\n");
 	put_declarations(t, body);
 	buf_put(out, t->body.data, t->body.size);
 	wasm_put(out, "}\n");

@@ -23,6 +23,7 @@ void body_put_assignment(struct wasm_translation *t, uint32_t height, char type)
 /* "state->g3" */
 void body_put_state(struct wasm_translation *t, char member, uint32_t index);
 void body_put_table(struct wasm_translation *t, uint32_t index);
+void body_put_global(struct wasm_translation *t, uint32_t index);
 /* What is taken from the stack unused is computed all the same: it may hold a load that traps. */
 void body_put_keep(struct wasm_translation *t, uint32_t height, char type);
 
@@ -31,6 +32,10 @@ void body_put_nans(struct wasm_translation *t, const struct wasm_step *step);
 void body_put_control(struct wasm_translation *t, const struct wasm_step *step);
 void body_put_else(struct wasm_translation *t, const struct wasm_step *step);
 void body_put_end(struct wasm_translation *t, const struct wasm_step *step);
+/* "callee(instance, TABLE(state->t0), s1i, functions, FUNCTION_COUNT, 3", for the prelude's function */
+void body_put_look_up(struct wasm_translation *t, const struct wasm_step *step, const char *function);
+/* A line that finds what an indirect call calls, maybe in another module. */
+void body_put_target(struct wasm_translation *t, const struct wasm_step *step);
 void body_put_call(struct wasm_translation *t, const struct wasm_step *step);
 void body_put_tail_call(struct wasm_translation *t, const struct wasm_step *step);
 /* Into v, for a tail call or at the end of a function that makes some: "v[0].i32 = s3i; " */

@@ -32,8 +32,10 @@ void wasm_put_value_return(const struct wasm_type *type, struct buf *out)
 	wasm_put(out, type->result_count > 1 ? "};\n" : ";\n");
 }
 
-static void put_import_stub(const struct wasm_module *m, uint32_t index, struct buf *out)
+/* For the import with this number, a function. */
+static void put_import_stub(const struct wasm_module *m, uint32_t number, struct buf *out)
 {
+	uint32_t index = m->imports[number].index;
 	const struct wasm_type *type = m->functions[index].type;
 	wasm_put(out, "\nGLUE ");
 	wasm_put_heading(m, index, out);
@@ -46,15 +48,16 @@ static void put_import_stub(const struct wasm_module *m, uint32_t index, struct 
 	}
 	wasm_put(out, "\tif ((uintptr_t)__builtin_frame_address(0) < instance->stack_limit)\n"
 	              "\t\tinstance->host->trap(instance, CELL_TRAP_STACK);\n");
-	buf_printf(out, "\tinstance->imports[%u](instance, v);\n", index);
+	buf_printf(out, "\tinstance->imports[%u](instance, v);\n", number);
 	wasm_put_value_return(type, out);
 	wasm_put(out, "}\n");
 }
 
 void wasm_put_import_stubs(const struct wasm_module *m, struct buf *out)
 {
-	for (uint32_t i = 0; i < m->function_import_count; i++)
-		put_import_stub(m, i, out);
+	for (uint32_t i = 0; i < m->import_count; i++)
+		if (m->imports[i].kind == KIND_FUNCTION)
+			put_import_stub(m, i, out);
 }
 
 /* Whether this function is the first of its type: entries are made once a type. */
@@ -127,40 +130,72 @@ static void put_call_table(const struct wasm_module *m, struct buf *out)
 		wasm_put(out, "\ttrap(instance, CELL_TRAP_TABLE);\n}\n");
 		return;
 	}
-	wasm_put(out, "\tu32 function = table_get(instance, TABLE(STATE(instance)->t0), element);\n"
-	              "\tif (function >= FUNCTION_COUNT)\n\t\ttrap(instance, CELL_TRAP_NULL_FUNCTION);\n"
+	wasm_put(out, "\tu32 function = table_get(instance, ");
+	wasm_put_table(m, 0, out);
+	wasm_put(out, m->shares_references ? ", element) - instance->first_reference;\n" : ", element);\n");
+	wasm_put(out, "\tif (function >= FUNCTION_COUNT)\n\t\ttrap(instance, CELL_TRAP_NULL_FUNCTION);\n"
 	              "\tswitch (functions[function].type) {\n");
 	put_call_table_cases(m, out);
 	wasm_put(out, "\t}\n}\n");
 }
 
-static void put_constant(struct buf *out, const struct wasm_constant *constant, char type)
-{
-	wasm_put_constant(out, type, &constant->value);
-}
-
 static void put_global_values(const struct wasm_module *m, struct buf *out)
 {
-	for (uint32_t i = 0; i < m->global_count; i++) {
-		buf_printf(out, "\tstate->g%u = ", i);
-		put_constant(out, &m->globals[i].value, m->globals[i].type);
+	for (uint32_t i = m->global_import_count; i < m->global_count; i++) {
+		const struct wasm_global *global = &m->globals[i];
+		wasm_begin_constant(m, &global->value, global->type, out);
+		buf_printf(out, "STATE(instance)->g%u = ", i);
+		wasm_put_constant_value(m, &global->value, global->type, out);
+		wasm_end_constant(&global->value, out);
+	}
+}
+
+/* Of a segment whose elements are not all known before. */
+static void put_element_values(const struct wasm_module *m, uint32_t index, struct buf *out)
+{
+	const struct wasm_element_segment *segment = &m->elements[index];
+	if (!wasm_elements_vary(m, index))
+		return;
+	wasm_put(out, "\tfill_elements(instance, ");
+	wasm_put_elements(m, index, out);
+	buf_printf(out, ", e%u, %uu);\n", index, segment->count);
+	for (uint32_t i = 0; segment->varies && i < segment->count; i++) {
+		if (segment->elements[i].kind != CONSTANT_GLOBAL)
+			continue;
+		wasm_put(out, "\t");
+		wasm_put_elements(m, index, out);
+		buf_printf(out, "[%u] = ", i);
+		wasm_put_global(m, segment->elements[i].index, out);
 		wasm_put(out, ";\n");
 	}
 }
 
+static void put_active_elements(const struct wasm_module *m, uint32_t index, struct buf *out)
+{
+	const struct wasm_element_segment *segment = &m->elements[index];
+	wasm_begin_constant(m, &segment->offset, TYPE_I32, out);
+	wasm_put(out, "table_init(instance, ");
+	wasm_put_table(m, segment->table, out);
+	wasm_put(out, ", ");
+	wasm_put_elements(m, index, out);
+	buf_printf(out, ", %uu, ", segment->count);
+	wasm_put_constant_value(m, &segment->offset, TYPE_I32, out);
+	buf_printf(out, ", 0, %uu)", segment->count);
+	wasm_end_constant(&segment->offset, out);
+}
+
 static void put_table_values(const struct wasm_module *m, struct buf *out)
 {
-	for (uint32_t i = 0; i < m->table_count; i++)
-		buf_printf(out, "\ttable_grow(TABLE(state->t%u), %uu, CELL_NO_FUNCTION, %uu);\n", i,
+	for (uint32_t i = m->table_import_count; i < m->table_count; i++)
+		buf_printf(out, "\ttable_grow(TABLE(STATE(instance)->t%u), %uu, CELL_NO_FUNCTION, %uu);\n", i,
 		           wasm_table_room(&m->tables[i]), (uint32_t)m->tables[i].limits.minimum);
+	for (uint32_t i = 0; i < m->element_count; i++)
+		put_element_values(m, i, out);
 	for (uint32_t i = 0; i < m->element_count; i++) {
-		const struct wasm_element_segment *segment = &m->elements[i];
-		if (segment->mode == SEGMENT_ACTIVE)
-			buf_printf(out, "\ttable_init(instance, TABLE(state->t%u), e%u, %uu, %uu, 0, %uu);\n",
-			           segment->table, i, segment->count, segment->offset.value.i32,
-			           segment->count);
-		if (segment->mode != SEGMENT_PASSIVE)
-			buf_printf(out, "\tstate->elements_dropped[%u] = 1;\n", i);
+		if (m->elements[i].mode == SEGMENT_ACTIVE)
+			put_active_elements(m, i, out);
+		if (m->elements[i].mode != SEGMENT_PASSIVE)
+			buf_printf(out, "\tSTATE(instance)->elements_dropped[%u] = 1;\n", i);
 	}
 }
 
@@ -170,17 +205,18 @@ static void put_memory_values(const struct wasm_module *m, struct buf *out)
 		const struct wasm_data_segment *segment = &m->data[i];
 		if (segment->mode != SEGMENT_ACTIVE)
 			continue;
-		buf_printf(out, "\tmemory_init(instance, %u, 0, ", i);
-		wasm_put_constant(out, wasm_address_type(m), &segment->offset.value);
-		buf_printf(out, ", 0, %uu);\n", segment->size);
-		buf_printf(out, "\tstate->data_dropped[%u] = 1;\n", i);
+		wasm_begin_constant(m, &segment->offset, wasm_address_type(m), out);
+		buf_printf(out, "memory_init(instance, %u, 0, ", i);
+		wasm_put_constant_value(m, &segment->offset, wasm_address_type(m), out);
+		buf_printf(out, ", 0, %uu)", segment->size);
+		wasm_end_constant(&segment->offset, out);
+		buf_printf(out, "\tSTATE(instance)->data_dropped[%u] = 1;\n", i);
 	}
 }
 
 static void put_initialize(const struct wasm_module *m, struct buf *out)
 {
-	wasm_put(out, "\nGLUE void initialize(struct cell_instance *instance)\n{\n"
-	              "\tstruct state *const state = STATE(instance);\n\t(void)state;\n");
+	wasm_put(out, "\nGLUE void initialize(struct cell_instance *instance)\n{\n\t(void)instance;\n");
 	put_global_values(m, out);
 	put_table_values(m, out);
 	put_memory_values(m, out);
@@ -205,7 +241,36 @@ static void put_export_function(const struct wasm_module *m, uint32_t number, st
 		return;
 	}
 	wasm_put_value(out, 0, m->globals[export->index].type);
-	buf_printf(out, " = STATE(instance)->g%u;\n}\n", export->index);
+	wasm_put(out, " = ");
+	wasm_put_global(m, export->index, out);
+	wasm_put(out, ";\n}\n");
+}
+
+/* The braces of a struct cell_type. */
+static void put_cell_type(const struct wasm_module *m, enum wasm_kind kind, uint32_t index, struct buf *out)
+{
+	const struct wasm_limits *limits = kind == KIND_TABLE ? &m->tables[index].limits : &m->memory;
+	if (kind == KIND_FUNCTION)
+		wasm_put(out, "{CELL_FUNCTION}");
+	else if (kind == KIND_GLOBAL)
+		buf_printf(out, "{CELL_GLOBAL, '%c', %d}", m->globals[index].type, m->globals[index].changes);
+	else if (kind == KIND_TABLE)
+		buf_printf(out, "{CELL_TABLE, '%c'", m->tables[index].type);
+	else
+		buf_printf(out, "{CELL_MEMORY, '%c'", wasm_address_type(m));
+	if (kind == KIND_TABLE || kind == KIND_MEMORY)
+		buf_printf(out, ", %d, %d, %lluu, %lluu}", limits->shared, limits->bounded,
+		           (unsigned long long)limits->minimum, (unsigned long long)limits->maximum);
+}
+
+/* Where the host finds what the module has of its own, to give it to others. */
+static void put_export_place(const struct wasm_module *m, const struct wasm_export *export, struct buf *out)
+{
+	if (export->kind == KIND_GLOBAL && export->index >= m->global_import_count)
+		buf_printf(out, ", __builtin_offsetof(struct state, g%u)", export->index);
+	if (export->kind == KIND_TABLE && export->index >= m->table_import_count)
+		buf_printf(out, ", __builtin_offsetof(struct state, t%u), %uu", export->index,
+		           wasm_table_room(&m->tables[export->index]));
 }
 
 static void put_exports(const struct wasm_module *m, struct buf *out)
@@ -215,7 +280,7 @@ static void put_exports(const struct wasm_module *m, struct buf *out)
 	wasm_put(out, "\nstatic const struct cell_export exports[] = {\n");
 	for (uint32_t i = 0; i < m->export_count; i++) {
 		const struct wasm_export *export = &m->exports[i];
-		if (export->kind == KIND_TABLE || export->kind == KIND_TAG)
+		if (export->kind == KIND_TAG)
 			continue;
 		wasm_put(out, "\t{");
 		wasm_put_literal(out, export->name.bytes, export->name.size);
@@ -226,7 +291,10 @@ static void put_exports(const struct wasm_module *m, struct buf *out)
 			buf_printf(out, ", 0, export%u, ", i);
 		else
 			wasm_put(out, ", 0, 0, ");
-		buf_printf(out, "%u},\n", export->index);
+		buf_printf(out, "%uu, %uu, ", export->name.size, export->index);
+		put_cell_type(m, export->kind, export->index, out);
+		put_export_place(m, export, out);
+		wasm_put(out, "},\n");
 	}
 	wasm_put(out, "\t{0},\n};\n");
 }
@@ -240,7 +308,13 @@ static void put_imports(const struct wasm_module *m, struct buf *out)
 		wasm_put_literal(out, import->module.bytes, import->module.size);
 		wasm_put(out, ", ");
 		wasm_put_literal(out, import->name.bytes, import->name.size);
-		buf_printf(out, ", \"%s\"},\n", m->functions[import->index].type->signature);
+		if (import->kind == KIND_FUNCTION)
+			buf_printf(out, ", \"%s\", ", m->functions[import->index].type->signature);
+		else
+			wasm_put(out, ", 0, ");
+		buf_printf(out, "%uu, %uu, ", import->module.size, import->name.size);
+		put_cell_type(m, import->kind, import->index, out);
+		wasm_put(out, "},\n");
 	}
 	wasm_put(out, "\t{0},\n};\n");
 }
@@ -281,15 +355,15 @@ static uint32_t exported_count(const struct wasm_module *m)
 {
 	uint32_t count = 0;
 	for (uint32_t i = 0; i < m->export_count; i++)
-		count += m->exports[i].kind != KIND_TABLE && m->exports[i].kind != KIND_TAG;
+		count += m->exports[i].kind != KIND_TAG;
 	return count;
 }
 
 static void put_image(const struct wasm_module *m, struct buf *out)
 {
-	bool memory = m->memory_count > 0;
+	bool memory = m->memory_count > m->memory_import_count;
 	wasm_put(out, "\nPUBLIC const struct cell_image cella_image = {\n"
-	              "\t.abi_version = CELL_ABI_VERSION,\n\t.translator_version = 1,\n"
+	              "\t.abi_version = CELL_ABI_VERSION,\n\t.translator_version = 2,\n"
 	              "\t.state_size = sizeof(struct state),\n");
 	uint64_t most = min_of(m->memory.maximum, (uint64_t)CELL_MEMORY64_PAGES_MAX);
 	buf_printf(out, "\t.memory_pages = %lluu,\n\t.memory_pages_max = %lluu,\n",
@@ -301,6 +375,9 @@ static void put_image(const struct wasm_module *m, struct buf *out)
 	buf_printf(out, "\t.import_count = %u,\n\t.export_count = %u,\n", m->import_count, exported_count(m));
 	buf_printf(out, "\t.symbol_count = %u,\n\t.segment_count = %u,\n",
 	           m->function_count - m->function_import_count + has_functions(m), m->data_count);
+	buf_printf(out, "\t.function_count = %u,\n", m->function_count);
+	if (m->shares_references)
+		wasm_put(out, "\t.functions = functions,\n\t.signatures = signatures,\n");
 	wasm_put(out, "\t.initialize = initialize,\n");
 	if (m->start != WASM_NO_INDEX)
 		wasm_put(out, "\t.start = start,\n");

@@ -132,14 +132,42 @@ void body_put_end(struct wasm_translation *t, const struct wasm_step *step)
 		put_label_line(t, 'L', frame->id);
 }
 
+/* Does the call end wherever a reference leads, maybe in another module? */
+static bool goes_anywhere(const struct wasm_translation *t, const struct wasm_step *step)
+{
+	return t->m->shares_references &&
+	       (step->opcode == OP_CALL_INDIRECT || step->opcode == OP_RETURN_CALL_INDIRECT);
+}
+
 static void put_arguments(struct wasm_translation *t, const struct wasm_step *step)
 {
-	body_put(t, "(instance");
+	body_put(t, goes_anywhere(t, step) ? "(target.instance" : "(instance");
 	for (uint32_t i = 0; i < step->callee->param_count; i++) {
 		body_put(t, ", ");
 		body_put_slot(t, step->base + i, step->callee->params[i]);
 	}
 	body_put(t, ")");
+}
+
+void body_put_look_up(struct wasm_translation *t, const struct wasm_step *step, const char *function)
+{
+	body_put(t, function);
+	body_put(t, "(instance, ");
+	body_put_table(t, step->other);
+	body_put(t, ", ");
+	body_put_slot(t, step->base + step->callee->param_count, TYPE_I32);
+	body_put(t, ", functions, FUNCTION_COUNT, ");
+	body_put_number(t, step->callee->canonical);
+}
+
+void body_put_target(struct wasm_translation *t, const struct wasm_step *step)
+{
+	t->uses_target = true;
+	body_put(t, "\ttarget = ");
+	body_put_look_up(t, step, "callee_anywhere");
+	body_put(t, ", \"");
+	body_put(t, step->callee->signature);
+	body_put(t, "\");\n");
 }
 
 static void put_callee(struct wasm_translation *t, const struct wasm_step *step)
@@ -150,23 +178,22 @@ static void put_callee(struct wasm_translation *t, const struct wasm_step *step)
 	}
 	body_put(t, "((type");
 	body_put_number(t, step->callee->canonical);
-	if (step->opcode == OP_RETURN_CALL_INDIRECT) {
-		body_put(t, " *)functions[f].code)");
-		return;
-	}
-	body_put(t, " *)callee(instance, ");
-	body_put_table(t, step->other);
-	body_put(t, ", ");
-	body_put_slot(t, step->base + step->callee->param_count, TYPE_I32);
-	body_put(t, ", functions, FUNCTION_COUNT, ");
-	body_put_number(t, step->callee->canonical);
-	body_put(t, "))");
+	body_put(t, " *)");
+	if (goes_anywhere(t, step))
+		body_put(t, "target.code");
+	else if (step->opcode == OP_RETURN_CALL_INDIRECT)
+		body_put(t, "functions[f].code");
+	else
+		body_put_look_up(t, step, "callee");
+	body_put(t, goes_anywhere(t, step) || step->opcode == OP_RETURN_CALL_INDIRECT ? ")" : "))");
 }
 
 void body_put_call(struct wasm_translation *t, const struct wasm_step *step)
 {
 	const struct wasm_type *type = step->callee;
 	t->may_trap = true;
+	if (goes_anywhere(t, step) && step->opcode == OP_CALL_INDIRECT)
+		body_put_target(t, step);
 	if (type->result_count == 1)
 		body_put_assignment(t, step->base, type->results[0]);
 	else if (type->result_count == 0)

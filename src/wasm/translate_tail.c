@@ -80,16 +80,23 @@ static void put_jump(struct wasm_translation *t, const struct wasm_step *step)
 	body_put(t, ");");
 }
 
-/* Whom the table names: f, which everything up to the end of the block may use. */
+/* Whom the table names: f, which everything up to the end of the block may use. A function of another module
+ * has a number beyond this one's; it is called as ever, by what `target` says. */
 static void put_lookup(struct wasm_translation *t, const struct wasm_step *step)
 {
-	body_put(t, "{\n\tconst u32 f = callee_index(instance, ");
-	body_put_table(t, step->other);
-	body_put(t, ", ");
-	body_put_slot(t, step->base + step->callee->param_count, TYPE_I32);
-	body_put(t, ", functions, FUNCTION_COUNT, ");
-	body_put_number(t, step->callee->canonical);
-	body_put(t, ");\n\tif (tails[f]) { ");
+	body_put(t, "{\n");
+	if (t->m->shares_references) {
+		body_put_target(t, step);
+		body_put(t, "\tconst u32 f = ");
+		body_put_table(t, step->other);
+		body_put(t, "->elements[");
+		body_put_slot(t, step->base + step->callee->param_count, TYPE_I32);
+		body_put(t, "] - instance->first_reference;\n\tif (f < FUNCTION_COUNT && tails[f]) { ");
+	} else {
+		body_put(t, "\tconst u32 f = ");
+		body_put_look_up(t, step, "callee_index");
+		body_put(t, ");\n\tif (tails[f]) { ");
+	}
 	put_jump(t, step);
 	body_put(t, " }\n");
 }

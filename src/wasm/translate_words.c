@@ -58,9 +58,21 @@ void body_put_state(struct wasm_translation *t, char member, uint32_t index)
 
 void body_put_table(struct wasm_translation *t, uint32_t index)
 {
+	if (index < t->m->table_import_count) {
+		wasm_put_table(t->m, index, &t->body);
+		return;
+	}
 	body_put(t, "TABLE(");
 	body_put_state(t, 't', index);
 	body_put(t, ")");
+}
+
+void body_put_global(struct wasm_translation *t, uint32_t index)
+{
+	if (index < t->m->global_import_count)
+		wasm_put_global(t->m, index, &t->body);
+	else
+		body_put_state(t, 'g', index);
 }
 
 void body_put_name(struct wasm_translation *t, const char *name)

@@ -2,11 +2,13 @@
  * WebAssembly modules: decode, validate, translate to C.
  *
  * The source is the WebAssembly core specification 2.0 (sections 2 structure, 3 validation,
- * 5 binary format, and the validation algorithm of appendix 7.3), all of it, and nothing beyond it.
+ * 5 binary format, and the validation algorithm of appendix 7.3), all of it, and of what came after it
+ * extended constant expressions.
  * An error names section, function and byte offset.
  *
  * A cell is less than a module may be: it imports functions only (no memory, table or global), and no
- * name of an import or export holds a zero byte. wasm_translate refuses the rest.
+ * name of an import or export holds a zero byte. wasm_check_cell refuses the rest, which wasm_translate
+ * translates all the same: a host that links modules can run it (wasm/cell_abi.h).
  */
 #ifndef WASM_WASM_H
 #define WASM_WASM_H
@@ -28,10 +30,13 @@ bool wasm_imports(const struct wasm_module *m, const char *module, const char *n
 /* The data section as a bundle carries it (wasm/bundle.h: count, sizes, bytes). */
 int wasm_data_segments(const struct wasm_module *m, struct buf *ret, struct error *err) must_check;
 
+/* CELLA_EUNSUPPORTED for a module that is no cell. */
+int wasm_check_cell(const struct wasm_module *m, struct error *err) must_check;
+
 /* One C translation unit, standing alone: cell_abi.h, the prelude, the code. Deterministic. */
 int wasm_translate(const struct wasm_module *m, struct buf *ret_c, struct error *err) must_check;
 
-#define WASM_TRANSLATOR "cella-1"
+#define WASM_TRANSLATOR "cella-2"
 
 /*
  * How that C is compiled and linked to an image (compile_flags.c says why): `cc FLAGS TARGET_FLAGS -o

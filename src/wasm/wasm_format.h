@@ -81,6 +81,7 @@ enum {
 	WASM_THROWN_MAX = 16, /* words of 64 bits that an exception carries; ours */
 	WASM_LABELS_MAX = 65520, /* of a br_table */
 	WASM_DEPTH_MAX = 100000, /* nested blocks; ours */
+	WASM_CONSTANT_DEPTH_MAX = 1000, /* operands of a constant expression; ours */
 	WASM_NAME_SHOWN_MAX = 120, /* bytes of a function's name in symbols and errors; ours */
 	WASM_MODULE_SIZE_MAX = 1 << 30,
 	WASM_SIGNATURES_MAX = 10000000, /* parameters and results of all functions; ours */

@@ -7,11 +7,12 @@
 scripts=()
 for script in "$source_dir"/tests/wast/*.wast; do
 	json=$work/$(basename "$script" .wast).json
-	wast2json --enable-tail-call --enable-threads --enable-exceptions "$script" -o "$json"
+	wast2json --no-check --enable-extended-const --enable-tail-call --enable-threads --enable-exceptions \
+		--enable-memory64 "$script" -o "$json"
 	scripts+=("$json")
 done
 mkdir "$work/images"
-"$CELLA_AARCH64-root/run" "$CELLA_AARCH64/tests/wast/cella-wast" --compiler clang-19 --keep "$work/images" -O3 "${scripts[@]}"
+"$CELLA_AARCH64-root/run" "$CELLA_AARCH64/cella-wast" --compiler clang-19 --keep "$work/images" -O3 "${scripts[@]}"
 count=0
 for image in "$work"/images/*.so; do
 	others=$(aarch64-linux-gnu-readelf -rW "$image" | awk '$3 ~ /^R_/ && $3 !~ /_RELATIVE$/')

@@ -268,6 +268,14 @@ static const struct module_case refused[] = {
              "i32 was expected"),
 	CASE("global that calls", HEADER "\6\6\1\x7f\0\x10\0\x0b", CELLA_EFORMAT, "opcode 0x10",
              "constant expression"),
+	CASE("global of two values", HEADER "\6\x08\1\x7f\0\x41\0\x41\0\x0b", CELLA_EFORMAT,
+             "gives 2 values"),
+	CASE("global of a sum without operands", HEADER "\6\7\1\x7f\0\x41\0\x6a\x0b", CELLA_EFORMAT,
+             "misses an operand", "global section"),
+	CASE("global of a sum of another type", HEADER "\6\x09\1\x7f\0\x41\0\x41\0\x7c\x0b", CELLA_EFORMAT,
+             "is i32; i64 was expected"),
+	CASE("global that names one that is not imported", HEADER "\6\x0b\2\x7f\0\x41\0\x0b\x7f\0\x23\0\x0b",
+             CELLA_EFORMAT, "unknown imported global 0"),
 	CASE("mutability", HEADER "\6\6\1\x7f\2\x41\0\x0b", CELLA_EFORMAT, "mutability 0x02"),
 	CASE("export of nothing", HEADER "\7\5\1\1a\0\0", CELLA_EFORMAT, "export section",
              "unknown function 0"),
@@ -388,7 +396,7 @@ static void a_wrong_name_section_is_no_error(void **state)
 	wasm_module_free(module);
 }
 
-static const struct module_case untranslatable[] = {
+static const struct module_case no_cells[] = {
 	CASE("memory import", HEADER "\2\x08\1\1m\1n\2\0\1", CELLA_EUNSUPPORTED, "import section",
              "memory (\"m\".\"n\")"),
 	CASE("table import", HEADER "\2\x09\1\1m\1n\1\x70\0\1", CELLA_EUNSUPPORTED, "table", "offset 0xb"),
@@ -402,18 +410,20 @@ static const struct module_case untranslatable[] = {
              "268435456 elements"),
 };
 
-static void what_is_valid_and_no_cell_is_refused_by_the_translator(void **state)
+static void what_is_valid_and_no_cell_is_refused(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < array_count(untranslatable); i++) {
-		const struct module_case *c = &untranslatable[i];
+	for (size_t i = 0; i < array_count(no_cells); i++) {
+		const struct module_case *c = &no_cells[i];
 		struct error err = {0};
 		struct wasm_module *module = NULL;
 		cleanup_buf struct buf text = {0};
 		int rc = wasm_decode(c->bytes, c->size, &module, &err);
 		if (rc < 0)
 			fail_msg("%s: %s", c->name, err.text);
-		rc = wasm_translate(module, &text, &err);
+		rc = wasm_check_cell(module, &err);
+		if (rc == 0)
+			rc = wasm_translate(module, &text, &err);
 		if (rc != c->code)
 			fail_msg("%s: %d instead of %d: %s", c->name, rc, c->code, err.text);
 		for (size_t k = 0; k < array_count(c->words) && c->words[k]; k++)
@@ -452,6 +462,70 @@ static void a_small_module_cannot_become_endless_c(void **state)
 	assert_int_equal(wasm_translate(module, &text, &err), CELLA_ELIMIT);
 	assert_non_null(strstr(err.text, "100000000 parameters and results"));
 	wasm_module_free(module);
+}
+
+static void put_long_constant(struct buf *bytes, uint32_t operands)
+{
+	uint32_t size = 3 + 2 * operands + (operands - 1) + 1;
+	buf_put(bytes, HEADER "\6", 9);
+	put_leb(bytes, size);
+	buf_put(bytes, "\1\x7f\0", 3);
+	for (uint32_t i = 0; i < operands; i++)
+		buf_put(bytes, "\x41\1", 2);
+	for (uint32_t i = 1; i < operands; i++)
+		buf_put_u8(bytes, 0x6a);
+	buf_put_u8(bytes, 0x0b);
+}
+
+/* As many operands as a constant expression may need at a time, and one more. */
+static void a_constant_expression_may_be_long(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t operands;
+		int rc;
+	} cases[] = {{2, 0}, {WASM_CONSTANT_DEPTH_MAX, 0}, {WASM_CONSTANT_DEPTH_MAX + 1, CELLA_ELIMIT}};
+	for (size_t i = 0; i < array_count(cases); i++) {
+		cleanup_buf struct buf bytes = {0}, text = {0};
+		struct error err = {0};
+		struct wasm_module *module = NULL;
+		put_long_constant(&bytes, cases[i].operands);
+		int rc = wasm_decode(bytes.data, bytes.size, &module, &err);
+		if (rc == 0)
+			rc = wasm_translate(module, &text, &err);
+		if (rc != cases[i].rc)
+			fail_msg("%u operands: %d %s", cases[i].operands, rc, err.text);
+		assert_int_equal(contains(&text, "c[0] += c[1];"), rc == 0);
+		wasm_module_free(module);
+	}
+}
+
+/* A table of functions that is the module's own: references are constants, calls stay inside. */
+static void only_modules_that_share_pay_for_it(void **state)
+{
+	(void)state;
+	static const char *const words[] = {"target = callee_anywhere(", "fill_elements(instance, STATE"};
+#define TABLE_MODULE(exports) \
+	FUNCTION("\4\4\1\x70\0\1" exports "\x09\7\1\0\x41\0\x0b\1\0", "\x09", "\7\0\x41\0\x11\0\0\x0b")
+	/* (table 1 funcref) (func (call_indirect (i32.const 0))) (elem (i32.const 0) 0) */
+	static const char plain[] = TABLE_MODULE("");
+	static const char shared[] = TABLE_MODULE("\7\5\1\1a\1\0");
+	for (size_t i = 0; i < 2; i++) {
+		cleanup_buf struct buf text = {0};
+		struct error err = {0};
+		struct wasm_module *module = NULL;
+		int rc = i == 0 ? wasm_decode(plain, sizeof(plain) - 1, &module, &err)
+		                : wasm_decode(shared, sizeof(shared) - 1, &module, &err);
+		if (rc == 0)
+			rc = wasm_check_cell(module, &err);
+		if (rc == 0)
+			rc = wasm_translate(module, &text, &err);
+		if (rc < 0)
+			fail_msg("%s", err.text);
+		for (size_t k = 0; k < array_count(words); k++)
+			assert_int_equal(contains(&text, words[k]), i);
+		wasm_module_free(module);
+	}
 }
 
 static void put_nested_blocks(struct buf *bytes, uint32_t depth)
@@ -499,6 +573,8 @@ int main(void)
 		cmocka_unit_test(vectors_come_with_their_prelude_only_if_used),
 		cmocka_unit_test(only_calls_that_may_throw_are_followed_by_a_check),
 		cmocka_unit_test(the_table_holds_all_instructions_of_the_specification),
+		cmocka_unit_test(a_constant_expression_may_be_long),
+		cmocka_unit_test(only_modules_that_share_pay_for_it),
 		cmocka_unit_test(deep_nesting_is_neither_a_crash_nor_nested_c),
 		cmocka_unit_test(a_wrong_name_section_is_no_error),
 		cmocka_unit_test(truncation_at_any_byte_is_an_error),
@@ -507,7 +583,7 @@ int main(void)
 		cmocka_unit_test(an_error_names_the_function_as_the_name_section_does),
 		cmocka_unit_test(a_name_cannot_steer_a_terminal),
 		cmocka_unit_test(a_small_module_cannot_become_endless_c),
-		cmocka_unit_test(what_is_valid_and_no_cell_is_refused_by_the_translator),
+		cmocka_unit_test(what_is_valid_and_no_cell_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

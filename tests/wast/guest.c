@@ -1,6 +1,5 @@
 #include "guest.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -8,41 +7,66 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/cleanup.h"
-#include "base/io.h"
+#include "base/attributes.h"
 #include "cell/waiters.h"
 
 enum {
-	IMPORTS_MAX = 16, /* functions from other guests */
 	STACK_SIZE = 1 << 20,
 	GUARD_SIZE = 1 << 20,
+	IMPORTS_MAX = 64, /* as many stubs as FORWARD makes */
+	FIRST_REFERENCE = 1000, /* not 0: a function's index must not do for a reference */
 };
-static const uint64_t reservation = (8ull << 30) +
-                                    CELL_PAGE_SIZE; /* enough for tests of 64-bit memories, too */
+/* For a memory. Enough for tests of those with 64-bit addresses, too. */
+static const uint64_t reservation = (8ull << 30) + CELL_PAGE_SIZE;
+
+struct memory {
+	uint8_t *base;
+	uint64_t size;
+	uint64_t pages_max;
+	struct waiters *waiters;
+	struct memory *next;
+};
 
 struct guest {
-	struct buf wasm;
-	struct wasm_module *module;
-	struct buf segment_bytes;
-	struct cell_segment *segments;
-	const struct cell_image *image;
+	const struct image *image;
 	struct cell_instance *instance;
-	cell_function **imports;
-	struct waiters *waiters;
-	bool stale;
-	struct {
-		struct guest *guest;
-		cell_function *function;
-	} targets[IMPORTS_MAX];
+	struct external *imported; /* by import */
+	cell_function **functions; /* the same, as the instance sees it */
+	void **links;
+	struct memory *memory;
+	struct guest *next;
 };
 
-/* Where a trap goes: the innermost call into a guest. */
+/* Where a trap goes: the innermost call from the host. */
 static sigjmp_buf *current_call;
-static struct cell_instance *current_instance;
 static uint8_t *stack_guard;
+static struct memory *memories;
+static struct guest *guests;
+static uint32_t next_reference = FIRST_REFERENCE;
+
+struct memory *memory_new(uint64_t pages, uint64_t pages_max)
+{
+	struct memory *memory = calloc(1, sizeof(*memory));
+	uint8_t *base = mmap(NULL, reservation, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+	                     0);
+	uint64_t size = pages * CELL_PAGE_SIZE;
+	if (!memory || base == MAP_FAILED || pages > reservation / CELL_PAGE_SIZE ||
+	    (size && mprotect(base, size, PROT_READ | PROT_WRITE) < 0)) {
+		free(memory);
+		return NULL;
+	}
+	*memory = (struct memory){.base = base, .size = size, .pages_max = pages_max, .next = memories};
+	if (waiters_new(&memory->waiters, NULL) < 0)
+		return NULL;
+	memories = memory;
+	return memory;
+}
+
+uint64_t memory_pages(const struct memory *memory)
+{
+	return memory->size / CELL_PAGE_SIZE;
+}
 
 __attribute__((noreturn)) static void trap(struct cell_instance *instance, uint32_t reason)
 {
@@ -50,16 +74,20 @@ __attribute__((noreturn)) static void trap(struct cell_instance *instance, uint3
 	siglongjmp(*current_call, (int)reason);
 }
 
+/* All instances that share the memory see it grow. */
 static uint64_t memory_grow(struct cell_instance *instance, uint64_t pages)
 {
-	const struct guest *guest = instance->host_data;
-	uint64_t old = instance->memory_size / CELL_PAGE_SIZE;
-	if (pages > guest->image->memory_pages_max - old)
+	struct memory *memory = ((struct guest *)instance->host_data)->memory;
+	uint64_t old = memory_pages(memory);
+	if (pages > memory->pages_max - old)
 		return UINT64_MAX;
 	uint64_t size = (old + pages) * CELL_PAGE_SIZE;
-	if (size > reservation || (size && mprotect(instance->memory, size, PROT_READ | PROT_WRITE) < 0))
+	if (size > reservation || (size && mprotect(memory->base, size, PROT_READ | PROT_WRITE) < 0))
 		return UINT64_MAX;
-	instance->memory_size = size;
+	memory->size = size;
+	for (struct guest *g = guests; g; g = g->next)
+		if (g->memory == memory)
+			g->instance->memory_size = size;
 	return old;
 }
 
@@ -81,293 +109,264 @@ static uint32_t memory_wait(struct cell_instance *instance, uint64_t address, ui
 	                                  .size = size,
 	                                  .expected = expected,
 	                                  .timeout_ns = timeout_ns};
-	return waiters_wait(guest->waiters, &wait);
+	return waiters_wait(guest->memory->waiters, &wait);
 }
 
 static uint32_t memory_notify(struct cell_instance *instance, uint64_t address, uint32_t count)
 {
 	const struct guest *guest = instance->host_data;
-	return waiters_notify(guest->waiters, instance->memory + address, count);
+	return waiters_notify(guest->memory->waiters, instance->memory + address, count);
 }
 
-static const struct cell_host host = {.trap = trap,
-                                      .memory_grow = memory_grow,
-                                      .memory_wait = memory_wait,
-                                      .memory_notify = memory_notify,
-                                      .memmove = host_memmove,
-                                      .memset = host_memset};
+static void resolve(struct cell_instance *instance, uint32_t reference, struct cell_target *ret_target)
+{
+	for (struct guest *g = guests; g; g = g->next) {
+		const struct cell_image *cell = g->image->cell;
+		uint32_t index = reference - g->instance->first_reference;
+		if (index >= cell->function_count || !cell->functions)
+			continue;
+		*ret_target = (struct cell_target){
+			.instance = g->instance,
+			.code = cell->functions[index].code,
+			.signature = cell->signatures[cell->functions[index].type],
+		};
+		return;
+	}
+	trap(instance, CELL_TRAP_HOST);
+}
 
-/* A fault in the memory of the instance that runs or in the stack's guard is a trap; others are real. */
+static const struct cell_host host = {
+	.trap = trap,
+	.memory_grow = memory_grow,
+	.memory_wait = memory_wait,
+	.memory_notify = memory_notify,
+	.memmove = host_memmove,
+	.memset = host_memset,
+	.resolve = resolve,
+};
+
+/* A fault in a linear memory or in the stack's guard is a trap; others are real. */
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
 	uint8_t *at = info->si_addr;
 	(void)context;
 	if (current_call && at >= stack_guard && at < stack_guard + GUARD_SIZE)
 		siglongjmp(*current_call, CELL_TRAP_STACK);
-	for (struct cell_instance *i = current_instance; current_call && i; i = NULL)
-		if (i->memory && at >= i->memory && at < i->memory + reservation)
+	for (const struct memory *m = memories; current_call && m; m = m->next)
+		if (at >= m->base && at < m->base + reservation)
 			siglongjmp(*current_call, CELL_TRAP_MEMORY);
 	psiginfo(info, "a fault outside of any guest");
 	struct sigaction action = {.sa_handler = SIG_DFL};
 	sigaction(signal, &action, NULL);
 }
 
-static int run_compiler(const struct guest_tools *tools, const char *source, const char *image)
-{
-	const char *arguments[80] = {tools->compiler};
-	size_t count = 1;
-	for (size_t i = 0; tools->flags[i] && count < 70; i++)
-		arguments[count++] = tools->flags[i];
-	for (size_t i = 0; tools->target_flags[i] && count < 75; i++)
-		arguments[count++] = tools->target_flags[i];
-	arguments[count++] = tools->level;
-	arguments[count++] = "-o";
-	arguments[count++] = image;
-	arguments[count++] = source;
-	pid_t child = fork();
-	if (child == 0) {
-		execvp(arguments[0], (char *const *)arguments);
-		_exit(127);
-	}
-	int status = -1;
-	if (child < 0 || waitpid(child, &status, 0) != child)
-		return -1;
-	return status;
-}
-
-static int compile(const struct guest_tools *tools, struct guest *guest, struct error *err)
-{
-	static unsigned number;
-	cleanup_buf struct buf text = {0};
-	char source[4096], image[4096];
-	snprintf(source, sizeof(source), "%s/guest%u.c", tools->directory, ++number);
-	snprintf(image, sizeof(image), "%s/guest%u.so", tools->directory, number);
-	int rc = wasm_translate(guest->module, &text, err);
-	if (rc == 0)
-		rc = io_write_file(source, text.data, text.size, 0600, err);
-	if (rc < 0)
-		return rc;
-	int status = run_compiler(tools, source, image);
-	if (status != 0)
-		return error_set(err, CELLA_EBUG, "the compiler ended with status %d on %s", status, source);
-	void *handle = dlopen(image, RTLD_NOW | RTLD_LOCAL);
-	guest->image = handle ? dlsym(handle, "cella_image") : NULL;
-	if (!guest->image)
-		return error_set(err, CELLA_EBUG, "cannot load %s: %s", image, dlerror());
-	if (!tools->keep) {
-		unlink(source);
-		unlink(image);
-	}
-	return 0;
-}
-
-static int read_segments(struct guest *guest, struct error *err)
-{
-	int rc = wasm_data_segments(guest->module, &guest->segment_bytes, err);
-	if (rc < 0)
-		return rc;
-	struct reader r = reader_of(guest->segment_bytes.data, guest->segment_bytes.size);
-	uint32_t count = reader_u32(&r);
-	guest->segments = calloc(max_of(count, 1u), sizeof(*guest->segments));
-	for (uint32_t i = 0; guest->segments && i < count; i++) {
-		guest->segments[i].size = reader_u64(&r);
-		guest->segments[i].data = reader_bytes(&r, guest->segments[i].size);
-	}
-	if (!guest->segments || !reader_finished(&r) || count != guest->image->segment_count)
-		return error_set(err, CELLA_EBUG, "the data segments are not as they should be");
-	return 0;
-}
-
-static int make_instance(struct guest *guest, struct error *err)
-{
-	const struct cell_image *image = guest->image;
-	struct cell_instance *instance = aligned_alloc(16,
-	                                               align_up(sizeof(*instance) + image->state_size, 16u));
-	uint8_t *memory = mmap(NULL, reservation, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-	                       0);
-	uint64_t size = image->memory_pages * CELL_PAGE_SIZE;
-	guest->imports = calloc(image->import_count + 1, sizeof(*guest->imports));
-	if (!instance || !guest->imports || memory == MAP_FAILED ||
-	    (size && mprotect(memory, size, PROT_READ | PROT_WRITE) < 0))
-		return error_errno(err, CELLA_ENOMEM, "no memory for an instance");
-	memset(instance, 0, sizeof(*instance) + image->state_size);
-	instance->memory = memory;
-	instance->memory_size = size;
-	instance->host = &host;
-	instance->imports = guest->imports;
-	instance->segments = guest->segments;
-	instance->host_data = guest;
-	guest->instance = instance;
-	return 0;
-}
-
-int guest_load(const struct guest_tools *tools, const char *wasm_path, struct guest **ret_guest,
-               struct error *err)
-{
-	struct guest *guest = calloc(1, sizeof(*guest));
-	if (!guest)
-		return error_set(err, CELLA_ENOMEM, "no memory for a guest");
-	int rc = waiters_new(&guest->waiters, err);
-	if (rc == 0)
-		rc = io_read_file(wasm_path, 64 << 20, &guest->wasm, err);
-	if (rc == 0)
-		rc = wasm_decode(guest->wasm.data, guest->wasm.size, &guest->module, err);
-	if (rc == 0)
-		rc = compile(tools, guest, err);
-	if (rc == 0)
-		rc = read_segments(guest, err);
-	if (rc == 0)
-		rc = make_instance(guest, err);
-	if (rc < 0)
-		return rc;
-	*ret_guest = guest;
-	return 0;
-}
-
-const struct cell_export *guest_export(const struct guest *guest, const char *name)
-{
-	for (uint32_t i = 0; i < guest->image->export_count; i++)
-		if (strcmp(guest->image->exports[i].name, name) == 0 && guest->image->exports[i].function)
-			return &guest->image->exports[i];
-	return NULL;
-}
-
-/* A call of one guest by another: the callee's instance is that of the import's target. */
+/* What an instance calls for an imported function: it goes on in the instance that the function is of. */
 static void forward(struct cell_instance *instance, union cell_value *v, uint32_t number)
 {
-	struct guest *guest = instance->host_data;
-	struct cell_instance *caller = current_instance;
-	current_instance = guest->targets[number].guest->instance;
-	guest->targets[number].function(current_instance, v);
-	current_instance = caller;
+	const struct guest *guest = instance->host_data;
+	guest->imported[number].function(guest->imported[number].instance, v);
 }
 
 #define FORWARD(n)                                                                  \
 	static void forward##n(struct cell_instance *instance, union cell_value *v) \
 	{                                                                           \
-		forward(instance, v, n);                                            \
+		forward(instance, v, 0##n);                                         \
 	}
-FORWARD(0)
-FORWARD(1)
-FORWARD(2)
-FORWARD(3)
-FORWARD(4)
-FORWARD(5)
-FORWARD(6)
-FORWARD(7)
-FORWARD(8)
-FORWARD(9)
-FORWARD(10)
-FORWARD(11)
-FORWARD(12)
-FORWARD(13)
-FORWARD(14)
-FORWARD(15)
-static cell_function *const forwards[IMPORTS_MAX] = {forward0,  forward1,  forward2,  forward3,
-                                                     forward4,  forward5,  forward6,  forward7,
-                                                     forward8,  forward9,  forward10, forward11,
-                                                     forward12, forward13, forward14, forward15};
+#define FORWARDS(n)   \
+	FORWARD(n##0) \
+	FORWARD(n##1) FORWARD(n##2) FORWARD(n##3) FORWARD(n##4) FORWARD(n##5) FORWARD(n##6) FORWARD(n##7)
+#define NAMES(n)                                                                                  \
+	forward##n##0, forward##n##1, forward##n##2, forward##n##3, forward##n##4, forward##n##5, \
+		forward##n##6, forward##n##7
+/* Their numbers are octal. */
+FORWARDS(0)
+FORWARDS(1)
+FORWARDS(2)
+FORWARDS(3)
+FORWARDS(4)
+FORWARDS(5)
+FORWARDS(6)
+FORWARDS(7)
+static cell_function *const forwards[IMPORTS_MAX] = {NAMES(0), NAMES(1), NAMES(2), NAMES(3),
+                                                     NAMES(4), NAMES(5), NAMES(6), NAMES(7)};
 
-static void print_nothing(struct cell_instance *instance, union cell_value *v)
+/* The specification's matching of external types (4.5.3). */
+static bool matches(const struct cell_import *wanted, const struct external *found)
 {
-	(void)instance;
-	(void)v;
-}
-
-static cell_function *find_spectest(const struct cell_import *import)
-{
-	static const struct {
-		const char *name;
-		const char *signature;
-	} functions[] = {
-		{"print", ":"},      {"print_i32", "i:"},      {"print_i64", "l:"},      {"print_f32", "f:"},
-		{"print_f64", "d:"}, {"print_i32_f32", "if:"}, {"print_f64_f64", "dd:"},
-	};
-	for (size_t i = 0; i < array_count(functions); i++)
-		if (strcmp(functions[i].name, import->name) == 0 &&
-		    strcmp(functions[i].signature, import->signature) == 0)
-			return print_nothing;
-	return NULL;
+	const struct cell_type *w = &wanted->type, *f = &found->type;
+	if (w->kind != f->kind)
+		return false;
+	switch (w->kind) {
+	case CELL_FUNCTION: return strcmp(wanted->signature, found->signature) == 0;
+	case CELL_GLOBAL: return w->value == f->value && w->changes == f->changes;
+	default:
+		return w->value == f->value && w->changes == f->changes && f->minimum >= w->minimum &&
+		       (!w->bounded || (f->bounded && f->maximum <= w->maximum));
+	}
 }
 
 static int connect_import(struct guest *guest, uint32_t number, guest_finder *find, void *context,
                           struct error *err)
 {
-	const struct cell_import *import = &guest->image->imports[number];
-	if (strcmp(import->module, "spectest") == 0) {
-		guest->imports[number] = find_spectest(import);
-	} else if (number < IMPORTS_MAX) {
-		struct guest *from = find(context, import->module);
-		const struct cell_export *export = from ? guest_export(from, import->name) : NULL;
-		if (export && export->signature && strcmp(export->signature, import->signature) == 0) {
-			guest->targets[number].guest = from;
-			guest->targets[number].function = export->function;
-			guest->imports[number] = forwards[number];
-		}
+	const struct cell_import *import = &guest->image->cell->imports[number];
+	struct external *found = &guest->imported[number];
+	if (!find(context, import->module, import->module_size, import->name, import->name_size, found))
+		return error_set(err, CELLA_ENOENT, "unknown import: %s.%s", import->module, import->name);
+	if (!matches(import, found))
+		return error_set(err, CELLA_ENOENT, "incompatible import type: %s.%s", import->module,
+		                 import->name);
+	if (number >= IMPORTS_MAX && import->type.kind == CELL_FUNCTION)
+		return error_set(err, CELLA_ELIMIT, "more than %d imports", IMPORTS_MAX);
+	switch (import->type.kind) {
+	case CELL_FUNCTION: guest->functions[number] = forwards[number]; break;
+	case CELL_GLOBAL: guest->links[number] = found->global; break;
+	case CELL_TABLE: guest->links[number] = &found->table; break;
+	default: guest->memory = found->memory;
 	}
-	if (!guest->imports[number])
-		return error_set(err, CELLA_ENOENT, "no import %s.%s of type %s", import->module,
-		                 import->name, import->signature);
 	return 0;
 }
 
-struct call {
-	cell_function *function;
-	union cell_value *v;
-};
-
-static void initialize(struct cell_instance *instance, union cell_value *v)
+static int make_instance(struct guest *guest, struct error *err)
 {
-	const struct guest *guest = instance->host_data;
-	(void)v;
-	guest->image->initialize(instance);
-	if (guest->image->start)
-		guest->image->start(instance);
+	const struct cell_image *cell = guest->image->cell;
+	size_t size = align_up(sizeof(*guest->instance) + cell->state_size, (size_t)16);
+	struct cell_instance *instance = aligned_alloc(16, size);
+	if (!guest->memory)
+		guest->memory = memory_new(cell->memory_pages, cell->memory_pages_max);
+	if (!instance || !guest->memory)
+		return error_errno(err, CELLA_ENOMEM, "no memory for an instance");
+	memset(instance, 0, size);
+	instance->memory = guest->memory->base;
+	instance->memory_size = guest->memory->size;
+	instance->host = &host;
+	instance->imports = guest->functions;
+	instance->links = guest->links;
+	instance->segments = guest->image->segments;
+	instance->host_data = guest;
+	instance->first_reference = next_reference;
+	next_reference += cell->function_count;
+	guest->instance = instance;
+	guest->next = guests;
+	guests = guest;
+	return 0;
 }
 
-static int call(struct guest *guest, cell_function *function, union cell_value *v, uint32_t *ret_trap)
+int guest_new(const struct image *image, guest_finder *find, void *context, struct guest **ret_guest,
+              struct error *err)
 {
-	sigjmp_buf here;
-	sigjmp_buf *outer_call = current_call;
-	struct cell_instance *outer_instance = current_instance;
-	int reason = sigsetjmp(here, 1);
-	if (reason == 0) {
-		current_call = &here;
-		current_instance = guest->instance;
-		function(guest->instance, v);
-	}
-	current_call = outer_call;
-	current_instance = outer_instance;
-	*ret_trap = (uint32_t)reason;
-	return reason ? CELLA_ETRAP : 0;
-}
-
-int guest_start(struct guest *guest, guest_finder *find, void *context, uint32_t *ret_trap, struct error *err)
-{
-	for (uint32_t i = 0; i < guest->image->import_count; i++) {
+	size_t count = image->cell->import_count + 1;
+	struct guest *guest = calloc(1, sizeof(*guest));
+	if (!guest)
+		return error_set(err, CELLA_ENOMEM, "no memory for an instance");
+	guest->image = image;
+	guest->imported = calloc(count, sizeof(*guest->imported));
+	guest->functions = calloc(count, sizeof(*guest->functions));
+	guest->links = calloc(count, sizeof(*guest->links));
+	if (!guest->imported || !guest->functions || !guest->links)
+		return error_set(err, CELLA_ENOMEM, "no memory for an instance");
+	for (uint32_t i = 0; i < image->cell->import_count; i++) {
 		int rc = connect_import(guest, i, find, context, err);
 		if (rc < 0)
 			return rc;
 	}
-	return call(guest, initialize, NULL, ret_trap);
+	int rc = make_instance(guest, err);
+	if (rc == 0)
+		*ret_guest = guest;
+	return rc;
 }
 
-int guest_call(struct guest *guest, const struct cell_export *export, union cell_value *v, uint32_t *ret_trap)
+void guests_forget(void)
 {
-	return call(guest, export->function, v, ret_trap);
+	guests = NULL;
+	next_reference = FIRST_REFERENCE;
 }
 
-void guest_mark_stale(struct guest *guest)
+/* The import that stands at this index of a kind's space, or NULL: the module's own stand there. */
+static const struct external *import_at(const struct guest *guest, uint8_t kind, uint32_t index)
 {
-	guest->stale = true;
+	const struct cell_image *cell = guest->image->cell;
+	for (uint32_t i = 0; i < cell->import_count; i++)
+		if (cell->imports[i].type.kind == kind && index-- == 0)
+			return &guest->imported[i];
+	return NULL;
 }
 
-bool guest_is_stale(const struct guest *guest)
+static struct external external_of(const struct guest *guest, const struct cell_export *export)
 {
-	for (size_t i = 0; i < IMPORTS_MAX; i++)
-		if (guest->targets[i].guest && guest_is_stale(guest->targets[i].guest))
-			return true;
-	return guest->stale;
+	const struct external *import = import_at(guest, export->type.kind, export->index);
+	struct external e = {.type = export->type, .instance = guest->instance};
+	void *own = guest->instance->state + export->offset;
+	if (import) {
+		e = *import;
+	} else if (export->type.kind == CELL_TABLE) {
+		e.table = (struct cell_table){.elements = own, .room = export->room};
+	} else if (export->type.kind == CELL_MEMORY) {
+		e.memory = guest->memory;
+	} else {
+		e.global = own;
+		e.signature = export->signature;
+		e.function = export->function;
+	}
+	if (e.table.elements)
+		e.type.minimum = e.table.elements[0];
+	if (e.memory)
+		e.type.minimum = memory_pages(e.memory);
+	return e;
+}
+
+bool guest_export(const struct guest *guest, const char *name, size_t size, struct external *ret)
+{
+	const struct cell_image *cell = guest->image->cell;
+	for (uint32_t i = 0; i < cell->export_count; i++) {
+		const struct cell_export *export = &cell->exports[i];
+		if (export->name_size != size || memcmp(export->name, name, size) != 0)
+			continue;
+		*ret = external_of(guest, export);
+		return true;
+	}
+	return false;
+}
+
+static void start(struct cell_instance *instance, union cell_value *v)
+{
+	const struct guest *guest = instance->host_data;
+	(void)v;
+	guest->image->cell->initialize(instance);
+	if (guest->image->cell->start)
+		guest->image->cell->start(instance);
+}
+
+static int call(struct cell_instance *instance, cell_function *function, union cell_value *v,
+                uint32_t *ret_trap)
+{
+	sigjmp_buf here;
+	sigjmp_buf *outer_call = current_call;
+	int reason = sigsetjmp(here, 1);
+	if (reason == 0) {
+		current_call = &here;
+		function(instance, v);
+	}
+	current_call = outer_call;
+	*ret_trap = (uint32_t)reason;
+	return reason ? CELLA_ETRAP : 0;
+}
+
+int guest_start(struct guest *guest, uint32_t *ret_trap)
+{
+	return call(guest->instance, start, NULL, ret_trap);
+}
+
+void external_get(const struct external *external, union cell_value *v)
+{
+	static const uint8_t sizes[] =
+		{['i'] = 4, ['f'] = 4, ['r'] = 4, ['x'] = 4, ['l'] = 8, ['d'] = 8, ['v'] = 16};
+	memset(v, 0, sizeof(*v));
+	memcpy(v, external->global, sizes[external->type.value]);
+}
+
+int external_call(const struct external *external, union cell_value *v, uint32_t *ret_trap)
+{
+	return call(external->instance, external->function, v, ret_trap);
 }
 
 struct run {

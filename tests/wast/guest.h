@@ -1,46 +1,50 @@
 /*
- * A cell in this process, for tests of the translator: compiled by gcc, loaded by dlopen, with
- * its linear memory in a reservation and its traps by signal. One thread; a guest stays loaded
- * until the process ends.
- *
- * It can import what other guests export, and the functions of the module "spectest".
+ * Instances of modules in this process, for tests of the translator: linear memories in
+ * reservations of their own, traps by signal, and memories, tables, globals and functions shared as
+ * the specification's linking says. One thread; all of a store stays until the process ends.
  */
 #ifndef TESTS_WAST_GUEST_H
 #define TESTS_WAST_GUEST_H
 
-#include "base/error.h"
+#include "image.h"
 #include "wasm/cell_abi.h"
-#include "wasm/wasm.h"
 
 struct guest;
+struct memory;
 
-struct guest_tools {
-	const char *directory;    /* for what the compiler reads and writes */
-	bool keep;                /* it, that is guest<n>.c and guest<n>.so */
-	const char *level;        /* such as "-O1" */
-	const char *compiler;     /* a program */
-	const char *const *flags; /* of wasm/wasm.h, for that compiler … */
-	const char *const *target_flags; /* … and for this machine */
+/* What a module exports or a host has: the specification's external value. */
+struct external {
+	struct cell_type type;          /* sizes as they are now */
+	const char *signature;          /* of a function */
+	cell_function *function;        /* … called with `instance` */
+	struct cell_instance *instance;
+	void *global;                   /* where it lies */
+	struct cell_table table;
+	struct memory *memory;
 };
 
-/* Translates, compiles and loads. CELLA_EUNSUPPORTED for a module that no cell can be. */
-int guest_load(const struct guest_tools *tools, const char *wasm_path, struct guest **ret_guest,
-               struct error *err) must_check;
-/* Connects imports and runs initialization and the start function. `find` knows the modules that
- * may be imported from. CELLA_ENOENT if an import is not to be had; CELLA_ETRAP, and *ret_trap. */
-typedef struct guest *guest_finder(void *context, const char *module);
-int guest_start(struct guest *guest, guest_finder *find, void *context, uint32_t *ret_trap,
-                struct error *err) must_check;
+struct memory *memory_new(uint64_t pages, uint64_t pages_max);
+uint64_t memory_pages(const struct memory *memory);
 
-/* Of an exported function, or of a global (whose value it gives). NULL if there is none. */
-const struct cell_export *guest_export(const struct guest *guest, const char *name);
-/* 0, or CELLA_ETRAP and *ret_trap. */
-int guest_call(struct guest *guest, const struct cell_export *export, union cell_value *v,
-               uint32_t *ret_trap) must_check;
+/* A name in a module; both may hold any bytes. False: there is none. */
+typedef bool guest_finder(void *context, const char *module, size_t module_size, const char *name,
+                          size_t name_size, struct external *ret);
 
-/* That its state is no longer what it should be, nor that of guests that call it. */
-void guest_mark_stale(struct guest *guest);
-bool guest_is_stale(const struct guest *guest);
+/* An instance whose imports are found by `find`. CELLA_ENOENT, and what the specification's tests call it
+ * ("unknown import", "incompatible import type"), if they cannot be. */
+int guest_new(const struct image *image, guest_finder *find, void *context, struct guest **ret_guest,
+              struct error *err) must_check;
+/* Initialization and the start function. 0, or CELLA_ETRAP and *ret_trap; what was written before it trapped
+ * stays. */
+int guest_start(struct guest *guest, uint32_t *ret_trap) must_check;
+
+bool guest_export(const struct guest *guest, const char *name, size_t size, struct external *ret);
+void external_get(const struct external *external, union cell_value *v); /* of a global */
+/* Of a function. 0, or CELLA_ETRAP and *ret_trap. */
+int external_call(const struct external *external, union cell_value *v, uint32_t *ret_trap) must_check;
+
+/* Forgets all instances: a store of its own for the next script. */
+void guests_forget(void);
 
 /* Runs fn(arg) on a stack of its own, with the handlers that guests need. */
 void guest_run(void (*fn)(void *), void *arg);

@@ -4,8 +4,9 @@
     fetch_source.py NAME
 
 Files are kept in $XDG_CACHE_HOME/cella (~/.cache/cella) and checked by SHA-256 at each use. They come
-from the Debian mirrors that apt uses here, then from deb.debian.org; CELLA_SOURCES names another
-place (a mirror's address, or file:///...). apt's proxy is used if there is one.
+from the Debian mirrors that apt uses here, then from deb.debian.org, or from the address that the list
+gives whole; CELLA_SOURCES names another place (a mirror's address, or file:///...). apt's proxy is used
+if there is one.
 """
 import hashlib
 import os
@@ -55,6 +56,13 @@ def mirrors():
     return list(dict.fromkeys([*found, "http://deb.debian.org/debian"]))
 
 
+def addresses(place):
+    if "://" not in place:
+        return [f"{mirror}/{place}" for mirror in mirrors()]
+    other = os.environ.get("CELLA_SOURCES")
+    return [f"{other.rstrip('/')}/{Path(place).name}" if other else place]
+
+
 def opener():
     proxy = re.search(r'^Acquire::http::Proxy "(http.+)";', ask("apt-config", "dump", "Acquire::http::Proxy"), re.M)
     if proxy and "http_proxy" not in os.environ:
@@ -90,8 +98,7 @@ def fetch(name):
     if is_right(path, digest):
         return path
     reasons = []
-    for mirror in mirrors():
-        url = f"{mirror}/{place}"
+    for url in addresses(place):
         try:
             data = read(url)
         except (urllib.error.URLError, OSError, ValueError) as error:

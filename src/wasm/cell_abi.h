@@ -70,6 +70,8 @@ struct cell_target {
 	struct cell_instance *instance;
 	const void *code;
 	const char *signature;
+	/* Not 0 behind a call: an exception has left the function. NULL: none can. */
+	uint32_t *thrown;
 };
 
 /* A table that modules share. */
@@ -193,6 +195,8 @@ struct cell_image {
 	const struct cell_code *functions;
 	const char *const *signatures; /* by struct cell_code's type */
 	uint32_t function_count;
+	/* Of exceptions. If not 0, the state begins with a number, not 0 while an exception is under way. */
+	uint32_t tag_count;
 	/* Sets globals and tables, applies active segments, in the specification's order; traps like any
 	 * call. Does not run the start function. */
 	void (*initialize)(struct cell_instance *instance);

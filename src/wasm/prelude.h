@@ -501,6 +501,15 @@ GLUE struct cell_target callee_anywhere(struct cell_instance *instance, const st
 	return target;
 }
 
+/* Behind a call: no exception leaves its module. */
+INLINE void check_target(struct cell_instance *instance, const struct cell_target *target)
+{
+	if (!target->thrown || !*target->thrown)
+		return;
+	*target->thrown = 0;
+	trap(instance, CELL_TRAP_EXCEPTION);
+}
+
 /* From functions' indices, and null, to references. */
 GLUE void fill_elements(struct cell_instance *instance, u32 *to, const u32 *from, u32 count)
 {

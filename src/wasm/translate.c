@@ -42,6 +42,18 @@ int wasm_check_cell(const struct wasm_module *m, struct error *err)
 	return 0;
 }
 
+static int check_tags(const struct wasm_module *m, struct error *err)
+{
+	for (uint32_t i = 0; i < m->import_count; i++)
+		if (m->imports[i].kind == KIND_TAG)
+			return error_set(
+				err, CELLA_EUNSUPPORTED,
+				"import section, import %u: a tag of another module is not supported: "
+				"no exception leaves the module that throws it",
+				i);
+	return 0;
+}
+
 /* What would become too much C. */
 static int check_size(const struct wasm_module *m, struct error *err)
 {
@@ -197,7 +209,9 @@ static void put_unit(struct wasm_translation *t, struct buf *out)
 
 int wasm_translate(const struct wasm_module *m, struct buf *ret_c, struct error *err)
 {
-	int rc = check_size(m, err);
+	int rc = check_tags(m, err);
+	if (rc == 0)
+		rc = check_size(m, err);
 	if (rc < 0)
 		return rc;
 	cleanup_buf struct buf throws = {0};

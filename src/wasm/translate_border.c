@@ -375,7 +375,7 @@ static void put_image(const struct wasm_module *m, struct buf *out)
 	buf_printf(out, "\t.import_count = %u,\n\t.export_count = %u,\n", m->import_count, exported_count(m));
 	buf_printf(out, "\t.symbol_count = %u,\n\t.segment_count = %u,\n",
 	           m->function_count - m->function_import_count + has_functions(m), m->data_count);
-	buf_printf(out, "\t.function_count = %u,\n", m->function_count);
+	buf_printf(out, "\t.function_count = %u,\n\t.tag_count = %u,\n", m->function_count, m->tag_count);
 	if (m->shares_references)
 		wasm_put(out, "\t.functions = functions,\n\t.signatures = signatures,\n");
 	wasm_put(out, "\t.initialize = initialize,\n");

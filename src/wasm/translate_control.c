@@ -214,6 +214,8 @@ void body_put_call(struct wasm_translation *t, const struct wasm_step *step)
 		body_put(t, ";");
 	}
 	body_put(t, type->result_count > 1 ? " }\n" : "\n");
+	if (goes_anywhere(t, step))
+		body_put(t, "\tcheck_target(instance, &target);\n");
 	body_put_thrown_check(t, step);
 }
 

@@ -129,6 +129,7 @@ static void resolve(struct cell_instance *instance, uint32_t reference, struct c
 			.instance = g->instance,
 			.code = cell->functions[index].code,
 			.signature = cell->signatures[cell->functions[index].type],
+			.thrown = cell->tag_count > 0 ? (uint32_t *)g->instance->state : NULL,
 		};
 		return;
 	}

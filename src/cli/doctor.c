@@ -77,7 +77,7 @@ static void look_at_levels(struct report *r)
 	f[1] = fact_of("memory levels", "insecure-none", HOST_INFO,
 	               "works; protects nothing from root, so it must be asked for");
 	f[2] = fact_of("memory levels", "paged", HOST_GOOD, "works; for more data than may be locked");
-	if (mem_level_check(MEM_PAGED, DOCTOR_LEAST_MEMORY + PAGE_WINDOW_MAPPINGS * PAGE_WINDOW_LEAST, &err) <
+	if (mem_level_check(MEM_PAGED, DOCTOR_LEAST_MEMORY + PAGE_WINDOW_MORE + PAGE_WINDOW_LEAST, &err) <
 	    0) {
 		f[2] = fact_of("memory levels", "paged", HOST_MISSING, "does not work");
 		explain(&f[2], err.text);

@@ -18,6 +18,7 @@ enum {
 	RUN_EXECUTORS_MAX = 128,
 	RUN_POOL = 4 << 20, /* the command line's own protected memory */
 	RUN_LEAST = 2 << 20, /* of that, at once */
+	RUN_PAGED_LEAST = 4 << 20, /* the same beside a window */
 	RUN_HEAP_MIN_MIB = 8,
 	RUN_HEAP_MAX_GIB = 16 << 10,
 	RUN_WINDOW = 64 << 20,
@@ -161,7 +162,7 @@ static int run_choose_window(const struct run_options *o, uint64_t *ret_window, 
 {
 	uint64_t window = o->window ? o->window : min_of((uint64_t)RUN_WINDOW, o->heap);
 	for (;; window /= 2) {
-		int rc = mem_level_check(MEM_PAGED, PAGE_WINDOW_MAPPINGS * window + RUN_LEAST, err);
+		int rc = mem_level_check(MEM_PAGED, window + PAGE_WINDOW_MORE + RUN_PAGED_LEAST, err);
 		if (rc == 0)
 			*ret_window = window;
 		if (rc == 0 || o->window || window / 2 < PAGE_WINDOW_LEAST)

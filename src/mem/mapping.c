@@ -115,6 +115,28 @@ int mapping_alias(uint8_t *from, size_t size, uint8_t *to, struct error *err)
 	return 0;
 }
 
+/* Shared mappings may be left where they are since 5.13, which is older than secret memory. */
+int mapping_move(uint8_t *from, size_t size, uint8_t *to)
+{
+	int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+	return mremap(from, size, size, flags, to) == MAP_FAILED ? CELLA_ENOMEM : 0;
+}
+
+/* What is left behind is no locked mapping any more (dontunmap_complete in mm/mremap.c), nor is what is made
+ * from it. Where the kernel counted the one that is made here, it forgets the first one with it. */
+int mapping_count_once(uint8_t *base, size_t size, struct error *err)
+{
+	void *other = mapping_reserve(MAPPING_COUNT_STEP, MAPPING_COUNT_STEP);
+	int rc = other ? 0 : CELLA_ENOMEM;
+	for (size_t at = 0; at < size && rc == 0; at += MAPPING_COUNT_STEP)
+		rc = mapping_move(base + at, min_of((size_t)MAPPING_COUNT_STEP, size - at), other);
+	if (rc < 0)
+		error_errno(err, rc, "cannot move secret memory");
+	if (other)
+		mapping_release(other, MAPPING_COUNT_STEP);
+	return rc;
+}
+
 /* The call itself: the thread sanitizer takes the C library's for a write to all of it, and other threads may
  * be about to touch it. */
 int mapping_cover(uint8_t *at, size_t size)

@@ -11,7 +11,10 @@
 
 #include "mem/mem.h"
 
-enum { MAPPING_GRID = 16 << 20 };
+enum {
+	MAPPING_GRID = 16 << 20,
+	MAPPING_COUNT_STEP = 1 << 20,
+};
 
 size_t mapping_page_size(void);
 
@@ -29,8 +32,16 @@ int mapping_open(uint8_t *base, size_t from, size_t to, struct error *err) must_
 int mapping_shut(uint8_t *base, size_t from, size_t to) must_check;
 
 /* Map the pages at `from`, which are of one piece, a second time, over what is at `to`: both show the same
- * memory, with the rights that `from` has, and nothing else is kept of it. The kernel counts both. */
+ * memory, with the rights that `from` has, and nothing else is kept of it. The kernel counts both as locked,
+ * but for mapping_count_once. */
 int mapping_alias(uint8_t *from, size_t size, uint8_t *to, struct error *err) must_check;
+/* The same, but with the page table entries that `from` has, so that `to` does not fault page by page;
+ * `from` shows the memory still, at the cost of a fault for each page. If the kernel has no memory, nothing
+ * is mapped at `to`, and it is no part of a reservation any more. */
+int mapping_move(uint8_t *from, size_t size, uint8_t *to) must_check;
+/* From now on further mappings of this secret memory count no more: whatever is made of it, the kernel
+ * counts its size once, some kernels not at all. In between it counts MAPPING_COUNT_STEP bytes more. */
+int mapping_count_once(uint8_t *base, size_t size, struct error *err) must_check;
 /* Take what is mapped over a part of a reservation away again, so that it faults. */
 int mapping_cover(uint8_t *at, size_t size) must_check;
 /* Make [at, at + size) read-only, or writable again. */

@@ -45,7 +45,7 @@ struct page_region;
 
 enum {
 	PAGE_WINDOW_LEAST = 1 << 20,
-	PAGE_WINDOW_MAPPINGS = 3, /* how often the kernel counts a window as locked memory */
+	PAGE_WINDOW_MORE = 1 << 20, /* of locked memory, while a window is made */
 	PAGE_SECRETS = 64 << 20,  /* stacks, keys, small allocations and opened data beside it, at most */
 };
 

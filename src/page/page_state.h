@@ -22,7 +22,7 @@ enum {
 	PAGE_SIZE_LEAST = 4096,
 	PAGE_FRAMES_MAX = 16384, /* two mappings each: half of what the kernel gives a process by default */
 	PAGE_STREAMS = 8,        /* of one region that are followed at a time */
-	PAGE_AHEAD_MAX = 64,     /* pages that come in at once */
+	PAGE_AHEAD_MAX = 128,    /* pages that come in at once */
 	PAGE_AHEAD_PART = 8,     /* of the window, at most */
 	PAGE_PINS_PART = 4,      /* of the window, at most */
 	PAGE_FRAME_NONE = 0xffffffff,
@@ -40,7 +40,8 @@ struct page_frame {
 	struct page_region *region; /* NULL: free */
 	uint32_t page;
 	uint16_t pins;
-	uint16_t writable; /* so it may have been written */
+	uint8_t writable; /* so it may have been written */
+	uint8_t moved;    /* the window's page table entries are the region's now */
 };
 
 /* Faults that follow one another: the next is expected at `next`, and `ahead` pages come in then. */

@@ -27,7 +27,7 @@ size_t pager_tables(size_t window, uint64_t limit)
 
 uint64_t pager_locked(size_t window, uint64_t limit)
 {
-	return PAGE_WINDOW_MAPPINGS * (uint64_t)window + pager_tables(window, limit) + PAGE_SECRETS;
+	return (uint64_t)window + PAGE_WINDOW_MORE + pager_tables(window, limit) + PAGE_SECRETS;
 }
 
 size_t pager_page_size(const struct pager *p)

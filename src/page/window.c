@@ -5,6 +5,8 @@
 #include "mem/mapping.h"
 #include "page/page_state.h"
 
+enum { MOVE_LEAST = 16 }; /* pages: moving takes more calls, and saves a fault for each page */
+
 uint8_t *window_frame(const struct pager *p, uint32_t frame)
 {
 	return p->window + (size_t)frame * p->page_size;
@@ -25,6 +27,8 @@ static int map_window(struct pager *p, size_t size, struct error *err)
 	if (!p->window || !p->readable)
 		return error_errno(err, CELLA_ENOMEM, "cannot reserve %zu bytes of address space", size);
 	int rc = mapping_back(MEM_SECRET, p->window, 0, size, err);
+	if (rc == 0)
+		rc = mapping_count_once(p->window, size, err);
 	if (rc == 0)
 		rc = mapping_open(p->window, 0, size, err);
 	for (size_t at = 0; at < size && rc == 0; at += MAPPING_GRID) {
@@ -79,16 +83,34 @@ static uint32_t run_at(const struct pager *p, uint32_t first, uint32_t count)
 	const struct page_frame *f = &p->frames[first];
 	uint32_t n = 1;
 	while (n < count && f[n].region == f->region && f[n].page == f->page + n &&
-	       !f[n].writable == !f->writable)
+	       f[n].writable == f->writable && f[n].moved == f->moved)
 		n++;
 	return n;
+}
+
+/* Nobody may touch the region's pages before their entries are back, hence the order. Each call finds one
+ * mapping: the kernel merges what is alike. */
+static int move_back(uint8_t *at, size_t size, uint8_t *home)
+{
+	int rc = mapping_shut(at, 0, size);
+	if (rc == 0)
+		rc = mapping_move(at, size, home);
+	if (rc == 0)
+		rc = mapping_protect(home, size, true);
+	return rc == 0 ? mapping_cover(at, size) : rc;
+}
+
+static int leave(const struct pager *p, uint8_t *at, size_t size, uint32_t first, uint32_t count)
+{
+	bool moved = p->frames[first].moved && count >= MOVE_LEAST;
+	return moved ? move_back(at, size, window_frame(p, first)) : mapping_cover(at, size);
 }
 
 static int evict_run(struct pager *p, uint32_t first, uint32_t count)
 {
 	struct page_region *r = p->frames[first].region;
 	uint32_t page = p->frames[first].page;
-	if (mapping_cover(address_of(r, page), mapped_size(r, page, count)) < 0)
+	if (leave(p, address_of(r, page), mapped_size(r, page, count), first, count) < 0)
 		return pager_lose(p, CELLA_ENOMEM,
 		                  "paged memory: the kernel unmaps no more pages (vm.max_map_count)");
 	/* From here on nobody else reads or writes the frames. */
@@ -137,16 +159,42 @@ int window_take_locked(struct pager *p, uint32_t count, uint32_t *ret_first, uin
 	return 0;
 }
 
+static int move_out(const struct pager *p, uint32_t first, uint8_t *to, size_t size, bool writable)
+{
+	uint8_t *from = window_frame(p, first);
+	int rc = writable ? 0 : mapping_protect(from, size, false);
+	if (rc == 0)
+		rc = mapping_move(from, size, to);
+	if (rc == 0 && !writable)
+		rc = mapping_protect(from, size, true);
+	return rc;
+}
+
+static int enter(const struct pager *p, uint32_t first, uint32_t count, uint8_t *to, size_t size,
+                 bool writable)
+{
+	if (count >= MOVE_LEAST)
+		return move_out(p, first, to, size, writable);
+	uint8_t *from = (writable ? p->window : p->readable) + (size_t)first * p->page_size;
+	return mapping_alias(from, size, to, NULL);
+}
+
 int window_install_locked(struct page_region *r, uint32_t page, uint32_t count, uint32_t first, bool writable)
 {
 	struct pager *p = r->pager;
-	uint8_t *from = (writable ? p->window : p->readable) + (size_t)first * p->page_size;
-	if (mapping_alias(from, mapped_size(r, page, count), address_of(r, page), NULL) < 0)
-		return pager_lose(p, CELLA_ENOMEM,
+	bool moved = count >= MOVE_LEAST;
+	uint8_t *to = address_of(r, page);
+	size_t size = mapped_size(r, page, count);
+	if (enter(p, first, count, to, size, writable) < 0) {
+		int rc = mapping_cover(to, size); /* no hole is left for what the process maps elsewhere */
+		return pager_lose(p, rc < 0 ? rc : CELLA_ENOMEM,
 		                  "paged memory: the kernel maps no more pages (vm.max_map_count)");
+	}
 	for (uint32_t i = 0; i < count; i++) {
-		p->frames[first + i] =
-			(struct page_frame){.region = r, .page = page + i, .writable = writable};
+		p->frames[first + i] = (struct page_frame){.region = r,
+		                                           .page = page + i,
+		                                           .writable = writable,
+		                                           .moved = moved};
 		entry_of(r, page + i)->frame = first + i;
 	}
 	r->in_use += count;

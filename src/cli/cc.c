@@ -52,6 +52,9 @@ static const struct option cc_table[] = {
          "machine code for these targets, such as x86-64-v3,aarch64, or all; default: the best that this "
          "machine runs",
          option_field(cc_options, targets)},
+	{"--canonical-nans", NULL, OPTION_FLAG, NULL,
+         "computed NaNs have the same bits on every processor; costs time where floating point is stored",
+         option_field(cc_options, build.canonical_nans)},
 	{"--keep", NULL, OPTION_TEXT, "DIR", "keep the intermediate files there",
          option_field(cc_options, build.keep)},
 	{"--verbose", "-v", OPTION_FLAG, NULL, "print the commands that are run",

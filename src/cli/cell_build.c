@@ -6,13 +6,14 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "cli/cell_native.h"
 #include "cli/process.h"
 #include "cli/scratch.h"
 #include "cli/toolchain.h"
 #include "wasm/wasm.h"
 
-enum { BUILD_PARALLEL_MAX = 8 };
+enum { BUILD_PARALLEL_MAX = 8, BUILD_MODULE_MAX = 1 << 30 };
 
 /* A build under way. */
 struct work {
@@ -226,6 +227,20 @@ static int link_wasm(const struct work *w, struct error *err)
 	return process_run(&command, 1, 1, w->b->verbose, err);
 }
 
+static int mark_canonical_nans(const struct work *w, struct error *err)
+{
+	cleanup_buf struct buf module = {0};
+	char path[SCRATCH_PATH_MAX + 16];
+	snprintf(path, sizeof(path), "%s/cell.wasm", w->scratch.path);
+	int rc = io_read_file(path, BUILD_MODULE_MAX, &module, err);
+	if (rc < 0)
+		return rc;
+	wasm_put_canonical_nans(&module);
+	if (module.failed)
+		return error_set(err, CELLA_ENOMEM, "no memory for the linked module");
+	return io_write_file(path, module.data, module.size, 0644, err);
+}
+
 int cell_build_bundle(const struct cell_build *b, struct buf *ret_bundle, struct error *err)
 {
 	cleanup_work struct work w = {.b = b};
@@ -239,6 +254,8 @@ int cell_build_bundle(const struct cell_build *b, struct buf *ret_bundle, struct
 	if (rc < 0)
 		return rc;
 	rc = link_wasm(&w, err);
+	if (rc == 0 && b->canonical_nans)
+		rc = mark_canonical_nans(&w, err);
 	if (rc < 0)
 		return error_prefix(err, rc, "linking: ");
 	struct cell_native native = {

@@ -27,6 +27,7 @@ struct cell_build {
 	uint64_t stack;       /* bytes */
 	struct cell_targets targets;
 	bool cxx;             /* as clang++ does it: the standard library of C++ is linked */
+	bool canonical_nans;
 	bool verbose;
 };
 

@@ -438,14 +438,21 @@ static const struct section {
 	{"data", SECTION_DATA, wasm_decode_data_section},
 };
 
+static bool is_named(struct wasm_text name, const char *text)
+{
+	return name.size == strlen(text) && memcmp(name.bytes, text, name.size) == 0;
+}
+
 static void decode_custom_section(struct wasm_decoder *d)
 {
 	d->section = "custom";
 	struct wasm_text name = wasm_read_name(d);
-	if (d->rc == 0 && name.size == 4 && memcmp(name.bytes, "name", 4) == 0)
+	if (d->rc < 0)
+		return;
+	if (is_named(name, WASM_SECTION_NAMES))
 		wasm_decode_names(d);
-	if (d->rc == 0)
-		d->r.at = d->r.size;
+	d->m->canonical_nans |= is_named(name, WASM_SECTION_CANONICAL_NANS);
+	d->r.at = d->r.size;
 }
 
 /* Which row of `sections` has this id; array_count(sections) if none. */

@@ -162,6 +162,7 @@ struct wasm_module {
 	bool tails_indirectly; /* the code has a return_call_indirect */
 	struct wasm_limits memory;
 	bool memory64; /* addresses are i64 */
+	bool canonical_nans;
 	struct wasm_arena *arena;
 };
 

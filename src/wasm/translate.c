@@ -191,6 +191,8 @@ static void put_unit(struct wasm_translation *t, struct buf *out)
 	const struct wasm_module *m = t->m;
 	if (m->memory64)
 		wasm_put(out, "#define MEMORY64 1\n");
+	if (m->canonical_nans)
+		wasm_put(out, "#define CANONICAL_NANS 1\n");
 	wasm_put(out, wasm_text_cell_abi);
 	wasm_put(out, wasm_text_prelude);
 	if (t->uses_vectors)

@@ -2,16 +2,18 @@
  * NaNs that are the same on every processor (the deterministic profile of the specification's third edition).
  *
  * What sign and payload a computed NaN has differs between processors, and where two NaNs meet it is
- * the C compiler that decides by the order of operands. Code compiled with -DCANONICAL_NANS makes every
- * computed NaN the positive canonical one. Not after each instruction: what only goes on into another
- * computation, a comparison or a truncation need not be canonical yet, as none of these tells NaNs
- * apart. So a value that may be such a NaN is followed on the operand stack, and a line CANON(…) makes it
- * canonical before the first instruction that moves it, stores it, returns it, looks at its bits, or leaves
- * the straight line of code. Values that were loaded or moved keep their bits.
+ * the C compiler that decides by the order of operands. If a custom section of the module asks for it,
+ * CANONICAL_NANS is defined and every computed NaN is the positive canonical one. Not after each
+ * instruction: what only goes on into another computation, a comparison or a truncation need not be
+ * canonical yet, as none of these tells NaNs apart. So a value that may be such a NaN is followed on the
+ * operand stack, and a line CANON(…) makes it canonical before the first instruction that moves it,
+ * stores it, returns it, looks at its bits, or leaves the straight line of code. Values that were loaded
+ * or moved keep their bits.
  */
 #include <string.h>
 
 #include "wasm/translate_body.h"
+#include "wasm/wasm.h"
 
 enum nan_shape { NAN_NONE, NAN_F32, NAN_F64, NAN_F32X4, NAN_F64X2 };
 
@@ -140,4 +142,14 @@ void body_put_nans(struct wasm_translation *t, const struct wasm_step *step)
 	uint8_t *at = buf_reserve(&t->nans, step->base + 1 - t->nans.size);
 	if (at)
 		t->nans.data[step->base] = (uint8_t)given;
+}
+
+void wasm_put_canonical_nans(struct buf *module)
+{
+	static const char name[] = WASM_SECTION_CANONICAL_NANS;
+	_Static_assert(sizeof(name) < 0x80, "sizes of one byte");
+	buf_put_u8(module, SECTION_CUSTOM);
+	buf_put_u8(module, sizeof(name));
+	buf_put_u8(module, sizeof(name) - 1);
+	buf_put(module, name, sizeof(name) - 1);
 }

@@ -33,6 +33,10 @@ int wasm_data_segments(const struct wasm_module *m, struct buf *ret, struct erro
 /* CELLA_EUNSUPPORTED for a module that is no cell. */
 int wasm_check_cell(const struct wasm_module *m, struct error *err) must_check;
 
+/* Appends to a module that computed NaNs shall be canonical (translate_nan.c), as a custom section: so
+ * whoever compiles it, for whatever processor, does it that way. */
+void wasm_put_canonical_nans(struct buf *module);
+
 /* One C translation unit, standing alone: cell_abi.h, the prelude, the code. Deterministic. */
 int wasm_translate(const struct wasm_module *m, struct buf *ret_c, struct error *err) must_check;
 

@@ -62,6 +62,10 @@ enum wasm_type_letter {
 
 enum { NAME_SUBSECTION_FUNCTIONS = 1 };
 
+/* Custom sections that say something; the second is Cella's own. */
+#define WASM_SECTION_NAMES "name"
+#define WASM_SECTION_CANONICAL_NANS "cella.canonical-nans"
+
 enum {
 	WASM_TYPES_MAX = 1000000,
 	WASM_FUNCTIONS_MAX = 1000000,

@@ -172,6 +172,23 @@ static void only_calls_that_may_throw_are_followed_by_a_check(void **state)
 	wasm_module_free(module);
 }
 
+static void a_module_asks_for_canonical_nans(void **state)
+{
+	(void)state;
+	for (int marked = 0; marked < 2; marked++) {
+		struct error err = {0};
+		struct wasm_module *module = NULL;
+		cleanup_buf struct buf bytes = {0}, text = {0};
+		buf_put(&bytes, sample, sizeof(sample));
+		if (marked)
+			wasm_put_canonical_nans(&bytes);
+		assert_int_equal(wasm_decode(bytes.data, bytes.size, &module, &err), 0);
+		assert_int_equal(wasm_translate(module, &text, &err), 0);
+		assert_int_equal(contains(&text, "#define CANONICAL_NANS"), marked);
+		wasm_module_free(module);
+	}
+}
+
 static void the_table_holds_all_instructions_of_the_specification(void **state)
 {
 	(void)state;
@@ -572,6 +589,7 @@ int main(void)
 		cmocka_unit_test(translation_is_whole_and_the_same_each_time),
 		cmocka_unit_test(vectors_come_with_their_prelude_only_if_used),
 		cmocka_unit_test(only_calls_that_may_throw_are_followed_by_a_check),
+		cmocka_unit_test(a_module_asks_for_canonical_nans),
 		cmocka_unit_test(the_table_holds_all_instructions_of_the_specification),
 		cmocka_unit_test(a_constant_expression_may_be_long),
 		cmocka_unit_test(only_modules_that_share_pay_for_it),

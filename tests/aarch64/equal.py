@@ -58,6 +58,14 @@ def same(cell, arguments, what, status=0, run=outcome):
     check(len(outcomes) > 1, f"{what}: {', '.join(outcomes)} agree on {len(first[1])} bytes")
 
 
+def same_nans():
+    """Where the program asks for it; where it does not, the instruction sets differ."""
+    words = ["0", "-1", "1.7976931348623157e308"]
+    same(build_cell("nans.c", "canonical.cell", "--canonical-nans", "--targets", "all"), words, "NaNs")
+    plain = build_cell("nans.c", "plain.cell", "--targets", "all")
+    check(outcome("aarch64", plain, words) != outcome("x86-64-v2", plain, words), "NaNs differ if they may")
+
+
 def main():
     note(f"an image for each of {', '.join(target for target in HOSTS if runs_here(target))}")
     kernels = build_cell(sorted((SOURCE / "bench/kernels").glob("*.c")), "kernels.cell", "-DQUICK", "--targets", "all")
@@ -66,6 +74,7 @@ def main():
     for name in names:
         same(kernels, [name, "1"], name, run=kernel)
     same(build_cell("bits.c", None, "--targets", "all"), [], "bits")
+    same_nans()
     traps = build_cell("traps.c", None, "--targets", "all")
     for how in TRAPS:
         same(traps, [how], f"trap: {how}", 42 if how == "exit" else 134)

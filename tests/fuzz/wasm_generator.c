@@ -141,7 +141,9 @@ static void put_declarations(struct generator *g, struct buf *to)
 	                          2 * TABLE_SIZE};
 	buf_put(&section, tables, sizeof(tables));
 	put_section(to, SECTION_TABLE, &section);
-	const uint8_t memory[] = {1, LIMITS_MAXIMUM, MEMORY_PAGES, MEMORY_PAGES_MAX};
+	g->memory64 = generator_choose(g, 4) == 3;
+	const uint8_t memory[] = {1, LIMITS_MAXIMUM | (g->memory64 ? LIMITS_64 : 0), MEMORY_PAGES,
+	                          MEMORY_PAGES_MAX};
 	buf_put(&section, memory, sizeof(memory));
 	put_section(to, SECTION_MEMORY, &section);
 }
@@ -271,11 +273,14 @@ static void put_function_export(struct generator *g, uint32_t number)
 /* loop (mix (i64.load local 1)) (br_if (local 1 += 8) < 65536) */
 static void put_memory_export(struct generator *g)
 {
-	static const uint8_t head[] = {OP_LOOP, TYPE_BYTE_EMPTY, OP_LOCAL_GET, 1, 0x29, 3, 0};
+	static const uint8_t head[] = {OP_LOOP, TYPE_BYTE_EMPTY, OP_LOCAL_GET, 1}, load[] = {0x29, 3, 0};
 	static const uint8_t tail[] = {OP_LOCAL_GET, 1,    OP_I32_CONST, 8,    0x6a,
 	                               OP_LOCAL_TEE, 1,    OP_I32_CONST, 0x80, 0x80,
 	                               0x04,         0x49, OP_BR_IF,     0,    OP_END};
 	buf_put(g->out, head, sizeof(head));
+	if (g->memory64)
+		generator_op(g, 0xad);
+	buf_put(g->out, load, sizeof(load));
 	put_mix(g, TYPE_I64);
 	buf_put(g->out, tail, sizeof(tail));
 }

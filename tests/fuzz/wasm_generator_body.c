@@ -210,6 +210,19 @@ static void keep_within(struct generator *g, const struct wasm_op *op)
 	generator_op(g, 0x71);
 }
 
+static bool is_address(const struct wasm_op *op, uint32_t operand)
+{
+	switch ((enum wasm_immediate)op->immediate) {
+	case IMMEDIATE_ADDRESS:
+	case IMMEDIATE_ADDRESS_LANE:
+	case IMMEDIATE_ATOMIC:
+	case IMMEDIATE_DATA_MEMORY: return operand == 0;
+	case IMMEDIATE_MEMORY: return operand != 1;
+	case IMMEDIATE_MEMORY_MEMORY: return true;
+	default: return false;
+	}
+}
+
 static void operands(struct generator *g, const struct wasm_op *op, uint32_t depth)
 {
 	bool all = op->immediate != IMMEDIATE_ADDRESS && op->immediate != IMMEDIATE_ADDRESS_LANE &&
@@ -218,6 +231,8 @@ static void operands(struct generator *g, const struct wasm_op *op, uint32_t dep
 		expression(g, op->signature[i], depth);
 		if (op->signature[i] == TYPE_I32 && (all || i == 0))
 			keep_within(g, op);
+		if (g->memory64 && is_address(op, i))
+			generator_op(g, 0xad);
 	}
 }
 
@@ -236,6 +251,8 @@ static void instruction(struct generator *g, char type, uint32_t depth)
 	operands(g, op, depth);
 	generator_op(g, opcode);
 	immediates(g, op);
+	if (g->memory64 && (opcode == OP_MEMORY_SIZE || opcode == OP_MEMORY_GROW))
+		generator_op(g, 0xa7);
 	if (type == TYPE_F32 || type == TYPE_F64 || type == TYPE_V128)
 		canonicalize(g, op, type);
 }

@@ -35,6 +35,7 @@ struct generator {
 	struct wasm_generator_options options;
 	struct signature functions[FUNCTIONS_MAX];
 	uint32_t function_count;
+	bool memory64; /* addresses are made as i32 and extended */
 	/* The function at hand */
 	struct buf *out;
 	uint32_t function;

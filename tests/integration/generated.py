@@ -19,7 +19,7 @@ import wasmtime_wheel
 from celljob import BUILD, SCRATCH, check, finish, note, skip_part
 
 SEED, COUNT = int(sys.argv[1]) if len(sys.argv) > 1 else 1, int(sys.argv[2]) if len(sys.argv) > 2 else 40
-PROPOSALS = ["--enable-threads", "--enable-tail-call"]
+PROPOSALS = ["--enable-threads", "--enable-tail-call", "--enable-memory64"]
 LINE = re.compile(r"(\w+)\(\) => (?:i64:(\d+)|error: (.*))")
 # What wabt says, and whether what it means is plain: an atomic may also be beyond the end.
 TRAPS = ["integer divide by zero", "integer overflow", "invalid conversion to integer", "out of bounds memory access",
@@ -46,7 +46,9 @@ def interpret(path):
 
 def compile_by_wasmtime(wasmtime, path, expected):
     """The first export that gives something else, or None."""
-    store = wasmtime.Store()
+    config = wasmtime.Config()
+    config.wasm_memory64 = True
+    store = wasmtime.Store(wasmtime.Engine(config))
     exports = wasmtime.Instance(store, wasmtime.Module.from_file(store.engine, path), []).exports(store)
     for name, value in expected:
         try:

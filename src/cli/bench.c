@@ -37,7 +37,7 @@ static const struct option bench_table[] = {
 
 const struct verb bench_verb = {
 	.name = "bench",
-	.operands = "kernels|start|tasks|ecg|all",
+	.operands = "kernels|start|tasks|paged|ecg|all",
 	.summary = "measure this machine",
 	.description =
 		"Runs what is compared in turn and prints medians, from 6 samples on with their 95 %\n"
@@ -48,13 +48,14 @@ const struct verb bench_verb = {
 		"start    an empty program, executors by heap, cells from snapshots, touching protected\n"
 		"         memory\n"
 		"tasks    throughput, latency and chains of empty tasks\n"
+		"paged    memory that is larger than its window, and memory that fits in it\n"
 		"ecg      the ECG workflow by executors, memory level and heap, on the recordings of\n"
 		"         CELLA_ECG_DATA, data/ecg2017 or ../shared/data/ecg2017, else on made ones\n"
 		"Exit status: 0; 1 if a case failed; 2 for a mistake in the options.",
 	.example = "cella bench kernels --runs 9 --json kernels.json --svg kernels.svg",
 	.table = {bench_table, array_count(bench_table), false},
 	.operands_min = 1,
-	.operands_max = 4,
+	.operands_max = 5,
 	.enter = verb_bench,
 };
 
@@ -62,10 +63,8 @@ static const struct bench_kind {
 	const char *name;
 	int (*run)(struct bench *b, struct error *err);
 } bench_kinds[] = {
-	{"kernels", bench_kernels},
-	{"start", bench_start},
-	{"tasks", bench_tasks},
-	{"ecg", bench_ecg},
+	{"kernels", bench_kernels}, {"start", bench_start}, {"tasks", bench_tasks},
+	{"paged", bench_paged},     {"ecg", bench_ecg},
 };
 
 int bench_compile(const char *const *words, size_t count, bool native, struct error *err)
@@ -149,7 +148,7 @@ static int check_options(const struct bench_options *o, char **names, int count,
 			known = known || strcmp(names[i], bench_kinds[k].name) == 0;
 		if (!known)
 			return error_set(err, CELLA_EINVAL,
-			                 "there is no benchmark %s: kernels, start, tasks, ecg, all",
+			                 "there is no benchmark %s: kernels, start, tasks, paged, ecg, all",
 			                 names[i]);
 	}
 	int rc = place_check(o->json, err);

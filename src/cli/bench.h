@@ -103,6 +103,7 @@ int bench_launch(struct bench *b, struct error *err) must_check; /* a part of it
 int bench_spawn(struct bench *b, struct error *err) must_check;
 int bench_touch(struct bench *b, struct error *err) must_check;
 int bench_tasks(struct bench *b, struct error *err) must_check;
+int bench_paged(struct bench *b, struct error *err) must_check;
 int bench_ecg(struct bench *b, struct error *err) must_check;
 
 #endif

@@ -28,7 +28,7 @@ def bench(*arguments, **env):
 def test_mistakes():
     for arguments, says in ((["kernels", "nonsense"], "there is no benchmark nonsense"), (["kernels", "--runs", 0], "--runs 0"),
                             (["kernels", "--runs", 1000], "--runs 1000"), (["kernels", "--json", "/gone/x"], "/gone/x"),
-                            (["kernels", "--svg", SCRATCH], "it is a directory"), ([], "it wants kernels|start|tasks|ecg|all")):
+                            (["kernels", "--svg", SCRATCH], "it is a directory"), ([], "it wants kernels|start|tasks|paged|ecg|all")):
         done = bench(*arguments)
         check(done.returncode == USAGE and says in done.stderr and not done.stdout,
               f"{' '.join(map(str, arguments))}: status {done.returncode} {done.stderr.splitlines()[:1]}")
@@ -91,6 +91,16 @@ def descendants(pid):
     return found - {pid}
 
 
+def test_paged():
+    done = bench("paged", "--runs", 1, "--json", ROWS)
+    rows = json.loads(ROWS.read_text(encoding="utf-8"))["rows"]
+    if has_secret()[0] and os.geteuid() == 0:
+        check(done.returncode == 0 and len(rows) == 7, f"paged: status {done.returncode} {len(rows)} rows {done.stdout[-300:]}")
+        check(all(row["value"] > 0 for row in rows), "each with a value")
+    else:
+        check(done.returncode in (0, 1) and len(rows) in (2, 7), f"paged: status {done.returncode} {len(rows)} rows {done.stdout[-300:]}")
+
+
 def test_interrupts():
     for number in (signal.SIGINT, signal.SIGTERM):
         with subprocess.Popen([CELLA, "bench", "kernels", "--runs", "100"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -112,6 +122,7 @@ def main():
     test_failures()
     test_kernels()
     test_ecg()
+    test_paged()
     test_interrupts()
     check(not os.listdir(TMP), f"no file is left {os.listdir(TMP)}")
     finish()

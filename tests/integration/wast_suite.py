@@ -26,6 +26,7 @@ SUITES = (
     ("proposals/extended-const", ["--enable-extended-const"], {}, 290),
     ("proposals/tail-call", ["--enable-tail-call"], {}, 119),
     ("proposals/threads", ["--enable-threads"], {}, 616),
+    ("proposals/memory64", ["--enable-memory64"], {}, 1606),
     ("proposals/exception-handling", ["--enable-exceptions", "--enable-tail-call"],
      {"ref_null": REFERENCES, "throw": REFERENCES, "throw_ref": REFERENCES, "try_table": REFERENCES,
       "tag": "tags of other modules", "imports": "tags of other modules"}, 233),

@@ -251,6 +251,7 @@ static enum verdict run_malformed_text(struct script *s, char *path)
 	char *const arguments[] = {"wat2wasm",
 	                           "--enable-exceptions",
 	                           "--enable-extended-const",
+	                           "--enable-memory64",
 	                           "--enable-tail-call",
 	                           "--enable-threads",
 	                           path,

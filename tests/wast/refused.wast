@@ -44,7 +44,13 @@
 (assert_invalid (module (func (export "a")) (func (export "a"))) "duplicate export name")
 (assert_invalid (module (func (param i32)) (start 0)) "start function")
 (assert_invalid (module (global i32 (i64.const 0))) "type mismatch")
+;; A constant expression names imported globals only, until the garbage collection proposal
 (assert_invalid (module (global i32 (i32.const 0)) (global i32 (global.get 0))) "unknown global")
+(assert_invalid (module (memory 1) (global i32 (i32.const 0)) (data (global.get 0) "a")) "unknown global")
+(assert_invalid (module (table 1 funcref) (global i32 (i32.const 0)) (elem (global.get 0) func)) "unknown global")
+(assert_invalid
+  (module (table 1 funcref) (global funcref (ref.null func)) (elem (i32.const 0) funcref (global.get 0)))
+  "unknown global")
 (assert_invalid (module (func (drop (i8x16.extract_lane_s 16 (v128.const i32x4 0 0 0 0))))) "invalid lane index")
 (assert_invalid
   (module (func (block (block (br_table 0 1 2 (i32.const 0)) (drop)) (drop)) (br_table 3 (i32.const 0))))

@@ -4,11 +4,12 @@
 
 import os
 import re
+import resource
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from celljob import SCRATCH, build_cell, check, finish, run, skip_part
+from celljob import FAILED, REFUSED, SCRATCH, build_cell, check, finish, run, skip_part
 
 GIB = 1 << 30
 # Pairs that differ by 4 GiB, and both sides of the border: after growing by 5 GiB each holds 0, then its own mark.
@@ -52,8 +53,8 @@ def build(name, last=""):
     return build_cell("traps.c", f"{name}.cell")
 
 
-def run_large(cell, heap):
-    return run(["-q", "--memory", "insecure-none", "--executors", "1", "--heap", heap, cell])
+def run_large(cell, heap, level="insecure-none"):
+    return run(["-q", "--memory", level, "--executors", "1", "--heap", heap, cell])
 
 
 def main():
@@ -66,6 +67,16 @@ def main():
         skip_part("beyond-4-GiB", f"no room here: {job.stderr.splitlines()[0]}")
         finish()
     check(job.returncode == 0, f"what was put beyond 4 GiB is there: {job.returncode} {job.stderr.splitlines()[:2]}")
+    lockable = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0]
+    for level in ("secret", "paged"):
+        if lockable != resource.RLIM_INFINITY and lockable < 6 * GIB and os.geteuid() != 0:
+            skip_part(level, f"{lockable >> 20} MiB of locked memory")
+            continue
+        job = run_large(cell, "6G", level)
+        if job.returncode in (FAILED, REFUSED):
+            skip_part(level, job.stderr.splitlines()[0])
+            continue
+        check(job.returncode == 0, f"{level} memory does not end there either: {job.stderr.splitlines()[:2]}")
     job = run_large(beyond, "6G")
     check(job.returncode == 134 and "trap: out of bounds memory access" in job.stderr,
           f"there is an end: {job.returncode} {job.stderr.splitlines()[:2]}")

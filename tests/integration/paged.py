@@ -72,8 +72,7 @@ def check_refusals(cell):
 class PageFile:
     """The page file of a job's only executor, opened by root."""
 
-    def __init__(self, job):
-        [pid] = job.executors()
+    def __init__(self, pid):
         self.fd = os.open(f"/proc/{pid}/fd/7", os.O_RDWR)
         self.size = os.fstat(self.fd).st_size
 
@@ -116,7 +115,7 @@ def tamper(cell, how, says):
     with Job(["-q", *PAGED, "--page-dir", PAGES, "--heap", "64M", "--dir", f"{SCRATCH}:/data:ro", cell, "hold",
               "/data/secret", 8]) as job:
         check(job.line().startswith(b"parked"), f"{how.__name__}: the program is parked")
-        pages = PageFile(job)
+        pages = PageFile(*job.executors())
         old = pages.read()
         check(turn(job, 1) and turn(job, 2), f"{how.__name__}: it goes on before")
         check(pages.read() != old, f"{how.__name__}: pages were written meanwhile")
@@ -135,10 +134,30 @@ def check_tampering(cell):
         skip_part("page-file-tampering", "only root may open an executor's descriptors")
         return
     (SCRATCH / "secret").write_bytes(b"what the pages hold " * 200)
+    check_task_data()
     tamper(cell, leave_alone, None)
     for how in (flip_bits, put_back, cut):
         # Writing makes a file that was cut longer again, with zeros in it.
         tamper(cell, how, b"paged memory: " if how is cut else b"was altered outside, or is an old copy")
+
+
+def check_task_data():
+    """A task's input, as large as eight windows, is sealed by host code, which touches what was altered."""
+    cell = build_cell("paged_task.c")
+    for altered in (False, True):
+        with Job([*PAGED, "--page-dir", PAGES, "--heap", "64M", cell, 8]) as job:
+            check(job.line() == b"parked\n", "the program is parked")
+            for pid in job.executors() if altered else []:
+                pages = PageFile(pid)
+                flip_bits(pages, None)
+                os.close(pages.fd)
+            output, log = job.end(input=b"\n")
+        if altered:
+            check(job.status not in (0, None) and not output and b"was altered outside, or is an old copy" in log,
+                  f"a task's altered input: {job.status} {output!r} {log!r}")
+        else:
+            total = sum((i * 7 + 1) & 255 for i in range(256)) * (8 << 12)
+            check(job.status == 0 and output == b"sum %d\n" % total, f"one that was left alone (control): {job.status} {output!r} {log!r}")
 
 
 def check_full_disk(cell):

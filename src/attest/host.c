@@ -211,21 +211,6 @@ static void probe_swap(const struct machine *machine not_used, struct host_fact 
 		set(f, HOST_INFO, "present", "secret memory is never swapped; insecure-none may be", "");
 }
 
-static void probe_userfaultfd(const struct machine *machine, struct host_fact *f)
-{
-	if (access("/dev/userfaultfd", R_OK | W_OK) == 0)
-		set(f, HOST_GOOD, "through /dev/userfaultfd", "", "");
-	else if (process_may(&machine->status, CAP_SYS_PTRACE) ||
-	         file_is("", "/proc/sys/vm/unprivileged_userfaultfd", "1"))
-		set(f, HOST_GOOD, "by system call", "", "");
-	else if (exists("", "/proc/sys/vm/unprivileged_userfaultfd"))
-		set(f, HOST_LIMITED, "for faults in user mode only",
-		    "paged memory bounces the buffers of system calls", "");
-	else
-		set(f, HOST_MISSING, "none",
-		    "this kernel has no userfaultfd: paged memory takes signals instead", "");
-}
-
 static void probe_user(const struct machine *machine, struct host_fact *f)
 {
 	static const struct {
@@ -452,7 +437,6 @@ static const struct {
 	{"memory", "secret memory", probe_secret_memory},
 	{"memory", "locked memory", probe_locked_memory},
 	{"memory", "swap", probe_swap},
-	{"memory", "userfaultfd", probe_userfaultfd},
 	{"isolation", "user", probe_user},
 	{"isolation", "namespaces", probe_namespaces},
 	{"isolation", "seccomp", probe_seccomp},

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -543,6 +544,35 @@ static void test_refuses(void **state)
 	end();
 }
 
+static uint64_t locked_kib(void)
+{
+	char line[128];
+	uint64_t kib = 0;
+	cleanup_fclose FILE *f = fopen("/proc/self/status", "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmLck: %" SCNu64, &kib) == 1)
+			return kib;
+	fail_msg("the kernel does not say what is locked");
+	return 0;
+}
+
+/* A window counts once as locked memory, however often it is mapped, and does not count more as pages come
+ * and go. */
+static void test_counts_once(void **state)
+{
+	enum { WINDOW = 16 * MIB, SIZE = 64 * MIB, OTHER = 4 * MIB };
+	uint64_t before = locked_kib();
+	begin(state, WINDOW);
+	struct mem_region *r = region(SIZE, SIZE);
+	for (int turn = 0; turn < 3; turn++)
+		for (size_t at = 0; at < SIZE; at += PAGE)
+			r->base[at]++;
+	assert_true(stats().fetched > 0);
+	assert_true(locked_kib() - before <= (WINDOW + OTHER) >> 10);
+	page_region_free(r);
+	end();
+}
+
 /* Pages are as small as the number of mappings allows. */
 static void test_page_sizes(void **state)
 {
@@ -588,6 +618,7 @@ int main(void)
 		BOTH(test_refuses),
 		{"test_file_fails", test_file_fails, NULL, NULL, (void *)&kinds[1]},
 		BOTH(test_page_sizes),
+		BOTH(test_counts_once),
 	};
 	return cmocka_run_group_tests(tests, set_up_pool, NULL);
 }

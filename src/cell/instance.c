@@ -456,10 +456,11 @@ int instance_call(struct instance *in, const char *name, const char *signature, 
 	return instance_run(&entry, timeout_ms, ret_report, err);
 }
 
-int instance_prepare(struct instance *in, const char *name, struct trap_report *ret_report, struct error *err)
+int instance_prepare(struct instance *in, const char *name, uint32_t timeout_ms,
+                     struct trap_report *ret_report, struct error *err)
 {
 	in->preparing = true;
-	int rc = instance_call(in, name, ":", NULL, 0, ret_report, err);
+	int rc = instance_call(in, name, ":", NULL, timeout_ms, ret_report, err);
 	in->preparing = false;
 	return rc;
 }

@@ -71,8 +71,8 @@ int instance_call(struct instance *instance, const char *name, const char *signa
 void instance_lend_stack(struct instance *instance, void (*fn)(void *), void *arg);
 /* The same of a function without parameters that gets an instance ready for its tasks, which may not come
  * while it runs. */
-int instance_prepare(struct instance *instance, const char *name, struct trap_report *ret_report,
-                     struct error *err) must_check;
+int instance_prepare(struct instance *instance, const char *name, uint32_t timeout_ms,
+                     struct trap_report *ret_report, struct error *err) must_check;
 bool instance_is_preparing(struct cell_instance *cell);
 bool instance_exports(const struct instance *instance, const char *name);
 

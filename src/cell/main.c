@@ -181,10 +181,11 @@ static struct instance_config executor_cell(const struct executor *x)
 	};
 }
 
-static int executor_new_instance(void *data, struct instance **ret_instance, struct error *err)
+static int executor_new_instance(void *data, uint32_t timeout_ms, struct instance **ret_instance,
+                                 struct error *err)
 {
 	struct executor *x = data;
-	return spawner_take(x->spawner, ret_instance, err);
+	return spawner_take(x->spawner, timeout_ms, ret_instance, err);
 }
 
 static void executor_give_way(void *data)

@@ -38,13 +38,13 @@ void spawner_give_way(struct spawner *s)
 	s->without = true;
 }
 
-static int run_initialisers(struct instance *in, struct error *err)
+static int run_initialisers(struct instance *in, uint32_t timeout_ms, struct error *err)
 {
 	struct trap_report report;
 	struct error why;
 	if (!instance_exports(in, prepare))
 		return 0;
-	int rc = instance_prepare(in, prepare, &report, &why);
+	int rc = instance_prepare(in, prepare, timeout_ms, &report, &why);
 	if (rc == CELLA_ETRAP && report.trap == CELL_TRAP_EXIT)
 		return error_set(err, rc, "a constructor or warm-up exits with status %d", report.status);
 	return rc < 0 ? error_set(err, rc, "in a constructor or warm-up: %s", why.text) : 0;
@@ -60,7 +60,7 @@ static void keep_base(struct spawner *s, struct instance *in, bool files)
 	s->without = !s->base;
 }
 
-int spawner_take(struct spawner *s, struct instance **ret_instance, struct error *err)
+int spawner_take(struct spawner *s, uint32_t timeout_ms, struct instance **ret_instance, struct error *err)
 {
 	struct instance *in;
 	if (s->base)
@@ -69,7 +69,7 @@ int spawner_take(struct spawner *s, struct instance **ret_instance, struct error
 	int rc = instance_new(&s->config, &in, err);
 	if (rc < 0)
 		return rc;
-	rc = run_initialisers(in, err);
+	rc = run_initialisers(in, timeout_ms, err);
 	if (rc < 0) {
 		instance_free(in);
 		return rc;

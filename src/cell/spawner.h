@@ -18,8 +18,10 @@ int spawner_new(const struct instance_config *config, struct spawner **ret_spawn
                 struct error *err) must_check;
 void spawner_free(struct spawner *spawner);
 
-/* An instance ready for its first task. CELLA_ETRAP: an initialiser trapped. */
-int spawner_take(struct spawner *spawner, struct instance **ret_instance, struct error *err) must_check;
+/* An instance ready for its first task. CELLA_ETRAP: an initialiser trapped; CELLA_ETIMEOUT: they take longer
+ * than that (0: no limit). */
+int spawner_take(struct spawner *spawner, uint32_t timeout_ms, struct instance **ret_instance,
+                 struct error *err) must_check;
 /* Memory is short: lets the base go, and keeps none from now on. */
 void spawner_give_way(struct spawner *spawner);
 

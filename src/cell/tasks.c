@@ -113,7 +113,7 @@ static bool get_ready(struct tasks *t)
 	if (t->levels[1])
 		return mem_pool_warm(t->config.pool);
 	return tasks_level_at(t, 1, &level, NULL) == 0 &&
-	       t->config.new_instance(t->config.data, &level->instance, NULL) == 0;
+	       t->config.new_instance(t->config.data, TASKS_READY_MS, &level->instance, NULL) == 0;
 }
 
 int tasks_serve(struct tasks *t, struct error *err)

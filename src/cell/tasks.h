@@ -29,8 +29,10 @@ struct tasks_config {
 	int agent;               /* LAUNCH_FD_AGENT: closed by the peer means the agent is gone */
 	int owner;               /* LAUNCH_FD_OWNER: hang-up means that the job is over */
 	void *data;
-	/* A fresh instance of the program's cell for running tasks, not yet entered. */
-	int (*new_instance)(void *data, struct instance **ret_instance, struct error *err);
+	/* A fresh instance of the program's cell for running tasks. CELLA_ETIMEOUT: its initialisers take
+	 * longer than timeout_ms; 0: however long they take. */
+	int (*new_instance)(void *data, uint32_t timeout_ms, struct instance **ret_instance,
+	                    struct error *err);
 	/* Memory is short: what makes instances faster may go. */
 	void (*give_way)(void *data);
 	/* The WASI that instances use, for files as task data. */

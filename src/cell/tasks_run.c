@@ -182,10 +182,14 @@ static int take_frame(struct running *r, uint64_t size, struct error *err)
 
 static int take_instance(struct tasks *t, struct tasks_level *level, struct error *err)
 {
-	if (level->instance || t->config.new_instance(t->config.data, &level->instance, NULL) == 0)
+	uint32_t timeout_ms = level->run.submit.timeout_ms;
+	if (level->instance)
 		return 0;
+	int rc = t->config.new_instance(t->config.data, timeout_ms, &level->instance, err);
+	if (rc != CELLA_ENOMEM && rc != CELLA_ELIMIT)
+		return rc;
 	tasks_give_way(t);
-	return t->config.new_instance(t->config.data, &level->instance, err);
+	return t->config.new_instance(t->config.data, timeout_ms, &level->instance, err);
 }
 
 static int prepare_instance(struct running *r, uint64_t frame_size, struct error *err)

@@ -41,6 +41,7 @@ enum {
 	TASK_FUNCTION_BITS = 12,
 	TASK_MERGE = TASK_FUNCTIONS_MAX - 1, /* function index of merges, which executors do themselves */
 	TASKS_PLAIN_MAX = TASK_INVOCATION_MAX - SEAL_OVERHEAD,
+	TASKS_READY_MS = 10000, /* for initialisers while no task is there that waits for them */
 	TASKS_OPEN_GROUPS_MAX = 64,
 	TASKS_ENDED_GROUPS_MAX = 256, /* remembered, for those who wait once more */
 	TASKS_COMMUTATIVE_NUMBER = 0x100, /* beside enum task_status: the number of a COMMUTATIVE member */

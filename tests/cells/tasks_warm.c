@@ -14,6 +14,7 @@ enum { TABLE = 99999, ROUNDS = 10 };
 static int table[TABLE];
 static char *words; /* on the heap */
 static int constructed, warmed, spent;
+static volatile int rounds;
 static char mode[20];
 
 CELLA_TASK(nothing, CELLA_OUT(int, done, 1))
@@ -49,6 +50,8 @@ CELLA_WARM_UP(fill_table)
 		__builtin_trap();
 	if (strcmp(mode, "exit") == 0)
 		exit(3);
+	while (strcmp(mode, "hang") == 0)
+		rounds++;
 	int done = 0;
 	if (strcmp(mode, "task") == 0)
 		nothing(&done);
@@ -60,7 +63,8 @@ CELLA_WARM_UP(keep_words)
 	warmed++;
 }
 
-CELLA_TASK(look, CELLA_OUT(int, found, 4), CELLA_OUT(char, text, 20))
+CELLA_TASK_WITH(look, (.timeout_ms = 2000, .on_failure = CELLA_ON_FAILURE_FAIL), CELLA_OUT(int, found, 4),
+                CELLA_OUT(char, text, 20))
 {
 	for (int i = 0; i < TABLE; i++)
 		found[0] = (found[0] + table[i]) % 1000;

@@ -43,6 +43,12 @@ expect_match "at fill_table" err
 warm exit
 expect_equal "$status" 134
 expect_match "a constructor or warm-up exits with status 3" err
+if [ "$(id -u)" -eq 0 ]; then # it takes ten seconds
+	warm hang
+	expect_equal "$status" 134
+	expect_match "in a constructor or warm-up: time-out" err
+	expect_match "at fill_table" err
+fi
 warm task
 expect_equal "$status" 134
 expect_match "calls tasks" err

@@ -39,9 +39,10 @@ static void must(int rc, const struct error *err)
 	_exit(2);
 }
 
-static int new_instance(void *data, struct instance **ret_instance, struct error *err)
+static int new_instance(void *data, uint32_t timeout_ms, struct instance **ret_instance, struct error *err)
 {
 	struct executor *x = data;
+	(void)timeout_ms;
 	(void)err;
 	return fake_instance_new(x->wasi, x->tasks, ret_instance);
 }

@@ -397,6 +397,10 @@ INLINE const void *callee(struct cell_instance *instance, const struct table *t,
 	return functions[callee_index(instance, t, index, functions, function_count, type)].code;
 }
 
+/* Of struct state. */
+#define LAYOUT(member, at) \
+	_Static_assert(__builtin_offsetof(struct state, member) == (at), "layout of the state")
+
 INLINE ref table_get(struct cell_instance *instance, const struct table *t, u32 index)
 {
 	if (UNLIKELY(index >= t->size))

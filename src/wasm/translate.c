@@ -111,6 +111,40 @@ static void put_types(const struct wasm_module *m, struct buf *out)
 			put_type(&m->types[i], out);
 }
 
+static uint64_t type_size(char type)
+{
+	return type == TYPE_V128 ? 16 : type == TYPE_I64 || type == TYPE_F64 ? 8 : 4;
+}
+
+/* Returns where the member ends, which begins at `at` or behind. */
+static uint64_t put_place(struct buf *out, const char *name, uint32_t index, uint64_t at, uint64_t align,
+                          uint64_t size)
+{
+	at = align_up(at, align);
+	buf_printf(out, "LAYOUT(%s%u, %llu);\n", name, index, (unsigned long long)at);
+	return at + size;
+}
+
+/* Snapshots hold the state as its bytes, so every compiler has to lay it out alike. */
+static void put_layout(const struct wasm_module *m, uint32_t exception_words, struct buf *out)
+{
+	uint64_t at = m->tag_count > 0 ? (1 + (uint64_t)exception_words) * sizeof(uint64_t) : 0;
+	uint64_t align = m->tag_count > 0 ? sizeof(uint64_t) : 1;
+	for (uint32_t i = 0; i < m->global_count; i++) {
+		uint64_t size = type_size(m->globals[i].type);
+		at = put_place(out, "g", i, at, size, size);
+		align = max_of(align, size);
+	}
+	for (uint32_t i = 0; i < m->table_count; i++) {
+		uint64_t size = (1 + (uint64_t)wasm_table_room(&m->tables[i])) * sizeof(uint32_t);
+		at = put_place(out, "t", i, at, sizeof(uint32_t), size);
+		align = max_of(align, (uint64_t)sizeof(uint32_t));
+	}
+	at += max_of(m->data_count, 1u) + max_of(m->element_count, 1u);
+	buf_printf(out, "_Static_assert(sizeof(struct state) == %llu, \"layout of the state\");\n",
+	           (unsigned long long)align_up(at, align));
+}
+
 static void put_state(const struct wasm_module *m, struct buf *out)
 {
 	uint32_t words = 1;
@@ -130,6 +164,7 @@ static void put_state(const struct wasm_module *m, struct buf *out)
 			buf_printf(out, "\tu32 e%u[%u];\n", i, max_of(m->elements[i].count, 1u));
 	buf_printf(out, "\tu8 data_dropped[%u];\n\tu8 elements_dropped[%u];\n};\n", max_of(m->data_count, 1u),
 	           max_of(m->element_count, 1u));
+	put_layout(m, words, out);
 	wasm_put(out, "#define STATE(instance) ((struct state *)(instance)->state)\n"
 	              "#define TABLE(t) ((struct table *)(t))\n");
 }

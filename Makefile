@@ -42,7 +42,7 @@ soak: all ## repeat the unit and integration tests (SOAK_ROUNDS=20), to catch wh
 fuzz: sanitize ## run each fuzz target for FUZZ_SECONDS (600)
 	@tests/run --sanitize $(SANITIZE) --fuzz-seconds $(FUZZ_SECONDS) 'fuzz/*'
 
-bench: all ## measure this machine: kernels, start, tasks, ecg
+bench: all ## measure this machine: kernels, programs, start, tasks, ecg
 	$(BUILD)/cella bench all
 
 data: deps ## fetch the ECG recordings from PhysioNet into data/ecg2017 (95 MB; needs the internet)

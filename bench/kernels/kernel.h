@@ -17,7 +17,7 @@
 #ifndef KERNELS_KERNEL_H
 #define KERNELS_KERNEL_H
 
-#include <stddef.h>
+#include "../trial/trial.h"
 
 /* A size of the published data set that the file names, and that of its data set MINI, for tests. */
 #ifdef QUICK
@@ -25,16 +25,6 @@
 #else
 #define SIZE(published, mini) published
 #endif
-
-struct trial;
-
-/* An array of zeros that begins on a page, as the published allocator has it. Ends the program if there is no
- * memory. */
-void *trial_array(struct trial *t, size_t size);
-void trial_begin(struct trial *t);
-void trial_end(struct trial *t);
-/* Bytes, a multiple of four, that the kernel has computed. */
-void trial_result(struct trial *t, const void *values, size_t size);
 
 void kernel_2mm(struct trial *t);
 void kernel_3mm(struct trial *t);

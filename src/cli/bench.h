@@ -98,6 +98,7 @@ int bench_build(struct bench *b, const char *source, bool native, char *ret_path
                 struct error *err) must_check;
 
 int bench_kernels(struct bench *b, struct error *err) must_check;
+int bench_programs(struct bench *b, struct error *err) must_check;
 int bench_start(struct bench *b, struct error *err) must_check;
 int bench_launch(struct bench *b, struct error *err) must_check; /* a part of it, as are: */
 int bench_spawn(struct bench *b, struct error *err) must_check;

@@ -16,10 +16,15 @@
  *                      relative relocations only; -mno-outline-atomics (aarch64): no call of
  *                      libgcc's
  *   another machine    clang compiles for every target, and lld links for every one; gcc for its own
+ *   loops              -indvars-widen-indvars=0 (clang): counters stay 32-bit as WebAssembly's are; widened
+ *                      only in part, they hide how often a loop runs, and it is not unrolled
  *   same bytes         -frandom-seed, no build id, no compiler's name
  *
  * And what WebAssembly clang makes of C and C++ (wasm_flags_machine): the instructions that every cell may
- * use; exceptions of C++, and setjmp, as WebAssembly's exceptions.
+ * use; exceptions of C++, and setjmp, as WebAssembly's exceptions. What it must not do (wasm_flags_guest) is
+ * what the second compilation does better: vectors, unrolling, and the strength reduction of addresses
+ * (-disable-lsr), which makes each a sum of its own that wraps at 32 bits, so that neighbours are no longer
+ * seen to be neighbours.
  */
 #include <stddef.h>
 #include <string.h>
@@ -51,7 +56,8 @@ const char *const wasm_flags_gcc[] = {
 };
 
 const char *const wasm_flags_clang[] = {
-	COMMON, "-fno-finite-loops", "-mllvm", "-enable-shrink-wrap=0", NULL,
+	COMMON,   "-fno-finite-loops",        "-mllvm", "-enable-shrink-wrap=0",
+	"-mllvm", "-indvars-widen-indvars=0", NULL,
 };
 
 const char *const wasm_flags_machine[] = {
@@ -59,7 +65,9 @@ const char *const wasm_flags_machine[] = {
 	"-fwasm-exceptions", "-mllvm",    "-wasm-enable-sjlj", NULL,
 };
 
-const char *const wasm_flags_guest[] = {"-fno-vectorize", "-fno-slp-vectorize", "-fno-unroll-loops", NULL};
+const char *const wasm_flags_guest[] = {
+	"-fno-vectorize", "-fno-slp-vectorize", "-fno-unroll-loops", "-mllvm", "-disable-lsr", NULL,
+};
 
 static const struct {
 	const char *target;

@@ -14,7 +14,12 @@
 #include "wasm/target.h"
 #include "wasm/wasm.h"
 
-enum { NATIVE_FILE_MAX = 1 << 30, NATIVE_PATH_MAX = SCRATCH_PATH_MAX + 80, NATIVE_PARALLEL_MAX = 8 };
+enum {
+	NATIVE_FILE_MAX = 1 << 30,
+	NATIVE_PATH_MAX = SCRATCH_PATH_MAX + 80,
+	NATIVE_NAME_MAX = 16,
+	NATIVE_PARALLEL_MAX = 8
+};
 
 static const char *known_target(const char *name, size_t size)
 {
@@ -66,6 +71,7 @@ int cell_targets_parse(const char *list, struct cell_targets *ret_targets, struc
 struct work {
 	const struct cell_native *n;
 	struct buf data; /* segments */
+	uint32_t units;  /* of C */
 	struct buf images[BUNDLE_ARTIFACT_MAX];
 };
 
@@ -91,20 +97,29 @@ static int read_scratch(const struct cell_native *n, const char *name, const cha
 	return io_read_file(path, NATIVE_FILE_MAX, ret, err);
 }
 
-/* The module to cell.c, and its data segments. */
+/* "cell" is the first unit, the others are "cell-1", … */
+static void unit_name(uint32_t unit, char to[NATIVE_NAME_MAX])
+{
+	snprintf(to, NATIVE_NAME_MAX, unit ? "cell-%u" : "cell", unit);
+}
+
+/* The module to cell.c, cell-1.c, …, and its data segments. */
 static int translate(struct work *w, const struct wasm_module *module, struct error *err)
 {
-	cleanup_buf struct buf c = {0};
-	char path[NATIVE_PATH_MAX];
+	cleanup_units struct wasm_units units = {0};
+	char path[NATIVE_PATH_MAX], name[NATIVE_NAME_MAX];
 	int rc = wasm_check_cell(module, err);
 	if (rc == 0)
-		rc = wasm_translate(module, &c, err);
+		rc = wasm_translate_units(module, WASM_UNIT_TEXT, &units, err);
 	if (rc == 0)
 		rc = wasm_data_segments(module, &w->data, err);
-	if (rc < 0)
-		return rc;
-	scratch_file(w->n, "cell", ".c", path);
-	return io_write_file(path, c.data, c.size, 0644, err);
+	for (uint32_t i = 0; rc == 0 && i < units.count; i++) {
+		unit_name(i, name);
+		scratch_file(w->n, name, ".c", path);
+		rc = io_write_file(path, units.c[i].data, units.c[i].size, 0644, err);
+	}
+	w->units = units.count;
+	return rc;
 }
 
 static void add_flags(struct arguments *command, const char *const *flags)
@@ -113,34 +128,74 @@ static void add_flags(struct arguments *command, const char *const *flags)
 		arguments_add(command, *flags);
 }
 
-static void compile_command(struct arguments *command, const struct cell_native *n, const char *target)
+static void begin_command(struct arguments *command, const struct cell_native *n, const char *target)
 {
 	bool clang = n->tools->compiler_is_clang;
 	arguments_add(command, n->tools->compiler);
 	add_flags(command, clang ? wasm_flags_clang : wasm_flags_gcc);
 	add_flags(command, wasm_flags_target(target, clang));
 	arguments_add(command, "-o");
-	arguments_print(command, "%s/%s.so", n->scratch, target);
-	arguments_print(command, "%s/cell.c", n->scratch);
 }
 
-/* All targets, as many at once as there are processors. */
+/* One unit to its object. */
+static void unit_command(struct arguments *command, const struct work *w, const char *target, uint32_t unit)
+{
+	char name[NATIVE_NAME_MAX];
+	unit_name(unit, name);
+	begin_command(command, w->n, target);
+	arguments_print(command, "%s/%s-%u.o", w->n->scratch, target, unit);
+	arguments_add(command, "-c");
+	arguments_print(command, "%s/%s.c", w->n->scratch, name);
+}
+
+/* Objects, or the only unit, to an image. */
+static void image_command(struct arguments *command, const struct work *w, const char *target)
+{
+	begin_command(command, w->n, target);
+	arguments_print(command, "%s/%s.so", w->n->scratch, target);
+	if (w->units == 1)
+		arguments_print(command, "%s/cell.c", w->n->scratch);
+	for (uint32_t i = 0; w->units > 1 && i < w->units; i++)
+		arguments_print(command, "%s/%s-%u.o", w->n->scratch, target, i);
+}
+
+/* As many at once as there are processors. */
+static int run_all(const struct work *w, const struct arguments *commands, size_t count, struct error *err)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t parallel = min_of((size_t)max_of(processors, 1L), (size_t)NATIVE_PARALLEL_MAX);
+	if (w->n->verbose)
+		return process_run(commands, count, parallel, true, err);
+	return process_run_shown(commands, count, parallel, "compiling", err);
+}
+
+static void done_all(struct arguments *commands, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		arguments_done(&commands[i]);
+}
+
+/* Every unit for every target, if there are several, and then each target's image. */
 static int compile(struct work *w, struct error *err)
 {
 	const struct cell_targets *targets = &w->n->targets;
-	struct arguments commands[BUNDLE_ARTIFACT_MAX] = {0};
-	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	struct arguments units[BUNDLE_ARTIFACT_MAX * WASM_UNITS_MAX] = {0}, images[BUNDLE_ARTIFACT_MAX] = {0};
+	size_t count = 0;
 	int rc = 0;
-	for (size_t i = 0; rc == 0 && i < targets->count; i++) {
+	for (size_t i = 0; rc == 0 && i < targets->count; i++)
 		rc = toolchain_check_target(w->n->tools, targets->names[i], err);
-		if (rc == 0)
-			compile_command(&commands[i], w->n, targets->names[i]);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < targets->count; i++) {
+		for (uint32_t k = 0; w->units > 1 && k < w->units; k++)
+			unit_command(&units[count++], w, targets->names[i], k);
+		image_command(&images[i], w, targets->names[i]);
 	}
-	size_t parallel = min_of((size_t)max_of(processors, 1L), (size_t)NATIVE_PARALLEL_MAX);
+	rc = run_all(w, units, count, err);
 	if (rc == 0)
-		rc = process_run(commands, targets->count, parallel, w->n->verbose, err);
-	for (size_t i = 0; i < targets->count; i++)
-		arguments_done(&commands[i]);
+		rc = run_all(w, images, targets->count, err);
+	done_all(units, count);
+	done_all(images, targets->count);
 	for (size_t i = 0; rc == 0 && i < targets->count; i++)
 		rc = read_scratch(w->n, targets->names[i], ".so", &w->images[i], err);
 	return rc;

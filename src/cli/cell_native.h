@@ -2,6 +2,7 @@
  * The native step of a build: from a WebAssembly module to a signed bundle.
  *
  *   module  --our translator-->  cell.c  --clang or gcc, for each target-->  TARGET.so
+ *   a large one  -->  cell.c, cell-1.c, …  -->  TARGET-0.o, TARGET-1.o, …  -->  TARGET.so
  *   module, manifest, data segments, each TARGET.so  --builder's key-->  bundle
  */
 #ifndef CLI_CELL_NATIVE_H

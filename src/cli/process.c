@@ -165,6 +165,9 @@ static int judge(const struct arguments *command, int status, struct error *err)
 /* Commands under way. */
 struct batch {
 	const struct arguments *commands;
+	size_t count, parallel;
+	bool verbose;
+	const char *shown; /* what they do, for a terminal; or NULL */
 	pid_t pids[PROCESSES_MAX]; /* 0: free */
 	size_t of[PROCESSES_MAX];  /* the command */
 	size_t running;
@@ -210,13 +213,24 @@ static int batch_reap(struct batch *b, struct error *err)
 	return rc;
 }
 
-static int batch_run(struct batch *b, size_t count, size_t parallel, bool verbose, const sigset_t *waited,
-                     struct error *err)
+/* How many have ended; at the end the line vanishes. */
+static void batch_show(const struct batch *b, size_t ended)
+{
+	if (!b->shown || b->count < 2)
+		return;
+	if (ended < b->count)
+		fprintf(stderr, "\r%s %zu/%zu", b->shown, ended, b->count);
+	else
+		fputs("\r\033[K", stderr);
+}
+
+static int batch_run(struct batch *b, const sigset_t *waited, struct error *err)
 {
 	int rc = 0, interrupt = 0;
-	for (size_t next = 0; b->running || (rc == 0 && next < count);) {
-		if (rc == 0 && next < count && b->running < parallel) {
-			if (verbose)
+	for (size_t next = 0; b->running || (rc == 0 && next < b->count);) {
+		batch_show(b, next - b->running);
+		if (rc == 0 && next < b->count && b->running < b->parallel) {
+			if (b->verbose)
 				print_command(&b->commands[next]);
 			rc = batch_start(b, next++, err);
 			continue;
@@ -229,16 +243,15 @@ static int batch_run(struct batch *b, size_t count, size_t parallel, bool verbos
 		int ended = batch_reap(b, rc == 0 ? err : NULL);
 		rc = rc == 0 ? ended : rc;
 	}
+	batch_show(b, b->count);
 	if (!interrupt)
 		return rc;
 	raise(interrupt);
 	return error_set(err, CELLA_ECANCELED, "interrupted");
 }
 
-int process_run(const struct arguments *commands, size_t count, size_t parallel, bool verbose,
-                struct error *err)
+static int run(struct batch *b, struct error *err)
 {
-	struct batch b = {.commands = commands};
 	sigset_t waited, before;
 	sigemptyset(&waited);
 	sigaddset(&waited, SIGCHLD);
@@ -246,10 +259,25 @@ int process_run(const struct arguments *commands, size_t count, size_t parallel,
 	sigaddset(&waited, SIGTERM);
 	sigaddset(&waited, SIGHUP);
 	sigprocmask(SIG_BLOCK, &waited, &before);
-	int rc = batch_run(&b, count, min_of(max_of(parallel, (size_t)1), (size_t)PROCESSES_MAX), verbose,
-	                   &waited, err);
+	b->parallel = min_of(max_of(b->parallel, (size_t)1), (size_t)PROCESSES_MAX);
+	int rc = batch_run(b, &waited, err);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return rc;
+}
+
+int process_run(const struct arguments *commands, size_t count, size_t parallel, bool verbose,
+                struct error *err)
+{
+	struct batch b = {.commands = commands, .count = count, .parallel = parallel, .verbose = verbose};
+	return run(&b, err);
+}
+
+int process_run_shown(const struct arguments *commands, size_t count, size_t parallel, const char *what,
+                      struct error *err)
+{
+	struct batch b = {.commands = commands, .count = count, .parallel = parallel};
+	b.shown = isatty(STDERR_FILENO) ? what : NULL;
+	return run(&b, err);
 }
 
 static int read_all(int fd, struct buf *ret_output, struct error *err)

@@ -28,6 +28,9 @@ void arguments_done(struct arguments *a);
  * other than 0 (it has said why itself); CELLA_ENOENT: no such program; CELLA_ECANCELED: interrupted. */
 int process_run(const struct arguments *commands, size_t count, size_t parallel, bool verbose,
                 struct error *err) must_check;
+/* The same, and on a terminal a line says how far they are: "what 3/8". */
+int process_run_shown(const struct arguments *commands, size_t count, size_t parallel, const char *what,
+                      struct error *err) must_check;
 
 /* Run one and append its standard output; its standard error is dropped. */
 int process_read(const struct arguments *command, struct buf *ret_output, struct error *err) must_check;

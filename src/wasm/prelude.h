@@ -46,14 +46,24 @@ typedef f64 f64_at ANYWHERE;
 /*
  * FUNCTION: one of the module's; kept as it is, so that a backtrace can name it.
  * LEAF: one so small, and unable to trap, that it may vanish in its callers.
+ * COPY: a leaf of another unit, for callers in this one.
  * GLUE: code that is not the module's. It lies outside of the section wasm_text, whose end linkers tell.
+ * STUB: such code that the module's functions call.
+ * SHARED: what the units of a module have in common, if it is divided; UNIT is this one's number then.
  */
-#if defined(__clang__)
-#define FUNCTION static __attribute__((used, noinline, section("wasm_text")))
+#if defined(UNIT)
+#define SHARED __attribute__((visibility("hidden")))
 #else
-#define FUNCTION static __attribute__((used, noinline, noclone, section("wasm_text")))
+#define SHARED static
 #endif
-#define LEAF static __attribute__((used, section("wasm_text")))
+#if defined(__clang__)
+#define FUNCTION SHARED __attribute__((used, noinline, section("wasm_text")))
+#else
+#define FUNCTION SHARED __attribute__((used, noinline, noclone, section("wasm_text")))
+#endif
+#define LEAF SHARED __attribute__((used, section("wasm_text")))
+#define COPY extern inline __attribute__((gnu_inline, visibility("hidden")))
+#define STUB SHARED __attribute__((noinline, unused, section(".text.unlikely")))
 #define GLUE static __attribute__((noinline, unused, section(".text.unlikely")))
 #define INLINE static inline __attribute__((always_inline, unused))
 #define PUBLIC __attribute__((visibility("default")))

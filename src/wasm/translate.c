@@ -2,7 +2,12 @@
  * The translation unit of a module: cell_abi.h, the prelude, then types, state, prototypes, the
  * table of functions, bodies, and the border to the host. The order is the module's own
  * throughout, so that the same module gives the same text.
+ *
+ * A large module is divided, to be compiled by several processors: neighbours stay together, and the
+ * first unit has the tables and the border. How many there are is told by the module alone. Leaves are in
+ * all units, so that they are inlined as ever; other functions are never inlined anyway.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "wasm/throws.h"
@@ -175,11 +180,15 @@ static uint32_t fixed_element(const struct wasm_constant *element)
 	return element->kind == CONSTANT_FUNCTION ? element->index : CELL_NO_FUNCTION;
 }
 
-static void put_elements(const struct wasm_module *m, struct buf *out)
+static void put_elements(const struct wasm_module *m, bool first, struct buf *out)
 {
 	for (uint32_t i = 0; i < m->element_count; i++) {
 		const struct wasm_element_segment *segment = &m->elements[i];
-		buf_printf(out, "static const u32 e%u[%u] = {", i, max_of(segment->count, 1u));
+		if (!first) {
+			buf_printf(out, "extern SHARED const u32 e%u[%u];\n", i, max_of(segment->count, 1u));
+			continue;
+		}
+		buf_printf(out, "SHARED const u32 e%u[%u] = {", i, max_of(segment->count, 1u));
 		for (uint32_t k = 0; k < segment->count; k++) {
 			wasm_put(out, k == 0 ? "\n\t" : k % 16 == 0 ? ",\n\t" : ", ");
 			wasm_put_number(out, fixed_element(&segment->elements[k]));
@@ -189,25 +198,32 @@ static void put_elements(const struct wasm_module *m, struct buf *out)
 	}
 }
 
-static void put_functions(const struct wasm_module *m, struct buf *out)
+static void put_prototypes(const struct wasm_module *m, struct buf *out)
 {
 	wasm_put(out, "\n");
 	for (uint32_t i = 0; i < m->function_count; i++) {
-		wasm_put(out, i < m->function_import_count ? "GLUE " : "static ");
+		wasm_put(out, "SHARED ");
 		wasm_put_heading(m, i, out);
 		wasm_put(out, ";\n");
 		if (m->functions[i].tails) {
-			wasm_put(out, "static ");
+			wasm_put(out, "SHARED ");
 			wasm_put_tail_heading(i, out);
 			wasm_put(out, ";\n");
 		}
 	}
-	buf_printf(out, "\n#define FUNCTION_COUNT %uu\nstatic const struct cell_code functions[] = {\n",
-	           m->function_count);
+	buf_printf(out, "\n#define FUNCTION_COUNT %uu\n", m->function_count);
+}
+
+static void put_functions(const struct wasm_module *m, bool first, struct buf *out)
+{
+	if (!first) {
+		wasm_put(out, "extern SHARED const struct cell_code functions[];\n");
+		return;
+	}
+	wasm_put(out, "SHARED const struct cell_code functions[] = {\n");
 	for (uint32_t i = 0; i < m->function_count; i++)
 		buf_printf(out, "\t{F%u, %u},\n", i, m->functions[i].type->canonical);
 	wasm_put(out, "\t{0},\n};\n");
-	wasm_put_tails(m, out);
 }
 
 /* By type, for references from other modules. */
@@ -221,9 +237,29 @@ static void put_signatures(const struct wasm_module *m, struct buf *out)
 	wasm_put(out, "\t0,\n};\n");
 }
 
-static void put_unit(struct wasm_translation *t, struct buf *out)
+/* The functions of one of `count` units, which begin and end where that many equal parts of the text do. */
+static void put_bodies(const struct wasm_translation *t, uint32_t unit, uint32_t count, struct buf *out)
 {
 	const struct wasm_module *m = t->m;
+	for (uint32_t i = m->function_import_count; i < m->function_count; i++) {
+		const struct wasm_piece *piece = &t->pieces[i];
+		bool own = (uint64_t)piece->start * count / t->bodies.size == unit;
+		if (!own && !piece->leaf)
+			continue;
+		wasm_put(out, "\n/* ");
+		wasm_put_function_name(m, i, out);
+		wasm_put(out, " */\n");
+		wasm_put(out, !own ? "COPY " : piece->leaf ? "LEAF " : "FUNCTION ");
+		buf_put(out, t->bodies.data + piece->start, piece[1].start - piece->start);
+	}
+}
+
+static void put_unit(const struct wasm_translation *t, uint32_t unit, uint32_t count, struct buf *out)
+{
+	const struct wasm_module *m = t->m;
+	bool first = unit == 0;
+	if (count > 1)
+		buf_printf(out, "#define UNIT %u\n", unit);
 	if (m->memory64)
 		wasm_put(out, "#define MEMORY64 1\n");
 	if (m->canonical_nans)
@@ -236,15 +272,54 @@ static void put_unit(struct wasm_translation *t, struct buf *out)
 		wasm_put(out, wasm_text_prelude_atomic);
 	put_types(m, out);
 	put_state(m, out);
-	put_elements(m, out);
-	put_functions(m, out);
-	put_signatures(m, out);
-	wasm_put_import_stubs(m, out);
-	buf_put(out, t->bodies.data, t->bodies.size);
-	wasm_put_border(m, out);
+	put_elements(m, first, out);
+	put_prototypes(m, out);
+	put_functions(m, first, out);
+	wasm_put_tails(m, first, out);
+	if (first) {
+		put_signatures(m, out);
+		wasm_put_import_stubs(m, out);
+	}
+	put_bodies(t, unit, count, out);
+	if (first)
+		wasm_put_border(m, out);
+}
+
+static int put_units(struct wasm_translation *t, size_t text_max, struct wasm_units *ret_units,
+                     struct error *err)
+{
+	bool failed = false;
+	uint32_t count = 1;
+	while (count < WASM_UNITS_MAX && t->bodies.size / count > text_max)
+		count *= 2;
+	t->pieces[t->m->function_count].start = t->bodies.size;
+	for (uint32_t i = 0; i < count; i++) {
+		put_unit(t, i, count, &ret_units->c[i]);
+		failed |= ret_units->c[i].failed;
+	}
+	ret_units->count = count;
+	return failed ? error_set(err, CELLA_ENOMEM, "no memory for the translated module") : 0;
+}
+
+void wasm_units_done(struct wasm_units *units)
+{
+	for (uint32_t i = 0; i < WASM_UNITS_MAX; i++)
+		buf_done(&units->c[i]);
+	units->count = 0;
 }
 
 int wasm_translate(const struct wasm_module *m, struct buf *ret_c, struct error *err)
+{
+	cleanup_units struct wasm_units units = {0};
+	int rc = wasm_translate_units(m, SIZE_MAX, &units, err);
+	if (rc < 0)
+		return rc;
+	buf_put(ret_c, units.c[0].data, units.c[0].size);
+	return ret_c->failed ? error_set(err, CELLA_ENOMEM, "no memory for the translated module") : 0;
+}
+
+int wasm_translate_units(const struct wasm_module *m, size_t text_max, struct wasm_units *ret_units,
+                         struct error *err)
 {
 	int rc = check_tags(m, err);
 	if (rc == 0)
@@ -258,13 +333,14 @@ int wasm_translate(const struct wasm_module *m, struct buf *ret_c, struct error 
 	/* Validation only sets what it has set before, when the module was decoded. */
 	struct wasm_translation t = {.m = (struct wasm_module *)m,
 	                             .throws = throws.data,
+	                             .pieces = calloc((size_t)m->function_count + 1, sizeof(*t.pieces)),
 	                             .uses_vectors = types_use_vectors(m)};
 	t.m->shares_references = wasm_shares_references(m);
-	rc = wasm_validate(t.m, &wasm_body_visitor, &t, err);
+	rc = t.pieces ? wasm_validate(t.m, &wasm_body_visitor, &t, err)
+	              : error_set(err, CELLA_ENOMEM, "no memory for the translated module");
 	if (rc == 0)
-		put_unit(&t, ret_c);
-	if (rc == 0 && ret_c->failed)
-		rc = error_set(err, CELLA_ENOMEM, "no memory for the translated module");
+		rc = put_units(&t, text_max, ret_units, err);
+	free(t.pieces);
 	buf_done(&t.bodies);
 	buf_done(&t.body);
 	buf_done(&t.slots);

@@ -1,5 +1,5 @@
 /*
- * The translator's parts: translate.c puts the unit together, translate_body.c writes function
+ * The translator's parts: translate.c puts the units together, translate_body.c writes function
  * bodies as the validator walks them, translate_border.c what crosses to the host.
  *
  * How a module looks in C. Function n is F<n>; an import too, as a stub that calls through the
@@ -25,10 +25,17 @@
 
 #include "wasm/validate.h"
 
+/* The text of a defined function, from its heading on; it ends where the next one begins. */
+struct wasm_piece {
+	size_t start; /* in wasm_translation.bodies */
+	bool leaf;
+};
+
 struct wasm_translation {
 	struct wasm_module *m;
 	const uint8_t *throws; /* of wasm_find_throws */
 	struct buf bodies; /* of all functions */
+	struct wasm_piece *pieces; /* by function, and one behind the last */
 	struct buf body;   /* of the function at hand */
 	struct buf slots;  /* by height, a bit for each type that the function at hand keeps there */
 	struct buf nans;   /* by height, the shape of a computed NaN that may lie there (translate_nan.c) */
@@ -60,10 +67,10 @@ void wasm_put_value(struct buf *out, uint32_t index, char type);
 void wasm_put_value_return(const struct wasm_type *type, struct buf *out);
 
 /* Of a function that makes tail calls (translate_tail.c): "T<index>(…)"; F<index> around it; all of them by
- * function, if an indirect tail call looks for one. */
+ * function, if an indirect tail call looks for one, which the first unit defines. */
 void wasm_put_tail_heading(uint32_t index, struct buf *out);
 void wasm_put_tail_entry(const struct wasm_module *m, uint32_t index, struct buf *out);
-void wasm_put_tails(const struct wasm_module *m, struct buf *out);
+void wasm_put_tails(const struct wasm_module *m, bool first, struct buf *out);
 
 /* translate_link.c */
 bool wasm_shares_references(const struct wasm_module *m);

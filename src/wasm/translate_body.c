@@ -381,9 +381,7 @@ static int visit_end(void *context, const struct wasm_body *body, struct error *
 	struct wasm_translation *t = context;
 	struct buf *out = &t->bodies;
 	bool leaf = !t->may_trap && t->step_count <= LEAF_STEPS_MAX;
-	wasm_put(out, "\n/* ");
-	wasm_put_function_name(t->m, body->index, out);
-	wasm_put(out, leaf ? " */\nLEAF " : " */\nFUNCTION ");
+	t->pieces[body->index] = (struct wasm_piece){.start = out->size, .leaf = leaf};
 	put_opening(t, body);
 	if (t->uses_memory)
 		wasm_put(out, "\tu8 *const memory = instance->memory;\n");

@@ -37,7 +37,7 @@ static void put_import_stub(const struct wasm_module *m, uint32_t number, struct
 {
 	uint32_t index = m->imports[number].index;
 	const struct wasm_type *type = m->functions[index].type;
-	wasm_put(out, "\nGLUE ");
+	wasm_put(out, "\nSTUB ");
 	wasm_put_heading(m, index, out);
 	buf_printf(out, "\n{\n\tunion cell_value v[%u];\n",
 	           max_of(max_of(type->param_count, type->result_count), 1u));

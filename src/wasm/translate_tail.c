@@ -21,7 +21,7 @@ void wasm_put_tail_heading(uint32_t index, struct buf *out)
 void wasm_put_tail_entry(const struct wasm_module *m, uint32_t index, struct buf *out)
 {
 	const struct wasm_type *type = m->functions[index].type;
-	wasm_put(out, "GLUE ");
+	wasm_put(out, "STUB ");
 	wasm_put_heading(m, index, out);
 	buf_printf(out, "\n{\n\tunion cell_value v[%u];\n", max_of(m->tail_values, 1u));
 	for (uint32_t i = 0; i < type->param_count; i++) {
@@ -34,11 +34,15 @@ void wasm_put_tail_entry(const struct wasm_module *m, uint32_t index, struct buf
 	wasm_put(out, "}\n");
 }
 
-void wasm_put_tails(const struct wasm_module *m, struct buf *out)
+void wasm_put_tails(const struct wasm_module *m, bool first, struct buf *out)
 {
 	if (!m->tails_indirectly)
 		return;
-	wasm_put(out, "static const void *const tails[] = {\n");
+	if (!first) {
+		wasm_put(out, "extern SHARED const void *const tails[];\n");
+		return;
+	}
+	wasm_put(out, "SHARED const void *const tails[] = {\n");
 	for (uint32_t i = 0; i < m->function_count; i++)
 		if (m->functions[i].tails)
 			buf_printf(out, "\tT%u,\n", i);

@@ -40,6 +40,19 @@ void wasm_put_canonical_nans(struct buf *module);
 /* One C translation unit, standing alone: cell_abi.h, the prelude, the code. Deterministic. */
 int wasm_translate(const struct wasm_module *m, struct buf *ret_c, struct error *err) must_check;
 
+/* The same in several units, each standing alone, to be compiled one by one and linked together: 1, 2, 4, …
+ * so that each has at most text_max bytes of functions, or WASM_UNITS_MAX. WASM_UNIT_TEXT are what clang 19
+ * compiles in a second or two. A zeroed struct wasm_units is empty and valid. */
+enum { WASM_UNITS_MAX = 16, WASM_UNIT_TEXT = 448 << 10 };
+struct wasm_units {
+	struct buf c[WASM_UNITS_MAX];
+	uint32_t count;
+};
+int wasm_translate_units(const struct wasm_module *m, size_t text_max, struct wasm_units *ret_units,
+                         struct error *err) must_check;
+void wasm_units_done(struct wasm_units *units);
+#define cleanup_units __attribute__((cleanup(wasm_units_done)))
+
 #define WASM_TRANSLATOR "cella-2"
 
 /*

@@ -18,29 +18,49 @@ static void file_name(const struct image_tools *tools, unsigned number, const ch
 	snprintf(to, PATH_SIZE, "%s/module%u.%s", tools->directory, number, suffix);
 }
 
+/* Of a unit of C. */
+static void source_name(const struct image_tools *tools, unsigned number, unsigned unit, char to[PATH_SIZE])
+{
+	char suffix[16];
+	snprintf(suffix, sizeof(suffix), "%u.c", unit);
+	file_name(tools, number, unit ? suffix : "c", to);
+}
+
+static int write_units(const struct image_tools *tools, struct image *image, const struct wasm_units *units,
+                       struct error *err)
+{
+	char source[PATH_SIZE];
+	int rc = 0;
+	image->units = units->count;
+	for (uint32_t i = 0; rc == 0 && i < units->count; i++) {
+		source_name(tools, image->number, i, source);
+		rc = io_write_file(source, units->c[i].data, units->c[i].size, 0600, err);
+	}
+	return rc;
+}
+
 /* The module's C and data segments. */
 static int translate(const struct image_tools *tools, struct image *image, struct error *err)
 {
-	cleanup_buf struct buf text = {0};
+	cleanup_units struct wasm_units units = {0};
 	struct wasm_module *module = NULL;
-	char source[PATH_SIZE];
 	int rc = io_read_file(image->path, WASM_SIZE_MAX, &image->wasm, err);
 	if (rc == 0)
 		rc = wasm_decode(image->wasm.data, image->wasm.size, &module, err);
 	if (rc < 0)
 		return rc;
-	rc = wasm_translate(module, &text, err);
+	rc = wasm_translate_units(module, tools->split ? 1 : SIZE_MAX, &units, err);
 	if (rc == 0)
 		rc = wasm_data_segments(module, &image->data, err);
 	wasm_module_free(module);
-	file_name(tools, image->number, "c", source);
-	return rc < 0 ? rc : io_write_file(source, text.data, text.size, 0600, err);
+	return rc < 0 ? rc : write_units(tools, image, &units, err);
 }
 
-static pid_t start_compiler(const struct image_tools *tools, unsigned number)
+/* The compiler compiles each unit by itself, and then links them. */
+static pid_t start_compiler(const struct image_tools *tools, unsigned number, unsigned units)
 {
-	const char *arguments[ARGUMENTS_MAX + 6] = {tools->compiler};
-	char source[PATH_SIZE], object[PATH_SIZE];
+	const char *arguments[ARGUMENTS_MAX + 5 + WASM_UNITS_MAX] = {tools->compiler};
+	char sources[WASM_UNITS_MAX][PATH_SIZE], object[PATH_SIZE];
 	size_t count = 1;
 	for (size_t i = 0; tools->flags[i] && count < ARGUMENTS_MAX; i++)
 		arguments[count++] = tools->flags[i];
@@ -48,11 +68,13 @@ static pid_t start_compiler(const struct image_tools *tools, unsigned number)
 		arguments[count++] = tools->target_flags[i];
 	if (tools->level)
 		arguments[count++] = tools->level;
-	file_name(tools, number, "c", source);
 	file_name(tools, number, "so", object);
 	arguments[count++] = "-o";
 	arguments[count++] = object;
-	arguments[count++] = source;
+	for (unsigned i = 0; i < units; i++) {
+		source_name(tools, number, i, sources[i]);
+		arguments[count++] = sources[i];
+	}
 	pid_t child = fork();
 	if (child == 0) {
 		execvp(arguments[0], (char *const *)arguments);
@@ -84,11 +106,13 @@ static int load(const struct image_tools *tools, struct image *image, int status
 	return 0;
 }
 
-static void remove_files(const struct image_tools *tools, unsigned number)
+static void remove_files(const struct image_tools *tools, unsigned number, unsigned units)
 {
 	char path[PATH_SIZE];
-	file_name(tools, number, "c", path);
-	unlink(path);
+	for (unsigned i = 0; i < units; i++) {
+		source_name(tools, number, i, path);
+		unlink(path);
+	}
 	file_name(tools, number, "so", path);
 	unlink(path);
 }
@@ -103,7 +127,7 @@ static void finish_one(const struct image_tools *tools, struct image *images, si
 			continue;
 		images[i].rc = load(tools, &images[i], status);
 		if (!tools->keep)
-			remove_files(tools, images[i].number);
+			remove_files(tools, images[i].number, images[i].units);
 	}
 }
 
@@ -121,7 +145,7 @@ void images_make(const struct image_tools *tools, struct image *images, size_t c
 			finish_one(tools, images, i, children);
 			running--;
 		}
-		children[i] = start_compiler(tools, images[i].number);
+		children[i] = start_compiler(tools, images[i].number, images[i].units);
 		if (children[i] < 0)
 			images[i].rc = error_errno(&images[i].err, CELLA_EIO, "cannot start %s",
 			                           tools->compiler);

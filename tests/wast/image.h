@@ -16,6 +16,7 @@
 struct image_tools {
 	const char *directory;    /* for what the compiler reads and writes */
 	bool keep;                /* it, that is module<n>.c and module<n>.so */
+	bool split;               /* into as many units as there may be, each compiled alone */
 	const char *level;        /* such as "-O1", behind the flags; or NULL */
 	const char *compiler;     /* a program */
 	const char *const *flags; /* of wasm/wasm.h, for that compiler … */
@@ -33,6 +34,7 @@ struct image {
 	struct buf wasm;
 	struct buf data;
 	unsigned number;
+	unsigned units; /* of C: module<n>.c, module<n>-1.c, … */
 };
 
 /* Makes images[0..count), of which the paths are set. What fails says so in its rc. */

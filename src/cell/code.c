@@ -10,6 +10,7 @@
 #include <elf.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -18,7 +19,6 @@
 enum {
 	CODE_SEGMENTS_MAX = 8,
 	CODE_SIZE_MAX = 1 << 30,
-	CODE_PAGE = 4096,
 	CODE_HEADERS_MAX = 32,
 };
 
@@ -37,6 +37,7 @@ struct code_layout {
 	size_t segment_count;
 	Elf64_Phdr dynamic;
 	uint64_t entry;
+	uint64_t page; /* of this machine: its linker left room for the largest that the processor may have */
 	uint64_t span; /* bytes of address space, whole pages */
 };
 
@@ -44,6 +45,17 @@ static int code_bad(struct error *err, const char *why)
 {
 	return error_set(err, CELLA_EFORMAT, "the cell's native image %s; build the cell again with cella cc",
 	                 why);
+}
+
+/* Where the first page of a segment begins, and where its last one ends. */
+static uint64_t first_page(const struct code_layout *layout, const Elf64_Phdr *p)
+{
+	return p->p_vaddr & ~(layout->page - 1);
+}
+
+static uint64_t last_page_end(const struct code_layout *layout, const Elf64_Phdr *p)
+{
+	return align_up(p->p_vaddr + p->p_memsz, layout->page);
 }
 
 /* A range of the image that lies in a segment with data of its own. */
@@ -71,14 +83,14 @@ static int code_read_segment(const struct bundle_artifact *a, const Elf64_Phdr *
 		return code_bad(err, "has too many segments");
 	if (p->p_filesz > p->p_memsz || p->p_offset > a->image_size ||
 	    p->p_filesz > a->image_size - p->p_offset || p->p_vaddr > CODE_SIZE_MAX ||
-	    p->p_memsz > CODE_SIZE_MAX || p->p_vaddr % CODE_PAGE != p->p_offset % CODE_PAGE)
+	    p->p_memsz > CODE_SIZE_MAX || p->p_vaddr % layout->page != p->p_offset % layout->page)
 		return code_bad(err, "has a segment out of bounds");
 	if ((p->p_flags & PF_W) && (p->p_flags & PF_X))
 		return code_bad(err, "has code that can be written");
-	if ((p->p_vaddr & ~(uint64_t)(CODE_PAGE - 1)) < layout->span)
+	if (first_page(layout, p) < layout->span)
 		return code_bad(err, "has segments that overlap or are out of order");
 	layout->segments[layout->segment_count++] = *p;
-	layout->span = align_up(p->p_vaddr + p->p_memsz, (uint64_t)CODE_PAGE);
+	layout->span = last_page_end(layout, p);
 	return 0;
 }
 
@@ -96,7 +108,7 @@ static int code_read_layout(const struct bundle_artifact *a, struct code_layout 
 	if (head.e_phentsize != sizeof(Elf64_Phdr) || head.e_phnum > CODE_HEADERS_MAX ||
 	    head.e_phoff > a->image_size || head.e_phnum * sizeof(Elf64_Phdr) > a->image_size - head.e_phoff)
 		return code_bad(err, "has a bad program header");
-	*layout = (struct code_layout){.entry = head.e_entry};
+	*layout = (struct code_layout){.entry = head.e_entry, .page = (uint64_t)sysconf(_SC_PAGESIZE)};
 	for (size_t i = 0; i < head.e_phnum; i++) {
 		Elf64_Phdr p;
 		memcpy(&p, a->image + head.e_phoff + i * sizeof(p), sizeof(p));
@@ -110,13 +122,14 @@ static int code_read_layout(const struct bundle_artifact *a, struct code_layout 
 	return 0;
 }
 
-static int code_map_segment(uint8_t *base, int fd, const Elf64_Phdr *p, struct error *err)
+static int code_map_segment(uint8_t *base, const struct code_layout *layout, int fd, const Elf64_Phdr *p,
+                            struct error *err)
 {
-	uint64_t start = p->p_vaddr & ~(uint64_t)(CODE_PAGE - 1);
+	uint64_t start = first_page(layout, p);
 	uint64_t file_end = p->p_vaddr + p->p_filesz;
-	uint64_t end = align_up(p->p_vaddr + p->p_memsz, (uint64_t)CODE_PAGE);
+	uint64_t end = last_page_end(layout, p);
 	int protection = p->p_flags & PF_X ? PROT_READ | PROT_EXEC : PROT_READ | PROT_WRITE;
-	uint64_t mapped_end = align_up(file_end, (uint64_t)CODE_PAGE);
+	uint64_t mapped_end = align_up(file_end, layout->page);
 	if (p->p_filesz && mmap(base + start, mapped_end - start, protection, MAP_PRIVATE | MAP_FIXED, fd,
 	                        (off_t)(p->p_offset - (p->p_vaddr - start))) == MAP_FAILED)
 		return error_errno(err, CELLA_EIO, "cannot map the cell's native image");
@@ -168,8 +181,8 @@ static int code_protect(uint8_t *base, const struct code_layout *layout, struct 
 		const Elf64_Phdr *p = &layout->segments[i];
 		if (p->p_flags & PF_X)
 			continue;
-		uint64_t start = p->p_vaddr & ~(uint64_t)(CODE_PAGE - 1);
-		uint64_t end = align_up(p->p_vaddr + p->p_memsz, (uint64_t)CODE_PAGE);
+		uint64_t start = first_page(layout, p);
+		uint64_t end = last_page_end(layout, p);
 		if (mprotect(base + start, end - start, PROT_READ) < 0)
 			return error_errno(err, CELLA_EIO, "cannot protect the cell's native image");
 	}
@@ -219,7 +232,7 @@ static int code_read_symbols(struct code *code, struct error *err)
 static int code_fill(struct code *code, const struct code_layout *layout, int fd, struct error *err)
 {
 	for (size_t i = 0; i < layout->segment_count; i++) {
-		int rc = code_map_segment(code->base, fd, &layout->segments[i], err);
+		int rc = code_map_segment(code->base, layout, fd, &layout->segments[i], err);
 		if (rc < 0)
 			return rc;
 	}

@@ -15,6 +15,7 @@
  *                      memcpy or memset appears; -fvisibility=hidden -fPIC -shared -Bsymbolic:
  *                      relative relocations only; -mno-outline-atomics (aarch64): no call of
  *                      libgcc's
+ *   any page         -z max-page-size=65536 (aarch64): the loader maps segments by the machine's pages
  *   another machine    clang compiles for every target, and lld links for every one; gcc for its own
  *   loops              -indvars-widen-indvars=0 (clang): counters stay 32-bit as WebAssembly's are; widened
  *                      only in part, they hide how often a loop runs, and it is not unrolled
@@ -71,7 +72,7 @@ const char *const wasm_flags_guest[] = {
 
 static const struct {
 	const char *target;
-	const char *gcc[8], *clang[8];
+	const char *gcc[12], *clang[12];
 } targets[] = {
 	{"x86-64-v3",
          {"-march=x86-64-v3"},
@@ -81,9 +82,10 @@ static const struct {
          {"--target=x86_64-linux-gnu", "-fuse-ld=lld", "-march=x86-64-v2"}},
 	{"aarch64",
          {"-march=armv8-a", "-mno-outline-atomics", "-mno-omit-leaf-frame-pointer",
-          "-mbranch-protection=none"},
+          "-mbranch-protection=none", "-Wl,-z,max-page-size=65536"},
          {"--target=aarch64-linux-gnu", "-fuse-ld=lld", "-march=armv8-a", "-mno-outline-atomics",
-          "-mno-omit-leaf-frame-pointer", "-mbranch-protection=none", "-Wl,-z,noseparate-code"}},
+          "-mno-omit-leaf-frame-pointer", "-mbranch-protection=none", "-Wl,-z,noseparate-code",
+          "-Wl,-z,max-page-size=65536"}},
 };
 
 const char *const *wasm_flags_target(const char *target, bool clang)

@@ -20,6 +20,8 @@ for image in "$work"/images/*.so; do
 	[ -z "$others" ] || fail "$image has relocations that are not relative: $others"
 	entries=$(aarch64-linux-gnu-readelf -dW "$image" | grep -E 'NEEDED|INIT|FINI|JMPREL|TEXTREL' || true)
 	[ -z "$entries" ] || fail "$image has in its dynamic section: $entries"
+	small=$(aarch64-linux-gnu-readelf -lW "$image" | awk '$1 == "LOAD" && $NF != "0x10000"')
+	[ -z "$small" ] || fail "$image cannot be mapped where pages have 64 KiB: $small"
 	count=$((count + 1))
 done
 [ "$count" -gt 10 ] || fail "only $count images"

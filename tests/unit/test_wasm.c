@@ -109,6 +109,63 @@ static void translation_is_whole_and_the_same_each_time(void **state)
 	wasm_module_free(module);
 }
 
+static size_t count_of(const struct buf *text, const char *what)
+{
+	size_t count = 0;
+	const uint8_t *end = text->data + text->size;
+	for (const uint8_t *at = text->data; (at = memmem(at, (size_t)(end - at), what, strlen(what))); at++)
+		count++;
+	return count;
+}
+
+static void check_divided(const struct wasm_units *units)
+{
+	size_t functions = 0, leaves = 0, copies = 0, borders = 0, calls = 0;
+	for (uint32_t i = 0; i < units->count; i++) {
+		functions += count_of(&units->c[i], "\nFUNCTION ");
+		leaves += count_of(&units->c[i], "\nLEAF ");
+		copies += count_of(&units->c[i], "\nCOPY ");
+		borders += count_of(&units->c[i], "cella_image = {");
+		calls += count_of(&units->c[i], "\nextern SHARED const struct function functions[];");
+		assert_true(contains(&units->c[i], "#define UNIT "));
+	}
+	assert_int_equal(functions, 8);
+	assert_int_equal(leaves, 1);
+	assert_int_equal(copies, units->count - 1);
+	assert_int_equal(borders, 1);
+	assert_int_equal(calls, units->count - 1);
+}
+
+/* Eight functions that call, and a leaf. */
+static void a_module_is_divided_by_its_own_size_alone(void **state)
+{
+	(void)state;
+	static const char bytes[] = HEADER
+		"\1\4\1\x60\0\0\3\x0a\x09\0\0\0\0\0\0\0\0\0"
+		"\x0a\x2c\x09\2\0\x0b\4\0\x10\0\x0b\4\0\x10\1\x0b\4\0\x10\0\x0b\4\0\x10\3\x0b"
+		"\4\0\x10\0\x0b\4\0\x10\5\x0b\4\0\x10\0\x0b\4\0\x10\7\x0b";
+	struct error err = {0};
+	struct wasm_module *module = NULL;
+	cleanup_units struct wasm_units first = {0}, second = {0}, whole = {0};
+	cleanup_buf struct buf text = {0};
+	if (wasm_decode(bytes, sizeof(bytes) - 1, &module, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(wasm_translate_units(module, 200, &first, &err), 0);
+	assert_int_equal(wasm_translate_units(module, 200, &second, &err), 0);
+	assert_int_equal(wasm_translate_units(module, SIZE_MAX, &whole, &err), 0);
+	assert_int_equal(wasm_translate(module, &text, &err), 0);
+	wasm_module_free(module);
+	assert_in_range(first.count, 2, 8);
+	check_divided(&first);
+	for (uint32_t i = 0; i < first.count; i++) {
+		assert_int_equal(first.c[i].size, second.c[i].size);
+		assert_memory_equal(first.c[i].data, second.c[i].data, first.c[i].size);
+	}
+	assert_int_equal(whole.count, 1);
+	assert_int_equal(whole.c[0].size, text.size);
+	assert_false(contains(&text, "#define UNIT "));
+}
+
 static void vectors_come_with_their_prelude_only_if_used(void **state)
 {
 	(void)state;
@@ -587,6 +644,7 @@ int main(void)
 		cmocka_unit_test(a_module_of_everything_is_taken),
 		cmocka_unit_test(data_segments_are_laid_out_as_a_bundle_has_them),
 		cmocka_unit_test(translation_is_whole_and_the_same_each_time),
+		cmocka_unit_test(a_module_is_divided_by_its_own_size_alone),
 		cmocka_unit_test(vectors_come_with_their_prelude_only_if_used),
 		cmocka_unit_test(only_calls_that_may_throw_are_followed_by_a_check),
 		cmocka_unit_test(a_module_asks_for_canonical_nans),

@@ -2,7 +2,8 @@
  * Runs the commands of a WebAssembly test script as wast2json (of wabt) writes them, each module
  * translated by src/wasm and compiled as cells are:
  *
- *     cella-wast [-O0 | -O1 | -O3] [--compiler gcc | clang-19] [--target NAME] [--split] [--keep DIRECTORY] FILE.json…
+ *     cella-wast [-O0 | -O1 | -O3] [--compiler gcc | clang-19] [--target NAME] [--split]
+ *                [--keep DIRECTORY] FILE.json…
  *
  * prints what failed and, at the end, "N passed, N failed". Modules that are malformed as text are
  * asked of wat2wasm, which comes with wast2json: Cella reads no text. If it is not there they are

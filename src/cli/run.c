@@ -52,7 +52,7 @@ static const struct option run_table[] = {
          option_field(run_options, window)},
 	{"--page-dir", NULL, OPTION_TEXT, "DIR", "paged: where encrypted pages go; default: ordinary memory",
          option_field(run_options, page_dir)},
-	{"--dir", NULL, OPTION_LIST, "HOST[:GUEST][:ro]",
+	{"--dir", NULL, OPTION_LIST, "HOST[:GUEST][:ro|:rw]",
          "a directory that the program may use; may be repeated", option_field(run_options, dirs)},
 	{"--env", NULL, OPTION_LIST, "K=V", "an environment variable of the program; may be repeated",
          option_field(run_options, environment)},
@@ -84,7 +84,8 @@ const struct verb run_verb = {
 		"Exit status: the program's own; 134 if it trapped; 125 if Cella failed; 126 if an executor\n"
 		"or a cell was refused; 2 for a mistake in the options. SIGINT, SIGTERM and SIGHUP end the\n"
 		"job in order, then cella itself: a shell shows 128 and the signal's number. The record is\n"
-		"written in each of these cases.",
+		"written in each of these cases. A signal that cella was started to ignore stays ignored:\n"
+		"SIGINT in a script's background jobs (cella run ... &), SIGHUP under nohup.",
 	.example =
 		"cella run --executors 2 --dir recordings:/data:ro ecg.cell features --kind compact /data/A00001.mat",
 	.table = {run_table, array_count(run_table), true},
@@ -93,13 +94,14 @@ const struct verb run_verb = {
 	.enter = verb_run,
 };
 
-/* HOST[:GUEST][:ro] in place: the guest's name defaults to the host's. */
+/* HOST[:GUEST][:ro|:rw] in place: the guest's name defaults to the host's. What stands behind a GUEST that
+ * is an absolute path can only be a mistyped mode. */
 static int run_parse_dir(char *text, struct wasi_preopen *preopen, struct error *err)
 {
 	char *colon = strrchr(text, ':');
-	if (colon && strcmp(colon, ":ro") == 0) {
+	if (colon && (strcmp(colon, ":ro") == 0 || strcmp(colon, ":rw") == 0)) {
 		*colon = '\0';
-		preopen->flags = OWNER_PREOPEN_READ_ONLY;
+		preopen->flags = colon[2] == 'o' ? OWNER_PREOPEN_READ_ONLY : 0;
 		colon = strrchr(text, ':');
 	}
 	if (colon)
@@ -107,8 +109,36 @@ static int run_parse_dir(char *text, struct wasi_preopen *preopen, struct error 
 	preopen->guest = colon ? colon + 1 : text;
 	if (!text[0] || !preopen->guest[0])
 		return error_set(err, CELLA_EINVAL,
-		                 "--dir wants HOST[:GUEST][:ro], such as recordings:/data:ro");
+		                 "--dir wants HOST[:GUEST][:ro|:rw], such as recordings:/data:ro");
+	if (colon && strstr(text, ":/"))
+		return error_set(err, CELLA_EINVAL,
+		                 "--dir %s:%s: \"%s\" is neither ro nor rw; it wants HOST[:GUEST][:ro|:rw]",
+		                 text, preopen->guest, preopen->guest);
 	return 0;
+}
+
+static size_t run_guest_size(const char *guest)
+{
+	size_t size = strlen(guest);
+	while (size > 1 && guest[size - 1] == '/')
+		size--;
+	return size;
+}
+
+/* Two directories of one name would hide one of them. */
+static int run_check_guest(const struct run_options *o, size_t number, struct error *err)
+{
+	const char *guest = o->preopens[number].guest;
+	size_t size = run_guest_size(guest);
+	size_t i = 0;
+	while (i < number && (run_guest_size(o->preopens[i].guest) != size ||
+	                      strncmp(o->preopens[i].guest, guest, size) != 0))
+		i++;
+	return i == number
+	               ? 0
+	               : error_set(err, CELLA_EINVAL,
+	                           "--dir: both %s and %s are to be %s in the cell; give each its own name",
+	                           o->dirs.items[i], o->dirs.items[number], guest);
 }
 
 static int run_parse_dirs(struct run_options *o, struct error *err)
@@ -118,6 +148,8 @@ static int run_parse_dirs(struct run_options *o, struct error *err)
 		                 PROVISION_PREOPENS_MAX);
 	for (size_t i = 0; i < o->dirs.count; i++) {
 		int rc = run_parse_dir((char *)(uintptr_t)o->dirs.items[i], &o->preopens[i], err);
+		if (rc == 0)
+			rc = run_check_guest(o, i, err);
 		if (rc < 0)
 			return rc;
 	}

@@ -6,6 +6,8 @@ The sources are Debian's (scripts/sources.txt). What cannot be fetched is skippe
 # as: root
 # timeout: 400
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -83,7 +85,64 @@ def test_bzip2(folder):
     expect((folder / "sample3.ref").read_bytes() == before, "bzip2 changed the file", "")
 
 
-TESTS = {"zlib": test_zlib, "bzip2": test_bzip2}
+def same(cell, host, what):
+    """Line by line."""
+    for number, (ours, theirs) in enumerate(zip(cell.splitlines(), host.splitlines()), 1):
+        expect(ours == theirs, f"{what}, line {number} of its output", f"cell: {ours}\nhost: {theirs}")
+    expect(len(cell) == len(host) and cell, f"{what}: one output is longer", f"cell: {cell}\nhost: {host}")
+
+
+def in_cell(words, folder):
+    """What the cell writes to its streams, in order; not what cella says of itself."""
+    lines = command([*RUN.split(), *words], folder).splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("cella run: memory insecure-none"))
+
+
+def test_lua(folder):
+    """make, as for a machine without POSIX; then the same checks in the cell and in a Lua of the host."""
+    host = folder.parent / "lua-host"
+    shutil.copytree(folder, host)
+    command(["make", "-j2", "generic", "CC=cella cc", "AR=llvm-ar-19 rcu", "RANLIB=llvm-ranlib-19"], folder)
+    command(["make", "-j2", "generic"], host)
+    for place in (folder, host):
+        shutil.copy(SOURCE / "tests/data/lua_checks.lua", place)
+    ours = in_cell(["src/lua", "lua_checks.lua", "checks.tmp"], folder)
+    same(ours, command(["src/lua", "lua_checks.lua", "checks.tmp"], host), "Lua's checks")
+    in_cell(["src/luac", "-o", "checks.luac", "lua_checks.lua"], folder)
+    same(in_cell(["src/lua", "checks.luac", "checks.tmp"], folder), ours, "Lua's checks, compiled by luac")
+
+
+def verification(text):
+    """What speedtest1 --verify found: a hash of all rows, and how many bytes they have."""
+    found = re.search(r"Verification Hash: \d+ [0-9a-f]+", text)
+    expect(found, "speedtest1 printed no hash", text)
+    return found[0]
+
+
+def test_sqlite(folder):
+    """configure; make; its fuzz cases and its benchmark's hash; a script in the shell, as in one of the host."""
+    options = "-DSQLITE_OMIT_WAL -DSQLITE_MAX_MMAP_SIZE=0 -DSQLITE_OMIT_POPEN"
+    command(["./configure", "--host=wasm32-wasi", *TOOLS, "NM=llvm-nm-19", "--disable-shared", "--disable-tcl",
+             "--disable-load-extension", "--disable-threadsafe", "CFLAGS=-O2"], folder)
+    command(["make", "-j2", "BEXE=", f"OPTS={options}", "sqlite3", "fuzzcheck", "speedtest1"], folder)
+    host = ["gcc", "-O1", "-w", "-I.", "-DSQLITE_THREADSAFE=0", "-DSQLITE_OMIT_LOAD_EXTENSION",
+            "-DSQLITE_ENABLE_MATH_FUNCTIONS", "-DSQLITE_ENABLE_FTS4", "-DSQLITE_ENABLE_RTREE", *options.split()]
+    command([*host, "-c", "sqlite3.c", "-o", "host.o"], folder)
+    for name, source in (("shell", "shell.c"), ("speed", "test/speedtest1.c")):
+        command([*host, source, "host.o", "-lm", "-o", f"host-{name}"], folder)
+    text = in_cell(["fuzzcheck", "test/fuzzdata4.db", "test/fuzzdata8.db"], folder)
+    expect(re.search(r"fuzzcheck: 0 errors out of [1-9]\d+ tests", text), "fuzzcheck", text)
+    ours = in_cell(["speedtest1", "--verify", "--size", "10", "ours.db"], folder)
+    theirs = command(["./host-speed", "--verify", "--size", "10", "theirs.db"], folder)
+    expect(verification(ours) == verification(theirs), "speedtest1 --verify", f"{ours}\n{theirs}")
+    shutil.copy(SOURCE / "tests/data/sqlite_checks.sql", folder)
+    read = ".read sqlite_checks.sql"
+    same(in_cell(["sqlite3", "cell.db", read], folder), command(["./host-shell", "host.db", read], folder), "the script")
+    text = command(["./host-shell", "cell.db", "PRAGMA integrity_check; SELECT count(*) FROM people"], folder)
+    expect(text == "ok\n19997\n", "the host's SQLite reads the cell's file", text)
+
+
+TESTS = {"zlib": test_zlib, "bzip2": test_bzip2, "lua": test_lua, "sqlite": test_sqlite}
 
 
 def main():

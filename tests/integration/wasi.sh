@@ -30,3 +30,11 @@ expect_equal "$(ls -A fixed) $(cat fixed/fixed)" "fixed fixed"
 expect_status 42 "$cella" run --quiet files.cell /root
 expect_match "^fopen|^mkdir: " out
 expect_no_match "^mkdir: done" out
+
+# A mistyped mode, and one name for two directories, are mistakes; a mode may be spelled out.
+expect_status 2 "$cella" run --quiet --dir cell:/root:rx files.cell /root
+expect_match '"rx" is neither ro nor rw' err
+expect_status 2 "$cella" run --quiet --dir cell:/root --dir fixed:/root/ files.cell /root
+expect_match "both cell and fixed are to be /root/" err
+expect_status 42 "$cella" run --quiet --dir cell:/root:rw files.cell /root
+expect_match "^mkdir: done|^fopen" out

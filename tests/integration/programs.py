@@ -146,7 +146,7 @@ def test_sqlite(folder):
     expect(text == "ok\n19997\n", "the host's SQLite reads the cell's file", text)
 
 
-TESTS = {"zlib": test_zlib, "bzip2": test_bzip2, "lua": test_lua, "sqlite": test_sqlite}
+TESTS = {"zlib": test_zlib, "bzip2": test_bzip2, "lua5.4": test_lua, "sqlite3": test_sqlite}
 
 
 def main():

@@ -126,7 +126,7 @@ static void check_divided(const struct wasm_units *units)
 		leaves += count_of(&units->c[i], "\nLEAF ");
 		copies += count_of(&units->c[i], "\nCOPY ");
 		borders += count_of(&units->c[i], "cella_image = {");
-		calls += count_of(&units->c[i], "\nextern SHARED const struct function functions[];");
+		calls += count_of(&units->c[i], "\nextern SHARED const struct cell_code functions[];");
 		assert_true(contains(&units->c[i], "#define UNIT "));
 	}
 	assert_int_equal(functions, 8);

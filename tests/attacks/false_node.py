@@ -28,7 +28,7 @@ from pathlib import Path
 
 AGENT_START, AGENT_STOP, AGENT_EXECUTOR, AGENT_LOST, AGENT_FAILED, AGENT_FINISHED = 1, 2, 3, 4, 6, 7
 REQUEST, REPLY, EXITED, START, IDENTITY = 1, 3, 4, 5, 7
-VERSION, DRIVER, TASKS, MEMORY_NONE, MEMORY_SECRET = 1, 1, 2, 0, 1
+VERSION, DRIVER, TASKS, MEMORY_NONE, MEMORY_SECRET = 2, 1, 2, 0, 1
 ISOLATION_ALL = (1 << 10) - 1
 RING_CAPACITY, STORE_SIZE, TASK_VERSION = 1 << 20, 1 << 30, 2
 REPLY_HEAD, EVIDENCE_BODY = 532, 268
@@ -78,7 +78,7 @@ class Executor:
         self.agent, theirs_agent = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.launch = launch
         null = os.open("/dev/null", os.O_RDWR)
-        fds = [null, null, 2, theirs_launch.fileno(), theirs_owner.fileno(), agent or theirs_agent.fileno(), bundle]
+        fds = [null, null, 2, theirs_launch.fileno(), theirs_owner.fileno(), agent or theirs_agent.fileno(), bundle, null]
         self.pid = os.fork()
         if self.pid == 0:
             high = [os.dup2(fd, 100 + i) for i, fd in enumerate(fds)]
@@ -88,7 +88,7 @@ class Executor:
             os.execve(EXECUTOR, ["cella-cell"], {})
         for sock in (theirs_launch, theirs_owner, theirs_agent):
             sock.close()
-        send(launch, struct.pack("<IIIIQ", START, VERSION, MEMORY_NONE, 0, heap))
+        send(launch, struct.pack("<IIIIQQ", START, VERSION, MEMORY_NONE, 0, heap, 0))
         hello = receive(launch)[0]
         self.public_key = hello[16:48]
 
@@ -117,14 +117,14 @@ class Agent:
         self.owner, self.las, self.attack = owner, las, attack
         message, [self.bundle] = receive(owner)
         _, _, _, self.level, _, _, self.heap = struct.unpack_from("<IIIIIIQ", message)
-        self.nonce = message[48:80]
+        self.nonce = message[56:88]
         self.kept = []
 
     def ask_launcher(self, number=0):
         """For a genuine executor, which any attack but the best needs."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         nonce = os.urandom(32) if self.attack == "stale" else self.nonce
-        send(self.las, struct.pack("<IIIIQ", REQUEST, number, self.level, VERSION, self.heap) + nonce, [theirs.fileno(), self.bundle])
+        send(self.las, struct.pack("<IIIIQQ", REQUEST, number, self.level, VERSION, self.heap, 0) + nonce, [theirs.fileno(), self.bundle])
         theirs.close()
         message, fds = receive(self.las)
         _, _, error, pid, size = struct.unpack_from("<IIiiI", message)

@@ -55,6 +55,9 @@ static const struct rule {
 	{"-static-libgcc", EXACT, DRIVER_DROP, NONE},
 	{"-rdynamic", EXACT, DRIVER_DROP, NONE},
 	{"-pthread", EXACT, DRIVER_DROP, NONE},
+	{"-Wl,-rpath", APART, DRIVER_DROP, NONE}, /* as libtool writes it: -Wl,-rpath -Wl,DIR */
+	{"-Wl,-rpath,", PREFIX, DRIVER_DROP, NONE},
+	{"-Wl,-rpath=", PREFIX, DRIVER_DROP, NONE},
 	/* The preprocessor's and the compiler's words that have a value */
 	{"-D", VALUE, DRIVER_COMPILE, NONE},
 	{"-U", VALUE, DRIVER_COMPILE, NONE},

@@ -81,6 +81,11 @@ expect_match "clang version" err
 echo __wasm__ | "$cella" cc -E -P - >out
 expect_equal "$(cat out)" 1
 [ -f "$("$cella" cc -print-file-name=libc.a)" ] || fail "no libc.a"
+echo "int main(void) { return 0; }" >rpath.c
+for word in "-Wl,-rpath -Wl,/nowhere" -Wl,-rpath,/nowhere -Wl,-rpath=/nowhere; do
+	# shellcheck disable=SC2086 # two words
+	"$cella" cc $word rpath.c -o rpath.cell
+done
 "$cella" cc -fPIC -pthread -c part.c -DNUMBER=1 -o pic.o 2>err
 [ ! -s err ] || fail "it says: $(cat err)"
 expect_status 1 "$cella" cc -c -DNUMBER=1 part.c -o nowhere/part.o

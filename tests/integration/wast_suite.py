@@ -22,7 +22,7 @@ import fetch_source
 REFERENCES = "references to exceptions (exnref), which came later than what compilers emit"
 SUITES = (
     ("wasm-v2", [], {}, 27838),
-    ("proposals/simd", [], {"simd_memory-multi": "several memories, which are another proposal"}, 25977),
+    ("proposals/simd", [], {"simd_memory-multi": "several memories, which are another proposal"}, 25979),
     ("proposals/extended-const", ["--enable-extended-const"], {}, 290),
     ("proposals/tail-call", ["--enable-tail-call"], {}, 119),
     ("proposals/threads", ["--enable-threads"], {}, 616),

@@ -135,16 +135,22 @@ static void put_layout(const struct wasm_module *m, uint32_t exception_words, st
 {
 	uint64_t at = m->tag_count > 0 ? (1 + (uint64_t)exception_words) * sizeof(uint64_t) : 0;
 	uint64_t align = m->tag_count > 0 ? sizeof(uint64_t) : 1;
-	for (uint32_t i = 0; i < m->global_count; i++) {
+	for (uint32_t i = m->global_import_count; i < m->global_count; i++) {
 		uint64_t size = type_size(m->globals[i].type);
 		at = put_place(out, "g", i, at, size, size);
 		align = max_of(align, size);
 	}
-	for (uint32_t i = 0; i < m->table_count; i++) {
+	for (uint32_t i = m->table_import_count; i < m->table_count; i++) {
 		uint64_t size = (1 + (uint64_t)wasm_table_room(&m->tables[i])) * sizeof(uint32_t);
 		at = put_place(out, "t", i, at, sizeof(uint32_t), size);
 		align = max_of(align, (uint64_t)sizeof(uint32_t));
 	}
+	for (uint32_t i = 0; i < m->element_count; i++)
+		if (wasm_elements_vary(m, i)) {
+			uint64_t size = (uint64_t)max_of(m->elements[i].count, 1u) * sizeof(uint32_t);
+			at = put_place(out, "e", i, at, sizeof(uint32_t), size);
+			align = max_of(align, (uint64_t)sizeof(uint32_t));
+		}
 	at += max_of(m->data_count, 1u) + max_of(m->element_count, 1u);
 	buf_printf(out, "_Static_assert(sizeof(struct state) == %llu, \"layout of the state\");\n",
 	           (unsigned long long)align_up(at, align));

@@ -68,7 +68,8 @@ def same_nans():
 
 def main():
     note(f"an image for each of {', '.join(target for target in HOSTS if runs_here(target))}")
-    kernels = build_cell(sorted((SOURCE / "bench/kernels").glob("*.c")), "kernels.cell", "-DQUICK", "--targets", "all")
+    sources = [path for name in ("trial", "kernels") for path in sorted((SOURCE / "bench" / name).glob("*.c"))]
+    kernels = build_cell(sources, "kernels.cell", "-DQUICK", "--targets", "all")
     names = outcome("aarch64", kernels, ["list"])[1].split()
     check(len(names) == 30, f"{len(names)} kernels")
     for name in names:

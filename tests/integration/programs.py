@@ -4,7 +4,7 @@
 The sources are Debian's (scripts/sources.txt). What cannot be fetched is skipped.
 """
 # as: root
-# timeout: 600
+# timeout: 900
 import os
 import re
 import shutil

@@ -121,61 +121,60 @@ static uint64_t type_size(char type)
 	return type == TYPE_V128 ? 16 : type == TYPE_I64 || type == TYPE_F64 ? 8 : 4;
 }
 
-/* Returns where the member ends, which begins at `at` or behind. */
-static uint64_t put_place(struct buf *out, const char *name, uint32_t index, uint64_t at, uint64_t align,
-                          uint64_t size)
+/* The members of a cell's state as they are put. Snapshots hold the state as its bytes, so every compiler has
+ * to lay it out alike: what it must come to is put behind. */
+struct layout {
+	struct buf *members;
+	struct buf asserted;
+	uint64_t at, align;
+};
+
+/* A member of `size` bytes, or an array of `count` such if that is not 0. */
+static void put_member(struct layout *l, const char *type, uint64_t size, const char *name, uint32_t index,
+                       uint64_t count)
 {
-	at = align_up(at, align);
-	buf_printf(out, "LAYOUT(%s%u, %llu);\n", name, index, (unsigned long long)at);
-	return at + size;
+	l->at = align_up(l->at, size);
+	l->align = max_of(l->align, size);
+	buf_printf(&l->asserted, "LAYOUT(%s%u, %llu);\n", name, index, (unsigned long long)l->at);
+	buf_printf(l->members, "\t%s %s%u", type, name, index);
+	if (count > 0)
+		buf_printf(l->members, "[%llu]", (unsigned long long)count);
+	wasm_put(l->members, ";\n");
+	l->at += size * max_of(count, (uint64_t)1);
 }
 
-/* Snapshots hold the state as its bytes, so every compiler has to lay it out alike. */
-static void put_layout(const struct wasm_module *m, uint32_t exception_words, struct buf *out)
-{
-	uint64_t at = m->tag_count > 0 ? (1 + (uint64_t)exception_words) * sizeof(uint64_t) : 0;
-	uint64_t align = m->tag_count > 0 ? sizeof(uint64_t) : 1;
-	for (uint32_t i = m->global_import_count; i < m->global_count; i++) {
-		uint64_t size = type_size(m->globals[i].type);
-		at = put_place(out, "g", i, at, size, size);
-		align = max_of(align, size);
-	}
-	for (uint32_t i = m->table_import_count; i < m->table_count; i++) {
-		uint64_t size = (1 + (uint64_t)wasm_table_room(&m->tables[i])) * sizeof(uint32_t);
-		at = put_place(out, "t", i, at, sizeof(uint32_t), size);
-		align = max_of(align, (uint64_t)sizeof(uint32_t));
-	}
-	for (uint32_t i = 0; i < m->element_count; i++)
-		if (wasm_elements_vary(m, i)) {
-			uint64_t size = (uint64_t)max_of(m->elements[i].count, 1u) * sizeof(uint32_t);
-			at = put_place(out, "e", i, at, sizeof(uint32_t), size);
-			align = max_of(align, (uint64_t)sizeof(uint32_t));
-		}
-	at += max_of(m->data_count, 1u) + max_of(m->element_count, 1u);
-	buf_printf(out, "_Static_assert(sizeof(struct state) == %llu, \"layout of the state\");\n",
-	           (unsigned long long)align_up(at, align));
-}
-
-static void put_state(const struct wasm_module *m, struct buf *out)
+/* The exception under way; only of modules that have such. */
+static void put_thrown(const struct wasm_module *m, struct layout *l)
 {
 	uint32_t words = 1;
 	for (uint32_t i = 0; i < m->tag_count; i++)
 		words = max_of(words, wasm_thrown_words(m->tags[i].type));
-	if (m->tag_count > 0)
-		buf_printf(out, "\nstruct exception {\n\tu32 tag;\n\tu64 values[%u];\n};\n", words);
+	buf_printf(l->members, "\tstruct exception {\n\t\tu32 tag;\n\t\tu64 values[%u];\n\t} thrown;\n",
+	           words);
+	l->at = (1 + (uint64_t)words) * sizeof(uint64_t);
+	l->align = sizeof(uint64_t);
+}
+
+static void put_state(const struct wasm_module *m, struct buf *out)
+{
+	struct layout l = {.members = out, .align = 1};
 	wasm_put(out, "\nstruct state {\n");
 	if (m->tag_count > 0)
-		wasm_put(out, "\tstruct exception thrown;\n");
+		put_thrown(m, &l);
 	for (uint32_t i = m->global_import_count; i < m->global_count; i++)
-		buf_printf(out, "\t%s g%u;\n", wasm_c_type(m->globals[i].type), i);
+		put_member(&l, wasm_c_type(m->globals[i].type), type_size(m->globals[i].type), "g", i, 0);
 	for (uint32_t i = m->table_import_count; i < m->table_count; i++)
-		buf_printf(out, "\tu32 t%u[1 + %u];\n", i, wasm_table_room(&m->tables[i]));
+		put_member(&l, "u32", sizeof(uint32_t), "t", i, 1 + (uint64_t)wasm_table_room(&m->tables[i]));
 	for (uint32_t i = 0; i < m->element_count; i++)
 		if (wasm_elements_vary(m, i))
-			buf_printf(out, "\tu32 e%u[%u];\n", i, max_of(m->elements[i].count, 1u));
-	buf_printf(out, "\tu8 data_dropped[%u];\n\tu8 elements_dropped[%u];\n};\n", max_of(m->data_count, 1u),
-	           max_of(m->element_count, 1u));
-	put_layout(m, words, out);
+			put_member(&l, "u32", sizeof(uint32_t), "e", i, max_of(m->elements[i].count, 1u));
+	uint32_t data = max_of(m->data_count, 1u), elements = max_of(m->element_count, 1u);
+	buf_printf(out, "\tu8 data_dropped[%u];\n\tu8 elements_dropped[%u];\n};\n", data, elements);
+	buf_put(out, l.asserted.data, l.asserted.size);
+	out->failed |= l.asserted.failed;
+	buf_done(&l.asserted);
+	buf_printf(out, "_Static_assert(sizeof(struct state) == %llu, \"layout of the state\");\n",
+	           (unsigned long long)align_up(l.at + data + elements, l.align));
 	wasm_put(out, "#define STATE(instance) ((struct state *)(instance)->state)\n"
 	              "#define TABLE(t) ((struct table *)(t))\n");
 }

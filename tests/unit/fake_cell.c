@@ -28,35 +28,6 @@ struct wasi *instance_wasi(struct cell_instance *cell)
 	return ((struct fake_cell *)cell->host_data)->wasi;
 }
 
-void instance_touch(struct cell_instance *cell, const void *at, size_t size)
-{
-	(void)cell;
-	(void)at;
-	(void)size;
-}
-
-size_t instance_pin(struct cell_instance *cell, const void *at, size_t size, bool write)
-{
-	(void)cell;
-	(void)at;
-	(void)write;
-	return size;
-}
-
-void instance_unpin(struct cell_instance *cell, const void *at, size_t size)
-{
-	(void)cell;
-	(void)at;
-	(void)size;
-}
-
-void *instance_memory(struct cell_instance *cell, uint64_t address, uint64_t size)
-{
-	if (address > cell->memory_size || size > cell->memory_size - address)
-		return NULL;
-	return cell->memory + address;
-}
-
 void instance_exit(struct cell_instance *cell, int32_t status)
 {
 	((struct fake_cell *)cell->host_data)->exit_status = status;

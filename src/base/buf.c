@@ -163,3 +163,16 @@ const uint8_t *reader_blob(struct reader *r, size_t *ret_size)
 	*ret_size = at ? size : 0;
 	return at;
 }
+
+bool bytes_are_zero(const void *bytes, size_t size)
+{
+	const uint8_t *at = bytes;
+	uint64_t word, any = 0;
+	for (; size >= sizeof(word) && !any; size -= sizeof(word), at += sizeof(word)) {
+		memcpy(&word, at, sizeof(word));
+		any = word;
+	}
+	for (size_t i = 0; i < size && !any; i++)
+		any = at[i];
+	return any == 0;
+}

@@ -72,4 +72,7 @@ static inline bool reader_finished(const struct reader *r)
 	return !r->failed && r->at == r->size;
 }
 
+/* Are all of these bytes zero? */
+bool bytes_are_zero(const void *bytes, size_t size);
+
 #endif

@@ -69,19 +69,11 @@ static int bad(struct error *err, const char *why)
 	return error_set(err, CELLA_EFORMAT, "the snapshot %s", why);
 }
 
-static bool is_zero(const uint8_t *bytes, size_t size)
-{
-	uint8_t any = 0;
-	for (size_t i = 0; i < size; i++)
-		any |= bytes[i];
-	return any == 0;
-}
-
 static int check_header(const struct snapshot_header *h, struct error *err)
 {
 	if (h->flags & ~SNAPSHOT_DIFFERENCE)
 		return bad(err, "has unknown flags");
-	if (!(h->flags & SNAPSHOT_DIFFERENCE) && !is_zero(h->base, sizeof(h->base)))
+	if (!(h->flags & SNAPSHOT_DIFFERENCE) && !bytes_are_zero(h->base, sizeof(h->base)))
 		return bad(err, "names a base without being a difference");
 	if (h->state_size > SNAPSHOT_STATE_MAX || h->memory_size > SNAPSHOT_MEMORY_MAX ||
 	    h->memory_size % SNAPSHOT_BLOCK_SIZE)
@@ -203,7 +195,7 @@ static int read_clear(struct snapshot *s, const uint8_t *bytes, uint64_t size, s
 	if (!s->clear)
 		return error_set(err, CELLA_ENOMEM, "no protected memory for a snapshot");
 	memcpy(s->clear, bytes, size);
-	if (!is_zero(s->header.series, sizeof(s->header.series)))
+	if (!bytes_are_zero(s->header.series, sizeof(s->header.series)))
 		return bad(err, "is in the clear and has a series");
 	rc = snapshot_read_body(s, err);
 	if (rc == 0 && snapshot_size(s) != size)

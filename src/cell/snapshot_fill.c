@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/buf.h"
+
 struct snapshot_fill {
 	struct mem_pool *pool;
 	struct mem_region *region;
@@ -78,20 +80,12 @@ void snapshot_fill_veil(const struct snapshot *snapshot, uint64_t *ret_from, uin
 	*ret_to = to * SNAPSHOT_BLOCK_SIZE;
 }
 
-static bool is_zero(const uint8_t *page)
-{
-	uint64_t any = 0;
-	for (size_t i = 0; i < SNAPSHOT_PAGE_SIZE; i++)
-		any |= page[i];
-	return any == 0;
-}
-
 static int write_paged_block(const struct snapshot_fill *f, uint64_t block, const uint8_t *bytes,
                              struct error *err)
 {
 	int rc = 0;
 	for (size_t at = 0; rc == 0 && at < SNAPSHOT_BLOCK_SIZE; at += SNAPSHOT_PAGE_SIZE)
-		if (!is_zero(bytes + at))
+		if (!bytes_are_zero(bytes + at, SNAPSHOT_PAGE_SIZE))
 			rc = page_write(f->region, block * SNAPSHOT_BLOCK_SIZE + at, bytes + at,
 			                SNAPSHOT_PAGE_SIZE, err);
 	return rc;

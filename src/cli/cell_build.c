@@ -13,7 +13,7 @@
 #include "cli/toolchain.h"
 #include "wasm/wasm.h"
 
-enum { BUILD_PARALLEL_MAX = 8, BUILD_MODULE_MAX = 1 << 30 };
+enum { BUILD_MODULE_MAX = 1 << 30 };
 
 /* A build under way. */
 struct work {
@@ -192,9 +192,7 @@ static int compile(const struct work *w, struct error *err)
 			compile_command(&commands[count], w, word, count);
 			count++;
 		}
-	long processors = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t parallel = min_of((size_t)max_of(processors, 1L), (size_t)BUILD_PARALLEL_MAX);
-	int rc = process_run(commands, count, parallel, w->b->verbose, err);
+	int rc = process_run(commands, count, process_parallel(), w->b->verbose, err);
 	for (size_t i = 0; i < count; i++)
 		arguments_done(&commands[i]);
 	free(commands);

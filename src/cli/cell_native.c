@@ -18,7 +18,6 @@ enum {
 	NATIVE_FILE_MAX = 1 << 30,
 	NATIVE_PATH_MAX = SCRATCH_PATH_MAX + 80,
 	NATIVE_NAME_MAX = 16,
-	NATIVE_PARALLEL_MAX = 8
 };
 
 static const char *known_target(const char *name, size_t size)
@@ -162,11 +161,9 @@ static void image_command(struct arguments *command, const struct work *w, const
 /* As many at once as there are processors. */
 static int run_all(const struct work *w, const struct arguments *commands, size_t count, struct error *err)
 {
-	long processors = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t parallel = min_of((size_t)max_of(processors, 1L), (size_t)NATIVE_PARALLEL_MAX);
 	if (w->n->verbose)
-		return process_run(commands, count, parallel, true, err);
-	return process_run_shown(commands, count, parallel, "compiling", err);
+		return process_run(commands, count, process_parallel(), true, err);
+	return process_run_shown(commands, count, process_parallel(), "compiling", err);
 }
 
 static void done_all(struct arguments *commands, size_t count)

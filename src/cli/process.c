@@ -265,6 +265,12 @@ static int run(struct batch *b, struct error *err)
 	return rc;
 }
 
+size_t process_parallel(void)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	return min_of((size_t)max_of(processors, 1L), (size_t)PROCESSES_MAX);
+}
+
 int process_run(const struct arguments *commands, size_t count, size_t parallel, bool verbose,
                 struct error *err)
 {

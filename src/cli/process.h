@@ -23,6 +23,9 @@ void arguments_print(struct arguments *a, const char *format, ...) printf_like(2
 void arguments_done(struct arguments *a);
 #define cleanup_arguments __attribute__((cleanup(arguments_done)))
 
+/* How many compilers may well run at a time: one a processor, up to 8. */
+size_t process_parallel(void);
+
 /* Run them all, at most `parallel` at a time, with our standard streams; `verbose` prints each
  * command line. After the first that fails no other is started. CELLA_EINVAL: one had an exit status
  * other than 0 (it has said why itself); CELLA_ENOENT: no such program; CELLA_ECANCELED: interrupted. */

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "page/page_state.h"
 
 int store_open(struct page_region *r, struct error *err)
@@ -46,16 +47,6 @@ static void nonce_of(uint32_t page, uint64_t version, uint8_t nonce[CRYPTO_NONCE
 	memcpy(nonce + sizeof(page), &version, sizeof(version));
 }
 
-/* One that is all zero need not be kept. */
-static bool is_zero(const uint8_t *page, size_t size)
-{
-	const uint64_t *word = (const uint64_t *)(const void *)page;
-	for (size_t i = 0; i < size / sizeof(*word); i++)
-		if (word[i])
-			return false;
-	return true;
-}
-
 static int write_run(struct page_region *r, uint32_t page, const uint8_t *from, size_t size)
 {
 	uint64_t at = (uint64_t)page * r->pager->page_size;
@@ -83,7 +74,7 @@ static int seal_run(struct page_region *r, uint32_t page, uint32_t count, uint32
 	for (i = 0; i < count; i++) {
 		struct page_entry *e = entry_of(r, page + i);
 		uint8_t *at = window_frame(p, first + i);
-		if (is_zero(at, p->page_size))
+		if (bytes_are_zero(at, p->page_size)) /* it need not be kept */
 			break;
 		nonce_of(page + i, ++e->version, nonce);
 		if (crypto_fixed_seal(r->cipher, nonce, at, p->page_size, e->tag) < 0)

@@ -765,9 +765,25 @@ static void the_clock_does_not_go_back(void **state)
 
 #define in_scratch(test) cmocka_unit_test_setup_teardown(test, scratch_new, scratch_free)
 
+/* Wherever the one byte lies that is not. */
+static void test_zero_bytes(void **state)
+{
+	(void)state;
+	uint8_t bytes[27] = {0};
+	for (size_t size = 0; size < sizeof(bytes); size++) {
+		assert_true(bytes_are_zero(bytes + 1, size));
+		for (size_t at = 0; at < size; at++) {
+			bytes[1 + at] = 1;
+			assert_false(bytes_are_zero(bytes + 1, size));
+			bytes[1 + at] = 0;
+		}
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_zero_bytes),
 		cmocka_unit_test(integers_are_little_endian_and_come_back),
 		cmocka_unit_test(blobs_and_strings_come_back_in_place),
 		cmocka_unit_test(a_buf_grows_over_many_writes),

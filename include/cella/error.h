@@ -25,6 +25,12 @@ enum cella_error {
 	CELLA_ECANCELED = -14,   /* it was cancelled */
 	CELLA_ELOST = -15,       /* the process that worked on it is gone */
 	CELLA_EBUG = -16,        /* an invariant of Cella does not hold: a defect */
+	CELLA_ENOTDIR = -17,     /* a component of a path is no directory */
+	CELLA_EISDIR = -18,      /* it is a directory */
+	CELLA_ENOTEMPTY = -19,   /* a directory has entries */
+	CELLA_EROFS = -20,       /* it is open for reading only */
+	CELLA_ENOSPC = -21,      /* the storage is full */
+	CELLA_EFENCED = -22,     /* another one took over */
 };
 
 /* A constant lower-case phrase for a code, such as "malformed input"; never NULL. */

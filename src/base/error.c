@@ -25,6 +25,12 @@ const char *cella_error_name(int code)
 	case CELLA_ECANCELED: return "cancelled";
 	case CELLA_ELOST: return "process lost";
 	case CELLA_EBUG: return "internal error";
+	case CELLA_ENOTDIR: return "not a directory";
+	case CELLA_EISDIR: return "is a directory";
+	case CELLA_ENOTEMPTY: return "directory not empty";
+	case CELLA_EROFS: return "open for reading only";
+	case CELLA_ENOSPC: return "no space left";
+	case CELLA_EFENCED: return "another writer took over";
 	default: return "unknown error";
 	}
 }

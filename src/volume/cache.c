@@ -1,0 +1,248 @@
+/*
+ * Blocks of files in the clear, by inode and number, in frames of one region. What was written and does not
+ * lie on the disk yet is here (dirty), and stays until it is flushed; clean frames go in turn, once they have
+ * not been used since the hand last came by (CLOCK: Corbató 1968).
+ *
+ * Frames are first used from the lowest on: what a volume does not need is never touched.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "volume/volume_state.h"
+
+#define FRAME_NONE UINT32_MAX
+
+int cache_init(struct volume *v, size_t size, struct error *err)
+{
+	struct cache *c = &v->cache;
+	uint32_t count = (uint32_t)min_of(size / VOLUME_BLOCK_SIZE, (size_t)1 << 30);
+	c->bucket_count = 1;
+	while (c->bucket_count < count)
+		c->bucket_count *= 2;
+	size = (size_t)count * VOLUME_BLOCK_SIZE;
+	c->frames = calloc(count, sizeof(*c->frames));
+	c->buckets = malloc(c->bucket_count * sizeof(*c->buckets));
+	if (!c->frames || !c->buckets)
+		return error_set(err, CELLA_ENOMEM, "no memory for a volume's cache of %zu MiB", size >> 20);
+	memset(c->buckets, 0xff, c->bucket_count * sizeof(*c->buckets));
+	int rc = mem_region_new(v->pool, size, size, size, &c->memory, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "a volume's cache of %zu MiB: ", size >> 20);
+	c->count = count;
+	c->dirty_max = count / 2;
+	return 0;
+}
+
+void cache_done(struct volume *v)
+{
+	mem_region_free(v->cache.memory);
+	free(v->cache.frames);
+	free(v->cache.buckets);
+}
+
+static uint32_t *bucket_of(const struct cache *c, uint64_t inode, uint64_t block)
+{
+	uint64_t h = (inode * 0x9e3779b97f4a7c15u ^ block) *
+	             0xff51afd7ed558ccdu; /* MurmurHash3's finalizer */
+	return &c->buckets[(h >> 32) & (c->bucket_count - 1)];
+}
+
+static uint8_t *bytes_of(const struct cache *c, uint32_t frame)
+{
+	return c->memory->base + (size_t)frame * VOLUME_BLOCK_SIZE;
+}
+
+static uint32_t frame_of(const struct cache *c, const uint8_t *bytes)
+{
+	return (uint32_t)((size_t)(bytes - c->memory->base) / VOLUME_BLOCK_SIZE);
+}
+
+static uint32_t find(const struct cache *c, uint64_t inode, uint64_t block)
+{
+	uint32_t at = *bucket_of(c, inode, block);
+	while (at != FRAME_NONE && (c->frames[at].inode != inode || c->frames[at].block != block))
+		at = c->frames[at].chain;
+	return at;
+}
+
+uint8_t *cache_find(struct volume *v, uint64_t inode, uint64_t block)
+{
+	struct cache *c = &v->cache;
+	uint32_t at = find(c, inode, block);
+	if (at == FRAME_NONE) {
+		c->misses++;
+		return NULL;
+	}
+	c->hits++;
+	c->frames[at].used = 1;
+	return bytes_of(c, at);
+}
+
+bool cache_has(const struct volume *v, uint64_t inode, uint64_t block)
+{
+	return find(&v->cache, inode, block) != FRAME_NONE;
+}
+
+static void release(struct cache *c, uint32_t at)
+{
+	struct frame *f = &c->frames[at];
+	uint32_t *link = bucket_of(c, f->inode, f->block);
+	while (*link != at)
+		link = &c->frames[*link].chain;
+	*link = f->chain;
+	c->dirty -= f->state == FRAME_DIRTY;
+	f->state = FRAME_FREE;
+}
+
+/* A frame that is free, or can be; FRAME_NONE: every one is dirty. */
+static uint32_t make_free(struct cache *c)
+{
+	if (c->fresh < c->count)
+		return c->fresh++;
+	for (uint64_t steps = 0; steps < 2 * (uint64_t)c->count; steps++) {
+		uint32_t at = c->hand;
+		struct frame *f = &c->frames[at];
+		c->hand = (c->hand + 1) % c->count;
+		if (f->state == FRAME_FREE)
+			return at;
+		if (f->state == FRAME_CLEAN && !f->used) {
+			release(c, at);
+			return at;
+		}
+		f->used = 0;
+	}
+	return FRAME_NONE;
+}
+
+static void occupy(struct cache *c, uint32_t at, uint64_t inode, uint64_t block)
+{
+	uint32_t *bucket = bucket_of(c, inode, block);
+	c->frames[at] = (struct frame){.inode = inode,
+	                               .block = (uint32_t)block,
+	                               .chain = *bucket,
+	                               .state = FRAME_CLEAN,
+	                               .used = 1};
+	*bucket = at;
+}
+
+int cache_take(struct volume *v, uint64_t inode, uint64_t block, uint8_t **ret_bytes, struct error *err)
+{
+	struct cache *c = &v->cache;
+	if (c->dirty > c->dirty_max) {
+		int rc = cache_flush(v, err);
+		if (rc < 0)
+			return rc;
+	}
+	uint32_t at = make_free(c);
+	occupy(c, at, inode, block);
+	*ret_bytes = bytes_of(c, at);
+	return 0;
+}
+
+int cache_take_run(struct volume *v, uint64_t inode, uint64_t block, size_t count, uint8_t **ret_bytes,
+                   size_t *ret_count, struct error *err)
+{
+	size_t n = 0;
+	while (n < count && n < v->cache.count / 4) {
+		if (n && find(&v->cache, inode, block + n) != FRAME_NONE)
+			break;
+		int rc = cache_take(v, inode, block + n, &ret_bytes[n], err);
+		if (rc < 0 && n == 0)
+			return rc;
+		if (rc < 0)
+			break;
+		n++;
+	}
+	*ret_count = n;
+	return 0;
+}
+
+void cache_set_dirty(struct volume *v, uint8_t *bytes)
+{
+	struct frame *f = &v->cache.frames[frame_of(&v->cache, bytes)];
+	v->cache.dirty += f->state != FRAME_DIRTY;
+	f->state = FRAME_DIRTY;
+	v->changed = true;
+}
+
+void cache_drop(struct volume *v, uint64_t inode, uint64_t block)
+{
+	uint32_t at = find(&v->cache, inode, block);
+	if (at != FRAME_NONE)
+		release(&v->cache, at);
+}
+
+void cache_drop_from(struct volume *v, uint64_t inode, uint64_t first, uint64_t end)
+{
+	struct cache *c = &v->cache;
+	if (end <= first)
+		return;
+	if (end - first < c->fresh) {
+		for (uint64_t block = first; block < end; block++)
+			cache_drop(v, inode, block);
+		return;
+	}
+	for (uint32_t at = 0; at < c->fresh; at++) {
+		const struct frame *f = &c->frames[at];
+		if (f->state != FRAME_FREE && f->inode == inode && f->block >= first)
+			release(c, at);
+	}
+}
+
+/* ---- writing back */
+
+struct place {
+	uint64_t inode;
+	uint32_t block, frame;
+};
+
+static int order(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+	if (x->inode != y->inode)
+		return x->inode < y->inode ? -1 : 1;
+	return x->block < y->block ? -1 : x->block > y->block;
+}
+
+/* Blocks in order: seal and write them, then say in the tree where they are. */
+static int flush_batch(struct volume *v, const struct place *places, size_t count, struct error *err)
+{
+	struct cache *c = &v->cache;
+	const uint8_t *plain[BATCH_BLOCKS];
+	struct volume_pointer at[BATCH_BLOCKS];
+	for (size_t i = 0; i < count; i++)
+		plain[i] = bytes_of(c, places[i].frame);
+	int rc = segment_append(v, VOLUME_KIND_DATA, plain, count, VOLUME_BLOCK_SIZE, at, err);
+	for (size_t i = 0, n; rc == 0 && i < count; i += n) {
+		for (n = 1; i + n < count && places[i + n].inode == places[i].inode &&
+		            places[i + n].block == places[i].block + n;
+		     n++)
+			;
+		rc = group_put(v, places[i].inode, places[i].block, n, at + i, err);
+	}
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		c->frames[places[i].frame].state = FRAME_CLEAN;
+		c->dirty--;
+	}
+	return rc;
+}
+
+int cache_flush(struct volume *v, struct error *err)
+{
+	struct cache *c = &v->cache;
+	size_t count = 0, total = c->dirty;
+	if (total == 0)
+		return 0;
+	struct place *places = malloc(total * sizeof(*places));
+	if (!places)
+		return error_set(err, CELLA_ENOMEM, "no memory to write %zu blocks of a volume", total);
+	for (uint32_t at = 0; at < c->fresh; at++)
+		if (c->frames[at].state == FRAME_DIRTY)
+			places[count++] = (struct place){c->frames[at].inode, c->frames[at].block, at};
+	qsort(places, count, sizeof(*places), order);
+	int rc = 0;
+	for (size_t done = 0; rc == 0 && done < count; done += BATCH_BLOCKS)
+		rc = flush_batch(v, places + done, min_of((size_t)BATCH_BLOCKS, count - done), err);
+	free(places);
+	return rc;
+}

@@ -1,0 +1,247 @@
+/*
+ * Commits. What was written goes to the end of the log, the root last; when the disk has all of it, the
+ * keeper is asked to go from the root before to this one. A crash in between leaves the volume at the
+ * one or the other: opening follows the keeper. With a mode other than `strict` the keeper may be behind;
+ * then opening goes on from its root along the chain of those that follow it, as far as the volume's own
+ * hint leads.
+ */
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "volume/volume_state.h"
+
+enum { CHAIN_MAX = 1 << 20 }; /* roots that may follow the keeper's */
+
+static void reference_make(uint64_t counter, const struct volume_pointer *at,
+                           uint8_t ret_reference[VOLUME_REFERENCE_SIZE])
+{
+	memset(ret_reference, 0, VOLUME_REFERENCE_SIZE);
+	memcpy(ret_reference, &counter, sizeof(counter));
+	memcpy(ret_reference + sizeof(counter), at, sizeof(*at));
+}
+
+static void reference_split(const uint8_t reference[VOLUME_REFERENCE_SIZE], uint64_t *ret_counter,
+                            struct volume_pointer *ret_at)
+{
+	memcpy(ret_counter, reference, sizeof(*ret_counter));
+	memcpy(ret_at, reference + sizeof(*ret_counter), sizeof(*ret_at));
+}
+
+static bool reference_is_set(const uint8_t reference[VOLUME_REFERENCE_SIZE])
+{
+	return !bytes_are_zero(reference, VOLUME_REFERENCE_SIZE);
+}
+
+int root_read(struct volume *v, const uint8_t reference[VOLUME_REFERENCE_SIZE], struct volume_root *ret_root,
+              struct error *err)
+{
+	uint8_t block[VOLUME_BLOCK_SIZE];
+	struct volume_pointer at;
+	uint64_t counter;
+	reference_split(reference, &counter, &at);
+	if (at.segment == SEGMENT_NONE || at.segment == SEGMENT_UNWRITTEN)
+		return error_set(err, CELLA_EAUTH, "the reference to the volume's root is malformed");
+	int rc = segment_read(v, VOLUME_KIND_ROOT, &at, block, sizeof(block), err);
+	if (rc < 0)
+		return error_prefix(err, rc, "root %llu of the volume: ", (unsigned long long)counter);
+	struct reader r = reader_of(block, sizeof(block));
+	struct volume_root root = {.counter = reader_u64(&r), .time_ns = reader_u64(&r)};
+	reader_copy(&r, &root.top, sizeof(root.top));
+	root.level = reader_u32(&r);
+	reader_u32(&r);
+	root.next_inode = reader_u64(&r);
+	reader_copy(&r, root.before, sizeof(root.before));
+	if (root.counter != counter || root.level >= VOLUME_LEVELS_MAX || root.top.segment == SEGMENT_NONE ||
+	    root.top.segment == SEGMENT_UNWRITTEN)
+		return error_set(err, CELLA_EAUTH, "root %llu of the volume is malformed",
+		                 (unsigned long long)counter);
+	*ret_root = root;
+	return 0;
+}
+
+void root_adopt(struct volume *v, const struct volume_root *root,
+                const uint8_t reference[VOLUME_REFERENCE_SIZE])
+{
+	v->root = *root;
+	v->tree.top = root->top;
+	v->tree.level = root->level;
+	v->next_inode = root->next_inode;
+	memcpy(v->reference, reference, VOLUME_REFERENCE_SIZE);
+}
+
+static int head_read(struct volume *v, uint8_t ret_reference[VOLUME_REFERENCE_SIZE], struct error *err)
+{
+	const struct volume_disk *disk = &v->config.disk;
+	void *file;
+	size_t size;
+	int rc = disk->open(disk->data, VOLUME_FILE_HEAD, &file, err);
+	if (rc < 0)
+		return rc;
+	rc = disk->read(disk->data, file, 0, ret_reference, VOLUME_REFERENCE_SIZE, &size, err);
+	disk->close(disk->data, file);
+	if (rc == 0 && size < VOLUME_REFERENCE_SIZE)
+		return error_set(err, CELLA_EAUTH, "the volume's file \"head\" was cut");
+	return rc;
+}
+
+/* The newest root, by the hint, that follows the keeper's; that itself if none does. */
+static void follow_chain(struct volume *v, const uint8_t kept[VOLUME_REFERENCE_SIZE],
+                         uint8_t ret_reference[VOLUME_REFERENCE_SIZE])
+{
+	uint8_t head[VOLUME_REFERENCE_SIZE], at[VOLUME_REFERENCE_SIZE];
+	struct volume_root root;
+	memcpy(ret_reference, kept, VOLUME_REFERENCE_SIZE);
+	if (head_read(v, head, NULL) < 0)
+		return;
+	memcpy(at, head, sizeof(at));
+	for (unsigned n = 0; n < CHAIN_MAX && reference_is_set(at); n++) {
+		if (memcmp(at, kept, sizeof(at)) == 0) {
+			memcpy(ret_reference, head, sizeof(head));
+			return;
+		}
+		if (root_read(v, at, &root, NULL) < 0)
+			return;
+		memcpy(at, root.before, sizeof(at));
+	}
+}
+
+int root_choose(struct volume *v, uint8_t ret_reference[VOLUME_REFERENCE_SIZE], struct volume_root *ret_root,
+                struct error *err)
+{
+	const struct volume_keeper *keeper = &v->config.keeper;
+	uint8_t kept[VOLUME_REFERENCE_SIZE], chosen[VOLUME_REFERENCE_SIZE];
+	int rc = keeper->get(keeper->data, v->id, kept, err);
+	if (rc < 0)
+		return rc;
+	if (!reference_is_set(kept) && !v->config.any_copy)
+		return error_set(err, CELLA_ENOENT,
+		                 "the root keeper knows no root of this volume: is it another volume's?");
+	memcpy(v->published, kept, sizeof(kept));
+	memcpy(chosen, kept, sizeof(kept));
+	if (!reference_is_set(kept))
+		rc = head_read(v, chosen, err);
+	else if (v->config.mode != VOLUME_STRICT)
+		follow_chain(v, kept, chosen);
+	if (rc == 0)
+		rc = root_read(v, chosen, ret_root, err);
+	if (rc == 0)
+		memcpy(ret_reference, chosen, sizeof(chosen));
+	return rc;
+}
+
+static int write_root(struct volume *v, struct volume_root *ret_root,
+                      uint8_t ret_reference[VOLUME_REFERENCE_SIZE], struct error *err)
+{
+	uint8_t block[VOLUME_BLOCK_SIZE] = {0};
+	const uint8_t *plain = block;
+	struct volume_pointer at;
+	struct volume_root root = {.counter = v->root.counter + 1,
+	                           .time_ns = volume_now_ns(),
+	                           .top = v->tree.top,
+	                           .level = v->tree.level,
+	                           .next_inode = v->next_inode};
+	memcpy(root.before, v->reference, sizeof(root.before));
+	const uint64_t front[] = {root.counter, root.time_ns}, behind[] = {root.level, root.next_inode};
+	memcpy(block, front, 16);
+	memcpy(block + 16, &root.top, VOLUME_POINTER_SIZE);
+	memcpy(block + 40, behind, 16);
+	memcpy(block + 56, root.before, VOLUME_REFERENCE_SIZE);
+	int rc = segment_append(v, VOLUME_KIND_ROOT, &plain, 1, sizeof(block), &at, err);
+	if (rc < 0)
+		return rc;
+	reference_make(root.counter, &at, ret_reference);
+	*ret_root = root;
+	return 0;
+}
+
+/* Everything that is in memory only goes to the disk. */
+static int flush_all(struct volume *v, struct error *err)
+{
+	struct volume_pointer last;
+	uint64_t counter;
+	reference_split(v->reference, &counter, &last);
+	int rc = cache_flush(v, err);
+	if (rc == 0)
+		rc = inode_flush_all(v, err);
+	if (rc == 0 && !v->root_buried)
+		rc = tree_add_dead(v, last.segment, 1, err);
+	if (rc < 0)
+		return rc;
+	v->root_buried = true;
+	rc = tree_settle_dead(v, err);
+	return rc == 0 ? tree_flush(v, err) : rc;
+}
+
+int publish_locked(struct volume *v, struct error *err)
+{
+	const struct volume_keeper *keeper = &v->config.keeper;
+	if (!reference_is_set(v->reference) || memcmp(v->published, v->reference, sizeof(v->published)) == 0)
+		return 0;
+	int rc = keeper->swap(keeper->data, v->id, v->token, v->published, v->reference, err);
+	if (rc == CELLA_EFENCED || rc == CELLA_EAUTH)
+		return volume_break(v, rc, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "the commit is on the disk, but not at the root keeper: ");
+	memcpy(v->published, v->reference, sizeof(v->published));
+	v->published_ns = clock_ns();
+	removal_run(v);
+	return 0;
+}
+
+/* May the keeper stay where it is for now? */
+static bool may_lag(const struct volume *v)
+{
+	uint64_t kept, now;
+	struct volume_pointer at;
+	if (v->config.mode == VOLUME_STRICT || !reference_is_set(v->published))
+		return false;
+	if (v->config.mode == VOLUME_OFFLINE)
+		return true;
+	reference_split(v->published, &kept, &at);
+	reference_split(v->reference, &now, &at);
+	return now - kept < v->config.bound_commits &&
+	       clock_ns() - v->published_ns < (uint64_t)v->config.bound_s * 1000000000;
+}
+
+int head_write(struct volume *v, struct error *err)
+{
+	const struct volume_disk *disk = &v->config.disk;
+	bool durable = v->config.mode != VOLUME_STRICT; /* then it is what opening goes on by */
+	return disk->put(disk->data, VOLUME_FILE_HEAD, v->reference, sizeof(v->reference), durable, err);
+}
+
+int commit_locked(struct volume *v, struct error *err)
+{
+	uint8_t reference[VOLUME_REFERENCE_SIZE];
+	struct volume_root root;
+	if (!v->changed)
+		return may_lag(v) ? 0 : publish_locked(v, err);
+	int rc = flush_all(v, err);
+	if (rc == 0)
+		rc = write_root(v, &root, reference, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "nothing was committed: ");
+	rc = segment_sync(v, err);
+	if (rc < 0) /* what the kernel has dropped it will not report again */
+		return volume_break(v, error_prefix(err, rc, "nothing was committed: "), err);
+	root_adopt(v, &root, reference);
+	v->changed = false;
+	v->root_buried = false;
+	rc = v->config.mode == VOLUME_STRICT ? 0 : head_write(v, err);
+	return rc < 0 || may_lag(v) ? rc : publish_locked(v, err);
+}
+
+int volume_commit(struct volume *v, struct error *err)
+{
+	volume_locked(v);
+	int rc = volume_may_write(v, err);
+	return rc == 0 ? commit_locked(v, err) : rc;
+}
+
+int volume_publish(struct volume *v, struct error *err)
+{
+	volume_locked(v);
+	int rc = volume_may_write(v, err);
+	return rc == 0 ? publish_locked(v, err) : rc;
+}

@@ -1,0 +1,45 @@
+/*
+ * Where a volume is stored: files with names, as callbacks, so that a directory, a bucket, a cell's owner or
+ * a test can be behind it. What comes from it is not trusted.
+ *
+ * Functions return 0 or a CELLA_E* (CELLA_ENOENT, CELLA_EEXIST, CELLA_ENOSPC, CELLA_EIO, CELLA_ENOMEM).
+ * A file is written once from front to back, or a part of it again with the same bytes after a failure.
+ */
+#ifndef VOLUME_DISK_H
+#define VOLUME_DISK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum { VOLUME_PATH_MAX = 4096, VOLUME_DISK_NAME_MAX = 32 };
+
+struct volume_disk {
+	void *data;
+	/* A file for reading; or a new one for both. */
+	int (*open)(void *data, const char *name, void **ret_file, struct error *err);
+	int (*create)(void *data, const char *name, void **ret_file, struct error *err);
+	void (*close)(void *data, void *file);
+	/* *ret_size is less than `size` at the end of the file only. May be called by several threads. */
+	int (*read)(void *data, void *file, uint64_t offset, void *to, size_t size, size_t *ret_size,
+	            struct error *err);
+	int (*write)(void *data, void *file, uint64_t offset, const void *from, size_t size,
+	             struct error *err);
+	/* What was written is durable, and so is the file's name. */
+	int (*sync)(void *data, void *file, struct error *err);
+	/* Replace a small file at once; durable when `durable`. */
+	int (*put)(void *data, const char *name, const void *bytes, size_t size, bool durable,
+	           struct error *err);
+	int (*remove)(void *data, const char *name, struct error *err);
+	/* Each name with its size. */
+	int (*list)(void *data, int (*each)(void *arg, const char *name, uint64_t size), void *arg,
+	            struct error *err);
+};
+
+/* A directory; `directory` is one's descriptor, which is taken. */
+int volume_disk_directory(int directory, struct volume_disk *ret_disk, struct error *err) must_check;
+void volume_disk_directory_free(struct volume_disk *disk);
+
+#endif

@@ -1,0 +1,205 @@
+/* A volume's files in a directory. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "volume/disk.h"
+
+struct directory {
+	int fd;
+};
+
+struct open_file {
+	int fd;
+	bool named; /* its name is durable */
+	char name[VOLUME_DISK_NAME_MAX];
+};
+
+static int code_of(int number)
+{
+	switch (number) {
+	case ENOENT: return CELLA_ENOENT;
+	case EEXIST: return CELLA_EEXIST;
+	case ENOSPC:
+	case EDQUOT: return CELLA_ENOSPC;
+	case EMFILE:
+	case ENFILE: return CELLA_ELIMIT;
+	case ENOMEM: return CELLA_ENOMEM;
+	case EROFS: return CELLA_EROFS;
+	case EACCES:
+	case EPERM: return CELLA_EPERM;
+	default: return CELLA_EIO;
+	}
+}
+
+static int open_file(const struct directory *d, const char *name, int flags, void **ret_file,
+                     struct error *err)
+{
+	cleanup_close int fd = openat(d->fd, name, flags | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return error_errno(err, code_of(errno), "cannot open the volume's file %s", name);
+	struct open_file *f = calloc(1, sizeof(*f));
+	if (!f)
+		return error_set(err, CELLA_ENOMEM, "no memory for an open file of a volume");
+	*f = (struct open_file){.fd = take_fd(&fd), .named = !(flags & O_CREAT)};
+	snprintf(f->name, sizeof(f->name), "%s", name);
+	*ret_file = f;
+	return 0;
+}
+
+static int directory_open(void *data, const char *name, void **ret_file, struct error *err)
+{
+	return open_file(data, name, O_RDONLY, ret_file, err);
+}
+
+static int directory_create(void *data, const char *name, void **ret_file, struct error *err)
+{
+	return open_file(data, name, O_RDWR | O_CREAT | O_EXCL, ret_file, err);
+}
+
+static void directory_close(void *data, void *file)
+{
+	struct open_file *f = file;
+	(void)data;
+	close(f->fd);
+	free(f);
+}
+
+static int directory_read(void *data, void *file, uint64_t offset, void *to, size_t size, size_t *ret_size,
+                          struct error *err)
+{
+	const struct open_file *f = file;
+	size_t done = 0;
+	(void)data;
+	while (done < size) {
+		ssize_t n = pread(f->fd, (uint8_t *)to + done, size - done, (off_t)(offset + done));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, code_of(errno), "cannot read the volume's file %s", f->name);
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	*ret_size = done;
+	return 0;
+}
+
+static int directory_write(void *data, void *file, uint64_t offset, const void *from, size_t size,
+                           struct error *err)
+{
+	const struct open_file *f = file;
+	(void)data;
+	for (size_t done = 0; done < size;) {
+		ssize_t n = pwrite(f->fd, (const uint8_t *)from + done, size - done, (off_t)(offset + done));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, code_of(errno), "cannot write the volume's file %s", f->name);
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+static int sync_directory(const struct directory *d, struct error *err)
+{
+	return fsync(d->fd) < 0 ? error_errno(err, code_of(errno), "cannot sync the volume's directory") : 0;
+}
+
+static int directory_sync(void *data, void *file, struct error *err)
+{
+	struct open_file *f = file;
+	if (fdatasync(f->fd) < 0)
+		return error_errno(err, code_of(errno), "cannot sync the volume's file %s", f->name);
+	int rc = f->named ? 0 : sync_directory(data, err);
+	if (rc == 0)
+		f->named = true;
+	return rc;
+}
+
+static int directory_put(void *data, const char *name, const void *bytes, size_t size, bool durable,
+                         struct error *err)
+{
+	const struct directory *d = data;
+	char beside[VOLUME_DISK_NAME_MAX];
+	snprintf(beside, sizeof(beside), "%s.new", name);
+	cleanup_close int fd = openat(d->fd, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+	                              0644);
+	if (fd < 0)
+		return error_errno(err, code_of(errno), "cannot make the volume's file %s", beside);
+	int rc = io_write_full(fd, bytes, size, err);
+	if (rc == 0 && durable && fsync(fd) < 0)
+		rc = error_errno(err, code_of(errno), "cannot sync the volume's file %s", beside);
+	if (rc == 0 && renameat(d->fd, beside, d->fd, name) < 0)
+		rc = error_errno(err, code_of(errno), "cannot rename the volume's file %s to %s", beside,
+		                 name);
+	return rc == 0 && durable ? sync_directory(d, err) : rc;
+}
+
+static int directory_remove(void *data, const char *name, struct error *err)
+{
+	const struct directory *d = data;
+	if (unlinkat(d->fd, name, 0) < 0)
+		return error_errno(err, code_of(errno), "cannot remove the volume's file %s", name);
+	return 0;
+}
+
+static int directory_list(void *data, int (*each)(void *arg, const char *name, uint64_t size), void *arg,
+                          struct error *err)
+{
+	const struct directory *d = data;
+	int fd = openat(d->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+	if (!stream) {
+		int rc = error_errno(err, code_of(errno), "cannot list the volume's directory");
+		if (fd >= 0)
+			close(fd);
+		return rc;
+	}
+	const struct dirent *entry;
+	int rc = 0;
+	while (rc == 0 && (entry = readdir(stream))) {
+		struct stat st;
+		if (strlen(entry->d_name) < VOLUME_DISK_NAME_MAX &&
+		    fstatat(dirfd(stream), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISREG(st.st_mode))
+			rc = each(arg, entry->d_name, (uint64_t)st.st_size);
+	}
+	closedir(stream);
+	return rc < 0 ? error_set(err, rc, "no memory for the list of a volume's files") : 0;
+}
+
+int volume_disk_directory(int directory, struct volume_disk *ret_disk, struct error *err)
+{
+	struct directory *d = calloc(1, sizeof(*d));
+	if (!d) {
+		close(directory);
+		return error_set(err, CELLA_ENOMEM, "no memory for a volume's directory");
+	}
+	d->fd = directory;
+	*ret_disk = (struct volume_disk){.data = d,
+	                                 .open = directory_open,
+	                                 .create = directory_create,
+	                                 .close = directory_close,
+	                                 .read = directory_read,
+	                                 .write = directory_write,
+	                                 .sync = directory_sync,
+	                                 .put = directory_put,
+	                                 .remove = directory_remove,
+	                                 .list = directory_list};
+	return 0;
+}
+
+void volume_disk_directory_free(struct volume_disk *disk)
+{
+	struct directory *d = disk->data;
+	if (d)
+		close(d->fd);
+	free(d);
+	disk->data = NULL;
+}

@@ -1,0 +1,47 @@
+/*
+ * Root keepers: who says which root of a volume counts, and who may write.
+ *
+ * A keeper holds, for a volume, a *root reference* (64 bytes that name one commit; its first 8 are the
+ * commit's counter) and a *fencing token*. Taking the lease gives a token larger than every one before; a
+ * commit is one compare-and-swap of the reference that carries the token, and a token that is not the
+ * largest is refused. So of two writers only one can commit, whatever either believes (leases and fencing:
+ * Gray and Cheriton 1989, Burrows 2006).
+ *
+ * A keeper is trusted for freshness, never with keys.
+ */
+#ifndef VOLUME_KEEPER_H
+#define VOLUME_KEEPER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "volume/volume_format.h"
+
+enum { VOLUME_KEEPER_LEASE_S = 60 };
+
+struct volume_keeper {
+	void *data;
+	/* The reference; all zeros: it has none. */
+	int (*get)(void *data, const uint8_t volume[VOLUME_ID_SIZE], uint8_t ret_root[VOLUME_REFERENCE_SIZE],
+	           struct error *err);
+	/* CELLA_EAGAIN while another has it, unless `take_over`. */
+	int (*acquire)(void *data, const uint8_t volume[VOLUME_ID_SIZE], bool take_over, uint64_t *ret_token,
+	               struct error *err);
+	/* From one reference to the next; 0 also if it holds that already. CELLA_EFENCED: the token is too
+	 * old; CELLA_EAUTH: it holds another. */
+	int (*swap)(void *data, const uint8_t volume[VOLUME_ID_SIZE], uint64_t token,
+	            const uint8_t from[VOLUME_REFERENCE_SIZE], const uint8_t to[VOLUME_REFERENCE_SIZE],
+	            struct error *err);
+	void (*release)(void *data, const uint8_t volume[VOLUME_ID_SIZE], uint64_t token);
+};
+
+/*
+ * A file. It protects from an old copy of the volume as far as the file itself cannot be put back: on the
+ * owner's machine, not beside the volume. The lease is a lock on the file that lasts as long as its holder;
+ * whoever takes over leaves the lock where it is and takes a larger token.
+ */
+int volume_keeper_file(const char *path, struct volume_keeper *ret_keeper, struct error *err) must_check;
+void volume_keeper_file_free(struct volume_keeper *keeper);
+
+#endif

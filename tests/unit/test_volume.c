@@ -1,0 +1,266 @@
+/* Do volumes keep what is written to them, from one opening to the next, and refuse who may not write? */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <unistd.h>
+
+#include "volume/volume.h"
+
+enum { KIB = 1 << 10, MIB = 1 << 20 };
+
+static struct mem_pool *pool;
+static const uint8_t key[1][CRYPTO_KEY_SIZE] = {{1, 2, 3}};
+static struct error err;
+
+#define assert_ok(call)                                               \
+	do {                                                          \
+		int rc_ = (call);                                     \
+		if (rc_ < 0)                                          \
+			fail_msg("%s: %d: %s", #call, rc_, err.text); \
+	} while (0)
+
+/* A volume in a directory of its own. */
+struct place {
+	char directory[64];
+	char root[80];
+	struct volume_config config;
+};
+
+static int remove_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static int set_up(void **state)
+{
+	struct place *p = calloc(1, sizeof(*p));
+	snprintf(p->directory, sizeof(p->directory), "/tmp/test_volume.XXXXXX");
+	assert_non_null(mkdtemp(p->directory));
+	snprintf(p->root, sizeof(p->root), "%s.root", p->directory);
+	p->config = (struct volume_config){.pool = pool,
+	                                   .keys = key,
+	                                   .key_count = 1,
+	                                   .cache = 2 * MIB,
+	                                   .writable = true};
+	assert_ok(volume_disk_directory(open(p->directory, O_RDONLY | O_DIRECTORY), &p->config.disk, &err));
+	assert_ok(volume_keeper_file(p->root, &p->config.keeper, &err));
+	assert_ok(volume_create(&p->config, &err));
+	*state = p;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct place *p = *state;
+	volume_disk_directory_free(&p->config.disk);
+	volume_keeper_file_free(&p->config.keeper);
+	nftw(p->directory, remove_file, 8, FTW_DEPTH | FTW_PHYS);
+	unlink(p->root);
+	free(p);
+	return 0;
+}
+
+static void write_file(struct volume *v, const char *path, uint64_t offset, const void *bytes, size_t size)
+{
+	struct volume_file *f;
+	assert_ok(volume_file_open(v, path, VOLUME_WRITE | VOLUME_CREATE, 0644, &f, &err));
+	assert_ok(volume_file_write(f, offset, bytes, size, &err));
+	volume_file_close(f);
+}
+
+static void check_file(struct volume *v, const char *path, uint64_t offset, const void *bytes, size_t size)
+{
+	struct volume_file *f;
+	size_t got;
+	uint8_t *read = malloc(size + 1);
+	assert_ok(volume_file_open(v, path, 0, 0, &f, &err));
+	assert_ok(volume_file_read(f, offset, read, size, &got, &err));
+	assert_int_equal(got, size);
+	assert_memory_equal(read, bytes, size);
+	volume_file_close(f);
+	free(read);
+}
+
+/* Sizes about the borders of inodes, blocks, groups and runs that pass the cache by. */
+static const size_t sizes[] = {0,    1,     2047,  2048,   2049,   4095,    4096,    4097,
+                               8192, 65536, 69632, 262143, 262144, 1048577, 3000000, 9000001};
+
+static void files_of_all_sizes_come_back(void **state)
+{
+	struct place *p = *state;
+	struct volume *v;
+	uint8_t *bytes = malloc(sizes[sizeof(sizes) / sizeof(sizes[0]) - 1]);
+	for (size_t i = 0; i < 9000001; i++)
+		bytes[i] = (uint8_t)(i * 2654435761u >> 13);
+	for (int round = 0; round < 2; round++) {
+		assert_ok(volume_open(&p->config, &v, &err));
+		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+			char path[32];
+			snprintf(path, sizeof(path), "file-%zu", sizes[i]);
+			if (round == 0)
+				write_file(v, path, 0, bytes, sizes[i]);
+			check_file(v, path, 0, bytes, sizes[i]);
+		}
+		if (round == 0)
+			assert_ok(volume_commit(v, &err));
+		volume_free(v);
+	}
+	free(bytes);
+}
+
+static void what_was_not_committed_is_gone(void **state)
+{
+	struct place *p = *state;
+	struct volume *v;
+	struct volume_stat st;
+	assert_ok(volume_open(&p->config, &v, &err));
+	write_file(v, "kept", 0, "first", 5);
+	assert_ok(volume_commit(v, &err));
+	write_file(v, "kept", 0, "other", 5);
+	write_file(v, "lost", 0, "x", 1);
+	volume_free(v);
+	assert_ok(volume_open(&p->config, &v, &err));
+	check_file(v, "kept", 0, "first", 5);
+	assert_int_equal(volume_stat(v, "lost", VOLUME_FOLLOW, &st, &err), CELLA_ENOENT);
+	volume_free(v);
+}
+
+static void holes_read_as_zeros(void **state)
+{
+	struct place *p = *state;
+	struct volume *v;
+	struct volume_file *f;
+	static const uint8_t zeros[64 * KIB];
+	uint64_t data, hole;
+	const uint64_t far = (uint64_t)1 << 40; /* a file of 1 TiB */
+	assert_ok(volume_open(&p->config, &v, &err));
+	write_file(v, "sparse", far, "end", 3);
+	check_file(v, "sparse", far, "end", 3);
+	check_file(v, "sparse", far / 2, zeros, sizeof(zeros));
+	assert_ok(volume_file_open(v, "sparse", VOLUME_WRITE, 0, &f, &err));
+	assert_ok(volume_file_seek_data(f, 5, &data, &hole, &err));
+	assert_int_equal(data, far);
+	assert_int_equal(hole, far + 3);
+	assert_ok(volume_file_truncate(f, far + 1, &err));
+	assert_ok(volume_file_truncate(f, far + 3, &err));
+	volume_file_close(f);
+	check_file(v, "sparse", far, "e\0\0", 3);
+	volume_free(v);
+}
+
+static void names_behave_as_posix_has_them(void **state)
+{
+	struct place *p = *state;
+	struct volume *v;
+	struct volume_stat st;
+	struct volume_file *f;
+	struct volume_entry entry;
+	char target[VOLUME_PATH_MAX];
+	size_t got;
+	char byte;
+	assert_ok(volume_open(&p->config, &v, &err));
+	assert_ok(volume_mkdir(v, "a", 0755, &err));
+	assert_ok(volume_mkdir(v, "a/b", 0755, &err));
+	assert_int_equal(volume_mkdir(v, "a", 0755, &err), CELLA_EEXIST);
+	assert_int_equal(volume_mkdir(v, "x/y", 0755, &err), CELLA_ENOENT);
+	write_file(v, "a/b/f", 0, "1", 1);
+	assert_int_equal(volume_mkdir(v, "a/b/f/g", 0755, &err), CELLA_ENOTDIR);
+	assert_int_equal(volume_rmdir(v, "a", &err), CELLA_ENOTEMPTY);
+	assert_int_equal(volume_unlink(v, "a", &err), CELLA_EISDIR);
+	assert_int_equal(volume_rename(v, "a", "a/b/c", &err), CELLA_EINVAL);
+	assert_ok(volume_symlink(v, "../a/b", "a/s", &err));
+	check_file(v, "a/s/f", 0, "1", 1);
+	assert_ok(volume_readlink(v, "a/s", target, &err));
+	assert_string_equal(target, "../a/b");
+	assert_ok(volume_symlink(v, "../../etc", "a/out", &err));
+	assert_int_equal(volume_stat(v, "a/out/passwd", VOLUME_FOLLOW, &st, &err), CELLA_EPERM);
+	assert_ok(volume_symlink(v, "/etc", "a/absolute", &err));
+	assert_int_equal(volume_stat(v, "a/absolute", VOLUME_FOLLOW, &st, &err), CELLA_EPERM);
+	assert_ok(volume_symlink(v, "loop", "loop", &err));
+	assert_int_equal(volume_stat(v, "loop", VOLUME_FOLLOW, &st, &err), CELLA_ELIMIT);
+	assert_int_equal(volume_stat(v, "..", VOLUME_FOLLOW, &st, &err), CELLA_EPERM);
+	assert_ok(volume_stat(v, "a/b/../..", VOLUME_FOLLOW, &st, &err));
+	assert_int_equal(st.inode, 1);
+	assert_ok(volume_link(v, "a/b/f", "second", &err));
+	assert_ok(volume_stat(v, "second", VOLUME_FOLLOW, &st, &err));
+	assert_int_equal(st.links, 2);
+	write_file(v, "g", 0, "2", 1);
+	assert_ok(volume_rename(v, "g", "second", &err));
+	check_file(v, "second", 0, "2", 1);
+	check_file(v, "a/b/f", 0, "1", 1);
+	assert_ok(volume_file_open(v, "second", 0, 0, &f, &err));
+	assert_ok(volume_unlink(v, "second", &err));
+	assert_ok(volume_commit(v, &err));
+	assert_ok(volume_file_read(f, 0, &byte, 1, &got, &err));
+	assert_int_equal(byte, '2');
+	volume_file_close(f);
+	assert_ok(volume_next(v, "", "a", &entry, &err));
+	assert_string_equal(entry.name, "loop");
+	assert_int_equal(volume_next(v, "", "loop", &entry, &err), CELLA_ENOENT);
+	volume_free(v);
+}
+
+static void of_two_writers_one_is_fenced_off(void **state)
+{
+	struct place *p = *state;
+	struct volume_config second = p->config;
+	struct volume *a, *b;
+	assert_ok(volume_keeper_file(p->root, &second.keeper, &err));
+	assert_ok(volume_open(&p->config, &a, &err));
+	assert_int_equal(volume_open(&second, &b, &err), CELLA_EAGAIN);
+	second.take_over = true;
+	assert_ok(volume_open(&second, &b, &err));
+	write_file(a, "a", 0, "a", 1);
+	write_file(b, "b", 0, "b", 1);
+	assert_int_equal(volume_commit(a, &err), CELLA_EFENCED);
+	assert_int_equal(volume_mkdir(a, "late", 0755, &err), CELLA_EFENCED);
+	assert_ok(volume_commit(b, &err));
+	check_file(b, "b", 0, "b", 1);
+	volume_free(a);
+	volume_free(b);
+	volume_keeper_file_free(&second.keeper);
+}
+
+static void a_snapshot_stays_as_it_is(void **state)
+{
+	struct place *p = *state;
+	struct volume *v, *s;
+	assert_ok(volume_open(&p->config, &v, &err));
+	write_file(v, "f", 0, "old", 3);
+	assert_ok(volume_commit(v, &err));
+	assert_ok(volume_snapshot(v, pool, &s, &err));
+	write_file(v, "f", 0, "new", 3);
+	assert_ok(volume_commit(v, &err));
+	check_file(s, "f", 0, "old", 3);
+	check_file(v, "f", 0, "new", 3);
+	assert_int_equal(volume_mkdir(s, "d", 0755, &err), CELLA_EROFS);
+	volume_free(s);
+	volume_free(v);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(files_of_all_sizes_come_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_was_not_committed_is_gone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(holes_read_as_zeros, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(names_behave_as_posix_has_them, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(of_two_writers_one_is_fenced_off, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_snapshot_stays_as_it_is, set_up, tear_down),
+	};
+	if (mem_pool_new(MEM_INSECURE_NONE, 256 * MIB, &pool, &err) < 0 || crypto_init(pool, &err) < 0)
+		return 1;
+	mem_set_process_pool(pool);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

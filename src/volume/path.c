@@ -460,31 +460,69 @@ int volume_set_modified(struct volume *v, const char *path, enum volume_follow f
 	return update(v, path, follow, NULL, &modified_ns, err);
 }
 
+/* The item that comes next, past what cannot be read. */
+static int next_readable(struct volume *v, struct tree_key *key, struct item *ret_item, bool *ret_damage,
+                         struct error *err)
+{
+	int rc = tree_next(v, key, TREE_AFTER, ret_item, err);
+	while (rc == CELLA_EAUTH) {
+		struct tree_key behind;
+		*ret_damage = true;
+		rc = tree_skip(v, key, &behind, err);
+		if (rc < 0)
+			return error_set(err, CELLA_EAUTH, "the rest of the directory cannot be read");
+		*key = behind;
+		rc = tree_next(v, key, TREE_AT_OR_AFTER, ret_item, err);
+	}
+	return rc;
+}
+
+int entry_next(struct volume *v, uint64_t directory, const char *after, enum entry_damage damage,
+               struct volume_entry *ret_entry, struct error *err)
+{
+	struct tree_key key = tree_key_name(directory, after, strlen(after));
+	struct volume_entry entry = {0};
+	struct item item;
+	int rc = damage == ENTRY_PASS_DAMAGE ? next_readable(v, &key, &item, &entry.after_damage, err)
+	                                     : tree_next(v, &key, TREE_AFTER, &item, err);
+	if (rc < 0)
+		return rc;
+	size_t size = item.key_size - VOLUME_KEY_PREFIX;
+	if (!tree_item_is(&item, directory, VOLUME_ITEM_ENTRY))
+		return entry.after_damage
+		               ? error_set(err, CELLA_EAUTH, "the rest of the directory cannot be read")
+		               : error_set(err, CELLA_ENOENT, "the directory ends here");
+	if (size == 0 || item.value_size != VOLUME_ENTRY_SIZE ||
+	    memchr(item.key + VOLUME_KEY_PREFIX, 0, size))
+		return error_set(err, CELLA_EAUTH, "a directory's entry is malformed");
+	memcpy(entry.name, item.key + VOLUME_KEY_PREFIX, size);
+	memcpy(&entry.inode, item.value, sizeof(entry.inode));
+	entry.type = item.value[8];
+	*ret_entry = entry;
+	return 0;
+}
+
+static int next_at_path(struct volume *v, const char *path, const char *after, enum entry_damage damage,
+                        struct volume_entry *ret_entry, struct error *err)
+{
+	struct walk w;
+	int rc = strlen(after) > VOLUME_NAME_MAX ? error_set(err, CELLA_EINVAL, "a name is too long")
+	                                         : walk_existing(v, path, VOLUME_FOLLOW, &w, err);
+	if (rc == 0 && w.type != VOLUME_DIRECTORY)
+		rc = error_set(err, CELLA_ENOTDIR, "%s is no directory", w.name);
+	return rc == 0 ? entry_next(v, w.number, after, damage, ret_entry, err) : rc;
+}
+
 int volume_next(struct volume *v, const char *path, const char *after, struct volume_entry *ret_entry,
                 struct error *err)
 {
 	volume_locked(v);
-	struct walk w;
-	struct item item;
-	size_t size = strlen(after);
-	int rc = size > VOLUME_NAME_MAX ? error_set(err, CELLA_EINVAL, "a name of %zu bytes", size)
-	                                : walk_existing(v, path, VOLUME_FOLLOW, &w, err);
-	if (rc == 0 && w.type != VOLUME_DIRECTORY)
-		rc = error_set(err, CELLA_ENOTDIR, "%s is no directory", w.name);
-	if (rc < 0)
-		return rc;
-	struct tree_key key = tree_key_name(w.number, after, size);
-	rc = tree_next(v, &key, TREE_AFTER, &item, err);
-	if (rc == 0 && !tree_item_is(&item, w.number, VOLUME_ITEM_ENTRY))
-		return error_set(err, CELLA_ENOENT, "the directory ends here");
-	if (rc < 0)
-		return rc;
-	size = item.key_size - VOLUME_KEY_PREFIX;
-	if (size == 0 || item.value_size != VOLUME_ENTRY_SIZE)
-		return error_set(err, CELLA_EAUTH, "a directory's entry is malformed");
-	struct volume_entry entry = {.type = item.value[8]};
-	memcpy(entry.name, item.key + VOLUME_KEY_PREFIX, size);
-	memcpy(&entry.inode, item.value, sizeof(entry.inode));
-	*ret_entry = entry;
-	return 0;
+	return next_at_path(v, path, after, ENTRY_STOP_AT_DAMAGE, ret_entry, err);
+}
+
+int volume_next_readable(struct volume *v, const char *path, const char *after,
+                         struct volume_entry *ret_entry, struct error *err)
+{
+	volume_locked(v);
+	return next_at_path(v, path, after, ENTRY_PASS_DAMAGE, ret_entry, err);
 }

@@ -53,6 +53,13 @@ struct tree_key tree_key_name(uint64_t inode, const char *name, size_t size)
 	return key;
 }
 
+uint64_t tree_inode_of(const struct item *item)
+{
+	uint64_t big;
+	memcpy(&big, item->key, sizeof(big));
+	return be64toh(big);
+}
+
 uint64_t tree_number_of(const struct item *item)
 {
 	uint64_t big = 0;
@@ -255,6 +262,27 @@ int tree_next(struct volume *v, const struct tree_key *key, enum tree_from from,
 	}
 	*ret_item = node_item(leaf_of(&path)->bytes, leaf_index(&path));
 	return 0;
+}
+
+int tree_skip(struct volume *v, const struct tree_key *key, struct tree_key *ret_key, struct error *err)
+{
+	struct volume_pointer at = v->tree.top;
+	bool found = false;
+	trim(v);
+	for (unsigned level = v->tree.level;; level--) {
+		struct node *n;
+		if (load(v, &at, level, &n, err) < 0 || level == 0)
+			break;
+		unsigned index = child_index(n, key);
+		if (index + 1 < node_count(n->bytes)) {
+			struct item next = node_item(n->bytes, index + 1);
+			memcpy(ret_key->bytes, next.key, next.key_size);
+			ret_key->size = next.key_size;
+			found = true;
+		}
+		at = child_of(n, index);
+	}
+	return found ? 0 : error_set(err, CELLA_ENOENT, "the volume's tree ends behind what is damaged");
 }
 
 /* ---- changing */

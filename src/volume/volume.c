@@ -255,6 +255,8 @@ static int load(struct volume *v, struct error *err)
 		return rc;
 	root_adopt(v, &root, reference);
 	memcpy(v->opened, reference, sizeof(v->opened));
+	memcpy(&v->opened_segment, reference + sizeof(uint64_t), sizeof(v->opened_segment));
+	v->segments.first_number = v->segments.next_number;
 	v->published_ns = clock_ns();
 	return v->config.writable ? inode_reap_orphans(v, err) : 0;
 }

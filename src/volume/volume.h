@@ -138,9 +138,13 @@ struct volume_entry {
 	char name[256];
 	uint64_t inode;
 	enum volume_type type;
+	bool after_damage; /* of volume_next_readable: entries before this one are lost */
 };
 int volume_next(struct volume *v, const char *path, const char *after, struct volume_entry *ret_entry,
                 struct error *err) must_check;
+/* The same past what is damaged. CELLA_EAUTH: what follows is lost up to the end. */
+int volume_next_readable(struct volume *v, const char *path, const char *after,
+                         struct volume_entry *ret_entry, struct error *err) must_check;
 
 enum volume_open_flag {
 	VOLUME_WRITE = 1, /* also for reading */

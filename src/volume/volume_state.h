@@ -68,6 +68,7 @@ struct segments {
 	struct segment *writing; /* NULL: the next write begins one; also in `open` */
 	uint32_t next_block;     /* of it */
 	uint32_t next_number;
+	uint32_t first_number;   /* that this writer could take */
 	bool unsynced;
 	uint8_t *staging; /* CHUNK_BLOCKS for each worker; ciphertext only */
 };
@@ -143,6 +144,7 @@ struct tree_key {
 struct tree_key tree_key(uint64_t inode, enum volume_item kind);
 struct tree_key tree_key_number(uint64_t inode, enum volume_item kind, uint64_t number);
 struct tree_key tree_key_name(uint64_t inode, const char *name, size_t size);
+uint64_t tree_inode_of(const struct item *item);
 uint64_t tree_number_of(const struct item *item); /* of a key made by tree_key_number */
 /* Is the item's key one of the inode and kind? */
 bool tree_item_is(const struct item *item, uint64_t inode, enum volume_item kind);
@@ -153,6 +155,9 @@ int tree_make(struct volume *v, struct error *err) must_check; /* an empty one *
 int tree_get(struct volume *v, const struct tree_key *key, struct item *ret_item,
              struct error *err) must_check;
 /* The first item whose key is greater, or not less. CELLA_ENOENT: there is none. */
+/* A part of the tree that cannot be read lies at this key: the first key behind it. CELLA_ENOENT. */
+int tree_skip(struct volume *v, const struct tree_key *key, struct tree_key *ret_key,
+              struct error *err) must_check;
 enum tree_from { TREE_AT_OR_AFTER, TREE_AFTER };
 int tree_next(struct volume *v, const struct tree_key *key, enum tree_from from, struct item *ret_item,
               struct error *err) must_check;
@@ -218,6 +223,11 @@ int file_truncate(struct volume *v, struct inode *inode, uint64_t size, struct e
 /* The regular file at a path, made if the flags say so (enum volume_open_flag). */
 int path_open(struct volume *v, const char *path, unsigned flags, uint16_t mode, uint64_t *ret_number,
               struct error *err) must_check;
+/* The entry of a directory that comes next after a name ("": the first); CELLA_ENOENT at the end. Where the
+ * tree is damaged: CELLA_EAUTH, or the next one that can be read. */
+enum entry_damage { ENTRY_STOP_AT_DAMAGE, ENTRY_PASS_DAMAGE };
+int entry_next(struct volume *v, uint64_t directory, const char *after, enum entry_damage damage,
+               struct volume_entry *ret_entry, struct error *err) must_check;
 /* An empty root directory. */
 int path_make_root(struct volume *v, struct error *err) must_check;
 
@@ -314,6 +324,7 @@ struct volume {
 	uint8_t published[VOLUME_REFERENCE_SIZE]; /* what the keeper has */
 	uint64_t published_ns;                    /* by the monotonic clock */
 	uint64_t token;
+	uint32_t opened_segment; /* in which the root lies that it was opened at */
 	uint64_t next_inode;
 	bool changed;     /* since the last commit */
 	bool root_buried; /* the last root's block is counted as dead already */

@@ -249,6 +249,136 @@ static void a_snapshot_stays_as_it_is(void **state)
 	volume_free(v);
 }
 
+/* Many files, of which most are removed again; `count` files of 5 KiB. */
+static void fill(struct volume *v, unsigned count, unsigned keep_every)
+{
+	uint8_t bytes[5 * KIB];
+	char path[32];
+	assert_ok(volume_mkdir(v, "d", 0755, &err));
+	for (unsigned i = 0; i < count; i++) {
+		memset(bytes, (int)i, sizeof(bytes));
+		snprintf(path, sizeof(path), "d/%u", i);
+		write_file(v, path, 0, bytes, sizeof(bytes));
+	}
+	assert_ok(volume_commit(v, &err));
+	for (unsigned i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "d/%u", i);
+		if (i % keep_every)
+			assert_ok(volume_unlink(v, path, &err));
+	}
+	assert_ok(volume_commit(v, &err));
+}
+
+static void check_filled(struct volume *v, unsigned count, unsigned keep_every)
+{
+	uint8_t bytes[5 * KIB];
+	char path[32];
+	for (unsigned i = 0; i < count; i += keep_every) {
+		memset(bytes, (int)i, sizeof(bytes));
+		snprintf(path, sizeof(path), "d/%u", i);
+		check_file(v, path, 0, bytes, sizeof(bytes));
+	}
+}
+
+static void compacting_frees_what_is_dead(void **state)
+{
+	struct place *p = *state;
+	struct volume *v;
+	struct volume_info before, after;
+	struct volume_counts counts;
+	assert_ok(volume_open(&p->config, &v, &err));
+	fill(v, 4000, 50);
+	assert_ok(volume_info(v, &before, &err));
+	assert_true(before.dead > 20 * MIB);
+	assert_ok(volume_compact(v, 50, &err));
+	assert_ok(volume_info(v, &after, &err));
+	assert_true(after.stored < 2 * MIB);
+	check_filled(v, 4000, 50);
+	volume_free(v);
+	assert_ok(volume_open(&p->config, &v, &err));
+	check_filled(v, 4000, 50);
+	assert_ok(volume_verify(v, NULL, &counts, &err));
+	assert_int_equal(counts.damaged, 0);
+	assert_int_equal(counts.files, 80);
+	volume_free(v);
+}
+
+static void after_a_new_key_the_old_one_opens_nothing(void **state)
+{
+	struct place *p = *state;
+	struct volume *v;
+	const uint8_t both[2][CRYPTO_KEY_SIZE] = {{9}, {1, 2, 3}};
+	assert_ok(volume_open(&p->config, &v, &err));
+	fill(v, 100, 2);
+	volume_free(v);
+	p->config.keys = both;
+	p->config.key_count = 2;
+	assert_ok(volume_open(&p->config, &v, &err));
+	assert_ok(volume_compact(v, 0, &err));
+	volume_free(v);
+	p->config.key_count = 1;
+	assert_ok(volume_open(&p->config, &v, &err));
+	check_filled(v, 100, 2);
+	volume_free(v);
+	p->config.keys = key;
+	assert_int_equal(volume_open(&p->config, &v, &err), CELLA_EAUTH);
+}
+
+struct damage {
+	unsigned count;
+	char path[VOLUME_PATH_MAX];
+	int64_t block;
+};
+
+static void note_damage(void *data, const char *path, int64_t block, const struct error *why)
+{
+	struct damage *d = data;
+	(void)why;
+	d->count++;
+	snprintf(d->path, sizeof(d->path), "%s", path);
+	d->block = block;
+}
+
+/* The block at this place of the newest segment but the header's, changed in one bit. */
+static void flip(const struct place *p, unsigned segment, off_t at)
+{
+	char path[128];
+	uint8_t byte;
+	snprintf(path, sizeof(path), "%s/%08x.segment", p->directory, segment);
+	int fd = open(path, O_RDWR);
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &byte, 1, at), 1);
+	byte ^= 1;
+	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	close(fd);
+}
+
+static void damage_is_named_and_the_rest_is_read(void **state)
+{
+	struct place *p = *state;
+	struct volume *v;
+	struct damage d = {0};
+	struct volume_counts counts;
+	const struct volume_report report = {.data = &d, .damaged = note_damage};
+	uint8_t *bytes = calloc(1, MIB);
+	assert_ok(volume_open(&p->config, &v, &err));
+	assert_ok(volume_mkdir(v, "x", 0755, &err));
+	write_file(v, "x/first", 0, bytes, MIB); /* the first thing in the new segment */
+	write_file(v, "x/second", 0, bytes, MIB);
+	assert_ok(volume_commit(v, &err));
+	volume_free(v);
+	flip(p, 2, 4096 * (1 + 17) + 5);
+	assert_ok(volume_open(&p->config, &v, &err));
+	assert_ok(volume_verify(v, &report, &counts, &err));
+	assert_int_equal(d.count, 1);
+	assert_string_equal(d.path, "x/first");
+	assert_int_equal(d.block, 17);
+	assert_int_equal(counts.files, 2);
+	check_file(v, "x/second", 0, bytes, MIB);
+	volume_free(v);
+	free(bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +388,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(names_behave_as_posix_has_them, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(of_two_writers_one_is_fenced_off, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_snapshot_stays_as_it_is, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(compacting_frees_what_is_dead, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(after_a_new_key_the_old_one_opens_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(damage_is_named_and_the_rest_is_read, set_up, tear_down),
 	};
 	if (mem_pool_new(MEM_INSECURE_NONE, 256 * MIB, &pool, &err) < 0 || crypto_init(pool, &err) < 0)
 		return 1;

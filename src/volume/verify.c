@@ -1,0 +1,175 @@
+/*
+ * Reading everything, from the root directory down: what is damaged is reported, and what lies behind it is
+ * read all the same, as far as the tree leads there.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "volume/volume_state.h"
+
+enum { DEPTH_MAX = 256 };
+
+struct verify {
+	struct volume *v;
+	const struct volume_report *report;
+	struct volume_counts counts;
+	char path[VOLUME_PATH_MAX];
+	uint8_t *blocks; /* BATCH_BLOCKS */
+	unsigned depth;
+};
+
+static void damaged(struct verify *w, int64_t block, const struct error *why)
+{
+	w->counts.damaged++;
+	if (w->report->damaged)
+		w->report->damaged(w->report->data, w->path, block, why);
+}
+
+/* Is it the volume that is at fault, or what reads it? */
+static bool is_damage(int rc)
+{
+	return rc == CELLA_EAUTH || rc == CELLA_EFORMAT || rc == CELLA_ENOENT;
+}
+
+/* Blocks of one batch are damaged: which ones? */
+static int check_each(struct verify *w, const struct volume_pointer *at, uint64_t first, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct error err = {0};
+		uint8_t *to = w->blocks;
+		size_t bad;
+		int rc = segment_read_data(w->v, at + i, 1, &to, &bad, &err);
+		if (rc < 0 && !is_damage(rc))
+			return rc;
+		if (rc < 0)
+			damaged(w, (int64_t)(first + i), &err);
+	}
+	return 0;
+}
+
+static int check_blocks(struct verify *w, uint64_t number, uint64_t first, size_t count, struct error *err)
+{
+	struct volume_pointer at[BATCH_BLOCKS];
+	uint8_t *to[BATCH_BLOCKS];
+	size_t bad;
+	for (size_t i = 0; i < count; i++)
+		to[i] = w->blocks + i * VOLUME_BLOCK_SIZE;
+	int rc = group_get(w->v, number, first, count, at, err);
+	if (rc < 0)
+		return rc;
+	rc = segment_read_data(w->v, at, count, to, &bad, err);
+	return rc < 0 && is_damage(rc) ? check_each(w, at, first, count) : rc;
+}
+
+static int check_data(struct verify *w, uint64_t number, const struct inode_record *record, struct error *err)
+{
+	uint64_t end = blocks_of(record->size), block = 0;
+	int rc = 0;
+	if (record->flags & VOLUME_INODE_INLINE)
+		end = 0;
+	while (rc == 0 && block < end) {
+		struct error why = {0};
+		rc = group_find(w->v, number, block, false, &block, &why);
+		if (rc == 0 && block >= end)
+			break;
+		size_t count = (size_t)min_of((uint64_t)BATCH_BLOCKS, end - block);
+		if (rc == 0)
+			rc = check_blocks(w, number, block, count, &why);
+		if (rc < 0 && is_damage(rc)) { /* where its blocks lie cannot be told */
+			damaged(w, (int64_t)block, &why);
+			rc = 0;
+			block = block - block % VOLUME_GROUP_BLOCKS + VOLUME_GROUP_BLOCKS;
+			continue;
+		}
+		if (rc < 0 && err)
+			*err = why;
+		block += count;
+	}
+	w->counts.bytes += record->size;
+	return rc;
+}
+
+static int check_directory(struct verify *w, uint64_t number, struct error *err);
+
+static int check_inode(struct verify *w, const struct volume_entry *entry, struct error *err)
+{
+	struct inode_record record;
+	struct error why = {0};
+	size_t size;
+	int rc = inode_get(w->v, entry->inode, &record, NULL, &size, &why);
+	if (rc == 0 && record.type != entry->type)
+		rc = error_set(&why, CELLA_EAUTH, "its entry and its inode are of different types");
+	if (rc < 0 && is_damage(rc)) {
+		damaged(w, -1, &why);
+		return 0;
+	}
+	if (rc < 0)
+		return error_set(err, rc, "%s", why.text);
+	w->counts.files += record.type == VOLUME_FILE;
+	w->counts.symlinks += record.type == VOLUME_SYMLINK;
+	w->counts.directories += record.type == VOLUME_DIRECTORY;
+	if (w->report->progress)
+		w->report->progress(w->report->data, w->counts.files, w->counts.bytes);
+	if (record.type == VOLUME_FILE)
+		return check_data(w, entry->inode, &record, err);
+	return record.type == VOLUME_DIRECTORY ? check_directory(w, entry->inode, err) : 0;
+}
+
+static int check_entry(struct verify *w, const struct volume_entry *entry, struct error *err)
+{
+	size_t size = strlen(w->path);
+	const char *slash = size ? "/" : "";
+	if (size + strlen(entry->name) + 2 > sizeof(w->path))
+		return error_set(err, CELLA_ELIMIT, "a path is longer than %d bytes", VOLUME_PATH_MAX - 1);
+	snprintf(w->path + size, sizeof(w->path) - size, "%s%s", slash, entry->name);
+	int rc = check_inode(w, entry, err);
+	w->path[size] = 0;
+	return rc;
+}
+
+static int check_directory(struct verify *w, uint64_t number, struct error *err)
+{
+	struct volume_entry entry = {0};
+	int rc;
+	if (w->depth == DEPTH_MAX)
+		return error_set(err, CELLA_ELIMIT, "directories are nested deeper than %d", DEPTH_MAX);
+	w->depth++;
+	while ((rc = entry_next(w->v, number, entry.name, ENTRY_PASS_DAMAGE, &entry, err)) == 0) {
+		if (entry.after_damage) {
+			struct error why = {0};
+			error_set(&why, CELLA_EAUTH, "entries before %s are lost", entry.name);
+			damaged(w, -1, &why);
+		}
+		rc = check_entry(w, &entry, err);
+		if (rc < 0)
+			break;
+	}
+	if (rc == CELLA_EAUTH && err) { /* up to its end */
+		damaged(w, -1, err);
+		rc = 0;
+	}
+	w->depth--;
+	return rc == CELLA_ENOENT ? 0 : rc;
+}
+
+int volume_verify(struct volume *v, const struct volume_report *report, struct volume_counts *ret_counts,
+                  struct error *err)
+{
+	volume_locked(v);
+	static const struct volume_report silent;
+	struct volume_entry root = {.inode = ROOT_INODE, .type = VOLUME_DIRECTORY};
+	struct verify *w = volume_alloc(v, sizeof(*w));
+	uint8_t *blocks = mem_alloc(v->pool, BATCH_BLOCKS * VOLUME_BLOCK_SIZE);
+	int rc = w && blocks ? 0 : error_set(err, CELLA_ENOMEM, "no protected memory to verify a volume");
+	if (rc == 0) {
+		*w = (struct verify){.v = v, .report = report ? report : &silent, .blocks = blocks};
+		rc = check_inode(w, &root, err);
+	}
+	if (rc == 0)
+		*ret_counts = w->counts;
+	if (w)
+		mem_free(v->pool, w);
+	if (blocks)
+		mem_free(v->pool, blocks);
+	return rc;
+}

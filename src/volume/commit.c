@@ -165,11 +165,11 @@ static int flush_all(struct volume *v, struct error *err)
 	if (rc == 0)
 		rc = inode_flush_all(v, err);
 	if (rc == 0 && !v->root_buried)
-		rc = tree_add_dead(v, last.segment, 1, err);
+		rc = dead_add(v, last.segment, 1, err);
 	if (rc < 0)
 		return rc;
 	v->root_buried = true;
-	rc = tree_settle_dead(v, err);
+	rc = dead_settle(v, err);
 	return rc == 0 ? tree_flush(v, err) : rc;
 }
 

@@ -53,7 +53,7 @@ static int bury(struct volume *v, const struct volume_pointer *at, size_t count,
 	for (size_t i = 0, n; rc == 0 && i < count; i += n) {
 		for (n = 1; i + n < count && at[i + n].segment == at[i].segment; n++)
 			;
-		rc = tree_add_dead(v, at[i].segment, (uint32_t)n, err);
+		rc = dead_add(v, at[i].segment, (uint32_t)n, err);
 	}
 	return rc;
 }

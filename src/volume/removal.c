@@ -1,8 +1,10 @@
 /*
- * Segments that nothing refers to any more. Their blocks are counted as they die (VOLUME_ITEM_DEAD); one of
- * which all are dead is removed once the keeper has a root that does without it, and no snapshot needs it.
+ * Blocks that nothing refers to any more, and segments of them. Blocks are counted as they die, in memory
+ * first, in the tree (VOLUME_ITEM_DEAD) by each commit. A segment of which all are dead is removed once the
+ * keeper has a root that does without it, and no snapshot needs it.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "volume/volume_state.h"
 
@@ -31,13 +33,60 @@ static uint32_t size_of(const struct volume *v, uint32_t segment)
 }
 
 /* Its header is no block that could die. */
-int removal_consider(struct volume *v, uint32_t segment, uint32_t dead, struct error *err)
+static int consider(struct volume *v, uint32_t segment, uint32_t dead, struct error *err)
 {
 	bool writing = v->segments.writing && v->segments.writing->number == segment;
 	if (writing || dead + 1 < size_of(v, segment) || dead + 1 < 2)
 		return 0;
 	if (map_put(&v->removable, segment, v) < 0)
 		return error_set(err, CELLA_ENOMEM, "no memory for a list of segments");
+	return 0;
+}
+
+int dead_add(struct volume *v, uint32_t segment, uint32_t blocks, struct error *err)
+{
+	if (segment == SEGMENT_NONE || blocks == 0)
+		return 0;
+	uintptr_t sum = (uintptr_t)map_get(&v->tree.dead, segment) + blocks;
+	if (map_put(&v->tree.dead, segment, (void *)sum) < 0)
+		return error_set(err, CELLA_ENOMEM, "no memory for a count of dead blocks");
+	return 0;
+}
+
+static int settle_one(struct volume *v, uint32_t segment, uint32_t blocks, struct error *err)
+{
+	struct tree_key key = tree_key_number(0, VOLUME_ITEM_DEAD, segment);
+	struct item item;
+	uint32_t sum = 0;
+	int rc = tree_get(v, &key, &item, err);
+	if (rc == 0)
+		memcpy(&sum, item.value, min_of(sizeof(sum), item.value_size));
+	if (rc < 0 && rc != CELLA_ENOENT)
+		return rc;
+	sum += blocks;
+	rc = tree_put(v, &key, &sum, sizeof(sum), err);
+	return rc == 0 ? consider(v, segment, sum, err) : rc;
+}
+
+/* Each step may make a node dirty, whose old place then is dead, too; but a node becomes dirty once. */
+int dead_settle(struct volume *v, struct error *err)
+{
+	struct map *dead = &v->tree.dead;
+	const struct map_slot *slot;
+	size_t at = 0;
+	while ((slot = map_next(dead, &at))) {
+		uint32_t segment = (uint32_t)slot->key, blocks = (uint32_t)(uintptr_t)slot->value;
+		int rc = tree_limit(v, err);
+		if (rc == 0)
+			rc = settle_one(v, segment, blocks, err);
+		if (rc < 0)
+			return rc;
+		/* by now more of it may be dead */
+		uintptr_t left = (uintptr_t)map_take(dead, segment) - blocks;
+		if (left && map_put(dead, segment, (void *)left) < 0)
+			return error_set(err, CELLA_ENOMEM, "no memory for a count of dead blocks");
+		at = 0;
+	}
 	return 0;
 }
 

@@ -9,7 +9,7 @@
  *   verify.c     reading everything; compact.c  moving what is in use
  *   cache.c      blocks of files in the clear, those not yet written included
  *   group.c      where a file's blocks lie
- *   tree.c       the Merkle tree: a copy-on-write B-tree from keys to values
+ *   tree.c       the Merkle tree: a copy-on-write B-tree from keys to values; tree_change.c  its changes
  *   node.c       one node of it: bytes with slots
  *   segment.c    sealed blocks: the segments that are read, and the one that is written
  *   crew.c       threads that seal and open
@@ -169,10 +169,6 @@ int tree_remove(struct volume *v, const struct tree_key *key, struct error *err)
 int tree_limit(struct volume *v, struct error *err) must_check;
 /* Write the dirty nodes. */
 int tree_flush(struct volume *v, struct error *err) must_check;
-/* So many blocks of the segment are referred to no more. */
-int tree_add_dead(struct volume *v, uint32_t segment, uint32_t blocks, struct error *err) must_check;
-/* Until the counts of dead blocks stand in the tree. */
-int tree_settle_dead(struct volume *v, struct error *err) must_check;
 /* Copy the nodes that lie in segments for which `moves` says so. */
 int tree_move_nodes(struct volume *v, bool (*moves)(void *arg, uint32_t segment), void *arg,
                     struct error *err) must_check;
@@ -336,8 +332,10 @@ struct volume {
 };
 
 /* ---- removal.c: segments that nothing refers to any more */
-/* So many blocks of a segment are dead now: is it to go after the next commit? */
-int removal_consider(struct volume *v, uint32_t segment, uint32_t dead, struct error *err) must_check;
+/* So many blocks of the segment are referred to no more. */
+int dead_add(struct volume *v, uint32_t segment, uint32_t blocks, struct error *err) must_check;
+/* Until the counts of dead blocks stand in the tree. */
+int dead_settle(struct volume *v, struct error *err) must_check;
 int removal_scan(struct volume *v, struct error *err) must_check; /* what segments there are */
 /* After a commit that the keeper has. Best effort. */
 void removal_run(struct volume *v);

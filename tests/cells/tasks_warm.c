@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TABLE = 99999, ROUNDS = 10 };
+#ifndef TABLE
+#define TABLE 99999
+#endif
+enum { ROUNDS = 10 };
 
 static int table[TABLE];
 static char *words; /* on the heap */

@@ -6,7 +6,8 @@
 
 At insecure-none yes, by each way (so the test can fail); at secret in no process but the owner's own
 command line, whichever way root looks, and no core file can be had. The same at paged, where copies of it fill
-eight times the window, with encrypted pages in ordinary memory and in a file."""
+eight times the window, with encrypted pages in ordinary memory and in a file; and of a cell that is made from the
+snapshot of what a warm-up left."""
 
 import os
 import resource
@@ -43,27 +44,36 @@ def look_into(level, cell, *words):
         return found
 
 
-def check_levels(cell):
-    found = look_into("insecure-none", cell)
+WINDOW = ("--window", "1M", "--heap", "64M")
+# What holds the secret: its program, its options at any level, its arguments, and the levels that hide it. At the
+# window of 1 MiB most of the eight that hold it are encrypted pages, in ordinary memory or in a file, which is
+# looked into as a descriptor of the executor.
+HOLDERS = {
+    "a program": ("park.c", (), ("/data/secret",), {"secret": ()}),
+    "copies in 8 MiB": ("paged.c", ("--heap", "64M"), ("hold", "/data/secret", 8),
+                        {"paged": WINDOW, "paged, pages in a file": (*WINDOW, "--page-dir", SPILL)}),
+    "a cell from a warm-up's snapshot": ("tasks_secret.c", ("--executors", 1, "--heap", "64M"), (),
+                                         {"secret": (), "paged": WINDOW,
+                                          "paged, pages in a file": (*WINDOW, "--page-dir", SPILL)}),
+}
+
+
+def check_holder(name, source, options, arguments, levels):
+    cell = build_cell(source)
+    found = look_into("insecure-none", cell, options, arguments)
     ways = {way for by_way in found.values() for way in by_way}
     for way in memscan.WAYS:
         if way != "descriptor":
-            check(way in ways, f"insecure-none: root finds the secret by {way} (positive control)")
-    for name, by_way in look_into("secret", cell).items():
-        check(not by_way, f"secret: nothing in {name}" + "".join(f"\n         {way}: {hits}" for way, hits in by_way.items()))
-    check(not memscan.files_below(SPILL, MARKER), "secret: nothing in files written")
-
-
-def check_paged(cell):
-    """The file is looked into as a descriptor of the executor."""
-    for where, words in (("ordinary memory", ()), ("a file", ("--page-dir", SPILL))):
-        options = ("--window", "1M", "--heap", "64M", *words)
-        for name, by_way in look_into("paged", cell, options, ("hold", "/data/secret", 8)).items():
-            check(not by_way, f"paged, pages in {where}: nothing in {name}"
+            check(way in ways, f"{name}, insecure-none: root finds the secret by {way} (positive control)")
+    for level, more in levels.items():
+        for process, by_way in look_into(level.split(",")[0], cell, (*options, *more), arguments).items():
+            check(not by_way, f"{name}, {level}: nothing in {process}"
                   + "".join(f"\n         {way}: {hits}" for way, hits in by_way.items()))
-    found = look_into("insecure-none", cell, ("--heap", "64M"), ("hold", "/data/secret", 8))
-    check(any(found.values()), "the same program at insecure-none: root finds the secret (positive control)")
-    with parked("paged", cell, ("--window", "1M", "--heap", "64M"), ("hold", "/data/secret", 8)) as job:
+        check(not memscan.files_below(SPILL, MARKER), f"{name}, {level}: nothing in files written")
+
+
+def check_paged_mappings(cell):
+    with parked("paged", cell, WINDOW, ("hold", "/data/secret", 8)) as job:
         [pid] = job.executors()
         protected = [mapping for mapping in memscan.all_mappings(pid) if mapping.secret]
         check(protected and all("dd" in mapping.flags and "dc" in mapping.flags for mapping in protected),
@@ -125,11 +135,11 @@ def main():
     if not shutil.which("gdb"):
         skip("gdb is not installed")
     SPILL.mkdir()
-    cell = build_cell("park.c")
     (SCRATCH / "secret").write_bytes(b"\x00\x01" * 100 + MARKER + b"\x02" * 3000)
-    check_levels(cell)
-    check_paged(build_cell("paged.c"))
-    check_kernel_core(cell)
+    for name, holder in HOLDERS.items():
+        check_holder(name, *holder)
+    check_paged_mappings(build_cell("paged.c"))
+    check_kernel_core(build_cell("park.c"))
     finish()
 
 

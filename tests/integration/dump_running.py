@@ -4,8 +4,9 @@
 # timeout: 300
 """Can root read what running cells hold?
 
-Two jobs compute with a marker: the ECG workflow on recordings that contain it, and a program that
-carries it through task data that spill to disk. At random moments all their processes are stopped, and
+Three jobs compute with a marker: the ECG workflow on recordings that contain it, a program that
+carries it through task data that spill to disk, and one whose cells end and are made anew from what a
+warm-up left of it. At random moments all their processes are stopped, and
 root looks through each, and through the store, the rings, sockets, pipes, the spill file, the log of
 everything, the graph, the trace and the record. At
 insecure-none the marker is found in executors (so the test can fail), at secret and at paged nowhere; what
@@ -159,6 +160,7 @@ def main():
     (DATA / "secret").write_bytes(MARKER * 20)
     carry = [build_cell("carry.c"), "/data/secret", 100000, 120]
     check_job("carry", ["--store-limit", "8M", *carry], True)
+    check_job("warm-up", [build_cell("tasks_secret.c"), "/data/stop"], False)
     check_job("ecg", [*ecg_program(), "features", *["/data/A.mat"] * 6000], False)
     finish()
 

@@ -58,7 +58,7 @@ int instance_capture(struct instance *instance, struct snapshot *base, struct sn
 struct trap_report {
 	uint32_t trap; /* enum cell_trap */
 	int32_t status; /* with CELL_TRAP_EXIT */
-	char text[2048]; /* one line, then a backtrace: "  at name" per frame */
+	char text[2048]; /* one line, then per frame "  at name (+0x1a2b)", an offset in the image */
 };
 
 /* Runs an exported function on the instance's protected stack. timeout_ms 0: none. 0; CELLA_ENOENT if

@@ -59,13 +59,23 @@ static size_t report_append(struct trap_report *report, size_t at, const char *b
 	return size < 0 ? at : min_of(at + (size_t)size, sizeof(report->text) - 1);
 }
 
+/* In the image: whoever has it can find the line. */
+static size_t report_address(struct trap_report *report, size_t at, uintptr_t offset)
+{
+	char text[32];
+	snprintf(text, sizeof(text), " (+0x%zx)", (size_t)offset);
+	return report_append(report, at, text, "");
+}
+
 static void report_backtrace(struct trap_scope *scope, size_t at, uintptr_t address, uintptr_t frame)
 {
 	uintptr_t low = (uintptr_t)scope->stack->low, high = (uintptr_t)scope->stack->high;
 	for (int depth = 0; depth < TRAP_FRAMES_MAX; depth++) {
 		const char *name = code_symbol_at(scope->code, address);
-		if (name)
+		if (name) {
 			at = report_append(scope->report, at, "\n  at ", name);
+			at = report_address(scope->report, at, address - (uintptr_t)scope->code->base);
+		}
 		if (frame < low || frame > high - 2 * sizeof(uintptr_t) || frame % sizeof(uintptr_t))
 			return;
 		const uintptr_t *saved = (const uintptr_t *)frame;

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "cli/builder.h"
+#include "cli/lines.h"
 #include "cli/manifest.h"
 #include "cli/process.h"
 #include "cli/scratch.h"
@@ -69,6 +70,8 @@ int cell_targets_parse(const char *list, struct cell_targets *ret_targets, struc
 /* What a build makes, on its way into a bundle. */
 struct work {
 	const struct cell_native *n;
+	struct lines lines;
+	bool debugs;     /* the module has lines: so have the images */
 	struct buf data; /* segments */
 	uint32_t units;  /* of C */
 	struct buf images[BUNDLE_ARTIFACT_MAX];
@@ -76,6 +79,7 @@ struct work {
 
 static void work_done(struct work *w)
 {
+	lines_done(&w->lines);
 	buf_done(&w->data);
 	for (size_t i = 0; i < BUNDLE_ARTIFACT_MAX; i++)
 		buf_done(&w->images[i]);
@@ -103,11 +107,15 @@ static void unit_name(uint32_t unit, char to[NATIVE_NAME_MAX])
 }
 
 /* The module to cell.c, cell-1.c, …, and its data segments. */
-static int translate(struct work *w, const struct wasm_module *module, struct error *err)
+static int translate(struct work *w, struct wasm_module *module, struct error *err)
 {
 	cleanup_units struct wasm_units units = {0};
 	char path[NATIVE_PATH_MAX], name[NATIVE_NAME_MAX];
 	int rc = wasm_check_cell(module, err);
+	if (rc == 0 && w->debugs)
+		rc = lines_read(w->n->scratch, &w->lines, err);
+	if (rc == 0 && w->debugs)
+		wasm_set_lines(module, w->lines.entries, w->lines.count);
 	if (rc == 0)
 		rc = wasm_translate_units(module, WASM_UNIT_TEXT, &units, err);
 	if (rc == 0)
@@ -121,18 +129,32 @@ static int translate(struct work *w, const struct wasm_module *module, struct er
 	return rc;
 }
 
-static void add_flags(struct arguments *command, const char *const *flags)
+static void add_flags(struct arguments *command, const char *const *flags, bool debugs)
 {
 	for (; *flags; flags++)
-		arguments_add(command, *flags);
+		if (!debugs || strcmp(*flags, WASM_FLAG_STRIP) != 0)
+			arguments_add(command, *flags);
 }
 
-static void begin_command(struct arguments *command, const struct cell_native *n, const char *target)
+/* Nothing in the image says where it was made. */
+static void add_debug_flags(struct arguments *command, const struct cell_native *n)
 {
+	char here[NATIVE_PATH_MAX];
+	arguments_add(command, "-g");
+	if (getcwd(here, sizeof(here)))
+		arguments_print(command, "-ffile-prefix-map=%s=.", here);
+	arguments_print(command, "-ffile-prefix-map=%s/=", n->scratch);
+}
+
+static void begin_command(struct arguments *command, const struct work *w, const char *target)
+{
+	const struct cell_native *n = w->n;
 	bool clang = n->tools->compiler_is_clang;
 	arguments_add(command, n->tools->compiler);
-	add_flags(command, clang ? wasm_flags_clang : wasm_flags_gcc);
-	add_flags(command, wasm_flags_target(target, clang));
+	add_flags(command, clang ? wasm_flags_clang : wasm_flags_gcc, w->debugs);
+	add_flags(command, wasm_flags_target(target, clang), w->debugs);
+	if (w->debugs)
+		add_debug_flags(command, n);
 	arguments_add(command, "-o");
 }
 
@@ -141,7 +163,7 @@ static void unit_command(struct arguments *command, const struct work *w, const 
 {
 	char name[NATIVE_NAME_MAX];
 	unit_name(unit, name);
-	begin_command(command, w->n, target);
+	begin_command(command, w, target);
 	arguments_print(command, "%s/%s-%u.o", w->n->scratch, target, unit);
 	arguments_add(command, "-c");
 	arguments_print(command, "%s/%s.c", w->n->scratch, name);
@@ -150,7 +172,7 @@ static void unit_command(struct arguments *command, const struct work *w, const 
 /* Objects, or the only unit, to an image. */
 static void image_command(struct arguments *command, const struct work *w, const char *target)
 {
-	begin_command(command, w->n, target);
+	begin_command(command, w, target);
 	arguments_print(command, "%s/%s.so", w->n->scratch, target);
 	if (w->units == 1)
 		arguments_print(command, "%s/cell.c", w->n->scratch);
@@ -218,10 +240,10 @@ static int sign(const struct work *w, struct bundle *bundle, struct error *err)
 	return rc;
 }
 
-static int build(const struct cell_native *n, const struct wasm_module *module, struct bundle *bundle,
+static int build(const struct cell_native *n, struct wasm_module *module, struct bundle *bundle,
                  struct buf *ret_bundle, struct error *err)
 {
-	cleanup_work struct work w = {.n = n};
+	cleanup_work struct work w = {.n = n, .debugs = wasm_has_lines(module)};
 	int rc = translate(&w, module, err);
 	if (rc < 0)
 		return error_prefix(err, rc, "translation: ");
@@ -238,7 +260,7 @@ static int build(const struct cell_native *n, const struct wasm_module *module, 
 	return rc < 0 ? rc : bundle_write(bundle, ret_bundle, err);
 }
 
-static int build_new(const struct cell_native *n, const struct buf *wasm, const struct wasm_module *module,
+static int build_new(const struct cell_native *n, const struct buf *wasm, struct wasm_module *module,
                      struct buf *ret_bundle, struct error *err)
 {
 	cleanup_free char *text = NULL;
@@ -278,7 +300,11 @@ int cell_native_add(const struct cell_native *n, const struct bundle *bundle, st
 {
 	struct bundle more = *bundle;
 	struct wasm_module *module;
-	int rc = wasm_decode(bundle->wasm, bundle->wasm_size, &module, err);
+	char path[NATIVE_PATH_MAX];
+	scratch_file(n, "cell", ".wasm", path);
+	int rc = io_write_file(path, bundle->wasm, bundle->wasm_size, 0644, err);
+	if (rc == 0)
+		rc = wasm_decode(bundle->wasm, bundle->wasm_size, &module, err);
 	if (rc < 0)
 		return error_prefix(err, rc, "translation: ");
 	rc = build(n, module, &more, ret_bundle, err);

@@ -3,6 +3,7 @@
  *
  *   module  --our translator-->  cell.c  --clang or gcc, for each target-->  TARGET.so
  *   a large one  -->  cell.c, cell-1.c, …  -->  TARGET-0.o, TARGET-1.o, …  -->  TARGET.so
+ *   a module that tells its lines  -->  images that do, with DWARF (cli/lines.h)
  *   module, manifest, data segments, each TARGET.so  --builder's key-->  bundle
  */
 #ifndef CLI_CELL_NATIVE_H

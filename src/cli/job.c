@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "cell/launch_format.h"
 #include "cli/interrupt.h"
+#include "cli/lines.h"
 #include "cli/output.h"
 #include "cli/owner_server.h"
 #include "cli/quote.h"
@@ -485,7 +486,11 @@ static int job_result_of(struct job *job, struct error *err)
 	if (!exit->trap)
 		return 0;
 	const char *kind = exit->trap == CELL_TRAP_HOST ? "failure" : "trap";
-	fprintf(stderr, "cella run: the program ended with a %s: %s\n", kind, job->end.text);
+	cleanup_buf struct buf shown = {0};
+	int rc = lines_of_trap(job->config->artifact, job->end.text, &shown, err);
+	if (rc < 0)
+		return rc;
+	fprintf(stderr, "cella run: the program ended with a %s: %s\n", kind, (const char *)shown.data);
 	/* A trap's name is Cella's; a failure's text may be the program's, which is not recorded. */
 	int size = exit->trap == CELL_TRAP_HOST ? 0 : (int)strcspn(job->end.text, "\n");
 	snprintf(job->result->trap, sizeof(job->result->trap), "the program ended with a %s%s%.*s", kind,

@@ -39,7 +39,7 @@
 		"-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables",             \
 		"-fno-ident", "-fPIC", "-fvisibility=hidden", "-shared", "-nostdlib", "-Wl,--build-id=none", \
 		"-Wl,--hash-style=gnu", "-Wl,-Bsymbolic", "-Wl,-z,noexecstack", "-Wl,-z,separate-code",      \
-		"-Wl,-z,defs", "-Wl,-e,cella_image", "-Wl,-s"
+		"-Wl,-z,defs", "-Wl,-e,cella_image", WASM_FLAG_STRIP
 
 const char *const wasm_flags_gcc[] = {
 	COMMON,

@@ -400,7 +400,7 @@ static void decode_data_count_section(struct wasm_decoder *d)
 static void decode_code_section(struct wasm_decoder *d)
 {
 	struct wasm_module *m = d->m;
-	size_t start = d->r.at;
+	size_t start = m->code = d->r.at;
 	uint32_t count = wasm_read_count(d, WASM_FUNCTIONS_MAX, "bodies");
 	uint32_t expected = m->function_count - m->function_import_count;
 	if (d->rc == 0 && count != expected)
@@ -452,6 +452,7 @@ static void decode_custom_section(struct wasm_decoder *d)
 	if (is_named(name, WASM_SECTION_NAMES))
 		wasm_decode_names(d);
 	d->m->canonical_nans |= is_named(name, WASM_SECTION_CANONICAL_NANS);
+	d->m->has_lines |= is_named(name, WASM_SECTION_LINES);
 	d->r.at = d->r.size;
 }
 

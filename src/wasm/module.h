@@ -17,6 +17,8 @@
 
 enum { WASM_NO_INDEX = 0xffffffffu };
 
+struct wasm_line; /* wasm/wasm.h */
+
 struct wasm_text {
 	const uint8_t *bytes; /* UTF-8, not terminated */
 	uint32_t size;
@@ -163,6 +165,11 @@ struct wasm_module {
 	struct wasm_limits memory;
 	bool memory64; /* addresses are i64 */
 	bool canonical_nans;
+	bool has_lines;    /* a custom section .debug_line */
+	bool tells_lines;  /* the translation does, by `lines` */
+	const struct wasm_line *lines;
+	size_t line_count;
+	size_t code; /* offset of the code section's content */
 	struct wasm_arena *arena;
 };
 

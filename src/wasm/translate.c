@@ -259,10 +259,17 @@ static void put_bodies(const struct wasm_translation *t, uint32_t unit, uint32_t
 	}
 }
 
+static void put_own_lines(const struct wasm_module *m, struct buf *out)
+{
+	if (m->tells_lines)
+		wasm_put(out, "\n#line 1 \"" WASM_LINES_OURS "\"\n");
+}
+
 static void put_unit(const struct wasm_translation *t, uint32_t unit, uint32_t count, struct buf *out)
 {
 	const struct wasm_module *m = t->m;
 	bool first = unit == 0;
+	put_own_lines(m, out);
 	if (count > 1)
 		buf_printf(out, "#define UNIT %u\n", unit);
 	if (m->memory64)
@@ -286,6 +293,7 @@ static void put_unit(const struct wasm_translation *t, uint32_t unit, uint32_t c
 		wasm_put_import_stubs(m, out);
 	}
 	put_bodies(t, unit, count, out);
+	put_own_lines(m, out);
 	if (first)
 		wasm_put_border(m, out);
 }

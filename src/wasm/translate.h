@@ -50,6 +50,9 @@ struct wasm_translation {
 	bool loops;        /* it tail-calls itself */
 	uint32_t function; /* its index */
 	uint32_t step_count;
+	const struct wasm_line
+		*line; /* that the text is in, if the module's lines are told (translate_lines.c) */
+	size_t first_step; /* the offset of the body's */
 	/* Operands from this height up are constants or computed from constants, if the step that made
 	 * the topmost is the last one. */
 	uint32_t constants;

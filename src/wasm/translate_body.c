@@ -283,6 +283,8 @@ static int visit_step(void *context, const struct wasm_step *step, struct error 
 	t->step_count++;
 	t->uses_vectors |= step->opcode >= 0x200 && step->opcode < 0x300;
 	t->uses_atomics |= step->opcode >= 0x300;
+	body_put_line(t, step);
+	size_t from = t->body.size;
 	body_put_nans(t, step);
 	if (step->opcode == OP_ELSE)
 		body_put_else(t, step);
@@ -292,6 +294,7 @@ static int visit_step(void *context, const struct wasm_step *step, struct error 
 		body_put_catch(t, step);
 	else if (step->live)
 		put_step(t, step);
+	body_join_lines(t, &t->body, from);
 	if (t->body.failed || t->slots.failed || t->nans.failed || t->read.failed || t->bodies.failed)
 		return error_set(err, CELLA_ENOMEM, "no memory to translate a function");
 	if (t->bodies.size + t->body.size > WASM_TEXT_SIZE_MAX)
@@ -308,6 +311,7 @@ static int visit_begin(void *context, const struct wasm_body *body, struct error
 	t->function = body->index;
 	t->exact = 0;
 	t->step_count = t->constant_step = t->constants = 0;
+	t->line = NULL;
 	buf_reserve(&t->read, (size_t)body->local_count + 1);
 	return t->read.failed ? error_set(err, CELLA_ENOMEM, "no memory to translate a function") : 0;
 }
@@ -382,6 +386,8 @@ static int visit_end(void *context, const struct wasm_body *body, struct error *
 	struct buf *out = &t->bodies;
 	bool leaf = !t->may_trap && t->step_count <= LEAF_STEPS_MAX;
 	t->pieces[body->index] = (struct wasm_piece){.start = out->size, .leaf = leaf};
+	body_put_first_line(t);
+	size_t from = out->size;
 	put_opening(t, body);
 	if (t->uses_memory)
 		wasm_put(out, "\tu8 *const memory = instance->memory;\n");
@@ -390,6 +396,7 @@ static int visit_end(void *context, const struct wasm_body *body, struct error *
 	if (t->uses_target)
 		wasm_put(out, "\tstruct cell_target target;\n");
 	put_declarations(t, body);
+	body_join_lines(t, out, from);
 	buf_put(out, t->body.data, t->body.size);
 	wasm_put(out, "}\n");
 	if (body->function->tails)

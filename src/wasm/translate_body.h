@@ -29,6 +29,11 @@ void body_put_keep(struct wasm_translation *t, uint32_t height, char type);
 
 /* Before the step: computed NaNs that it could tell apart are made canonical. */
 void body_put_nans(struct wasm_translation *t, const struct wasm_step *step);
+/* Before the step: a new #line if it has one. Behind it, `from` on: its text lies in one line. */
+void body_put_line(struct wasm_translation *t, const struct wasm_step *step);
+void body_join_lines(const struct wasm_translation *t, struct buf *text, size_t from);
+/* The function's, before its heading. */
+void body_put_first_line(struct wasm_translation *t);
 void body_put_control(struct wasm_translation *t, const struct wasm_step *step);
 void body_put_else(struct wasm_translation *t, const struct wasm_step *step);
 void body_put_end(struct wasm_translation *t, const struct wasm_step *step);

@@ -37,6 +37,21 @@ int wasm_check_cell(const struct wasm_module *m, struct error *err) must_check;
  * whoever compiles it, for whatever processor, does it that way. */
 void wasm_put_canonical_nans(struct buf *module);
 
+/* Where an instruction comes from: that at `offset` in the code section, and those up to the next entry. */
+struct wasm_line {
+	uint32_t offset;
+	uint32_t line;
+	const char *file; /* NULL: it is not known */
+};
+/* Does the module tell that of itself (DWARF's .debug_line)? */
+bool wasm_has_lines(const struct wasm_module *m);
+/* The C says so by #line, for a debugger and for backtraces; of instructions whose line is not known, and
+ * which may trap or call, WASM_LINES_OFFSETS and, as the line, the offset in the module. `lines` are sorted
+ * by offset, and borrowed. */
+void wasm_set_lines(struct wasm_module *m, const struct wasm_line *lines, size_t count);
+#define WASM_LINES_OFFSETS "cell.wasm"
+#define WASM_LINES_OURS "<cella>" /* what is not the program's */
+
 /* One C translation unit, standing alone: cell_abi.h, the prelude, the code. Deterministic. */
 int wasm_translate(const struct wasm_module *m, struct buf *ret_c, struct error *err) must_check;
 
@@ -61,6 +76,7 @@ void wasm_units_done(struct wasm_units *units);
  * compiles for every target (wasm/target.h); gcc for those of its own processor family. Each list ends
  * with NULL.
  */
+#define WASM_FLAG_STRIP "-Wl,-s" /* among them; to be left out with lines */
 extern const char *const wasm_flags_gcc[];
 extern const char *const wasm_flags_clang[];
 const char *const *wasm_flags_target(const char *target, bool clang); /* NULL: no such target */

@@ -65,6 +65,7 @@ enum { NAME_SUBSECTION_FUNCTIONS = 1 };
 /* Custom sections that say something; the second is Cella's own. */
 #define WASM_SECTION_NAMES "name"
 #define WASM_SECTION_CANONICAL_NANS "cella.canonical-nans"
+#define WASM_SECTION_LINES ".debug_line"
 
 enum {
 	WASM_TYPES_MAX = 1000000,

@@ -1,5 +1,5 @@
 /*
- * A warm-up that takes the secret in /data/secret, copies of it all over 8 MiB, and tasks that begin with them:
+ * A warm-up that takes the secret in /data/secret, copies of it all over 8 MiB, and tasks that begin so:
  *
  *   tasks_secret          tasks look at the copies in cells that are made from what the warm-up left; prints
  *                         "parked", and stays until its standard input ends

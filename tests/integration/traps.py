@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 # as: root user memlock
 """Is every trap exact: reported with its name and a backtrace of wasm functions, status 134, and
-what the program printed before it still there?"""
+what the program printed before it still there? With -g, are the lines those of the source, and is the code
+the same as without?"""
 
 import os
+import re
+import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from celljob import SCRATCH, build_cell, check, finish, run
+from celljob import SCRATCH, SOURCE, build_cell, check, finish, run
 
 TRAPS = {
     "memory": "out of bounds memory access",
@@ -18,6 +21,13 @@ TRAPS = {
     "pointer": "undefined element",
     "signature": "indirect call type mismatch",
     "abort": "unreachable",
+}
+
+# What stands on the line in traps.c where each of these traps. Of the others the compiler has made one end,
+# whose line is none.
+PLACES = {
+    "memory": "return *wild;",
+    "unreachable": "__builtin_trap();",
 }
 
 # A clang that "links" this, whatever it is given: no program in C has a memory without a page.
@@ -41,7 +51,49 @@ def build_empty_memory():
     return build_cell("traps.c", "empty_memory.cell")
 
 
+def frames(job):
+    return [line.strip()[3:] for line in job.stderr.splitlines() if line.startswith("  at ")]
+
+
+def check_lines():
+    """With -g each frame has its line, where the source is known, else the offset of its instruction."""
+    source = (SOURCE / "tests/cells/traps.c").read_text(encoding="utf-8").splitlines()
+
+    def place(text):
+        [number] = [i + 1 for i, line in enumerate(source) if text in line]
+        return f"traps.c:{number}"
+
+    for name, options in {"lines": ["-g"], "lines of -O0": ["-g", "-O0"]}.items():
+        cell = build_cell("traps.c", f"{name}.cell", *options)
+        for how, text in PLACES.items():
+            shown = frames(run(["-q", cell, how]))
+            wanted = [f"innermost, {place(text)}", f"middle, {place('return innermost(how) + 1;')}"]
+            check(shown[:2] == wanted, f"{name}, {how}: {shown[:2]}, wanted {wanted}")
+            check(any(frame.endswith(f", {place('int value = middle(how);')}") for frame in shown),
+                  f"{name}, {how}: main has its line: {shown}")
+            check(re.fullmatch(r"_start, 0x[0-9a-f]+", shown[-1]), f"{name}, {how}: the C library has offsets: {shown[-1]}")
+
+
+def check_same_code():
+    """Lines cost nothing: the code is the same, byte by byte. And nothing in the image says where it was made."""
+    made = {}
+    for options in ((), ("-g",)):
+        kept = SCRATCH / f"kept{len(options)}"
+        build_cell("traps.c", "kept.cell", "--keep", kept, *options)
+        [image] = kept.glob("*.so")
+        for section in ("wasm_text", ".text", ".rodata"):
+            subprocess.run(["objcopy", "-O", "binary", "-j", section, image, kept / section], check=True)
+        made[options] = [(kept / section).read_bytes() for section in ("wasm_text", ".text", ".rodata")]
+        if options:
+            check(str(SCRATCH).encode() not in image.read_bytes() and os.getcwd().encode() not in image.read_bytes(),
+                  "no directory of the build is in the image")
+            check(b".debug_line" in image.read_bytes(), "with -g the image has lines")
+    check(made[()] == made[("-g",)] and all(map(len, made[()])), "with -g the code is the same, byte by byte")
+
+
 def main():
+    check_lines()
+    check_same_code()
     cell = build_cell("traps.c")
     for how, name in TRAPS.items():
         job = run(["-q", cell, how])
@@ -49,8 +101,7 @@ def main():
         check(f"trap: {name}" in job.stderr, f"{how}: {job.stderr.splitlines()[:1]}")
         check(job.stdout == "before\n", f"{how}: output before the trap is there and nothing else: {job.stdout!r}")
     job = run(["-q", cell, "memory"])
-    order = [line.strip() for line in job.stderr.splitlines() if line.startswith("  at ")]
-    names = [line[3:] for line in order]
+    names = frames(job)
     check(names[:2] == ["innermost", "middle"] and "main" in " ".join(names), f"the backtrace is exact: {names}")
     job = run(["-q", cell, "stack"])
     check(job.returncode == 134 and ("call stack exhausted" in job.stderr or "out of bounds" in job.stderr),

@@ -11,7 +11,7 @@
  *   header block       magic "CVS1", u16 version, u16 zero, u32 number, u32 zero, 16 bytes volume, 8 bytes
  *                      key id, 16 bytes salt, zeros to the end of the block
  *   data block         4096 bytes of a file (what lies past its end: zeros)
- *   node               4 blocks: a node of the tree, below
+ *   node               2 blocks: a node of the tree, below
  *   root               1 block: a root, below
  *
  * Key of a segment = HKDF-Expand(volume key, "cella volume segment" || header without its zeros). Each
@@ -58,13 +58,13 @@ enum {
 	VOLUME_ID_SIZE = 16,
 	VOLUME_KEY_ID_SIZE = 8,
 	VOLUME_BLOCK_SIZE = 4096,
-	VOLUME_NODE_BLOCKS = 4,
+	VOLUME_NODE_BLOCKS = 2,
 	VOLUME_NODE_SIZE = VOLUME_NODE_BLOCKS * VOLUME_BLOCK_SIZE,
 	VOLUME_SEGMENT_BLOCKS = (64 << 20) / VOLUME_BLOCK_SIZE, /* then the next one begins */
 	VOLUME_GROUP_BLOCKS = 64,
 	VOLUME_INLINE_MAX = 2048,
 	VOLUME_NAME_MAX = 255,
-	VOLUME_TARGET_MAX = 4095,
+	VOLUME_TARGET_MAX = 2047,
 	VOLUME_LEVELS_MAX = 16,
 	VOLUME_LINKS_MAX = 65000,
 
@@ -78,7 +78,7 @@ enum {
 	VOLUME_ENTRY_SIZE = 9,
 	VOLUME_KEY_PREFIX = 9,
 	VOLUME_TREE_KEY_MAX = VOLUME_KEY_PREFIX + VOLUME_NAME_MAX,
-	VOLUME_TREE_VALUE_MAX = VOLUME_INODE_SIZE + VOLUME_TARGET_MAX,
+	VOLUME_TREE_VALUE_MAX = VOLUME_INODE_SIZE + VOLUME_INLINE_MAX,
 };
 
 /* 16 TiB less a block; a file's blocks are counted in 32 bits. */

@@ -32,7 +32,7 @@ enum {
 	CHUNK_BLOCKS = 32,     /* that one thread reads and opens, or seals and writes, at a time */
 	BATCH_BLOCKS = 256,    /* that are looked up before they are read */
 	READ_AHEAD_BLOCKS = 32,
-	NODES_DIRTY_MAX = 512, /* then they are written, commit or not */
+	NODES_DIRTY_MAX = 1024, /* then they are written, commit or not */
 	SYMLINKS_MAX = 40,
 	SEGMENT_NONE = 0,
 	SEGMENT_UNWRITTEN = 0xffffffff, /* a pointer to a node that lies in memory only */

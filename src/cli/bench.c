@@ -28,16 +28,17 @@ static const struct option bench_table[] = {
 	{"--runs", NULL, OPTION_NUMBER, "N", "repetitions of each case, from 1 to 256; default 7",
          option_field(bench_options, runs)},
 	{"--quick", NULL, OPTION_FLAG, NULL,
-         "kernels, programs: small data sets, to see that all give the same results",
+         "kernels, programs, volumes: small data sets, to see that all give the same results",
          option_field(bench_options, quick)},
 	{"--peers", NULL, OPTION_FLAG, NULL,
-         "kernels: also wasmtime (fetched from PyPI) and wasm2c (Debian's), on the same module",
+         "kernels: also wasmtime (fetched from PyPI) and wasm2c (Debian's), on the same module; volumes: also\n"
+         "gocryptfs (Debian's)",
          option_field(bench_options, peers)},
 };
 
 const struct verb bench_verb = {
 	.name = "bench",
-	.operands = "kernels|programs|start|tasks|paged|ecg|all",
+	.operands = "kernels|programs|start|tasks|paged|volumes|ecg|all",
 	.summary = "measure this machine",
 	.description =
 		"Runs what is compared in turn and prints medians, from 6 samples on with their 95 %\n"
@@ -50,13 +51,14 @@ const struct verb bench_verb = {
 		"         memory\n"
 		"tasks    throughput, latency and chains of empty tasks\n"
 		"paged    memory that is larger than its window, and memory that fits in it\n"
+		"volumes  sealed files against plain ones: large, small, at random, durable\n"
 		"ecg      the ECG workflow by executors, memory level and heap, on the recordings of\n"
 		"         CELLA_ECG_DATA, data/ecg2017 or ../shared/data/ecg2017, else on made ones\n"
 		"Exit status: 0; 1 if a case failed; 2 for a mistake in the options.",
 	.example = "cella bench kernels --runs 9 --json kernels.json --svg kernels.svg",
 	.table = {bench_table, array_count(bench_table), false},
 	.operands_min = 1,
-	.operands_max = 6,
+	.operands_max = 7,
 	.enter = verb_bench,
 };
 
@@ -65,7 +67,8 @@ static const struct bench_kind {
 	int (*run)(struct bench *b, struct error *err);
 } bench_kinds[] = {
 	{"kernels", bench_kernels}, {"programs", bench_programs}, {"start", bench_start},
-	{"tasks", bench_tasks},     {"paged", bench_paged},       {"ecg", bench_ecg},
+	{"tasks", bench_tasks},     {"paged", bench_paged},       {"volumes", bench_volumes},
+	{"ecg", bench_ecg},
 };
 
 int bench_compile(const char *const *words, size_t count, bool native, struct error *err)

@@ -37,7 +37,7 @@ struct bench {
 	const char *name;      /* of the benchmark that runs now */
 	const char *directory; /* scratch, with the cells that were built */
 	size_t runs;
-	bool quick, peers; /* of the kernels */
+	bool quick, peers; /* of the kernels and volumes */
 	bool failed;   /* some case did */
 	char ecg[200]; /* what the ECG requests were made of; "" : not measured */
 	struct bench_row *rows;
@@ -105,6 +105,7 @@ int bench_spawn(struct bench *b, struct error *err) must_check;
 int bench_touch(struct bench *b, struct error *err) must_check;
 int bench_tasks(struct bench *b, struct error *err) must_check;
 int bench_paged(struct bench *b, struct error *err) must_check;
+int bench_volumes(struct bench *b, struct error *err) must_check;
 int bench_ecg(struct bench *b, struct error *err) must_check;
 
 #endif

@@ -161,7 +161,7 @@ static int flush_all(struct volume *v, struct error *err)
 	struct volume_pointer last;
 	uint64_t counter;
 	reference_split(v->reference, &counter, &last);
-	int rc = cache_flush(v, err);
+	int rc = blocks_flush(v, err);
 	if (rc == 0)
 		rc = inode_flush_all(v, err);
 	if (rc == 0 && !v->root_buried)

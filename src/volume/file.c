@@ -88,7 +88,7 @@ static int read_blocks(struct volume *v, const struct inode *inode, uint64_t fir
 static size_t uncached(struct volume *v, const struct inode *inode, uint64_t block, size_t count)
 {
 	size_t n = 0;
-	while (n < count && !cache_has(v, inode->number, block + n))
+	while (n < count && !blocks_has(v, inode->number, block + n))
 		n++;
 	return n;
 }
@@ -100,21 +100,21 @@ static int fill_cache(struct volume_file *f, uint64_t block, uint8_t **ret_bytes
 	const struct inode *inode = f->inode;
 	uint8_t *to[READ_AHEAD_BLOCKS];
 	size_t count;
-	uint64_t end = blocks_of(inode->record.size);
+	uint64_t end = block_count_of(inode->record.size);
 	f->ahead = block == f->expected ? min_of(2 * f->ahead + 1, (uint32_t)READ_AHEAD_BLOCKS) : 1;
 	size_t want = (size_t)min_of((uint64_t)f->ahead, end - block);
-	int rc = cache_take_run(v, inode->number, block, want, to, &count, err);
+	int rc = blocks_take_run(v, inode->number, block, want, to, &count, err);
 	if (rc < 0)
 		return rc;
 	rc = read_blocks(v, inode, block, count, to, err);
 	if (rc < 0 && count > 1) { /* what is read ahead may be damaged: only what is wanted matters */
 		for (size_t i = 1; i < count; i++)
-			cache_drop(v, inode->number, block + i);
+			blocks_drop(v, inode->number, block + i);
 		count = 1;
 		rc = read_blocks(v, inode, block, 1, to, err);
 	}
 	if (rc < 0) {
-		cache_drop(v, inode->number, block);
+		blocks_drop(v, inode->number, block);
 		return rc;
 	}
 	f->expected = block + count;
@@ -125,7 +125,7 @@ static int fill_cache(struct volume_file *f, uint64_t block, uint8_t **ret_bytes
 static int read_cached(struct volume_file *f, uint64_t offset, void *to, size_t size, struct error *err)
 {
 	uint64_t block = offset / VOLUME_BLOCK_SIZE;
-	uint8_t *bytes = cache_find(f->v, f->inode->number, block);
+	uint8_t *bytes = blocks_find(f->v, f->inode->number, block);
 	int rc = bytes ? 0 : fill_cache(f, block, &bytes, err);
 	if (rc == 0)
 		memcpy(to, bytes + offset % VOLUME_BLOCK_SIZE, size);
@@ -151,9 +151,12 @@ static int read_step(struct volume_file *f, uint64_t offset, uint8_t *to, size_t
 	size_t direct = whole < DIRECT_BLOCKS
 	                        ? 0
 	                        : uncached(f->v, f->inode, block, min_of(whole, (size_t)BATCH_BLOCKS));
-	bool fits = blocks_of(f->inode->record.size) <= f->v->cache.count / 2;
-	if (direct >= DIRECT_BLOCKS && !fits) {
+	/* a file that is read as a whole for a second time is worth a place in the cache */
+	bool again = f->inode->read_direct >= f->inode->record.size &&
+	             block_count_of(f->inode->record.size) <= f->v->cache.count / 2;
+	if (direct >= DIRECT_BLOCKS && !again) {
 		*ret_size = direct * VOLUME_BLOCK_SIZE;
+		f->inode->read_direct += *ret_size;
 		return read_direct(f, block, direct, to, err);
 	}
 	*ret_size = min_of(size, VOLUME_BLOCK_SIZE - within);
@@ -199,19 +202,19 @@ static void touch(struct volume *v, struct inode *inode)
 static int block_for_change(struct volume *v, struct inode *inode, uint64_t block, uint8_t **ret_bytes,
                             struct error *err)
 {
-	*ret_bytes = cache_find(v, inode->number, block);
+	*ret_bytes = blocks_find(v, inode->number, block);
 	if (*ret_bytes)
 		return 0;
-	int rc = cache_take(v, inode->number, block, ret_bytes, err);
+	int rc = blocks_take(v, inode->number, block, ret_bytes, err);
 	if (rc < 0)
 		return rc;
-	if (inode->inline_data || block >= blocks_of(inode->record.size)) {
+	if (inode->inline_data || block >= block_count_of(inode->record.size)) {
 		memset(*ret_bytes, 0, VOLUME_BLOCK_SIZE);
 		return 0;
 	}
 	rc = read_blocks(v, inode, block, 1, ret_bytes, err);
 	if (rc < 0)
-		cache_drop(v, inode->number, block);
+		blocks_drop(v, inode->number, block);
 	return rc;
 }
 
@@ -226,7 +229,7 @@ static int leave_inode(struct volume *v, struct inode *inode, struct error *err)
 		if (rc < 0)
 			return rc;
 		memcpy(bytes, inode->inline_data, (size_t)inode->record.size);
-		cache_set_dirty(v, bytes);
+		blocks_set_dirty(v, bytes);
 	}
 	mem_free(v->pool, inode->inline_data);
 	inode->inline_data = NULL;
@@ -237,16 +240,16 @@ static int write_cached(struct volume *v, struct inode *inode, uint64_t offset, 
                         struct error *err)
 {
 	uint64_t block = offset / VOLUME_BLOCK_SIZE;
-	uint8_t *bytes = size == VOLUME_BLOCK_SIZE ? cache_find(v, inode->number, block) : NULL;
+	uint8_t *bytes = size == VOLUME_BLOCK_SIZE ? blocks_find(v, inode->number, block) : NULL;
 	int rc = 0;
 	if (!bytes && size == VOLUME_BLOCK_SIZE)
-		rc = cache_take(v, inode->number, block, &bytes, err);
+		rc = blocks_take(v, inode->number, block, &bytes, err);
 	else if (!bytes)
 		rc = block_for_change(v, inode, block, &bytes, err);
 	if (rc < 0)
 		return rc;
 	memcpy(bytes + offset % VOLUME_BLOCK_SIZE, from, size);
-	cache_set_dirty(v, bytes);
+	blocks_set_dirty(v, bytes);
 	return 0;
 }
 
@@ -262,7 +265,7 @@ static int write_direct(struct volume *v, struct inode *inode, uint64_t block, c
 	if (rc == 0)
 		rc = group_put(v, inode->number, block, count, at, err);
 	if (rc == 0)
-		cache_drop_from(v, inode->number, block, block + count);
+		blocks_drop_from(v, inode->number, block, block + count);
 	return rc;
 }
 
@@ -332,7 +335,7 @@ static int clear_tail(struct volume *v, struct inode *inode, uint64_t size, stru
 	if (rc < 0)
 		return rc;
 	memset(bytes + size % VOLUME_BLOCK_SIZE, 0, VOLUME_BLOCK_SIZE - size % VOLUME_BLOCK_SIZE);
-	cache_set_dirty(v, bytes);
+	blocks_set_dirty(v, bytes);
 	return 0;
 }
 
@@ -348,9 +351,9 @@ int file_truncate(struct volume *v, struct inode *inode, uint64_t size, struct e
 	} else if (size < old) {
 		rc = clear_tail(v, inode, size, err);
 		if (rc == 0)
-			rc = group_cut(v, inode->number, blocks_of(size), err);
+			rc = group_cut(v, inode->number, block_count_of(size), err);
 		if (rc == 0)
-			cache_drop_from(v, inode->number, blocks_of(size), blocks_of(old));
+			blocks_drop_from(v, inode->number, block_count_of(size), block_count_of(old));
 	}
 	if (rc < 0)
 		return rc;
@@ -394,7 +397,7 @@ int volume_file_seek_data(struct volume_file *f, uint64_t offset, uint64_t *ret_
 		*ret_hole = end;
 		return 0;
 	}
-	int rc = v->cache.dirty ? cache_flush(v, err) : 0;
+	int rc = v->cache.dirty ? blocks_flush(v, err) : 0;
 	if (rc == 0)
 		rc = group_find(v, f->inode->number, data, false, &data, err);
 	if (rc < 0)

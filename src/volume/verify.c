@@ -63,7 +63,7 @@ static int check_blocks(struct verify *w, uint64_t number, uint64_t first, size_
 
 static int check_data(struct verify *w, uint64_t number, const struct inode_record *record, struct error *err)
 {
-	uint64_t end = blocks_of(record->size), block = 0;
+	uint64_t end = block_count_of(record->size), block = 0;
 	int rc = 0;
 	if (record->flags & VOLUME_INODE_INLINE)
 		end = 0;

@@ -129,7 +129,7 @@ static int begin(struct volume *v, struct error *err)
 		rc = crew_new(v->config.workers, &v->crew, err);
 	if (rc == 0)
 		rc = segments_init(v, err);
-	return rc == 0 ? cache_init(v, v->config.cache, err) : rc;
+	return rc == 0 ? blocks_init(v, v->config.cache, err) : rc;
 }
 
 static int volume_new(const struct volume_config *config, struct volume **ret_volume, struct error *err)
@@ -190,7 +190,7 @@ void volume_free(struct volume *v)
 	map_done(&v->inodes);
 	map_done(&v->sizes);
 	map_done(&v->removable);
-	cache_done(v);
+	blocks_done(v);
 	tree_done(v);
 	segments_done(v);
 	crew_free(v->crew);

@@ -7,7 +7,7 @@
  *   file.c       open files: read, write, truncate
  *   inode.c      inodes, in the tree and open ones
  *   verify.c     reading everything; compact.c  moving what is in use
- *   cache.c      blocks of files in the clear, those not yet written included
+ *   block_cache.c  blocks of files in the clear, those not yet written included
  *   group.c      where a file's blocks lie
  *   tree.c       the Merkle tree: a copy-on-write B-tree from keys to values; tree_change.c  its changes
  *   node.c       one node of it: bytes with slots
@@ -187,6 +187,7 @@ struct inode {
 	uint32_t opens;
 	bool dirty;
 	struct inode_record record;
+	uint64_t read_direct; /* bytes, past the cache */
 	uint8_t *inline_data; /* VOLUME_INLINE_MAX bytes while it is inline, else NULL */
 };
 
@@ -239,7 +240,7 @@ int group_cut(struct volume *v, uint64_t inode, uint64_t first, struct error *er
 int group_find(struct volume *v, uint64_t inode, uint64_t first, bool hole, uint64_t *ret_block,
                struct error *err) must_check;
 
-/* ---- cache.c */
+/* ---- block_cache.c */
 struct frame {
 	uint64_t inode;
 	uint32_t block;
@@ -249,7 +250,7 @@ struct frame {
 };
 enum frame_state { FRAME_FREE, FRAME_CLEAN, FRAME_DIRTY };
 
-struct cache {
+struct block_cache {
 	struct mem_region *memory;
 	struct frame *frames;
 	uint32_t *buckets;
@@ -259,23 +260,23 @@ struct cache {
 	uint32_t dirty, dirty_max;
 	uint64_t hits, misses;
 };
-int cache_init(struct volume *v, size_t size, struct error *err) must_check;
-void cache_done(struct volume *v);
+int blocks_init(struct volume *v, size_t size, struct error *err) must_check;
+void blocks_done(struct volume *v);
 /* NULL: it is not there. */
-uint8_t *cache_find(struct volume *v, uint64_t inode, uint64_t block);
-bool cache_has(const struct volume *v, uint64_t inode, uint64_t block);
+uint8_t *blocks_find(struct volume *v, uint64_t inode, uint64_t block);
+bool blocks_has(const struct volume *v, uint64_t inode, uint64_t block);
 /* A frame for a block that is not there, in which anything may be. Valid until the next call. */
-int cache_take(struct volume *v, uint64_t inode, uint64_t block, uint8_t **ret_bytes,
-               struct error *err) must_check;
+int blocks_take(struct volume *v, uint64_t inode, uint64_t block, uint8_t **ret_bytes,
+                struct error *err) must_check;
 /* As many at once as can be had, one at least. */
-int cache_take_run(struct volume *v, uint64_t inode, uint64_t block, size_t count, uint8_t **ret_bytes,
-                   size_t *ret_count, struct error *err) must_check;
-void cache_set_dirty(struct volume *v, uint8_t *bytes);
+int blocks_take_run(struct volume *v, uint64_t inode, uint64_t block, size_t count, uint8_t **ret_bytes,
+                    size_t *ret_count, struct error *err) must_check;
+void blocks_set_dirty(struct volume *v, uint8_t *bytes);
 /* Forget the block, whatever its state. */
-void cache_drop(struct volume *v, uint64_t inode, uint64_t block);
+void blocks_drop(struct volume *v, uint64_t inode, uint64_t block);
 /* Forget the blocks of a file from `first` to `end`. */
-void cache_drop_from(struct volume *v, uint64_t inode, uint64_t first, uint64_t end);
-int cache_flush(struct volume *v, struct error *err) must_check;
+void blocks_drop_from(struct volume *v, uint64_t inode, uint64_t first, uint64_t end);
+int blocks_flush(struct volume *v, struct error *err) must_check;
 
 /* ---- commit.c */
 struct volume_root {
@@ -312,7 +313,7 @@ struct volume {
 	struct crew *crew;
 	struct segments segments;
 	struct tree tree;
-	struct cache cache;
+	struct block_cache cache;
 	struct map inodes; /* struct inode by number: open ones */
 	struct volume_root root; /* the last commit */
 	uint8_t reference[VOLUME_REFERENCE_SIZE]; /* to it */
@@ -362,7 +363,7 @@ int volume_break(struct volume *v, int rc, const struct error *err);
 /* Memory of the pool; freed by mem_free. */
 void *volume_alloc(struct volume *v, size_t size);
 
-static inline uint64_t blocks_of(uint64_t size)
+static inline uint64_t block_count_of(uint64_t size)
 {
 	return size / VOLUME_BLOCK_SIZE + (size % VOLUME_BLOCK_SIZE != 0);
 }

@@ -12,9 +12,9 @@
 
 #define FRAME_NONE UINT32_MAX
 
-int cache_init(struct volume *v, size_t size, struct error *err)
+int blocks_init(struct volume *v, size_t size, struct error *err)
 {
-	struct cache *c = &v->cache;
+	struct block_cache *c = &v->cache;
 	uint32_t count = (uint32_t)min_of(size / VOLUME_BLOCK_SIZE, (size_t)1 << 30);
 	c->bucket_count = 1;
 	while (c->bucket_count < count)
@@ -33,31 +33,31 @@ int cache_init(struct volume *v, size_t size, struct error *err)
 	return 0;
 }
 
-void cache_done(struct volume *v)
+void blocks_done(struct volume *v)
 {
 	mem_region_free(v->cache.memory);
 	free(v->cache.frames);
 	free(v->cache.buckets);
 }
 
-static uint32_t *bucket_of(const struct cache *c, uint64_t inode, uint64_t block)
+static uint32_t *bucket_of(const struct block_cache *c, uint64_t inode, uint64_t block)
 {
 	uint64_t h = (inode * 0x9e3779b97f4a7c15u ^ block) *
 	             0xff51afd7ed558ccdu; /* MurmurHash3's finalizer */
 	return &c->buckets[(h >> 32) & (c->bucket_count - 1)];
 }
 
-static uint8_t *bytes_of(const struct cache *c, uint32_t frame)
+static uint8_t *bytes_of(const struct block_cache *c, uint32_t frame)
 {
 	return c->memory->base + (size_t)frame * VOLUME_BLOCK_SIZE;
 }
 
-static uint32_t frame_of(const struct cache *c, const uint8_t *bytes)
+static uint32_t frame_of(const struct block_cache *c, const uint8_t *bytes)
 {
 	return (uint32_t)((size_t)(bytes - c->memory->base) / VOLUME_BLOCK_SIZE);
 }
 
-static uint32_t find(const struct cache *c, uint64_t inode, uint64_t block)
+static uint32_t find(const struct block_cache *c, uint64_t inode, uint64_t block)
 {
 	uint32_t at = *bucket_of(c, inode, block);
 	while (at != FRAME_NONE && (c->frames[at].inode != inode || c->frames[at].block != block))
@@ -65,9 +65,9 @@ static uint32_t find(const struct cache *c, uint64_t inode, uint64_t block)
 	return at;
 }
 
-uint8_t *cache_find(struct volume *v, uint64_t inode, uint64_t block)
+uint8_t *blocks_find(struct volume *v, uint64_t inode, uint64_t block)
 {
-	struct cache *c = &v->cache;
+	struct block_cache *c = &v->cache;
 	uint32_t at = find(c, inode, block);
 	if (at == FRAME_NONE) {
 		c->misses++;
@@ -78,12 +78,12 @@ uint8_t *cache_find(struct volume *v, uint64_t inode, uint64_t block)
 	return bytes_of(c, at);
 }
 
-bool cache_has(const struct volume *v, uint64_t inode, uint64_t block)
+bool blocks_has(const struct volume *v, uint64_t inode, uint64_t block)
 {
 	return find(&v->cache, inode, block) != FRAME_NONE;
 }
 
-static void release(struct cache *c, uint32_t at)
+static void release(struct block_cache *c, uint32_t at)
 {
 	struct frame *f = &c->frames[at];
 	uint32_t *link = bucket_of(c, f->inode, f->block);
@@ -95,7 +95,7 @@ static void release(struct cache *c, uint32_t at)
 }
 
 /* A frame that is free, or can be; FRAME_NONE: every one is dirty. */
-static uint32_t make_free(struct cache *c)
+static uint32_t make_free(struct block_cache *c)
 {
 	if (c->fresh < c->count)
 		return c->fresh++;
@@ -114,7 +114,7 @@ static uint32_t make_free(struct cache *c)
 	return FRAME_NONE;
 }
 
-static void occupy(struct cache *c, uint32_t at, uint64_t inode, uint64_t block)
+static void occupy(struct block_cache *c, uint32_t at, uint64_t inode, uint64_t block)
 {
 	uint32_t *bucket = bucket_of(c, inode, block);
 	c->frames[at] = (struct frame){.inode = inode,
@@ -125,11 +125,11 @@ static void occupy(struct cache *c, uint32_t at, uint64_t inode, uint64_t block)
 	*bucket = at;
 }
 
-int cache_take(struct volume *v, uint64_t inode, uint64_t block, uint8_t **ret_bytes, struct error *err)
+int blocks_take(struct volume *v, uint64_t inode, uint64_t block, uint8_t **ret_bytes, struct error *err)
 {
-	struct cache *c = &v->cache;
+	struct block_cache *c = &v->cache;
 	if (c->dirty > c->dirty_max) {
-		int rc = cache_flush(v, err);
+		int rc = blocks_flush(v, err);
 		if (rc < 0)
 			return rc;
 	}
@@ -139,14 +139,14 @@ int cache_take(struct volume *v, uint64_t inode, uint64_t block, uint8_t **ret_b
 	return 0;
 }
 
-int cache_take_run(struct volume *v, uint64_t inode, uint64_t block, size_t count, uint8_t **ret_bytes,
-                   size_t *ret_count, struct error *err)
+int blocks_take_run(struct volume *v, uint64_t inode, uint64_t block, size_t count, uint8_t **ret_bytes,
+                    size_t *ret_count, struct error *err)
 {
 	size_t n = 0;
 	while (n < count && n < v->cache.count / 4) {
 		if (n && find(&v->cache, inode, block + n) != FRAME_NONE)
 			break;
-		int rc = cache_take(v, inode, block + n, &ret_bytes[n], err);
+		int rc = blocks_take(v, inode, block + n, &ret_bytes[n], err);
 		if (rc < 0 && n == 0)
 			return rc;
 		if (rc < 0)
@@ -157,7 +157,7 @@ int cache_take_run(struct volume *v, uint64_t inode, uint64_t block, size_t coun
 	return 0;
 }
 
-void cache_set_dirty(struct volume *v, uint8_t *bytes)
+void blocks_set_dirty(struct volume *v, uint8_t *bytes)
 {
 	struct frame *f = &v->cache.frames[frame_of(&v->cache, bytes)];
 	v->cache.dirty += f->state != FRAME_DIRTY;
@@ -165,21 +165,21 @@ void cache_set_dirty(struct volume *v, uint8_t *bytes)
 	v->changed = true;
 }
 
-void cache_drop(struct volume *v, uint64_t inode, uint64_t block)
+void blocks_drop(struct volume *v, uint64_t inode, uint64_t block)
 {
 	uint32_t at = find(&v->cache, inode, block);
 	if (at != FRAME_NONE)
 		release(&v->cache, at);
 }
 
-void cache_drop_from(struct volume *v, uint64_t inode, uint64_t first, uint64_t end)
+void blocks_drop_from(struct volume *v, uint64_t inode, uint64_t first, uint64_t end)
 {
-	struct cache *c = &v->cache;
+	struct block_cache *c = &v->cache;
 	if (end <= first)
 		return;
 	if (end - first < c->fresh) {
 		for (uint64_t block = first; block < end; block++)
-			cache_drop(v, inode, block);
+			blocks_drop(v, inode, block);
 		return;
 	}
 	for (uint32_t at = 0; at < c->fresh; at++) {
@@ -207,7 +207,7 @@ static int order(const void *a, const void *b)
 /* Blocks in order: seal and write them, then say in the tree where they are. */
 static int flush_batch(struct volume *v, const struct place *places, size_t count, struct error *err)
 {
-	struct cache *c = &v->cache;
+	struct block_cache *c = &v->cache;
 	const uint8_t *plain[BATCH_BLOCKS];
 	struct volume_pointer at[BATCH_BLOCKS];
 	for (size_t i = 0; i < count; i++)
@@ -227,9 +227,9 @@ static int flush_batch(struct volume *v, const struct place *places, size_t coun
 	return rc;
 }
 
-int cache_flush(struct volume *v, struct error *err)
+int blocks_flush(struct volume *v, struct error *err)
 {
-	struct cache *c = &v->cache;
+	struct block_cache *c = &v->cache;
 	size_t count = 0, total = c->dirty;
 	if (total == 0)
 		return 0;

@@ -3,6 +3,9 @@
  * lie on the disk yet is here (dirty), and stays until it is flushed; clean frames go in turn, once they have
  * not been used since the hand last came by (CLOCK: Corbató 1968).
  *
+ * Blocks that were read past the cache are noted (TinyLFU's doorkeeper: Einziger, Friedman and Manes, 2017),
+ * so that only what is read again takes a frame.
+ *
  * Frames are first used from the lowest on: what a volume does not need is never touched.
  */
 #include <stdlib.h>
@@ -11,6 +14,7 @@
 #include "volume/volume_state.h"
 
 #define FRAME_NONE UINT32_MAX
+enum { NOTE_BITS = 8 }; /* for a frame; one in four is set when they are cleared */
 
 int blocks_init(struct volume *v, size_t size, struct error *err)
 {
@@ -22,7 +26,8 @@ int blocks_init(struct volume *v, size_t size, struct error *err)
 	size = (size_t)count * VOLUME_BLOCK_SIZE;
 	c->frames = calloc(count, sizeof(*c->frames));
 	c->buckets = malloc(c->bucket_count * sizeof(*c->buckets));
-	if (!c->frames || !c->buckets)
+	c->noted = calloc(c->bucket_count * NOTE_BITS / 64 + 1, sizeof(*c->noted));
+	if (!c->frames || !c->buckets || !c->noted)
 		return error_set(err, CELLA_ENOMEM, "no memory for a volume's cache of %zu MiB", size >> 20);
 	memset(c->buckets, 0xff, c->bucket_count * sizeof(*c->buckets));
 	int rc = mem_region_new(v->pool, size, size, size, &c->memory, err);
@@ -38,13 +43,37 @@ void blocks_done(struct volume *v)
 	mem_region_free(v->cache.memory);
 	free(v->cache.frames);
 	free(v->cache.buckets);
+	free(v->cache.noted);
+}
+
+static uint64_t hash(uint64_t inode, uint64_t block)
+{
+	return (inode * 0x9e3779b97f4a7c15u ^ block) * 0xff51afd7ed558ccdu >>
+	       32; /* MurmurHash3's finalizer */
 }
 
 static uint32_t *bucket_of(const struct block_cache *c, uint64_t inode, uint64_t block)
 {
-	uint64_t h = (inode * 0x9e3779b97f4a7c15u ^ block) *
-	             0xff51afd7ed558ccdu; /* MurmurHash3's finalizer */
-	return &c->buckets[(h >> 32) & (c->bucket_count - 1)];
+	return &c->buckets[hash(inode, block) & (c->bucket_count - 1)];
+}
+
+void blocks_note(struct volume *v, uint64_t inode, uint64_t block)
+{
+	struct block_cache *c = &v->cache;
+	uint64_t bits = (uint64_t)c->bucket_count * NOTE_BITS, bit = hash(inode, block) & (bits - 1);
+	if (c->noted_count >= bits / 4) {
+		memset(c->noted, 0, bits / 8);
+		c->noted_count = 0;
+	}
+	c->noted_count += !(c->noted[bit / 64] >> bit % 64 & 1);
+	c->noted[bit / 64] |= (uint64_t)1 << bit % 64;
+}
+
+bool blocks_noted(const struct volume *v, uint64_t inode, uint64_t block)
+{
+	const struct block_cache *c = &v->cache;
+	uint64_t bit = hash(inode, block) & ((uint64_t)c->bucket_count * NOTE_BITS - 1);
+	return c->noted[bit / 64] >> bit % 64 & 1;
 }
 
 static uint8_t *bytes_of(const struct block_cache *c, uint32_t frame)

@@ -85,7 +85,7 @@ static int read_blocks(struct volume *v, const struct inode *inode, uint64_t fir
 }
 
 /* Blocks of the file that are not in the cache, `count` at most. */
-static size_t uncached(struct volume *v, const struct inode *inode, uint64_t block, size_t count)
+static size_t uncached(const struct volume *v, const struct inode *inode, uint64_t block, size_t count)
 {
 	size_t n = 0;
 	while (n < count && !blocks_has(v, inode->number, block + n))
@@ -136,10 +136,27 @@ static int read_cached(struct volume_file *f, uint64_t offset, void *to, size_t 
 static int read_direct(struct volume_file *f, uint64_t block, size_t count, uint8_t *to, struct error *err)
 {
 	uint8_t *parts[BATCH_BLOCKS];
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		parts[i] = to + i * VOLUME_BLOCK_SIZE;
+		blocks_note(f->v, f->inode->number, block + i);
+	}
 	f->v->cache.misses += count;
+	f->expected = block + count;
+	f->ahead = 0;
 	return read_blocks(f->v, f->inode, block, count, parts, err);
+}
+
+/* Blocks from here on that are better read past the cache: of a long run, and one that is read for the
+ * first time and does not follow on the last. What is read again is worth a place in the cache, if the file fits. */
+static size_t direct_blocks(const struct volume_file *f, uint64_t block, size_t whole)
+{
+	const struct volume *v = f->v;
+	bool fits = block_count_of(f->inode->record.size) <= v->cache.count / 2;
+	bool again = blocks_noted(v, f->inode->number, block);
+	size_t run = uncached(v, f->inode, block, min_of(whole, (size_t)BATCH_BLOCKS));
+	if (run >= DIRECT_BLOCKS)
+		return again && fits ? 0 : run;
+	return run && !again && block != f->expected ? 1 : 0;
 }
 
 /* One step: as much as one way of reading gives. */
@@ -147,16 +164,10 @@ static int read_step(struct volume_file *f, uint64_t offset, uint8_t *to, size_t
                      struct error *err)
 {
 	uint64_t block = offset / VOLUME_BLOCK_SIZE;
-	size_t within = offset % VOLUME_BLOCK_SIZE, whole = within ? 0 : size / VOLUME_BLOCK_SIZE;
-	size_t direct = whole < DIRECT_BLOCKS
-	                        ? 0
-	                        : uncached(f->v, f->inode, block, min_of(whole, (size_t)BATCH_BLOCKS));
-	/* a file that is read as a whole for a second time is worth a place in the cache */
-	bool again = f->inode->read_direct >= f->inode->record.size &&
-	             block_count_of(f->inode->record.size) <= f->v->cache.count / 2;
-	if (direct >= DIRECT_BLOCKS && !again) {
+	size_t within = offset % VOLUME_BLOCK_SIZE;
+	size_t direct = within ? 0 : direct_blocks(f, block, size / VOLUME_BLOCK_SIZE);
+	if (direct) {
 		*ret_size = direct * VOLUME_BLOCK_SIZE;
-		f->inode->read_direct += *ret_size;
 		return read_direct(f, block, direct, to, err);
 	}
 	*ret_size = min_of(size, VOLUME_BLOCK_SIZE - within);

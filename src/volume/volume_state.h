@@ -187,7 +187,6 @@ struct inode {
 	uint32_t opens;
 	bool dirty;
 	struct inode_record record;
-	uint64_t read_direct; /* bytes, past the cache */
 	uint8_t *inline_data; /* VOLUME_INLINE_MAX bytes while it is inline, else NULL */
 };
 
@@ -258,6 +257,8 @@ struct block_cache {
 	uint32_t fresh; /* frames from here on were never used */
 	uint32_t hand;
 	uint32_t dirty, dirty_max;
+	uint64_t *noted; /* a bit for a block, by its hash */
+	uint32_t noted_count;
 	uint64_t hits, misses;
 };
 int blocks_init(struct volume *v, size_t size, struct error *err) must_check;
@@ -276,6 +277,9 @@ void blocks_set_dirty(struct volume *v, uint8_t *bytes);
 void blocks_drop(struct volume *v, uint64_t inode, uint64_t block);
 /* Forget the blocks of a file from `first` to `end`. */
 void blocks_drop_from(struct volume *v, uint64_t inode, uint64_t first, uint64_t end);
+/* Was the block noted not long ago? Sometimes true of one that was not. */
+void blocks_note(struct volume *v, uint64_t inode, uint64_t block);
+bool blocks_noted(const struct volume *v, uint64_t inode, uint64_t block);
 int blocks_flush(struct volume *v, struct error *err) must_check;
 
 /* ---- commit.c */

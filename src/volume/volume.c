@@ -216,7 +216,9 @@ static int fill_new(struct volume *v, struct error *err)
 		disk->close(disk->data, file);
 	if (rc != CELLA_ENOENT)
 		return error_set(err, CELLA_EEXIST, "there is a volume already, or something in its place");
-	rc = crypto_random(v->id, sizeof(v->id), err);
+	rc = v->config.id ? 0 : crypto_random(v->id, sizeof(v->id), err);
+	if (v->config.id)
+		memcpy(v->id, v->config.id, sizeof(v->id));
 	if (rc == 0)
 		rc = take_lease(v, err);
 	if (rc == 0 && v->segments.next_number > 1)

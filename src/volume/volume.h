@@ -66,6 +66,7 @@ struct volume_config {
 	struct volume_keeper keeper;
 	const uint8_t (*keys)[CRYPTO_KEY_SIZE]; /* the newest first; copied */
 	size_t key_count;
+	const uint8_t *id; /* of volume_create: the new volume's, VOLUME_ID_SIZE random bytes; NULL: drawn */
 	size_t cache; /* bytes of open blocks kept; 0: VOLUME_CACHE_DEFAULT */
 	unsigned workers; /* threads that seal and open, the caller's included; 0: 1 */
 	bool writable; /* takes the lease */

@@ -147,7 +147,8 @@ static int read_direct(struct volume_file *f, uint64_t block, size_t count, uint
 }
 
 /* Blocks from here on that are better read past the cache: of a long run, and one that is read for the
- * first time and does not follow on the last. What is read again is worth a place in the cache, if the file fits. */
+ * first time and does not follow on the last. What is read again is worth a place in the cache, if the file
+ * fits. */
 static size_t direct_blocks(const struct volume_file *f, uint64_t block, size_t whole)
 {
 	const struct volume *v = f->v;

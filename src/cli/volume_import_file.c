@@ -1,0 +1,149 @@
+/* One file into a volume. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cli/volume_import.h"
+
+enum { PART_LEAST = 64 << 20 }; /* a smaller file is never committed by halves */
+
+uint64_t volume_import_time(const struct stat *st)
+{
+	int64_t ns = clock_ns_of(&st->st_mtim);
+	return ns > 0 ? (uint64_t)ns : 0;
+}
+
+/* Where a file is copied to, and how far it is. */
+struct copy {
+	struct volume_import *i;
+	struct volume_file *to;
+	int from;
+	uint64_t at, time;
+	bool in_part; /* it may be committed as it is */
+	char part[VOLUME_PATH_MAX];
+};
+
+static int read_some(const struct copy *c, uint8_t *to, size_t size, size_t *ret_size, struct error *err)
+{
+	ssize_t n;
+	do
+		n = pread(c->from, to, size, (off_t)c->at);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return error_errno(err, CELLA_EINVAL, "cannot be read");
+	*ret_size = (size_t)n;
+	return 0;
+}
+
+/* The bytes up to the next hole, or so many as fit the buffer. */
+static int copy_data(struct copy *c, uint64_t end, struct error *err)
+{
+	struct volume_import *i = c->i;
+	while (c->at < end) {
+		size_t size;
+		int rc = read_some(c, i->buffer, (size_t)min_of(end - c->at, (uint64_t)VOLUME_COPY_SIZE),
+		                   &size, err);
+		if (rc < 0 || size == 0)
+			return rc;
+		rc = volume_file_write(c->to, c->at, i->buffer, size, err);
+		if (rc < 0)
+			return rc;
+		c->at += size;
+		i->uncommitted += size;
+		i->c->progress.bytes += size;
+		volume_progress_show(&i->c->progress);
+		if (c->in_part) {
+			rc = volume_file_set_modified(c->to, c->time, err);
+			if (rc == 0)
+				rc = volume_import_pace(i, err);
+			if (rc < 0)
+				return rc;
+		}
+	}
+	return 0;
+}
+
+/* Data and holes in turn; where the file system knows of no holes, all is data. */
+static int copy_all(struct copy *c, uint64_t size, struct error *err)
+{
+	while (c->at < size) {
+		off_t data = lseek(c->from, (off_t)c->at, SEEK_DATA);
+		if (data < 0 && errno == ENXIO)
+			break; /* a hole up to the end */
+		off_t hole = data < 0 ? -1 : lseek(c->from, data, SEEK_HOLE);
+		if (data >= 0)
+			c->at = (uint64_t)data;
+		uint64_t end = hole > data ? min_of((uint64_t)hole, size) : size, before = c->at;
+		int rc = copy_data(c, end, err);
+		if (rc < 0)
+			return rc;
+		if (c->at == before)
+			break; /* it was cut */
+	}
+	return volume_file_truncate(c->to, size, err);
+}
+
+/* A part that an interrupted import left of the same file is gone on with. */
+static int open_part(struct copy *c, const struct stat *st, struct error *err)
+{
+	struct volume_stat there;
+	int rc = volume_stat(c->i->v, c->part, VOLUME_NOFOLLOW, &there, err);
+	bool usable = rc == 0 && c->in_part && there.type == VOLUME_FILE && there.modified_ns == c->time &&
+	              there.size <= (uint64_t)st->st_size;
+	if (usable)
+		c->at = there.size;
+	else if (rc == 0)
+		rc = volume_unlink(c->i->v, c->part, err);
+	if (rc < 0 && rc != CELLA_ENOENT)
+		return rc;
+	return volume_file_open(c->i->v, c->part, VOLUME_WRITE | VOLUME_CREATE | VOLUME_NO_SYMLINK, 0600,
+	                        &c->to, err);
+}
+
+static int finish(struct copy *c, const struct stat *st, struct error *err)
+{
+	struct volume_import *i = c->i;
+	struct stat now;
+	bool same = fstat(c->from, &now) == 0 && now.st_size == st->st_size &&
+	            volume_import_time(&now) == c->time;
+	int rc = volume_set_mode(i->v, c->part, st->st_mode & 07777, err);
+	/* where it changed the next import is to see that */
+	if (rc == 0)
+		rc = volume_file_set_modified(c->to, same ? c->time : 0, err);
+	if (rc == 0)
+		rc = volume_rename(i->v, c->part, i->path, err);
+	if (rc < 0 || same)
+		return rc;
+	return error_set(err, CELLA_EAGAIN, "it changed while it was read: import it again");
+}
+
+static int name_part(struct copy *c, struct error *err)
+{
+	const char *slash = strrchr(c->i->path, '/');
+	char name[VOLUME_PART_SIZE], directory[VOLUME_PATH_MAX];
+	volume_part_name(slash ? slash + 1 : c->i->path, name);
+	snprintf(directory, sizeof(directory), "%.*s", slash ? (int)(slash - c->i->path) : 0, c->i->path);
+	return volume_join(c->part, directory, name, err);
+}
+
+int volume_import_file(struct volume_import *i, int fd, const struct stat *st, struct error *err)
+{
+	struct copy c = {.i = i,
+	                 .from = fd,
+	                 .time = volume_import_time(st),
+	                 .in_part = st->st_size >= PART_LEAST};
+	int rc = name_part(&c, err);
+	if (rc == 0)
+		rc = open_part(&c, st, err);
+	if (rc < 0)
+		return rc;
+	rc = copy_all(&c, (uint64_t)st->st_size, err);
+	if (rc == 0)
+		rc = finish(&c, st, err);
+	volume_file_close(c.to);
+	if (rc < 0 && rc != CELLA_ECANCELED && !(c.in_part && volume_import_ends(rc)))
+		(void)!volume_unlink(i->v, c.part, NULL);
+	return rc;
+}

@@ -113,10 +113,10 @@ static int release_victims(struct compact *c, struct error *err)
 {
 	const struct map_slot *slot;
 	size_t at = 0;
-	while ((slot = map_next(&c->victims, &at)))
-		if (map_put(&c->v->removable, slot->key, c->v) < 0)
-			return error_set(err, CELLA_ENOMEM, "no memory for a list of segments");
-	return 0;
+	int rc = 0;
+	while (rc == 0 && (slot = map_next(&c->victims, &at)))
+		rc = removal_add(c->v, (uint32_t)slot->key, err);
+	return rc;
 }
 
 static int compact(struct compact *c, unsigned least_dead, struct error *err)

@@ -32,15 +32,21 @@ static uint32_t size_of(const struct volume *v, uint32_t segment)
 	return found ? (uint32_t)found : VOLUME_SEGMENT_BLOCKS;
 }
 
+int removal_add(struct volume *v, uint32_t segment, struct error *err)
+{
+	uintptr_t counter = (uintptr_t)v->root.counter + 1;
+	if (map_put(&v->removable, segment, (void *)counter) < 0)
+		return error_set(err, CELLA_ENOMEM, "no memory for a list of segments");
+	return 0;
+}
+
 /* Its header is no block that could die. */
 static int consider(struct volume *v, uint32_t segment, uint32_t dead, struct error *err)
 {
 	bool writing = v->segments.writing && v->segments.writing->number == segment;
 	if (writing || dead + 1 < size_of(v, segment) || dead + 1 < 2)
 		return 0;
-	if (map_put(&v->removable, segment, v) < 0)
-		return error_set(err, CELLA_ENOMEM, "no memory for a list of segments");
-	return 0;
+	return removal_add(v, segment, err);
 }
 
 int dead_add(struct volume *v, uint32_t segment, uint32_t blocks, struct error *err)
@@ -99,6 +105,8 @@ void removal_run(struct volume *v)
 		return;
 	while ((slot = map_next(&v->removable, &at))) {
 		uint32_t segment = (uint32_t)slot->key;
+		if ((uintptr_t)slot->value > v->root.counter)
+			continue; /* the commit that does without it is still to come */
 		char name[VOLUME_DISK_NAME_MAX];
 		struct tree_key key = tree_key_number(0, VOLUME_ITEM_DEAD, segment);
 		snprintf(name, sizeof(name), VOLUME_FILE_SEGMENT, segment);

@@ -332,7 +332,7 @@ struct volume {
 	struct volume *origin; /* of a snapshot */
 	uint32_t snapshots;
 	struct map sizes;      /* blocks by segment, as they were found on the disk; for a writer */
-	struct map removable;  /* segments of which nothing is in use since the last commit */
+	struct map removable;  /* counter of the commit that does without it, by segment */
 	struct error failure;  /* code not 0: nothing more can be written */
 };
 
@@ -342,6 +342,8 @@ int dead_add(struct volume *v, uint32_t segment, uint32_t blocks, struct error *
 /* Until the counts of dead blocks stand in the tree. */
 int dead_settle(struct volume *v, struct error *err) must_check;
 int removal_scan(struct volume *v, struct error *err) must_check; /* what segments there are */
+/* The commit that is made does without this segment. */
+int removal_add(struct volume *v, uint32_t segment, struct error *err) must_check;
 /* After a commit that the keeper has. Best effort. */
 void removal_run(struct volume *v);
 

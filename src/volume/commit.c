@@ -173,16 +173,43 @@ static int flush_all(struct volume *v, struct error *err)
 	return rc == 0 ? tree_flush(v, err) : rc;
 }
 
-int publish_locked(struct volume *v, struct error *err)
+/* The last answer of the keeper was lost: did it do what it was asked to? */
+static int ask_keeper(struct volume *v, struct error *err)
 {
 	const struct volume_keeper *keeper = &v->config.keeper;
-	if (!reference_is_set(v->reference) || memcmp(v->published, v->reference, sizeof(v->published)) == 0)
+	uint8_t kept[VOLUME_REFERENCE_SIZE];
+	if (!reference_is_set(v->asked))
 		return 0;
-	int rc = keeper->swap(keeper->data, v->id, v->token, v->published, v->reference, err);
+	int rc = keeper->get(keeper->data, v->id, kept, err);
+	if (rc < 0)
+		return rc;
+	if (memcmp(kept, v->asked, sizeof(kept)) == 0)
+		memcpy(v->published, kept, sizeof(kept));
+	memset(v->asked, 0, sizeof(v->asked));
+	return 0;
+}
+
+static int swap_root(struct volume *v, struct error *err)
+{
+	const struct volume_keeper *keeper = &v->config.keeper;
+	int rc = ask_keeper(v, err);
+	if (rc < 0)
+		return rc;
+	rc = keeper->swap(keeper->data, v->id, v->token, v->published, v->reference, err);
 	if (rc == CELLA_EFENCED || rc == CELLA_EAUTH)
 		return volume_break(v, rc, err);
 	if (rc < 0)
-		return error_prefix(err, rc, "the commit is on the disk, but not at the root keeper: ");
+		memcpy(v->asked, v->reference, sizeof(v->asked));
+	return rc;
+}
+
+int publish_locked(struct volume *v, struct error *err)
+{
+	if (!reference_is_set(v->reference) || memcmp(v->published, v->reference, sizeof(v->published)) == 0)
+		return 0;
+	int rc = swap_root(v, err);
+	if (rc < 0)
+		return v->failure.code ? rc : error_prefix(err, rc, "the commit is on the disk, but not at the root keeper: ");
 	memcpy(v->published, v->reference, sizeof(v->published));
 	v->published_ns = clock_ns();
 	removal_run(v);
@@ -208,7 +235,21 @@ int head_write(struct volume *v, struct error *err)
 {
 	const struct volume_disk *disk = &v->config.disk;
 	bool durable = v->config.mode != VOLUME_STRICT; /* then it is what opening goes on by */
-	return disk->put(disk->data, VOLUME_FILE_HEAD, v->reference, sizeof(v->reference), durable, err);
+	if (memcmp(v->hinted, v->reference, sizeof(v->hinted)) == 0)
+		return 0;
+	int rc = disk->put(disk->data, VOLUME_FILE_HEAD, v->reference, sizeof(v->reference), durable, err);
+	if (rc == 0)
+		memcpy(v->hinted, v->reference, sizeof(v->hinted));
+	return rc;
+}
+
+/* The last root is on the disk; does it count? */
+static int make_count(struct volume *v, struct error *err)
+{
+	int rc = v->config.mode == VOLUME_STRICT || !reference_is_set(v->reference) ? 0 : head_write(v, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "the commit is on the disk, but not its hint: ");
+	return may_lag(v) ? 0 : publish_locked(v, err);
 }
 
 int commit_locked(struct volume *v, struct error *err)
@@ -216,20 +257,19 @@ int commit_locked(struct volume *v, struct error *err)
 	uint8_t reference[VOLUME_REFERENCE_SIZE];
 	struct volume_root root;
 	if (!v->changed)
-		return may_lag(v) ? 0 : publish_locked(v, err);
+		return make_count(v, err);
 	int rc = flush_all(v, err);
 	if (rc == 0)
 		rc = write_root(v, &root, reference, err);
 	if (rc < 0)
 		return error_prefix(err, rc, "nothing was committed: ");
 	rc = segment_sync(v, err);
-	if (rc < 0) /* what the kernel has dropped it will not report again */
-		return volume_break(v, error_prefix(err, rc, "nothing was committed: "), err);
+	if (rc < 0)
+		return error_prefix(err, rc, "nothing was committed: ");
 	root_adopt(v, &root, reference);
 	v->changed = false;
 	v->root_buried = false;
-	rc = v->config.mode == VOLUME_STRICT ? 0 : head_write(v, err);
-	return rc < 0 || may_lag(v) ? rc : publish_locked(v, err);
+	return make_count(v, err);
 }
 
 int volume_commit(struct volume *v, struct error *err)

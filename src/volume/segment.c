@@ -224,8 +224,8 @@ int segment_sync(struct volume *v, struct error *err)
 	if (!v->segments.writing || !v->segments.unsynced)
 		return 0;
 	int rc = disk->sync(disk->data, v->segments.writing->file, err);
-	if (rc < 0) /* what was not written then may be lost without a second error */
-		return rc;
+	if (rc < 0) /* what the kernel has dropped it will not report again */
+		return volume_break(v, rc, err);
 	v->segments.unsynced = false;
 	return 0;
 }

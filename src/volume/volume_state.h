@@ -322,7 +322,9 @@ struct volume {
 	struct volume_root root; /* the last commit */
 	uint8_t reference[VOLUME_REFERENCE_SIZE]; /* to it */
 	uint8_t opened[VOLUME_REFERENCE_SIZE];    /* to the one that it was opened at */
+	uint8_t hinted[VOLUME_REFERENCE_SIZE];    /* what this writer put into the hint */
 	uint8_t published[VOLUME_REFERENCE_SIZE]; /* what the keeper has */
+	uint8_t asked[VOLUME_REFERENCE_SIZE];     /* or this, if its last answer was lost; zeros: it was not */
 	uint64_t published_ns;                    /* by the monotonic clock */
 	uint64_t token;
 	uint32_t opened_segment; /* in which the root lies that it was opened at */

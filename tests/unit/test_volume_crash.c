@@ -260,6 +260,19 @@ static void give_up(struct run *r, const struct step *step, const char *when)
 		open_again(r, when);
 }
 
+/* Who asked again, and was told that it is done, loses nothing to a power cut right then. */
+static void persist_and_cut(struct run *r, const struct step *step, const char *when)
+{
+	struct error err;
+	if (perform(r, step, &err) == 0)
+		return;
+	(void)!perform(r, step, &err);
+	r->world.stopped = true;
+	volume_free(r->pair.v);
+	for (uint64_t seed = 0; seed < SEEDS; seed++)
+		reopen(r, seed + r->world.operations, when);
+}
+
 typedef void answer_function(struct run *r, const struct step *step, const char *when);
 
 static void fault_in_passing(enum volume_mode mode, const struct fake_world *world, answer_function *answer)
@@ -275,14 +288,17 @@ static void fault_in_passing(enum volume_mode mode, const struct fake_world *wor
 		fail_msg("%s: %s", when, err.text);
 	if (volume_open(&r.config, &r.pair.v, &err) < 0)
 		fail_msg("%s: %s", when, err.text);
+	r.created = true;
 	r.world = *world;
-	for (size_t i = 0; i < COUNT_OF(script); i++)
+	for (size_t i = 0; i < COUNT_OF(script) && !r.world.stopped; i++)
 		answer(&r, &script[i], when);
-	r.world = (struct fake_world){0};
-	const char *found = model_difference(r.pair.now, r.pair.v);
-	if (found)
-		fail_msg("%s: in the end: %s", when, found);
-	write_again(&r, when);
+	if (!r.world.stopped) {
+		r.world = (struct fake_world){0};
+		const char *found = model_difference(r.pair.now, r.pair.v);
+		if (found)
+			fail_msg("%s: in the end: %s", when, found);
+		write_again(&r, when);
+	}
 	end(&r);
 }
 
@@ -313,6 +329,46 @@ static void who_gives_up_at_a_fault_keeps_what_was_committed(void **state)
 		faults_in_passing(mode, give_up);
 }
 
+static void who_asked_again_loses_nothing_to_a_power_cut_then(void **state)
+{
+	(void)state;
+	for (enum volume_mode mode = VOLUME_STRICT; mode <= VOLUME_OFFLINE; mode++)
+		faults_in_passing(mode, persist_and_cut);
+}
+
+/* The keeper took a root, but its answer was lost: commits go on from there. */
+static void an_answer_of_the_keeper_may_be_lost(void **state)
+{
+	static const struct step one = {.kind = WRITE, .path = "one", .size = 10},
+				 two = {.kind = WRITE, .path = "two", .size = 10}, commit = {.kind = COMMIT};
+	static const enum fault faults[] = {FAULT_FAIL, FAULT_AFTER};
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(faults); i++) {
+		struct run r;
+		struct error err;
+		begin(&r, VOLUME_STRICT);
+		pair_begin(&r.pair, NULL);
+		assert_int_equal(volume_create(&r.config, &err), 0);
+		assert_int_equal(volume_open(&r.config, &r.pair.v, &err), 0);
+		assert_int_equal(pair_step(&r.pair, &one, &err), 0);
+		assert_int_equal(pair_step(&r.pair, &commit, &err), 0);
+		assert_int_equal(pair_step(&r.pair, &two, &err), 0);
+		/* the last operation of a commit in this mode is the keeper's */
+		r.world = (struct fake_world){.fault = faults[i], .code = CELLA_EIO};
+		uint8_t before[VOLUME_REFERENCE_SIZE];
+		memcpy(before, r.keeper.root, sizeof(before));
+		r.world.fault_at = 4;
+		assert_int_equal(pair_step(&r.pair, &commit, &err), CELLA_EIO);
+		assert_int_equal(memcmp(before, r.keeper.root, sizeof(before)) != 0, faults[i] == FAULT_AFTER);
+		assert_int_equal(r.world.operations, 4);
+		assert_int_equal(pair_step(&r.pair, &one, &err), 0);
+		if (pair_step(&r.pair, &commit, &err) < 0)
+			fail_msg("%s", err.text);
+		write_again(&r, "an answer was lost");
+		end(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -320,6 +376,8 @@ int main(void)
 		cmocka_unit_test(a_power_cut_in_bounded_mode_takes_no_commit),
 		cmocka_unit_test(a_power_cut_in_offline_mode_takes_no_commit),
 		cmocka_unit_test(who_asks_again_loses_nothing_to_a_fault),
+		cmocka_unit_test(who_asked_again_loses_nothing_to_a_power_cut_then),
+		cmocka_unit_test(an_answer_of_the_keeper_may_be_lost),
 		cmocka_unit_test(who_gives_up_at_a_fault_keeps_what_was_committed),
 	};
 	if (mem_pool_new(MEM_INSECURE_NONE, 256 * MIB, &pool, NULL) < 0 || crypto_init(pool, NULL) < 0)

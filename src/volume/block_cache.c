@@ -213,7 +213,7 @@ void blocks_drop_from(struct volume *v, uint64_t inode, uint64_t first, uint64_t
 	}
 	for (uint32_t at = 0; at < c->fresh; at++) {
 		const struct frame *f = &c->frames[at];
-		if (f->state != FRAME_FREE && f->inode == inode && f->block >= first)
+		if (f->state != FRAME_FREE && f->inode == inode && f->block >= first && f->block < end)
 			release(c, at);
 	}
 }

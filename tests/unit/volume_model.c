@@ -116,6 +116,20 @@ static int look(const struct model *m, const char *path, struct found *ret)
 	}
 }
 
+bool model_passes_symlink(const struct model *m, const char *path)
+{
+	size_t parent = ROOT;
+	for (size_t size; path[size = strcspn(path, "/")]; path += size + 1) {
+		long name = find(m, parent, path, size);
+		if (name == NONE)
+			return false;
+		parent = m->names[name].node;
+		if (m->nodes[parent].type == VOLUME_SYMLINK)
+			return true;
+	}
+	return false;
+}
+
 static int look_existing(const struct model *m, const char *path, struct found *ret)
 {
 	int rc = look(m, path, ret);

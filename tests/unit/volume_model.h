@@ -17,6 +17,8 @@ int model_remove(struct model *m, const char *path, bool directory);
 int model_rename(struct model *m, const char *from, const char *to);
 int model_link(struct model *m, const char *from, const char *to);
 int model_symlink(struct model *m, const char *target, const char *path);
+/* Is a component of the path but the last a symlink? */
+bool model_passes_symlink(const struct model *m, const char *path);
 /* A regular file, made if `create`; its number stays valid when its name goes. */
 int model_open(struct model *m, const char *path, bool create, size_t *ret_file);
 

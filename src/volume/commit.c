@@ -85,25 +85,34 @@ static int head_read(struct volume *v, uint8_t ret_reference[VOLUME_REFERENCE_SI
 	return rc;
 }
 
+/* Is the hint wrong, or a root that it leads to? Else the disk fails, and might tell more at another time. */
+static bool is_no_hint(int rc)
+{
+	return rc == CELLA_ENOENT || rc == CELLA_EAUTH || rc == CELLA_EFORMAT;
+}
+
 /* The newest root, by the hint, that follows the keeper's; that itself if none does. */
-static void follow_chain(struct volume *v, const uint8_t kept[VOLUME_REFERENCE_SIZE],
-                         uint8_t ret_reference[VOLUME_REFERENCE_SIZE])
+static int follow_chain(struct volume *v, const uint8_t kept[VOLUME_REFERENCE_SIZE],
+                        uint8_t ret_reference[VOLUME_REFERENCE_SIZE], struct error *err)
 {
 	uint8_t head[VOLUME_REFERENCE_SIZE], at[VOLUME_REFERENCE_SIZE];
 	struct volume_root root;
 	memcpy(ret_reference, kept, VOLUME_REFERENCE_SIZE);
-	if (head_read(v, head, NULL) < 0)
-		return;
+	int rc = head_read(v, head, err);
+	if (rc < 0)
+		return is_no_hint(rc) ? 0 : rc;
 	memcpy(at, head, sizeof(at));
 	for (unsigned n = 0; n < CHAIN_MAX && reference_is_set(at); n++) {
 		if (memcmp(at, kept, sizeof(at)) == 0) {
 			memcpy(ret_reference, head, sizeof(head));
-			return;
+			return 0;
 		}
-		if (root_read(v, at, &root, NULL) < 0)
-			return;
+		rc = root_read(v, at, &root, err);
+		if (rc < 0)
+			return is_no_hint(rc) ? 0 : rc;
 		memcpy(at, root.before, sizeof(at));
 	}
+	return 0;
 }
 
 int root_choose(struct volume *v, uint8_t ret_reference[VOLUME_REFERENCE_SIZE], struct volume_root *ret_root,
@@ -122,7 +131,7 @@ int root_choose(struct volume *v, uint8_t ret_reference[VOLUME_REFERENCE_SIZE], 
 	if (!reference_is_set(kept))
 		rc = head_read(v, chosen, err);
 	else if (v->config.mode != VOLUME_STRICT)
-		follow_chain(v, kept, chosen);
+		rc = follow_chain(v, kept, chosen, err);
 	if (rc == 0)
 		rc = root_read(v, chosen, ret_root, err);
 	if (rc == 0)

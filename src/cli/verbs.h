@@ -5,8 +5,7 @@
 #include "cli/verb.h"
 
 extern const struct verb bench_verb, build_verb, cc_verb, cxx_verb, doctor_verb, inspect_verb, run_verb,
-	verify_verb,
-	volume_verb;
+	verify_verb, volume_verb;
 
 int verb_bench(int argc, char **argv);
 int verb_build(int argc, char **argv);

@@ -218,7 +218,10 @@ int publish_locked(struct volume *v, struct error *err)
 		return 0;
 	int rc = swap_root(v, err);
 	if (rc < 0)
-		return v->failure.code ? rc : error_prefix(err, rc, "the commit is on the disk, but not at the root keeper: ");
+		return v->failure.code
+		               ? rc
+		               : error_prefix(err, rc,
+		                              "the commit is on the disk, but not at the root keeper: ");
 	memcpy(v->published, v->reference, sizeof(v->published));
 	v->published_ns = clock_ns();
 	removal_run(v);

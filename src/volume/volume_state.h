@@ -324,18 +324,18 @@ struct volume {
 	uint8_t opened[VOLUME_REFERENCE_SIZE];    /* to the one that it was opened at */
 	uint8_t hinted[VOLUME_REFERENCE_SIZE];    /* what this writer put into the hint */
 	uint8_t published[VOLUME_REFERENCE_SIZE]; /* what the keeper has */
-	uint8_t asked[VOLUME_REFERENCE_SIZE];     /* or this, if its last answer was lost; zeros: it was not */
-	uint64_t published_ns;                    /* by the monotonic clock */
+	uint8_t asked[VOLUME_REFERENCE_SIZE]; /* or this, if its last answer was lost; zeros: it was not */
+	uint64_t published_ns; /* by the monotonic clock */
 	uint64_t token;
 	uint32_t opened_segment; /* in which the root lies that it was opened at */
 	uint64_t next_inode;
-	bool changed;     /* since the last commit */
+	bool changed; /* since the last commit */
 	bool root_buried; /* the last root's block is counted as dead already */
 	struct volume *origin; /* of a snapshot */
 	uint32_t snapshots;
-	struct map sizes;      /* blocks by segment, as they were found on the disk; for a writer */
-	struct map removable;  /* counter of the commit that does without it, by segment */
-	struct error failure;  /* code not 0: nothing more can be written */
+	struct map sizes; /* blocks by segment, as they were found on the disk; for a writer */
+	struct map removable; /* counter of the commit that does without it, by segment */
+	struct error failure; /* code not 0: nothing more can be written */
 };
 
 /* ---- removal.c: segments that nothing refers to any more */

@@ -136,8 +136,9 @@ static void check_verified(struct volume *v, const char *when)
 /* What goes on after a crash: a write, a commit, and it is there when the volume is opened once more. */
 static void write_again(struct run *r, const char *when)
 {
-	static const struct step steps[] = {
-		{.kind = WRITE, .path = "after", .size = 9000}, {.kind = COMMIT}, {.kind = COMPACT, .at = 50}};
+	static const struct step steps[] = {{.kind = WRITE, .path = "after", .size = 9000},
+	                                    {.kind = COMMIT},
+	                                    {.kind = COMPACT, .at = 50}};
 	struct error err;
 	struct volume *v;
 	for (size_t i = 0; i < COUNT_OF(steps); i++)
@@ -203,8 +204,9 @@ static void power_cuts(enum volume_mode mode)
 			assert_true(r.world.stopped);
 			for (uint64_t seed = 0; seed < SEEDS; seed++, points++) {
 				char when[96];
-				snprintf(when, sizeof(when), "mode %d, power cut %d at operation %llu, seed %llu",
-				         mode, faults[f], (unsigned long long)at, (unsigned long long)seed);
+				snprintf(when, sizeof(when),
+				         "mode %d, power cut %d at operation %llu, seed %llu", mode,
+				         faults[f], (unsigned long long)at, (unsigned long long)seed);
 				reopen(&r, seed * 1000003 + at, when);
 			}
 			end(&r);
@@ -309,8 +311,9 @@ static void faults_in_passing(enum volume_mode mode, answer_function *answer)
 	uint64_t count = operations_in(mode);
 	for (uint64_t at = 1; at <= count; at++)
 		for (size_t i = 0; i < COUNT_OF(codes) * COUNT_OF(faults); i++) {
-			const struct fake_world world = {
-				.fault = faults[i % 2], .code = codes[i / 2], .fault_at = at};
+			const struct fake_world world = {.fault = faults[i % 2],
+			                                 .code = codes[i / 2],
+			                                 .fault_at = at};
 			fault_in_passing(mode, &world, answer);
 		}
 }
@@ -359,7 +362,8 @@ static void an_answer_of_the_keeper_may_be_lost(void **state)
 		memcpy(before, r.keeper.root, sizeof(before));
 		r.world.fault_at = 4;
 		assert_int_equal(pair_step(&r.pair, &commit, &err), CELLA_EIO);
-		assert_int_equal(memcmp(before, r.keeper.root, sizeof(before)) != 0, faults[i] == FAULT_AFTER);
+		assert_int_equal(memcmp(before, r.keeper.root, sizeof(before)) != 0,
+		                 faults[i] == FAULT_AFTER);
 		assert_int_equal(r.world.operations, 4);
 		assert_int_equal(pair_step(&r.pair, &one, &err), 0);
 		if (pair_step(&r.pair, &commit, &err) < 0)

@@ -43,12 +43,12 @@ struct state {
 	uint8_t *bytes, *read; /* FILE_SIZE_MAX */
 };
 
-#define check(s, call)                                                                                      \
-	do {                                                                                                \
-		int rc_ = (call);                                                                           \
-		if (rc_ < 0)                                                                                \
-			fail_msg("seed %llu, step %llu: %s: %s", (unsigned long long)seed,                  \
-			         (unsigned long long)(s)->step, #call, err.text);                           \
+#define check(s, call)                                                                     \
+	do {                                                                               \
+		int rc_ = (call);                                                          \
+		if (rc_ < 0)                                                               \
+			fail_msg("seed %llu, step %llu: %s: %s", (unsigned long long)seed, \
+			         (unsigned long long)(s)->step, #call, err.text);          \
 	} while (0)
 
 static uint64_t up_to(struct state *s, uint64_t end)
@@ -224,7 +224,8 @@ static size_t offset_in(struct state *s, size_t end)
 static size_t length(struct state *s)
 {
 	static const size_t scales[] = {1, 100, 3 * KIB, 4 * KIB, 20 * KIB, 100 * KIB, 700 * KIB};
-	size_t scale = scales[up_to(s, sizeof(scales) / sizeof(scales[0]))], size = (size_t)up_to(s, scale) + 1;
+	size_t scale = scales[up_to(s, sizeof(scales) / sizeof(scales[0]))],
+	       size = (size_t)up_to(s, scale) + 1;
 	if (size > 4 * KIB && one_in(s, 2))
 		size -= size % (4 * KIB);
 	return size;
@@ -360,8 +361,8 @@ static void some_path(struct state *s, char path[PATH_SIZE])
 	if (one_in(s, 4))
 		snprintf(path + size, PATH_SIZE - size, "dir%u", (unsigned)up_to(s, 4));
 	else
-		snprintf(path + size, PATH_SIZE - size, "%s%u", one_in(s, 2) ? "n" : "a name that is rather long ",
-		         (unsigned)up_to(s, 40));
+		snprintf(path + size, PATH_SIZE - size, "%s%u",
+		         one_in(s, 2) ? "n" : "a name that is rather long ", (unsigned)up_to(s, 40));
 }
 
 static void any_path(struct state *s, char path[PATH_SIZE])
@@ -407,8 +408,8 @@ static void on_names(struct state *s)
 		return;
 	int expected = in_model(s, what, a, b);
 	if (rc != expected)
-		fail_msg("seed %llu, step %llu: operation %u on %s and %s: %d, not %d", (unsigned long long)seed,
-		         (unsigned long long)s->step, what, a, b, rc, expected);
+		fail_msg("seed %llu, step %llu: operation %u on %s and %s: %d, not %d",
+		         (unsigned long long)seed, (unsigned long long)s->step, what, a, b, rc, expected);
 }
 
 static void names_lead_where_they_should(void **unused)

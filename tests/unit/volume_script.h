@@ -5,7 +5,20 @@
 #include "fake_disk.h"
 #include "volume_model.h"
 
-enum step_kind { MKDIR, RMDIR, UNLINK, RENAME, LINK, SYMLINK, WRITE, TRUNCATE, COMMIT, COMPACT, PUBLISH, REOPEN };
+enum step_kind {
+	MKDIR,
+	RMDIR,
+	UNLINK,
+	RENAME,
+	LINK,
+	SYMLINK,
+	WRITE,
+	TRUNCATE,
+	COMMIT,
+	COMPACT,
+	PUBLISH,
+	REOPEN
+};
 
 struct step {
 	enum step_kind kind;

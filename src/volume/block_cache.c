@@ -154,15 +154,17 @@ static void occupy(struct block_cache *c, uint32_t at, uint64_t inode, uint64_t 
 	*bucket = at;
 }
 
+int blocks_limit(struct volume *v, struct error *err)
+{
+	return v->cache.dirty > v->cache.dirty_max ? blocks_flush(v, err) : 0;
+}
+
 int blocks_take(struct volume *v, uint64_t inode, uint64_t block, uint8_t **ret_bytes, struct error *err)
 {
 	struct block_cache *c = &v->cache;
-	if (c->dirty > c->dirty_max) {
-		int rc = blocks_flush(v, err);
-		if (rc < 0)
-			return rc;
-	}
 	uint32_t at = make_free(c);
+	if (at == FRAME_NONE)
+		return error_set(err, CELLA_EBUG, "every block in a volume's cache waits to be written");
 	occupy(c, at, inode, block);
 	*ret_bytes = bytes_of(c, at);
 	return 0;
@@ -241,7 +243,9 @@ static int flush_batch(struct volume *v, const struct place *places, size_t coun
 	struct volume_pointer at[BATCH_BLOCKS];
 	for (size_t i = 0; i < count; i++)
 		plain[i] = bytes_of(c, places[i].frame);
-	int rc = segment_append(v, VOLUME_KIND_DATA, plain, count, VOLUME_BLOCK_SIZE, at, err);
+	int rc = tree_limit(v, err);
+	if (rc == 0)
+		rc = segment_append(v, VOLUME_KIND_DATA, plain, count, VOLUME_BLOCK_SIZE, at, err);
 	for (size_t i = 0, n; rc == 0 && i < count; i += n) {
 		for (n = 1; i + n < count && places[i + n].inode == places[i].inode &&
 		            places[i + n].block == places[i].block + n;

@@ -78,7 +78,9 @@ static int move_group(struct compact *c, uint64_t inode, uint64_t first, const s
 		if (rc < 0)
 			return error_prefix(err, rc, "inode %llu, block %llu: ", (unsigned long long)inode,
 			                    (unsigned long long)(first + i + bad));
-		rc = segment_append(c->v, VOLUME_KIND_DATA, plain, n, VOLUME_BLOCK_SIZE, moved, err);
+		rc = tree_limit(c->v, err);
+		if (rc == 0)
+			rc = segment_append(c->v, VOLUME_KIND_DATA, plain, n, VOLUME_BLOCK_SIZE, moved, err);
 		if (rc == 0)
 			rc = group_put(c->v, inode, first + i, n, moved, err);
 		if (rc < 0)

@@ -214,10 +214,13 @@ static void touch(struct volume *v, struct inode *inode)
 static int block_for_change(struct volume *v, struct inode *inode, uint64_t block, uint8_t **ret_bytes,
                             struct error *err)
 {
+	int rc = blocks_limit(v, err);
+	if (rc < 0)
+		return rc;
 	*ret_bytes = blocks_find(v, inode->number, block);
 	if (*ret_bytes)
 		return 0;
-	int rc = blocks_take(v, inode->number, block, ret_bytes, err);
+	rc = blocks_take(v, inode->number, block, ret_bytes, err);
 	if (rc < 0)
 		return rc;
 	if (inode->inline_data || block >= block_count_of(inode->record.size)) {
@@ -245,6 +248,8 @@ static int leave_inode(struct volume *v, struct inode *inode, struct error *err)
 	}
 	mem_free(v->pool, inode->inline_data);
 	inode->inline_data = NULL;
+	inode->dirty = true;
+	v->changed = true;
 	return 0;
 }
 
@@ -252,12 +257,12 @@ static int write_cached(struct volume *v, struct inode *inode, uint64_t offset, 
                         struct error *err)
 {
 	uint64_t block = offset / VOLUME_BLOCK_SIZE;
-	uint8_t *bytes = size == VOLUME_BLOCK_SIZE ? blocks_find(v, inode->number, block) : NULL;
-	int rc = 0;
-	if (!bytes && size == VOLUME_BLOCK_SIZE)
-		rc = blocks_take(v, inode->number, block, &bytes, err);
-	else if (!bytes)
+	uint8_t *bytes = NULL;
+	int rc = blocks_limit(v, err);
+	if (rc == 0 && size < VOLUME_BLOCK_SIZE)
 		rc = block_for_change(v, inode, block, &bytes, err);
+	else if (rc == 0 && !(bytes = blocks_find(v, inode->number, block)))
+		rc = blocks_take(v, inode->number, block, &bytes, err);
 	if (rc < 0)
 		return rc;
 	memcpy(bytes + offset % VOLUME_BLOCK_SIZE, from, size);
@@ -273,11 +278,16 @@ static int write_direct(struct volume *v, struct inode *inode, uint64_t block, c
 	struct volume_pointer at[BATCH_BLOCKS];
 	for (size_t i = 0; i < count; i++)
 		plain[i] = from + i * VOLUME_BLOCK_SIZE;
-	int rc = segment_append(v, VOLUME_KIND_DATA, plain, count, VOLUME_BLOCK_SIZE, at, err);
+	int rc = tree_limit(v, err);
 	if (rc == 0)
-		rc = group_put(v, inode->number, block, count, at, err);
-	if (rc == 0)
-		blocks_drop_from(v, inode->number, block, block + count);
+		rc = segment_append(v, VOLUME_KIND_DATA, plain, count, VOLUME_BLOCK_SIZE, at, err);
+	for (size_t done = 0, n; rc == 0 && done < count; done += n) {
+		n = min_of(VOLUME_GROUP_BLOCKS - (size_t)((block + done) % VOLUME_GROUP_BLOCKS),
+		           count - done);
+		rc = group_put(v, inode->number, block + done, n, at + done, err);
+		if (rc == 0)
+			blocks_drop_from(v, inode->number, block + done, block + done + n);
+	}
 	return rc;
 }
 
@@ -327,7 +337,7 @@ int volume_file_write(struct volume_file *f, uint64_t offset, const void *from, 
 			inode->record.size = end;
 	} else {
 		rc = write_blocks(f->v, inode, offset, from, size, err);
-		if (rc < 0 && inode->record.size > old && file_truncate(f->v, inode, old, NULL) < 0)
+		if (rc < 0 && end > old && file_truncate(f->v, inode, old, NULL) < 0)
 			return rc; /* longer, then, than it should be; what it says is what was written */
 	}
 	if (rc == 0)
@@ -360,12 +370,13 @@ int file_truncate(struct volume *v, struct inode *inode, uint64_t size, struct e
 			memset(inode->inline_data + size, 0, (size_t)(old - size));
 		else if (size > VOLUME_INLINE_MAX)
 			rc = leave_inode(v, inode, err);
-	} else if (size < old) {
-		rc = clear_tail(v, inode, size, err);
+	} else if (size <= old) { /* equal: a write failed that had begun to put blocks behind the end */
+		rc = size < old ? clear_tail(v, inode, size, err) : 0;
 		if (rc == 0)
 			rc = group_cut(v, inode->number, block_count_of(size), err);
 		if (rc == 0)
-			blocks_drop_from(v, inode->number, block_count_of(size), block_count_of(old));
+			blocks_drop_from(v, inode->number, block_count_of(size),
+			                 size < old ? block_count_of(old) : UINT64_MAX);
 	}
 	if (rc < 0)
 		return rc;

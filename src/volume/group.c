@@ -83,9 +83,7 @@ int group_put(struct volume *v, uint64_t inode, uint64_t first, size_t count, co
 		uint64_t block = first + done, number = block / VOLUME_GROUP_BLOCKS;
 		size_t from = block % VOLUME_GROUP_BLOCKS,
 		       n = min_of(VOLUME_GROUP_BLOCKS - from, count - done);
-		int rc = tree_limit(v, err);
-		if (rc == 0)
-			rc = load_group(v, inode, number, &group, err);
+		int rc = load_group(v, inode, number, &group, err);
 		if (rc < 0)
 			return rc;
 		old = group;
@@ -106,9 +104,7 @@ int group_cut(struct volume *v, uint64_t inode, uint64_t first, struct error *er
 		struct tree_key key = tree_key_number(inode, VOLUME_ITEM_GROUP, first / VOLUME_GROUP_BLOCKS);
 		struct item item;
 		struct group group, old;
-		int rc = tree_limit(v, err);
-		if (rc == 0)
-			rc = tree_next(v, &key, TREE_AT_OR_AFTER, &item, err);
+		int rc = tree_next(v, &key, TREE_AT_OR_AFTER, &item, err);
 		if (rc == CELLA_ENOENT || (rc == 0 && !tree_item_is(&item, inode, VOLUME_ITEM_GROUP)))
 			return 0;
 		if (rc == 0)

@@ -258,7 +258,9 @@ int inode_reap_orphans(struct volume *v, struct error *err)
 		struct item item;
 		struct inode_record record;
 		size_t size;
-		int rc = tree_next(v, &key, TREE_AT_OR_AFTER, &item, err);
+		int rc = tree_limit(v, err);
+		if (rc == 0)
+			rc = tree_next(v, &key, TREE_AT_OR_AFTER, &item, err);
 		if (rc == CELLA_ENOENT || (rc == 0 && !tree_item_is(&item, 0, VOLUME_ITEM_ORPHAN)))
 			return 0;
 		if (rc < 0)

@@ -231,6 +231,8 @@ int path_make_root(struct volume *v, struct error *err) must_check;
 /* Where the blocks [first, first + count) of a file lie. */
 int group_get(struct volume *v, uint64_t inode, uint64_t first, size_t count, struct volume_pointer *ret,
               struct error *err) must_check;
+/* Neither this nor group_cut writes nodes, so a full disk does not stop them half-way; tree_limit comes
+ * before. */
 int group_put(struct volume *v, uint64_t inode, uint64_t first, size_t count, const struct volume_pointer *at,
               struct error *err) must_check;
 /* The blocks from `first` on become a hole. */
@@ -266,7 +268,10 @@ void blocks_done(struct volume *v);
 /* NULL: it is not there. */
 uint8_t *blocks_find(struct volume *v, uint64_t inode, uint64_t block);
 bool blocks_has(const struct volume *v, uint64_t inode, uint64_t block);
-/* A frame for a block that is not there, in which anything may be. Valid until the next call. */
+/* Before blocks are changed: dirty ones must leave room for clean ones, so they may be written. */
+int blocks_limit(struct volume *v, struct error *err) must_check;
+/* A frame for a block that is not there, in which anything may be. Valid until the next call. Writes
+ * nothing: what is there can be read whatever the disk is like. */
 int blocks_take(struct volume *v, uint64_t inode, uint64_t block, uint8_t **ret_bytes,
                 struct error *err) must_check;
 /* As many at once as can be had, one at least. */

@@ -15,6 +15,7 @@
 
 #include "base/attributes.h"
 #include "fake_disk.h"
+#include "volume/volume_state.h"
 #include "volume_model.h"
 
 enum { KIB = 1 << 10, MIB = 1 << 20, HANDLES = 6, FILE_SIZE_MAX = 3 * MIB, PATH_SIZE = 256 };
@@ -469,12 +470,99 @@ static void a_large_directory_grows_and_shrinks(void **unused)
 	tear_down(&s);
 }
 
+/* ---- a full disk */
+
+static void write_at(struct state *s, const char *path, uint64_t at, size_t size)
+{
+	struct volume_file *f;
+	memset(s->bytes, 0x5a, size);
+	check(s, volume_file_open(s->v, path, VOLUME_WRITE | VOLUME_CREATE, 0644, &f, &err));
+	check(s, volume_file_write(f, at, s->bytes, size, &err));
+	volume_file_close(f);
+}
+
+static void what_is_there_can_be_read_from_a_full_disk(void **unused)
+{
+	struct state s;
+	struct volume_file *f;
+	size_t got, refused = 0;
+	(void)unused;
+	set_up(&s, 4);
+	write_at(&s, "changed", 0, 900 * KIB);
+	write_at(&s, "read", 0, MIB);
+	check(&s, volume_commit(s.v, &err));
+	set_full(&s, true);
+	check(&s, volume_file_open(s.v, "changed", VOLUME_WRITE, 0, &f, &err));
+	for (size_t block = 0; block < 225; block++) {
+		check(&s, volume_file_read(f, block * 4 * KIB, s.read, 4 * KIB, &got, &err));
+		int rc = volume_file_write(f, block * 4 * KIB, "x", 1, &err);
+		assert_true(rc == 0 || rc == CELLA_ENOSPC);
+		refused += rc < 0;
+	}
+	assert_true(refused > 0);
+	volume_file_close(f);
+	check(&s, volume_file_open(s.v, "read", 0, 0, &f, &err));
+	memset(s.bytes, 0x5a, MIB);
+	for (size_t at = 0; at < MIB; at += 10000) {
+		check(&s, volume_file_read(f, at, s.read, 10000, &got, &err));
+		assert_memory_equal(s.read, s.bytes + at, got);
+	}
+	volume_file_close(f);
+	tear_down(&s);
+}
+
+enum { SPARSE_FILES = 60, SPARSE_GROUPS = 30, SMALL_FILES = 5000 };
+
+/* Names and inodes are changed until what is in memory has to be written, but cannot be. */
+static void no_change_stops_half_way_on_a_full_disk(void **unused)
+{
+	struct state s;
+	char path[PATH_SIZE];
+	struct volume_counts counts;
+	unsigned left = SPARSE_FILES, refused = 0, small = 0;
+	(void)unused;
+	set_up(&s, 5);
+	for (unsigned i = 0; i < SMALL_FILES; i++) {
+		snprintf(path, sizeof(path), "small%u", i);
+		write_at(&s, path, 0, 2000);
+	}
+	for (unsigned i = 0; i < SPARSE_FILES * SPARSE_GROUPS; i++) {
+		snprintf(path, sizeof(path), "sparse%u", i / SPARSE_GROUPS);
+		write_at(&s, path, (i % SPARSE_GROUPS * 64ull + 63) * 4 * KIB, 100);
+	}
+	check(&s, volume_commit(s.v, &err));
+	for (unsigned sparse = 0; sparse < SPARSE_FILES; sparse++) {
+		set_full(&s, true);
+		/* up to a few nodes below what may be in memory only, and then a change of several */
+		while (s.v->tree.dirty_count + sparse % 8 < NODES_DIRTY_MAX) {
+			snprintf(path, sizeof(path), "small%u", small++ % SMALL_FILES);
+			check(&s, volume_set_mode(s.v, path, 0600, &err));
+		}
+		snprintf(path, sizeof(path), "sparse%u", sparse);
+		int rc = volume_unlink(s.v, path, &err);
+		assert_true(rc == 0 || rc == CELLA_ENOSPC);
+		left -= rc == 0;
+		refused += volume_mkdir(s.v, "small0/not", 0755, &err) == CELLA_ENOSPC;
+		set_full(&s, false);
+		check(&s, volume_commit(s.v, &err));
+	}
+	assert_true(refused > 0);
+	set_full(&s, false);
+	check(&s, volume_commit(s.v, &err));
+	check(&s, volume_verify(s.v, NULL, &counts, &err));
+	assert_int_equal(counts.damaged, 0);
+	assert_int_equal(counts.files, SMALL_FILES + left);
+	tear_down(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(files_hold_what_was_written),
 		cmocka_unit_test(names_lead_where_they_should),
 		cmocka_unit_test(a_large_directory_grows_and_shrinks),
+		cmocka_unit_test(what_is_there_can_be_read_from_a_full_disk),
+		cmocka_unit_test(no_change_stops_half_way_on_a_full_disk),
 	};
 	const char *other = getenv("VOLUME_SEED"), *more = getenv("VOLUME_STEPS");
 	seed = other ? strtoull(other, NULL, 10) : 1;

@@ -3,8 +3,9 @@
  *
  * What OpenSSL allocates while crypto_init runs is its own tables of algorithms (400 KB, no
  * secret among them), so that comes from the ordinary heap; a first touch of as much protected
- * memory would cost milliseconds. Everything after that comes from the pool.
+ * memory would cost milliseconds. Everything after that comes from the pool, by one thread at a time.
  */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 
 static struct crypto_algorithms algorithms;
 static struct mem_pool *openssl_pool; /* NULL: the ordinary heap */
+static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool started;
 
 const struct crypto_algorithms *crypto_algorithms(void)
@@ -34,14 +36,22 @@ int crypto_failed(const char *what, struct error *err)
 
 static void *openssl_alloc(size_t size, const char *file not_used, int line not_used)
 {
-	return started ? mem_alloc(openssl_pool, size) : malloc(size);
+	if (!started)
+		return malloc(size);
+	pthread_mutex_lock(&pool_lock);
+	void *p = mem_alloc(openssl_pool, size);
+	pthread_mutex_unlock(&pool_lock);
+	return p;
 }
 
 static void openssl_free(void *p, const char *file not_used, int line not_used)
 {
-	if (mem_owns(openssl_pool, p))
+	pthread_mutex_lock(&pool_lock);
+	bool owned = mem_owns(openssl_pool, p);
+	if (owned)
 		mem_free(openssl_pool, p);
-	else
+	pthread_mutex_unlock(&pool_lock);
+	if (!owned)
 		free(p);
 }
 
@@ -54,7 +64,11 @@ static void *openssl_realloc(void *p, size_t size, const char *file, int line)
 		openssl_free(p, file, line);
 		return NULL;
 	}
-	return mem_owns(openssl_pool, p) ? mem_realloc(openssl_pool, p, size) : realloc(p, size);
+	pthread_mutex_lock(&pool_lock);
+	bool owned = mem_owns(openssl_pool, p);
+	void *grown = owned ? mem_realloc(openssl_pool, p, size) : NULL;
+	pthread_mutex_unlock(&pool_lock);
+	return owned ? grown : realloc(p, size);
 }
 
 /* A key type brings its tables with the first key; here that is one that is no secret. */

@@ -27,7 +27,7 @@
  *
  * A volume's functions may be called by several threads; they take turns. Threads that read at the same time
  * use a snapshot each. A pool belongs to one thread, so a volume that several threads share has a pool of
- * its own.
+ * its own; and OpenSSL has one, too (crypto_init), as all of them use it.
  */
 #ifndef VOLUME_VOLUME_H
 #define VOLUME_VOLUME_H

@@ -16,7 +16,7 @@ static bool is_hole(const struct volume_pointer *at)
 static int read_item(const struct item *item, struct group *ret_group, struct error *err)
 {
 	if (item->value_size > sizeof(*ret_group) || item->value_size % VOLUME_POINTER_SIZE ||
-	    item->key_size != VOLUME_KEY_PREFIX + sizeof(uint64_t))
+	    tree_number_of(item) > UINT32_MAX / VOLUME_GROUP_BLOCKS)
 		return error_set(err, CELLA_EAUTH, "the places of a file's blocks are malformed");
 	memset(ret_group, 0, sizeof(*ret_group));
 	memcpy(ret_group, item->value, item->value_size);

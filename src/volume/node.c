@@ -167,7 +167,8 @@ void node_remove(uint8_t *node, unsigned index)
 void node_overwrite(uint8_t *node, unsigned index, const void *value)
 {
 	const struct slot *s = &slots_in(node)[index];
-	memcpy(node + s->offset + s->key_size, value, s->value_size);
+	if (s->value_size)
+		memcpy(node + s->offset + s->key_size, value, s->value_size);
 }
 
 void node_move_tail(uint8_t *node, unsigned index, uint8_t *to)
@@ -182,6 +183,19 @@ void node_move_tail(uint8_t *node, unsigned index, uint8_t *to)
 	gather(node);
 }
 
+/* Keys are as long as their kind has them, so that a number in one is all that tells it from its neighbours. */
+static bool key_holds(const uint8_t *key, size_t size)
+{
+	switch (key[VOLUME_KEY_PREFIX - 1]) {
+	case VOLUME_ITEM_INODE: return size == VOLUME_KEY_PREFIX;
+	case VOLUME_ITEM_ENTRY: return size > VOLUME_KEY_PREFIX;
+	case VOLUME_ITEM_GROUP:
+	case VOLUME_ITEM_DEAD:
+	case VOLUME_ITEM_ORPHAN: return size == VOLUME_KEY_PREFIX + sizeof(uint64_t);
+	default: return false;
+	}
+}
+
 static bool slot_holds(const uint8_t *node, const struct slot *s)
 {
 	const struct header *h = header_in(node);
@@ -190,7 +204,7 @@ static bool slot_holds(const uint8_t *node, const struct slot *s)
 	    s->key_size > VOLUME_TREE_KEY_MAX || s->value_size > VOLUME_TREE_VALUE_MAX)
 		return false;
 	if (h->level == 0)
-		return true;
+		return key_holds(node + s->offset, s->key_size);
 	struct volume_pointer child = {0};
 	if (s->value_size == sizeof(child))
 		memcpy(&child, node + s->offset + s->key_size, sizeof(child));

@@ -126,6 +126,8 @@ int nodes_load(struct volume *v, const struct volume_pointer *at, unsigned level
 	rc = segment_read(v, VOLUME_KIND_NODE, at, n->bytes, VOLUME_NODE_SIZE, err);
 	if (rc == 0)
 		rc = node_check(n->bytes, level, err);
+	if (rc == 0 && node_count(n->bytes) == 0 && t->level > 0)
+		rc = error_set(err, CELLA_EAUTH, "a node of the volume's tree is empty");
 	if (rc < 0) {
 		nodes_drop(v, n);
 		return rc;
@@ -218,6 +220,9 @@ int tree_next(struct volume *v, const struct tree_key *key, enum tree_from from,
 			return error_set(err, rc, "the volume's tree has no item behind that");
 		if (rc < 0)
 			return rc;
+		bool equal; /* or who goes from item to item would never end */
+		if (node_search(leaf_of(&path)->bytes, key->bytes, key->size, &equal) > 0 || equal)
+			return error_set(err, CELLA_EAUTH, "the volume's tree is out of order");
 	}
 	*ret_item = node_item(leaf_of(&path)->bytes, leaf_index(&path));
 	return 0;

@@ -247,14 +247,28 @@ static int disk_remove(void *data, const char *name, struct error *err)
 	return rc;
 }
 
+/* The file at an index, if there is one. */
+static bool listed(void *data, size_t index, char name[VOLUME_DISK_NAME_MAX], uint64_t *ret_size)
+{
+	entered(data);
+	if (index >= disk->count || !disk->files[index].exists)
+		return false;
+	memcpy(name, disk->files[index].name, VOLUME_DISK_NAME_MAX);
+	*ret_size = disk->files[index].now.size;
+	return true;
+}
+
+/* Whoever is told of a file may read, meanwhile. */
 static int disk_list(void *data, int (*each)(void *arg, const char *name, uint64_t size), void *arg,
                      struct error *err)
 {
-	entered(data);
-	int rc = disk->world->stopped ? error_set(err, CELLA_EIO, "the power is off") : 0;
-	for (size_t i = 0; rc == 0 && i < disk->count; i++)
-		if (disk->files[i].exists)
-			rc = each(arg, disk->files[i].name, disk->files[i].now.size);
+	const struct fake_disk *whole = data;
+	char name[VOLUME_DISK_NAME_MAX];
+	uint64_t size;
+	int rc = whole->world->stopped ? error_set(err, CELLA_EIO, "the power is off") : 0;
+	for (size_t i = 0; rc == 0 && i < FILES_MAX; i++)
+		if (listed(data, i, name, &size))
+			rc = each(arg, name, size);
 	return rc;
 }
 

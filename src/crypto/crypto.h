@@ -36,8 +36,8 @@ static inline void crypto_wipe_key(uint8_t (*key)[CRYPTO_KEY_SIZE])
 #define cleanup_wipe __attribute__((cleanup(crypto_wipe_key)))
 
 /* Before any other use of OpenSSL in the process: its allocations come from `pool` (NULL: the
- * ordinary heap), no configuration file is read, no engine is loaded. Once. Threads may use OpenSSL then, one at
- * a time in `pool`; whoever else uses that pool is the one thread that it belongs to. */
+ * ordinary heap), no configuration file is read, no engine is loaded. Once. Threads may use OpenSSL
+ * then, one at a time in `pool`; whoever else uses that pool is the one thread that it belongs to. */
 int crypto_init(struct mem_pool *pool, struct error *err) must_check;
 
 int crypto_random(void *to, size_t size, struct error *err) must_check;

@@ -183,7 +183,7 @@ void node_move_tail(uint8_t *node, unsigned index, uint8_t *to)
 	gather(node);
 }
 
-/* Keys are as long as their kind has them, so that a number in one is all that tells it from its neighbours. */
+/* Keys are as long as their kind has them: a number is then all that tells one from its neighbours. */
 static bool key_holds(const uint8_t *key, size_t size)
 {
 	switch (key[VOLUME_KEY_PREFIX - 1]) {

@@ -100,7 +100,8 @@ static void use(struct volume *v)
 	(void)!volume_commit(v, NULL);
 }
 
-/* u8 leaf, u8 inode, u8 kind, u8 size of the rest of the key and its bytes, u8 size of the value and its bytes. */
+/* u8 leaf, u8 inode, u8 kind, u8 size of the rest of the key and its bytes, u8 size of the value and its
+ * bytes. */
 static void add_items(uint8_t leaves[LEAVES][VOLUME_NODE_SIZE], struct reader *r)
 {
 	while (reader_left(r) > 4) {

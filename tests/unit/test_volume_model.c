@@ -1,6 +1,6 @@
 /*
- * Does a volume do what a plain tree in memory does, whatever is done to it, in whatever order, on a disk that
- * is full at times? Random steps from a seed; the answers and all that can be read are compared.
+ * Does a volume do what a plain tree in memory does, whatever is done to it, in whatever order, on a disk
+ * that is full at times? Random steps from a seed; the answers and all that can be read are compared.
  *
  * VOLUME_SEED=N and VOLUME_STEPS=N in the environment: other steps, and how many (for hours, by hand).
  */

@@ -38,7 +38,7 @@ int blocks_init(struct volume *v, size_t size, struct error *err)
 	return 0;
 }
 
-void blocks_done(struct volume *v)
+void block_cache_done(struct volume *v)
 {
 	mem_region_free(v->cache.memory);
 	free(v->cache.frames);

@@ -42,4 +42,27 @@ struct volume_disk {
 int volume_disk_directory(int directory, struct volume_disk *ret_disk, struct error *err) must_check;
 void volume_disk_directory_free(struct volume_disk *disk);
 
+/*
+ * The same for a process that may not resolve names and asks another one to: what has a name is asked for,
+ * what has a descriptor is done here, by system calls that need no more than that (no stat by name, no
+ * directory streams). Names are plain; "." is the directory. Functions return 0 or a CELLA_E*.
+ */
+enum volume_opening {
+	VOLUME_OPEN_READ,
+	VOLUME_OPEN_NEW,       /* for both; CELLA_EEXIST */
+	VOLUME_OPEN_REPLACE,   /* for writing; empty, made if it is not there */
+	VOLUME_OPEN_DIRECTORY, /* for reading */
+};
+struct volume_names {
+	void *data;
+	int (*open)(void *data, const char *name, enum volume_opening how, int *ret_fd, struct error *err);
+	/* CELLA_ENOENT also where it is no regular file. */
+	int (*size)(void *data, const char *name, uint64_t *ret_size, struct error *err);
+	int (*rename)(void *data, const char *from, const char *to, struct error *err);
+	int (*remove)(void *data, const char *name, struct error *err);
+};
+/* Freed by volume_disk_directory_free; `names->data` is borrowed. */
+int volume_disk_names(const struct volume_names *names, struct volume_disk *ret_disk,
+                      struct error *err) must_check;
+
 #endif

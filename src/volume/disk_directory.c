@@ -13,13 +13,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "volume/disk.h"
 
 struct directory {
-	int fd;
+	struct volume_names names;
+	int fd; /* -1: names are not resolved here */
 };
 
 enum {
@@ -55,16 +58,18 @@ static int code_of(int number)
 	}
 }
 
-static int open_file(const struct directory *d, const char *name, int flags, void **ret_file,
+static int open_file(const struct directory *d, const char *name, enum volume_opening how, void **ret_file,
                      struct error *err)
 {
-	cleanup_close int fd = openat(d->fd, name, flags | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0)
-		return error_errno(err, code_of(errno), "cannot open the volume's file %s", name);
+	cleanup_close int fd = -1;
+	int rc = d->names.open(d->names.data, name, how, &fd, err);
+	if (rc < 0)
+		return rc;
 	struct open_file *f = calloc(1, sizeof(*f));
 	if (!f)
 		return error_set(err, CELLA_ENOMEM, "no memory for an open file of a volume");
-	*f = (struct open_file){.fd = take_fd(&fd), .written = flags & O_CREAT, .named = !(flags & O_CREAT)};
+	bool created = how == VOLUME_OPEN_NEW;
+	*f = (struct open_file){.fd = take_fd(&fd), .written = created, .named = !created};
 	snprintf(f->name, sizeof(f->name), "%s", name);
 	*ret_file = f;
 	return 0;
@@ -72,12 +77,12 @@ static int open_file(const struct directory *d, const char *name, int flags, voi
 
 static int directory_open(void *data, const char *name, void **ret_file, struct error *err)
 {
-	return open_file(data, name, O_RDONLY, ret_file, err);
+	return open_file(data, name, VOLUME_OPEN_READ, ret_file, err);
 }
 
 static int directory_create(void *data, const char *name, void **ret_file, struct error *err)
 {
-	return open_file(data, name, O_RDWR | O_CREAT | O_EXCL, ret_file, err);
+	return open_file(data, name, VOLUME_OPEN_NEW, ret_file, err);
 }
 
 static void directory_close(void *data, void *file)
@@ -153,7 +158,11 @@ static void make_room(struct open_file *f)
 
 static int sync_directory(const struct directory *d, struct error *err)
 {
-	return fsync(d->fd) < 0 ? error_errno(err, code_of(errno), "cannot sync the volume's directory") : 0;
+	cleanup_close int fd = -1;
+	int rc = d->names.open(d->names.data, ".", VOLUME_OPEN_DIRECTORY, &fd, err);
+	if (rc == 0 && fsync(fd) < 0)
+		rc = error_errno(err, code_of(errno), "cannot sync the volume's directory");
+	return rc;
 }
 
 static int directory_sync(void *data, void *file, struct error *err)
@@ -177,24 +186,38 @@ static int directory_put(void *data, const char *name, const void *bytes, size_t
 	const struct directory *d = data;
 	char beside[VOLUME_DISK_NAME_MAX];
 	snprintf(beside, sizeof(beside), "%s.new", name);
-	cleanup_close int fd = openat(d->fd, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-	                              0644);
-	if (fd < 0)
-		return error_errno(err, code_of(errno), "cannot make the volume's file %s", beside);
-	int rc = io_write_full(fd, bytes, size, err);
+	cleanup_close int fd = -1;
+	int rc = d->names.open(d->names.data, beside, VOLUME_OPEN_REPLACE, &fd, err);
+	if (rc == 0)
+		rc = io_write_full(fd, bytes, size, err);
 	if (rc == 0 && durable && fsync(fd) < 0)
 		rc = error_errno(err, code_of(errno), "cannot sync the volume's file %s", beside);
-	if (rc == 0 && renameat(d->fd, beside, d->fd, name) < 0)
-		rc = error_errno(err, code_of(errno), "cannot rename the volume's file %s to %s", beside,
-		                 name);
+	if (rc == 0)
+		rc = d->names.rename(d->names.data, beside, name, err);
 	return rc == 0 && durable ? sync_directory(d, err) : rc;
 }
 
 static int directory_remove(void *data, const char *name, struct error *err)
 {
 	const struct directory *d = data;
-	if (unlinkat(d->fd, name, 0) < 0)
-		return error_errno(err, code_of(errno), "cannot remove the volume's file %s", name);
+	return d->names.remove(d->names.data, name, err);
+}
+
+/* The files among the entries that the kernel gave. What is no regular file, or gone, is left out. */
+static int list_entries(const struct directory *d, const uint8_t *entries, size_t size,
+                        int (*each)(void *arg, const char *name, uint64_t size), void *arg)
+{
+	for (size_t at = 0; at < size;) {
+		const struct dirent64 *entry = (const struct dirent64 *)(const void *)(entries + at);
+		uint64_t file_size;
+		at += entry->d_reclen;
+		if (strlen(entry->d_name) >= VOLUME_DISK_NAME_MAX || entry->d_name[0] == '.' ||
+		    d->names.size(d->names.data, entry->d_name, &file_size, NULL) < 0)
+			continue;
+		int rc = each(arg, entry->d_name, file_size);
+		if (rc < 0)
+			return rc;
+	}
 	return 0;
 }
 
@@ -202,35 +225,72 @@ static int directory_list(void *data, int (*each)(void *arg, const char *name, u
                           struct error *err)
 {
 	const struct directory *d = data;
-	int fd = openat(d->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-	if (!stream) {
-		int rc = error_errno(err, code_of(errno), "cannot list the volume's directory");
-		if (fd >= 0)
-			close(fd);
-		return rc;
+	_Alignas(8) uint8_t entries[4096];
+	cleanup_close int fd = -1;
+	int rc = d->names.open(d->names.data, ".", VOLUME_OPEN_DIRECTORY, &fd, err);
+	while (rc == 0) {
+		long size = syscall(SYS_getdents64, fd, entries, sizeof(entries));
+		if (size < 0)
+			return error_errno(err, code_of(errno), "cannot list the volume's directory");
+		if (size == 0)
+			return 0;
+		rc = list_entries(d, entries, (size_t)size, each, arg);
+		if (rc < 0)
+			return error_set(err, rc, "no memory for the list of a volume's files");
 	}
-	const struct dirent *entry;
-	int rc = 0;
-	while (rc == 0 && (entry = readdir(stream))) {
-		struct stat st;
-		if (strlen(entry->d_name) < VOLUME_DISK_NAME_MAX &&
-		    fstatat(dirfd(stream), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    S_ISREG(st.st_mode))
-			rc = each(arg, entry->d_name, (uint64_t)st.st_size);
-	}
-	closedir(stream);
-	return rc < 0 ? error_set(err, rc, "no memory for the list of a volume's files") : 0;
+	return rc;
 }
 
-int volume_disk_directory(int directory, struct volume_disk *ret_disk, struct error *err)
+/* ---- names in a directory that is open here */
+
+static int here_open(void *data, const char *name, enum volume_opening how, int *ret_fd, struct error *err)
+{
+	static const int flags[] = {[VOLUME_OPEN_READ] = O_RDONLY,
+	                            [VOLUME_OPEN_NEW] = O_RDWR | O_CREAT | O_EXCL,
+	                            [VOLUME_OPEN_REPLACE] = O_WRONLY | O_CREAT | O_TRUNC,
+	                            [VOLUME_OPEN_DIRECTORY] = O_RDONLY | O_DIRECTORY};
+	const struct directory *d = data;
+	int fd = openat(d->fd, name, flags[how] | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return error_errno(err, code_of(errno), "cannot open the volume's file %s", name);
+	*ret_fd = fd;
+	return 0;
+}
+
+static int here_size(void *data, const char *name, uint64_t *ret_size, struct error *err)
+{
+	const struct directory *d = data;
+	struct stat st;
+	if (fstatat(d->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_errno(err, code_of(errno), "cannot stat the volume's file %s", name);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, CELLA_ENOENT, "the volume's %s is no regular file", name);
+	*ret_size = (uint64_t)st.st_size;
+	return 0;
+}
+
+static int here_rename(void *data, const char *from, const char *to, struct error *err)
+{
+	const struct directory *d = data;
+	if (renameat(d->fd, from, d->fd, to) < 0)
+		return error_errno(err, code_of(errno), "cannot rename the volume's file %s to %s", from, to);
+	return 0;
+}
+
+static int here_remove(void *data, const char *name, struct error *err)
+{
+	const struct directory *d = data;
+	if (unlinkat(d->fd, name, 0) < 0)
+		return error_errno(err, code_of(errno), "cannot remove the volume's file %s", name);
+	return 0;
+}
+
+int volume_disk_names(const struct volume_names *names, struct volume_disk *ret_disk, struct error *err)
 {
 	struct directory *d = calloc(1, sizeof(*d));
-	if (!d) {
-		close(directory);
+	if (!d)
 		return error_set(err, CELLA_ENOMEM, "no memory for a volume's directory");
-	}
-	d->fd = directory;
+	*d = (struct directory){.names = *names, .fd = -1};
 	*ret_disk = (struct volume_disk){.data = d,
 	                                 .open = directory_open,
 	                                 .create = directory_create,
@@ -244,10 +304,27 @@ int volume_disk_directory(int directory, struct volume_disk *ret_disk, struct er
 	return 0;
 }
 
+int volume_disk_directory(int directory, struct volume_disk *ret_disk, struct error *err)
+{
+	const struct volume_names here = {.open = here_open,
+	                                  .size = here_size,
+	                                  .rename = here_rename,
+	                                  .remove = here_remove};
+	int rc = volume_disk_names(&here, ret_disk, err);
+	if (rc < 0) {
+		close(directory);
+		return rc;
+	}
+	struct directory *d = ret_disk->data;
+	d->names.data = d;
+	d->fd = directory;
+	return 0;
+}
+
 void volume_disk_directory_free(struct volume_disk *disk)
 {
 	struct directory *d = disk->data;
-	if (d)
+	if (d && d->fd >= 0)
 		close(d->fd);
 	free(d);
 	disk->data = NULL;

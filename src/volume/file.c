@@ -422,14 +422,14 @@ int volume_file_seek_data(struct volume_file *f, uint64_t offset, uint64_t *ret_
 	}
 	int rc = v->cache.dirty ? blocks_flush(v, err) : 0;
 	if (rc == 0)
-		rc = group_find(v, f->inode->number, data, false, &data, err);
+		rc = block_group_find(v, f->inode->number, data, false, &data, err);
 	if (rc < 0)
 		return rc;
 	if (data == UINT64_MAX) {
 		*ret_data = *ret_hole = end;
 		return 0;
 	}
-	rc = group_find(v, f->inode->number, data, true, &hole, err);
+	rc = block_group_find(v, f->inode->number, data, true, &hole, err);
 	if (rc < 0)
 		return rc;
 	*ret_data = min_of(end, data * VOLUME_BLOCK_SIZE > offset ? data * VOLUME_BLOCK_SIZE : offset);

@@ -124,8 +124,8 @@ int group_cut(struct volume *v, uint64_t inode, uint64_t first, struct error *er
 	}
 }
 
-int group_find(struct volume *v, uint64_t inode, uint64_t first, bool hole, uint64_t *ret_block,
-               struct error *err)
+int block_group_find(struct volume *v, uint64_t inode, uint64_t first, bool hole, uint64_t *ret_block,
+                     struct error *err)
 {
 	for (;;) {
 		struct tree_key key = tree_key_number(inode, VOLUME_ITEM_GROUP, first / VOLUME_GROUP_BLOCKS);

@@ -69,7 +69,7 @@ static int check_data(struct verify *w, uint64_t number, const struct inode_reco
 		end = 0;
 	while (rc == 0 && block < end) {
 		struct error why = {0};
-		rc = group_find(w->v, number, block, false, &block, &why);
+		rc = block_group_find(w->v, number, block, false, &block, &why);
 		if (rc == 0 && block >= end)
 			break;
 		size_t count = (size_t)min_of((uint64_t)BATCH_BLOCKS, end - block);

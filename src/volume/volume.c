@@ -190,7 +190,7 @@ void volume_free(struct volume *v)
 	map_done(&v->inodes);
 	map_done(&v->sizes);
 	map_done(&v->removable);
-	blocks_done(v);
+	block_cache_done(v);
 	tree_done(v);
 	segments_done(v);
 	crew_free(v->crew);

@@ -238,8 +238,8 @@ int group_put(struct volume *v, uint64_t inode, uint64_t first, size_t count, co
 /* The blocks from `first` on become a hole. */
 int group_cut(struct volume *v, uint64_t inode, uint64_t first, struct error *err) must_check;
 /* The first block at or after `first` that is (not) a hole; UINT64_MAX: none. */
-int group_find(struct volume *v, uint64_t inode, uint64_t first, bool hole, uint64_t *ret_block,
-               struct error *err) must_check;
+int block_group_find(struct volume *v, uint64_t inode, uint64_t first, bool hole, uint64_t *ret_block,
+                     struct error *err) must_check;
 
 /* ---- block_cache.c */
 struct frame {
@@ -264,7 +264,7 @@ struct block_cache {
 	uint64_t hits, misses;
 };
 int blocks_init(struct volume *v, size_t size, struct error *err) must_check;
-void blocks_done(struct volume *v);
+void block_cache_done(struct volume *v);
 /* NULL: it is not there. */
 uint8_t *blocks_find(struct volume *v, uint64_t inode, uint64_t block);
 bool blocks_has(const struct volume *v, uint64_t inode, uint64_t block);

@@ -289,9 +289,9 @@ static void a_long_error_is_cut_not_overrun(void **state)
 static void every_code_has_a_name(void **state)
 {
 	(void)state;
-	for (int code = 0; code >= CELLA_EBUG; code--)
+	for (int code = 0; code >= CELLA_EFENCED; code--)
 		assert_string_not_equal(cella_error_name(code), "unknown error");
-	assert_string_equal(cella_error_name(CELLA_EBUG - 1), "unknown error");
+	assert_string_equal(cella_error_name(CELLA_EFENCED - 1), "unknown error");
 	assert_string_equal(cella_error_name(1), "unknown error");
 }
 

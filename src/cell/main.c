@@ -23,6 +23,7 @@
 #include "cell/code.h"
 #include "cell/launch_format.h"
 #include "cell/owner.h"
+#include "cell/owner_volume.h"
 #include "cell/provision.h"
 #include "cell/sandbox.h"
 #include "cell/spawner.h"
@@ -35,6 +36,8 @@ enum {
 	EXECUTOR_LEAST = 7 << 19, /* what the least program needs: stacks, heap, a linear memory of 1 MiB */
 	EXECUTOR_CELL_STACK = 1 << 20,
 	EXECUTOR_CACHE_MAX = 256 << 20,
+	EXECUTOR_CACHE_PART = 16, /* of the protected memory, for volumes */
+	EXECUTOR_CACHE_BESIDE = 4, /* times a volume's cache can be locked when it is chosen */
 };
 
 struct executor {
@@ -48,6 +51,8 @@ struct executor {
 	struct seal_session *session;
 	struct bundle bundle;
 	struct code *code;
+	struct owner_volume *volumes[PROVISION_VOLUMES_MAX];
+	uint32_t volume_count;
 	struct wasi *wasi;
 	struct tasks *tasks;
 	struct spawner *spawner;
@@ -194,10 +199,81 @@ static void executor_give_way(void *data)
 	spawner_give_way(x->spawner);
 }
 
+/* Of each volume: a part of what the executor may have, and of what it can lock beside the program. */
+static size_t executor_volume_cache(const struct executor *x)
+{
+	uint64_t share = executor_budget(&x->start) / EXECUTOR_CACHE_PART;
+	size_t cache = (size_t)min_of(share, (uint64_t)VOLUME_CACHE_DEFAULT);
+	enum mem_level level = (enum mem_level)x->start.memory_level;
+	while (cache > VOLUME_CACHE_LEAST && mem_level_check(level, cache * EXECUTOR_CACHE_BESIDE, NULL) < 0)
+		cache /= 2;
+	return max_of(cache / max_of(x->provision->volume_count, 1u), (size_t)VOLUME_CACHE_LEAST);
+}
+
+/* Each volume at the commit that the job began with; its keys are wiped. Only the driver writes. */
+static int executor_open_volumes(struct executor *x, struct error *err)
+{
+	struct provision *p = x->provision;
+	size_t cache = p->volume_count ? executor_volume_cache(x) : 0;
+	int rc = 0;
+	for (uint32_t i = 0; rc == 0 && i < p->volume_count; i++) {
+		struct wasi_preopen *preopen = &p->preopens[p->volumes[i].preopen];
+		if (p->role != PROVISION_DRIVER)
+			preopen->flags |= OWNER_PREOPEN_READ_ONLY;
+		struct owner_volume_config config = {
+			.owner = x->owner,
+			.pool = x->pool,
+			.volume = &p->volumes[i],
+			.guest = preopen->guest,
+			.cache = cache,
+			.writable = !(preopen->flags & OWNER_PREOPEN_READ_ONLY),
+			.shared = preopen->flags & OWNER_PREOPEN_SHARED,
+		};
+		rc = owner_volume_open(&config, &x->volumes[i], err);
+		if (rc < 0)
+			break;
+		x->volume_count++;
+		preopen->volume = owner_volume_of(x->volumes[i]);
+	}
+	mem_wipe(p->volumes, sizeof(p->volumes));
+	return rc;
+}
+
+/* What the program has written is there when it has ended, as in a file. Of several volumes each is tried. */
+static int executor_commit_volumes(struct executor *x, struct error *err)
+{
+	int first = 0;
+	if (x->volume_count)
+		wasi_reset(x->wasi); /* closes their files */
+	for (uint32_t i = 0; i < x->volume_count; i++) {
+		struct error why;
+		int rc = owner_volume_commit(x->volumes[i], &why);
+		if (rc < 0 && first == 0) {
+			first = rc;
+			*err = why;
+		} else if (rc < 0) {
+			log_error("%s", why.text);
+		}
+	}
+	return first;
+}
+
+static void executor_close_volumes(struct executor *x)
+{
+	if (x->volume_count)
+		wasi_reset(x->wasi);
+	for (uint32_t i = 0; i < x->volume_count; i++)
+		owner_volume_free(x->volumes[i]);
+	x->volume_count = 0;
+}
+
 static int executor_prepare(struct executor *x, struct error *err)
 {
 	const struct provision *p = x->provision;
 	owner_set_session(x->owner, x->session, p->executor);
+	int opened = executor_open_volumes(x, err);
+	if (opened < 0)
+		return opened;
 	struct wasi_config wasi = {
 		.pool = x->pool,
 		.host = owner_wasi_host(x->owner),
@@ -247,6 +323,19 @@ static struct owner_exit driver_end(int rc, const struct trap_report *report, co
 	return (struct owner_exit){.status = EXECUTOR_FAILED_STATUS, .error = why->code};
 }
 
+/* However the program ended, but if Cella itself failed. That it cannot be kept fails the job. */
+static void executor_keep_volumes(struct executor *x, struct owner_exit *end, struct error *why)
+{
+	struct error failed = {0};
+	int rc = executor_commit_volumes(x, &failed);
+	if (rc < 0 && end->trap) {
+		log_error("%s", failed.text);
+	} else if (rc < 0) {
+		*end = (struct owner_exit){.status = EXECUTOR_FAILED_STATUS, .error = rc};
+		*why = failed;
+	}
+}
+
 static int executor_drive(struct executor *x, struct error *err)
 {
 	struct instance *program = NULL;
@@ -263,6 +352,9 @@ static int executor_drive(struct executor *x, struct error *err)
 		if (rc < 0)
 			end = driver_end(rc, &report, &why);
 	}
+	if (!end.error)
+		executor_keep_volumes(x, &end, &why);
+	executor_close_volumes(x);
 	instance_free(program);
 	return owner_send_exit(x->owner, &end, end.trap || end.error ? why.text : "", err);
 }

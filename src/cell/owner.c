@@ -15,6 +15,7 @@ struct owner {
 	struct mem_pool *pool;
 	struct seal_session *session;
 	uint64_t records[3]; /* next record number of standard input, output, error */
+	uint64_t keeper_questions;
 	uint8_t *sealed;     /* a record of a stream or the exit, on its way: ciphertext only */
 };
 
@@ -204,6 +205,46 @@ struct wasi_host owner_wasi_host(struct owner *o)
 	                          .write_stream = write_stream,
 	                          .read_input = read_input,
 	                          .path = path_operation};
+}
+
+/* Into `plain`, which has room for the longest answer. */
+static int receive_answer(struct owner *o, uint64_t question, uint8_t *plain, size_t *ret_size,
+                          struct error *err)
+{
+	const size_t most = sizeof(struct owner_keeper_reply) + OWNER_KEEPER_TEXT_MAX;
+	struct owner_frame head;
+	cleanup_close int fd = -1;
+	int rc = owner_receive_head(o, OWNER_KEEPER, (uint32_t)seal_size(most), &head, &fd, err);
+	if (rc == 0 && head.size < seal_size(sizeof(struct owner_keeper_reply)))
+		rc = error_set(err, CELLA_EFORMAT, "a root keeper's answer has %u bytes", head.size);
+	if (rc == 0)
+		rc = io_read_full(o->fd, o->sealed, head.size, err);
+	if (rc < 0)
+		return rc;
+	struct seal_id id = owner_keeper_id(o->executor, true, question);
+	*ret_size = head.size - SEAL_OVERHEAD;
+	return seal_open(o->session, &id, NULL, 0, o->sealed, head.size, plain, *ret_size, err);
+}
+
+int owner_ask_keeper(struct owner *o, const struct owner_keeper_request *request,
+                     struct owner_keeper_reply *ret_reply, struct error *err)
+{
+	uint8_t plain[sizeof(*ret_reply) + OWNER_KEEPER_TEXT_MAX];
+	uint64_t question = o->keeper_questions++;
+	struct seal_id id = owner_keeper_id(o->executor, false, question);
+	size_t size = 0;
+	int rc = owner_send_sealed(o, OWNER_KEEPER, &id, request, sizeof(*request), err);
+	if (rc == 0)
+		rc = receive_answer(o, question, plain, &size, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "the root keeper: ");
+	memcpy(ret_reply, plain, sizeof(*ret_reply));
+	size_t text_size = size - sizeof(*ret_reply);
+	if (ret_reply->text_size != text_size || ret_reply->error > 0)
+		return error_set(err, CELLA_EFORMAT, "a root keeper's answer is malformed");
+	return ret_reply->error ? error_set(err, ret_reply->error, "%.*s", (int)text_size,
+	                                    (const char *)plain + sizeof(*ret_reply))
+	                        : 0;
 }
 
 int owner_send_exit(struct owner *o, const struct owner_exit *end, const char *text, struct error *err)

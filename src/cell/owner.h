@@ -28,6 +28,11 @@ void owner_set_session(struct owner *owner, struct seal_session *session, uint32
 /* What a wasi acts on. */
 struct wasi_host owner_wasi_host(struct owner *owner);
 
+/* To the root keeper of one of the job's volumes; sealed, and answered before it returns. The error is the
+ * keeper's own, too. */
+int owner_ask_keeper(struct owner *owner, const struct owner_keeper_request *request,
+                     struct owner_keeper_reply *ret_reply, struct error *err) must_check;
+
 /* How the program ended: its status, or the trap, or Cella's own error. */
 int owner_send_exit(struct owner *owner, const struct owner_exit *end, const char *text,
                     struct error *err) must_check;

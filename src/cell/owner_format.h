@@ -3,14 +3,17 @@
  *
  * Frame: struct owner_frame, then `size` bytes; a frame may carry one descriptor.
  * Plaintext crosses it sealed only. Path names of preopened directories and the descriptors of files
- * in them cross it in the clear: those directories are in the clear on the host anyway.
+ * in them cross it in the clear: those directories are in the clear on the host anyway. So do the names of
+ * the files that a volume is stored in; what is in the volume, and its names, stay in the executor.
  *
- *   owner -> executor   PROVISION   HPKE (info "cella provision 1") of a provisioning (cell/provision.h)
+ *   owner -> executor   PROVISION   HPKE (info "cella provision 2") of a provisioning (cell/provision.h)
  *   executor -> owner   STREAM      sealed record (owner_stream_id) of standard output (1) or error (2)
  *   executor -> owner   INPUT       u32: wants so many bytes of standard input at most; answered by
  *                                   INPUT: sealed record (stream 0; empty: end)
  *   executor -> owner   PATH        struct owner_path_request, path, second path; answered by PATH:
  *                                   struct owner_path_reply, data, one descriptor
+ *   executor -> owner   KEEPER      sealed (owner_keeper_id): struct owner_keeper_request; answered by
+ *                                   KEEPER: sealed: struct owner_keeper_reply, text
  *   executor -> owner   EXIT        sealed record (owner_exit_id): struct owner_exit, text
  *   executor -> owner   REFUSED     in the clear: i32 code, text: why it gives up before it runs a cell
  */
@@ -18,13 +21,16 @@
 #define CELL_OWNER_FORMAT_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "seal/seal.h"
+#include "volume/volume_format.h"
 
 enum {
 	OWNER_STREAM_MAX = 1 << 16, /* plaintext of a stream record */
 	OWNER_PATH_MAX = 4096,
+	OWNER_KEEPER_TEXT_MAX = 512,
 };
 
 enum owner_type {
@@ -34,6 +40,7 @@ enum owner_type {
 	OWNER_PATH,
 	OWNER_EXIT,
 	OWNER_REFUSED,
+	OWNER_KEEPER,
 };
 
 struct owner_frame {
@@ -74,7 +81,11 @@ enum owner_path_flag {
 	OWNER_PATH_FOLLOW = 128, /* follow a symlink as the last component */
 };
 
-enum owner_preopen_flag { OWNER_PREOPEN_READ_ONLY = 1 };
+enum owner_preopen_flag {
+	OWNER_PREOPEN_READ_ONLY = 1,
+	OWNER_PREOPEN_VOLUME = 2, /* what the owner has there is a volume, as it is stored */
+	OWNER_PREOPEN_SHARED = 4, /* a volume that executors for tasks read */
+};
 
 struct owner_path_reply {
 	int32_t error; /* 0 or an errno of Linux */
@@ -88,6 +99,29 @@ struct owner_path_stat {
 	uint32_t reserved;
 };
 
+/* To the root keeper of the volume that is a preopened directory (volume/keeper.h). */
+enum owner_keeper_operation {
+	OWNER_KEEPER_GET = 1,
+	OWNER_KEEPER_ACQUIRE,
+	OWNER_KEEPER_SWAP,
+	OWNER_KEEPER_RELEASE
+};
+
+struct owner_keeper_request {
+	uint32_t operation;
+	uint32_t preopen;
+	uint64_t token; /* of swap and release */
+	uint8_t volume[VOLUME_ID_SIZE];
+	uint8_t from[VOLUME_REFERENCE_SIZE], to[VOLUME_REFERENCE_SIZE]; /* of swap */
+};
+
+struct owner_keeper_reply {
+	int32_t error; /* 0 or a CELLA_E* */
+	uint32_t text_size; /* why */
+	uint64_t token; /* of acquire */
+	uint8_t root[VOLUME_REFERENCE_SIZE]; /* of get */
+};
+
 struct owner_exit {
 	int32_t status; /* of the program */
 	uint32_t trap; /* enum cell_trap; CELL_TRAP_NONE: it ended by itself */
@@ -99,6 +133,8 @@ static_assert(sizeof(struct owner_frame) == 8, "no padding");
 static_assert(sizeof(struct owner_path_request) == 40, "no padding");
 static_assert(sizeof(struct owner_path_reply) == 8, "no padding");
 static_assert(sizeof(struct owner_path_stat) == 64, "no padding");
+static_assert(sizeof(struct owner_keeper_request) == 160, "no padding");
+static_assert(sizeof(struct owner_keeper_reply) == 80, "no padding");
 static_assert(sizeof(struct owner_exit) == 16, "no padding");
 
 /* The n-th record of a stream (0, 1, 2), from 0. */
@@ -106,6 +142,14 @@ static inline struct seal_id owner_stream_id(uint32_t executor, int stream, uint
 {
 	return (struct seal_id){.kind = SEAL_KIND_STREAM,
 	                        .object = (uint64_t)executor << 8 | (uint64_t)stream,
+	                        .version = n};
+}
+
+/* The n-th question of an executor to root keepers, from 0, or the answer to it. */
+static inline struct seal_id owner_keeper_id(uint32_t executor, bool answer, uint64_t n)
+{
+	return (struct seal_id){.kind = SEAL_KIND_KEEPER,
+	                        .object = (uint64_t)executor << 8 | answer,
 	                        .version = n};
 }
 

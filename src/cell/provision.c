@@ -39,6 +39,15 @@ static void put_strings(struct provision_writer *w, const char *const *strings, 
 		put_string(w, strings[i]);
 }
 
+static void put_volume(struct provision_writer *w, const struct provision_volume *v)
+{
+	put_u32(w, v->preopen);
+	put(w, v->id, sizeof(v->id));
+	put(w, v->root, sizeof(v->root));
+	put_u32(w, v->key_count);
+	put(w, v->keys, v->key_count * sizeof(v->keys[0]));
+}
+
 static void put_provision(struct provision_writer *w, const struct provision *p)
 {
 	put_u32(w, PROVISION_VERSION);
@@ -57,6 +66,9 @@ static void put_provision(struct provision_writer *w, const struct provision *p)
 		put_string(w, p->preopens[i].guest);
 		put_u32(w, p->preopens[i].flags);
 	}
+	put_u32(w, p->volume_count);
+	for (uint32_t i = 0; i < p->volume_count; i++)
+		put_volume(w, &p->volumes[i]);
 }
 
 int provision_write(const struct provision *p, struct mem_pool *pool, uint8_t **ret_data, size_t *ret_size,
@@ -109,6 +121,48 @@ static const char **get_strings(struct reader *r, struct mem_pool *pool, uint32_
 	return strings;
 }
 
+/* Moved: nothing of it stays in the bytes that are read, which live as long as the provision. */
+static void get_secret(struct reader *r, void *to, size_t size)
+{
+	const uint8_t *from = reader_bytes(r, size);
+	if (!from)
+		return;
+	memcpy(to, from, size);
+	mem_wipe((void *)(uintptr_t)from, size);
+}
+
+static void get_volume(struct reader *r, const struct provision *p, struct provision_volume *v)
+{
+	v->preopen = reader_u32(r);
+	reader_copy(r, v->id, sizeof(v->id));
+	reader_copy(r, v->root, sizeof(v->root));
+	v->key_count = reader_u32(r);
+	if (v->preopen >= p->preopen_count || !(p->preopens[v->preopen].flags & OWNER_PREOPEN_VOLUME) ||
+	    v->key_count == 0 || v->key_count > VOLUME_KEYS_MAX) {
+		r->failed = true;
+		return;
+	}
+	get_secret(r, v->keys, v->key_count * sizeof(v->keys[0]));
+}
+
+/* Each volume among the preopened directories has its keys, once. */
+static void get_volumes(struct reader *r, struct provision *p)
+{
+	uint32_t wanted = 0, count = reader_u32(r);
+	for (uint32_t i = 0; i < p->preopen_count; i++)
+		wanted += (p->preopens[i].flags & OWNER_PREOPEN_VOLUME) != 0;
+	if (count > PROVISION_VOLUMES_MAX || count != wanted) {
+		r->failed = true;
+		return;
+	}
+	for (; p->volume_count < count && !r->failed; p->volume_count++) {
+		struct provision_volume *v = &p->volumes[p->volume_count];
+		get_volume(r, p, v);
+		if (p->volume_count && v->preopen <= v[-1].preopen)
+			r->failed = true;
+	}
+}
+
 static void get_provision(struct reader *r, struct mem_pool *pool, struct provision *p)
 {
 	r->failed = reader_u32(r) != PROVISION_VERSION || r->failed;
@@ -116,7 +170,7 @@ static void get_provision(struct reader *r, struct mem_pool *pool, struct provis
 	p->role = reader_u32(r);
 	p->executor_count = reader_u32(r);
 	reader_copy(r, p->session, sizeof(p->session));
-	reader_copy(r, p->data_key, sizeof(p->data_key));
+	get_secret(r, p->data_key, sizeof(p->data_key));
 	reader_copy(r, p->identity, sizeof(p->identity));
 	p->builder_count = reader_u32(r);
 	if (p->builder_count > PROVISION_BUILDERS_MAX) {
@@ -135,6 +189,7 @@ static void get_provision(struct reader *r, struct mem_pool *pool, struct provis
 		p->preopens[i].guest = get_string(r);
 		p->preopens[i].flags = reader_u32(r);
 	}
+	get_volumes(r, p);
 }
 
 /* The provision with a copy of its bytes behind it, which its strings point into. */

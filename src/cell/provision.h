@@ -15,17 +15,28 @@
 #include "base/error.h"
 #include "cell/wasi.h"
 #include "crypto/crypto.h"
+#include "volume/volume.h"
 
 enum provision_role { PROVISION_DRIVER = 1, PROVISION_TASKS = 2 };
 
 enum {
-	PROVISION_VERSION = 1,
+	PROVISION_VERSION = 2,
 	PROVISION_BUILDERS_MAX = 16,
 	PROVISION_STRINGS_MAX = 65536,
 	PROVISION_PREOPENS_MAX = 64,
+	PROVISION_VOLUMES_MAX = 8,
 	PROVISION_SIZE_MAX = 1 << 20,
 };
-#define PROVISION_INFO "cella provision 1"
+#define PROVISION_INFO "cella provision 2"
+
+/* A preopened directory that is a volume. */
+struct provision_volume {
+	uint32_t preopen; /* index of it */
+	uint32_t key_count;
+	uint8_t id[VOLUME_ID_SIZE];
+	uint8_t root[VOLUME_REFERENCE_SIZE]; /* the commit that all executors of the job begin with */
+	uint8_t keys[VOLUME_KEYS_MAX][CRYPTO_KEY_SIZE]; /* the newest first */
+};
 
 struct provision {
 	uint32_t executor;       /* the executor's number: from 1, never used twice in a session */
@@ -42,6 +53,8 @@ struct provision {
 	uint32_t environment_count;
 	struct wasi_preopen preopens[PROVISION_PREOPENS_MAX];
 	uint32_t preopen_count;
+	struct provision_volume volumes[PROVISION_VOLUMES_MAX];
+	uint32_t volume_count;
 };
 
 /* Into protected memory of `pool`; the caller frees it with mem_free. */

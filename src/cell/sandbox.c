@@ -94,6 +94,7 @@ static const int allowed_calls[] = {
 	SCMP_SYS(ftruncate),
 	SCMP_SYS(fsync),
 	SCMP_SYS(fdatasync),
+	SCMP_SYS(sync_file_range),
 	SCMP_SYS(fallocate),
 	SCMP_SYS(fadvise64),
 	SCMP_SYS(getdents64),

@@ -91,6 +91,8 @@ void wasi_descriptor_close(struct wasi *w, struct wasi_descriptor *d)
 	if (d->fd >= 0)
 		close(d->fd);
 	wasi_memory_unref(w, d->file);
+	volume_file_close(d->volume_file);
+	mem_free(w->pool, d->place);
 	mem_free(w->pool, d->path);
 	*d = (struct wasi_descriptor){.fd = -1};
 }
@@ -208,6 +210,7 @@ static int roots_add(struct wasi *w, const struct wasi_config *config, struct er
 		int rc = root_add(w, config->preopens[i].guest, config->preopens[i].flags, false, err);
 		if (rc < 0)
 			return rc;
+		w->roots[i].volume = config->preopens[i].volume;
 		covers_all = covers_all || strcmp(w->roots[i].absolute, "/") == 0;
 	}
 	return covers_all ? 0 : root_add(w, "/", 0, true, err);

@@ -6,6 +6,9 @@
  * through `struct wasi_host`; reads and writes of open files go to the descriptors that came back, straight
  * between the kernel and the cell's protected memory.
  *
+ * A preopened directory may be a volume (volume/volume.h), opened in this process: then its names are
+ * resolved here, and the owner sees ciphertext only.
+ *
  * Besides, a wasi has *memory files*: whole files in protected memory that lie over the
  * preopened directories. Task data of kind file are such files.
  *
@@ -39,6 +42,7 @@ struct wasi_host {
 struct wasi_preopen {
 	const char *guest; /* such as "/data" */
 	uint32_t flags;    /* enum owner_preopen_flag */
+	struct volume *volume; /* what it is, opened, where it is one; borrowed */
 };
 
 struct wasi_config {

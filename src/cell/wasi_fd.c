@@ -42,6 +42,31 @@ static uint32_t call_host(struct transfer *t, const struct iovec *parts, int cou
 	return WASI_SUCCESS;
 }
 
+static uint32_t call_volume(struct transfer *t, const struct iovec *parts, int count, uint64_t moved,
+                            size_t *ret_moved)
+{
+	bool own = t->offset == OFFSET_NONE;
+	uint64_t at = own ? t->d->offset : t->offset + moved, start = at;
+	if (t->writing && own && t->d->flags & WASI_FDFLAG_APPEND)
+		start = at = wasi_volume_size(t->d);
+	for (int i = 0; i < count; i++) {
+		size_t size = parts[i].iov_len;
+		uint32_t rc = t->writing ? wasi_volume_write(t->w, t->d, at, parts[i].iov_base, size)
+		                         : wasi_volume_read(t->w, t->d, at, parts[i].iov_base, size, &size);
+		if (rc != WASI_SUCCESS && at == start)
+			return rc;
+		if (rc != WASI_SUCCESS)
+			break;
+		at += size;
+		if (size < parts[i].iov_len)
+			break;
+	}
+	if (own)
+		t->d->offset = at;
+	*ret_moved = (size_t)(at - start);
+	return WASI_SUCCESS;
+}
+
 /* As many of the parts as can be pinned at a time; the last one perhaps not whole. */
 static int pin_parts(const struct transfer *t, const struct iovec *parts, int count,
                      struct iovec ret_pinned[IOVECS_AT_ONCE], size_t *ret_size)
@@ -73,8 +98,8 @@ static int parts_skip(struct iovec *parts, int count, size_t size)
 	return count - whole;
 }
 
-/* Straight between the kernel and the cell's memory. What fails after something has moved is for the next
- * call. */
+/* Straight between the kernel, or a volume, and the cell's memory. What fails after something has moved is
+ * for the next call. */
 static uint32_t move_host(struct transfer *t, const struct iovec *parts, int count, size_t *ret_moved)
 {
 	struct iovec left[IOVECS_AT_ONCE], pinned[IOVECS_AT_ONCE];
@@ -83,7 +108,10 @@ static uint32_t move_host(struct transfer *t, const struct iovec *parts, int cou
 	do {
 		int n = pin_parts(t, left, count, pinned, &wanted);
 		step = 0;
-		uint32_t rc = n ? call_host(t, pinned, n, t->moved + moved, &step) : (uint32_t)WASI_ENOMEM;
+		uint32_t rc = WASI_ENOMEM;
+		if (n)
+			rc = t->d->kind == WASI_VOLUME ? call_volume(t, pinned, n, t->moved + moved, &step)
+			                               : call_host(t, pinned, n, t->moved + moved, &step);
 		for (int i = 0; i < n; i++)
 			instance_unpin(t->cell, pinned[i].iov_base, pinned[i].iov_len);
 		if (rc != WASI_SUCCESS && moved == 0)
@@ -167,6 +195,7 @@ static uint32_t move_stream(struct transfer *t, const struct iovec *parts, int c
 static uint32_t move(struct transfer *t, const struct iovec *parts, int count, size_t *ret_moved)
 {
 	switch (t->d->kind) {
+	case WASI_VOLUME:
 	case WASI_FILE: return move_host(t, parts, count, ret_moved);
 	case WASI_MEMORY: return move_memory(t, parts, count, ret_moved);
 	case WASI_STREAM: return move_stream(t, parts, count, ret_moved);
@@ -196,9 +225,13 @@ static uint32_t take_iovecs(struct cell_instance *cell, uint32_t address, uint32
 	return WASI_SUCCESS;
 }
 
-static uint32_t flush(const struct wasi_descriptor *d)
+static uint32_t flush(struct wasi *w, const struct wasi_descriptor *d)
 {
-	if (d->kind != WASI_FILE || !(d->flags & (WASI_FDFLAG_SYNC | WASI_FDFLAG_DSYNC)))
+	if (!(d->flags & (WASI_FDFLAG_SYNC | WASI_FDFLAG_DSYNC)))
+		return WASI_SUCCESS;
+	if (d->kind == WASI_VOLUME)
+		return wasi_volume_sync(w, d);
+	if (d->kind != WASI_FILE)
 		return WASI_SUCCESS;
 	int rc = d->flags & WASI_FDFLAG_SYNC ? fsync(d->fd) : fdatasync(d->fd);
 	return rc < 0 ? wasi_errno_of(errno) : WASI_SUCCESS;
@@ -234,7 +267,7 @@ static uint32_t transfer(struct transfer *t, struct cell_instance *cell, uint32_
 		return rc;
 	uint32_t moved = (uint32_t)t->moved;
 	memcpy(ret, &moved, sizeof(moved));
-	return t->writing ? flush(t->d) : WASI_SUCCESS;
+	return t->writing ? flush(t->w, t->d) : WASI_SUCCESS;
 }
 
 uint32_t wasi_fd_read(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
@@ -275,9 +308,14 @@ uint32_t wasi_fd_pwrite(struct wasi *w, struct cell_instance *cell, const union 
 	return transfer_at(&t, cell, v, WASI_FD_WRITE);
 }
 
-static uint32_t seek_memory(struct wasi_descriptor *d, int64_t delta, uint32_t whence, uint64_t *ret)
+static uint64_t size_of(const struct wasi_descriptor *d)
 {
-	uint64_t from = whence == WASI_WHENCE_SET ? 0 : whence == WASI_WHENCE_CUR ? d->offset : d->file->size;
+	return d->kind == WASI_VOLUME ? wasi_volume_size(d) : d->file->size;
+}
+
+static uint32_t seek_here(struct wasi_descriptor *d, int64_t delta, uint32_t whence, uint64_t *ret)
+{
+	uint64_t from = whence == WASI_WHENCE_SET ? 0 : whence == WASI_WHENCE_CUR ? d->offset : size_of(d);
 	int64_t to;
 	if (__builtin_add_overflow((int64_t)from, delta, &to) || to < 0)
 		return WASI_EINVAL;
@@ -291,8 +329,8 @@ static uint32_t seek(struct wasi_descriptor *d, int64_t delta, uint32_t whence, 
 		{[WASI_WHENCE_SET] = SEEK_SET, [WASI_WHENCE_CUR] = SEEK_CUR, [WASI_WHENCE_END] = SEEK_END};
 	if (whence >= array_count(whence_of))
 		return WASI_EINVAL;
-	if (d->kind == WASI_MEMORY)
-		return seek_memory(d, delta, whence, ret);
+	if (d->kind == WASI_MEMORY || d->kind == WASI_VOLUME)
+		return seek_here(d, delta, whence, ret);
 	off_t to = lseek(d->fd, delta, whence_of[whence]);
 	if (to < 0)
 		return wasi_errno_of(errno);
@@ -357,6 +395,9 @@ static uint32_t sync_descriptor(struct wasi *w, uint32_t number, uint64_t right,
 {
 	struct wasi_descriptor *d;
 	uint32_t rc = wasi_descriptor(w, number, right, &d);
+	if (rc == WASI_SUCCESS &&
+	    (d->kind == WASI_VOLUME || (d->kind == WASI_DIRECTORY && w->roots[d->preopen].volume)))
+		return wasi_volume_sync(w, d);
 	if (rc == WASI_SUCCESS && (d->kind == WASI_FILE || d->kind == WASI_DIRECTORY) && d->fd >= 0 &&
 	    sync_fd(d->fd) < 0)
 		rc = wasi_errno_of(errno);
@@ -406,5 +447,8 @@ uint32_t wasi_fd_allocate(struct wasi *w, struct cell_instance *cell, const unio
 	if (d->kind == WASI_MEMORY)
 		return offset + size > d->file->size ? wasi_memory_resize(w, d->file, offset + size)
 		                                     : WASI_SUCCESS;
+	if (d->kind == WASI_VOLUME)
+		return offset + size > wasi_volume_size(d) ? wasi_volume_resize(w, d, offset + size)
+		                                           : WASI_SUCCESS;
 	return fallocate(d->fd, 0, (off_t)offset, (off_t)size) < 0 ? wasi_errno_of(errno) : WASI_SUCCESS;
 }

@@ -108,6 +108,8 @@ static uint32_t read_at_owner(struct wasi *w, const struct wasi_target *target, 
 	                                     .flags = OWNER_PATH_READ | OWNER_PATH_FOLLOW};
 	cleanup_close int fd = -1;
 	struct stat st;
+	if (target->root->volume)
+		return wasi_volume_load(w, target, ret);
 	uint32_t rc = wasi_ask(w, &request, target, NULL, NULL, NULL, &fd);
 	if (rc != WASI_SUCCESS)
 		return rc;
@@ -146,10 +148,14 @@ static int write_at_owner(struct wasi *w, const struct wasi_target *target, cons
 	                                              OWNER_PATH_TRUNCATE | OWNER_PATH_FOLLOW};
 	cleanup_close int fd = -1;
 	uint32_t rc = wasi_may_change(target);
+	bool in_volume = target->root->volume;
 	if (rc == WASI_SUCCESS)
-		rc = wasi_ask(w, &request, target, NULL, NULL, NULL, &fd);
+		rc = in_volume ? wasi_volume_store(w, target, data, size)
+		               : wasi_ask(w, &request, target, NULL, NULL, NULL, &fd);
 	if (rc != WASI_SUCCESS)
 		return file_error(rc, "write", path, err);
+	if (in_volume)
+		return 0;
 	int result = io_write_full(fd, data, size, err);
 	return result < 0 ? error_prefix(err, result, "%s: ", path) : 0;
 }

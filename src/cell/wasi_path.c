@@ -1,9 +1,10 @@
-/* Operations on paths: on memory files here, on everything else at the owner. */
+/* Operations on paths: on memory files and volumes here, on everything else at the owner. */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "cell/wasi_state.h"
 
 static uint32_t scratch_of(struct wasi *w, struct wasi_scratch **ret)
@@ -202,18 +203,23 @@ uint32_t wasi_path_link(struct wasi *w, struct cell_instance *cell, const union 
 }
 
 /* A file of the host takes the place of a memory file: it becomes that file's content. */
-static uint32_t rename_into_memory(struct wasi *w, struct wasi_target *from, struct wasi_memory_file *to)
+static uint32_t fill_from(struct wasi *w, const struct wasi_target *from, struct wasi_memory_file *to)
 {
 	struct owner_path_request open = {.operation = OWNER_PATH_OPEN, .flags = OWNER_PATH_READ};
-	struct owner_path_request unlink = {.operation = OWNER_PATH_UNLINK};
-	int fd;
-	uint32_t rc = wasi_ask(w, &open, from, NULL, NULL, NULL, &fd);
+	cleanup_close int fd = -1;
+	uint32_t rc = from->root->volume ? (uint32_t)WASI_SUCCESS
+	                                 : wasi_ask(w, &open, from, NULL, NULL, NULL, &fd);
+	if (rc == WASI_SUCCESS)
+		rc = wasi_memory_resize(w, to, 0);
 	if (rc != WASI_SUCCESS)
 		return rc;
-	rc = wasi_memory_resize(w, to, 0);
-	if (rc == WASI_SUCCESS)
-		rc = wasi_memory_fill(w, to, fd);
-	close(fd);
+	return from->root->volume ? wasi_volume_load(w, from, to) : wasi_memory_fill(w, to, fd);
+}
+
+static uint32_t rename_into_memory(struct wasi *w, struct wasi_target *from, struct wasi_memory_file *to)
+{
+	struct owner_path_request unlink = {.operation = OWNER_PATH_UNLINK};
+	uint32_t rc = fill_from(w, from, to);
 	return rc == WASI_SUCCESS ? wasi_ask(w, &unlink, from, NULL, NULL, NULL, NULL) : rc;
 }
 
@@ -290,6 +296,16 @@ static uint32_t owner_flags(const struct opening *o, uint32_t lookup)
 	return flags;
 }
 
+/* What the descriptor may be used for. */
+static void set_rights(const struct opening *o, struct wasi_descriptor *d)
+{
+	bool directory = d->kind == WASI_DIRECTORY;
+	d->base = o->base & (directory ? WASI_RIGHTS_DIRECTORY : WASI_RIGHTS_FILE);
+	d->inheriting = directory ? o->inheriting : 0;
+	if (!directory && o->target->root->flags & OWNER_PREOPEN_READ_ONLY)
+		d->base &= ~(uint64_t)(WASI_RIGHTS_WRITING | WASI_FD_FILESTAT_SET_TIMES);
+}
+
 /* The descriptor that the owner sent. Its path is kept: for what is opened beneath a directory, and
  * for what only the owner may do. */
 static uint32_t adopt(struct wasi *w, const struct opening *o, int fd, struct wasi_descriptor *d)
@@ -305,10 +321,7 @@ static uint32_t adopt(struct wasi *w, const struct opening *o, int fd, struct wa
 		return WASI_ENOMEM;
 	d->preopen = target->preopen;
 	d->kind = S_ISDIR(st.st_mode) ? WASI_DIRECTORY : WASI_FILE;
-	d->base = o->base & (S_ISDIR(st.st_mode) ? WASI_RIGHTS_DIRECTORY : WASI_RIGHTS_FILE);
-	d->inheriting = S_ISDIR(st.st_mode) ? o->inheriting : 0;
-	if (d->kind == WASI_FILE && target->root->flags & OWNER_PREOPEN_READ_ONLY)
-		d->base &= ~(uint64_t)(WASI_RIGHTS_WRITING | WASI_FD_FILESTAT_SET_TIMES);
+	set_rights(o, d);
 	return WASI_SUCCESS;
 }
 
@@ -334,6 +347,12 @@ static uint32_t open_at_owner(struct wasi *w, const struct opening *o, uint32_t 
 	if (o->writing && target->root->flags & OWNER_PREOPEN_READ_ONLY)
 		return WASI_EROFS;
 	struct owner_path_request request = {.operation = OWNER_PATH_OPEN, .flags = owner_flags(o, lookup)};
+	if (target->root->volume) {
+		uint32_t opened = wasi_volume_open(w, target, request.flags, d);
+		if (opened == WASI_SUCCESS)
+			set_rights(o, d);
+		return opened;
+	}
 	uint32_t rc = wasi_ask(w, &request, target, NULL, NULL, NULL, &fd);
 	if (rc != WASI_SUCCESS)
 		return rc;

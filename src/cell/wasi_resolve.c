@@ -140,6 +140,8 @@ uint32_t wasi_ask(struct wasi *w, struct owner_path_request *request, const stru
 	int fd = -1;
 	if (target->root->memory || (second && second->root->memory))
 		return request->flags & OWNER_PATH_CREATE ? WASI_ENOTCAPABLE : WASI_ENOENT;
+	if (target->root->volume || (second && second->root->volume))
+		return wasi_volume_ask(w, request, target, second, text, ret_size);
 	request->preopen = target->preopen;
 	request->second_preopen = second ? second->preopen : 0;
 	request->path_size = (uint32_t)strlen(target->beneath);
@@ -199,6 +201,7 @@ void wasi_target_of(const struct wasi *w, const struct wasi_descriptor *d, struc
 	ret->root = &w->roots[d->preopen];
 	ret->preopen = d->preopen;
 	put_path(ret->beneath, *d->path ? d->path : ".");
+	ret->as_directory = false;
 }
 
 uint32_t wasi_directory_fd(struct wasi *w, struct wasi_descriptor *d, int *ret_fd)

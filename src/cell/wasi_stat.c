@@ -14,10 +14,9 @@
 uint32_t wasi_fd_fdstat_get(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
 {
 	static const uint8_t filetype_of[] = {
-		[WASI_STREAM] = WASI_FILETYPE_UNKNOWN,
-		[WASI_DIRECTORY] = WASI_FILETYPE_DIRECTORY,
-		[WASI_FILE] = WASI_FILETYPE_REGULAR_FILE,
-		[WASI_MEMORY] = WASI_FILETYPE_REGULAR_FILE,
+		[WASI_STREAM] = WASI_FILETYPE_UNKNOWN,      [WASI_DIRECTORY] = WASI_FILETYPE_DIRECTORY,
+		[WASI_FILE] = WASI_FILETYPE_REGULAR_FILE,   [WASI_MEMORY] = WASI_FILETYPE_REGULAR_FILE,
+		[WASI_VOLUME] = WASI_FILETYPE_REGULAR_FILE,
 	};
 	struct wasi_descriptor *d;
 	void *ret = wasi_bytes(cell, v[1].i32, sizeof(struct wasi_fdstat));
@@ -88,6 +87,24 @@ static uint32_t stat_host(int fd, struct wasi_filestat *ret)
 	return WASI_SUCCESS;
 }
 
+/* A volume's directory, by its path. */
+static uint32_t stat_named(struct wasi *w, const struct wasi_descriptor *d, struct wasi_filestat *ret)
+{
+	struct owner_path_request look = {.operation = OWNER_PATH_STAT, .flags = OWNER_PATH_FOLLOW};
+	struct wasi_scratch *s = wasi_scratch(w);
+	struct owner_path_stat found;
+	size_t size;
+	if (!s)
+		return WASI_ENOMEM;
+	wasi_target_of(w, d, &s->first);
+	uint32_t rc = wasi_ask(w, &look, &s->first, NULL, NULL, &size, NULL);
+	if (rc != WASI_SUCCESS)
+		return rc;
+	memcpy(&found, s->answer, sizeof(found));
+	wasi_stat_of_owner(&found, ret);
+	return WASI_SUCCESS;
+}
+
 static uint32_t stat_descriptor(struct wasi *w, struct wasi_descriptor *d, struct wasi_filestat *ret)
 {
 	int fd = d->fd;
@@ -95,6 +112,12 @@ static uint32_t stat_descriptor(struct wasi *w, struct wasi_descriptor *d, struc
 		wasi_memory_stat(d->file, ret);
 		return WASI_SUCCESS;
 	}
+	if (d->kind == WASI_VOLUME) {
+		wasi_volume_stat(d, ret);
+		return WASI_SUCCESS;
+	}
+	if (d->kind == WASI_DIRECTORY && w->roots[d->preopen].volume)
+		return stat_named(w, d, ret);
 	if (d->kind == WASI_STREAM || (d->kind == WASI_DIRECTORY && w->roots[d->preopen].memory)) {
 		bool directory = d->kind == WASI_DIRECTORY;
 		*ret = (struct wasi_filestat){.filetype = directory ? WASI_FILETYPE_DIRECTORY
@@ -136,6 +159,8 @@ uint32_t wasi_fd_filestat_set_size(struct wasi *w, struct cell_instance *cell, c
 		return WASI_EINVAL;
 	if (d->kind == WASI_MEMORY)
 		return wasi_memory_resize(w, d->file, v[1].i64);
+	if (d->kind == WASI_VOLUME)
+		return wasi_volume_resize(w, d, v[1].i64);
 	return ftruncate(d->fd, (off_t)v[1].i64) < 0 ? wasi_errno_of(errno) : WASI_SUCCESS;
 }
 
@@ -207,6 +232,8 @@ uint32_t wasi_fd_filestat_set_times(struct wasi *w, struct cell_instance *cell, 
 	const struct wasi_root *root = &w->roots[d->preopen];
 	if (root->memory || root->flags & OWNER_PREOPEN_READ_ONLY)
 		return root->memory ? WASI_ENOTCAPABLE : WASI_EROFS;
+	if (d->kind == WASI_VOLUME)
+		return wasi_volume_set_times(w, d, &times);
 	return set_times_at_owner(w, d, &times);
 }
 
@@ -341,15 +368,36 @@ static uint32_t list_host(struct listing *l, int fd, uint64_t cookie, bool *ret_
 	}
 }
 
+/* "." and ".." as the host's directories have them, then the entries in the order of their names. */
+static uint32_t list_volume(struct listing *l, struct wasi_descriptor *d, uint64_t cookie, bool *ret_more)
+{
+	static const uint8_t filetype_of[] = {[VOLUME_FILE] = WASI_FILETYPE_REGULAR_FILE,
+	                                      [VOLUME_DIRECTORY] = WASI_FILETYPE_DIRECTORY,
+	                                      [VOLUME_SYMLINK] = WASI_FILETYPE_SYMBOLIC_LINK};
+	struct volume_entry entry;
+	for (;;) {
+		uint32_t rc = wasi_volume_next(l->w, d, cookie, &entry, &cookie);
+		if (rc == WASI_ENOENT)
+			*ret_more = true;
+		if (rc != WASI_SUCCESS)
+			return rc == WASI_ENOENT || l->used ? WASI_SUCCESS : rc;
+		uint8_t type = entry.type < array_count(filetype_of) ? filetype_of[entry.type]
+		                                                     : WASI_FILETYPE_UNKNOWN;
+		if (!hidden(l, entry.name) && !list_entry(l, cookie, entry.inode, type, entry.name))
+			return WASI_SUCCESS;
+	}
+}
+
 static uint32_t list(struct listing *l, struct wasi_descriptor *d, uint64_t cookie)
 {
 	bool more = true;
 	uint64_t after = cookie & COOKIE_MEMORY ? cookie & ~COOKIE_MEMORY : 0;
 	if (!(cookie & COOKIE_MEMORY) && !l->w->roots[d->preopen].memory) {
-		int fd;
+		int fd = -1;
+		bool is_volume = l->w->roots[d->preopen].volume;
 		more = false;
-		uint32_t rc = wasi_directory_fd(l->w, d, &fd);
-		if (rc == WASI_SUCCESS)
+		uint32_t rc = is_volume ? list_volume(l, d, cookie, &more) : wasi_directory_fd(l->w, d, &fd);
+		if (rc == WASI_SUCCESS && !is_volume)
 			rc = list_host(l, fd, cookie, &more);
 		if (rc != WASI_SUCCESS)
 			return rc;

@@ -4,8 +4,8 @@
  *
  * A directory is known by its preopened directory and the path beneath it. A path that a cell
  * gives is looked up twice: lexically among the memory files, then, if there is none, by the
- * owner. Where no preopened directory reaches, there is the root: a directory without a host that
- * has memory files only, in which a cell creates nothing.
+ * owner, or in the volume. Where no preopened directory reaches, there is the root: a directory without a
+ * host that has memory files only, in which a cell creates nothing.
  */
 #ifndef CELL_WASI_STATE_H
 #define CELL_WASI_STATE_H
@@ -16,6 +16,7 @@
 
 #include "cell/wasi.h"
 #include "cell/wasi_format.h"
+#include "volume/volume.h"
 
 enum {
 	WASI_DESCRIPTORS_MAX = 1024,
@@ -52,7 +53,15 @@ struct wasi_memory_file {
 	uint64_t atime_ns, mtime_ns;
 };
 
-enum wasi_kind { WASI_FREE, WASI_STREAM, WASI_DIRECTORY, WASI_FILE, WASI_MEMORY };
+/* Names of a volume's directory that fd_readdir gave last, and the cookies behind them. */
+struct wasi_volume_place {
+	struct {
+		uint64_t cookie;
+		char name[VOLUME_NAME_MAX + 1];
+	} recent[2];
+};
+
+enum wasi_kind { WASI_FREE, WASI_STREAM, WASI_DIRECTORY, WASI_FILE, WASI_MEMORY, WASI_VOLUME };
 
 struct wasi_descriptor {
 	enum wasi_kind kind;
@@ -62,7 +71,9 @@ struct wasi_descriptor {
 	uint32_t preopen; /* of a file or directory of the host: index into the roots */
 	char *path; /* the same: beneath the preopened directory; "" that itself */
 	struct wasi_memory_file *file; /* WASI_MEMORY */
-	uint64_t offset; /* WASI_MEMORY; WASI_STREAM: which one */
+	struct volume_file *volume_file; /* WASI_VOLUME */
+	struct wasi_volume_place *place; /* of a volume's directory; made when first needed */
+	uint64_t offset; /* WASI_MEMORY, WASI_VOLUME; WASI_STREAM: which one */
 	uint64_t base, inheriting; /* rights */
 };
 
@@ -71,6 +82,7 @@ struct wasi_root {
 	char *absolute; /* normal */
 	uint32_t flags; /* enum owner_preopen_flag */
 	bool memory; /* no directory of the host */
+	struct volume *volume; /* NULL: none */
 };
 
 /* Zero-terminated strings, one after another. */
@@ -104,6 +116,7 @@ struct wasi {
 	uint32_t root_count;
 	TAILQ_HEAD(, wasi_memory_file) files;
 	uint64_t next_inode;
+	uint32_t told; /* failures of volumes that standard error has named */
 	uint64_t reported; /* bits of the unsupported functions that the log has named */
 	struct wasi_descriptor *descriptors;
 	uint32_t descriptor_count;
@@ -159,6 +172,32 @@ void wasi_target_of(const struct wasi *w, const struct wasi_descriptor *d, struc
 /* The directory's descriptor on the host; opens a preopened one when it is first needed. */
 uint32_t wasi_directory_fd(struct wasi *w, struct wasi_descriptor *d, int *ret_fd);
 uint8_t wasi_filetype_of(uint32_t mode);
+
+/* wasi_volume.c: preopened directories that are volumes */
+/* What wasi_ask does, of a volume; the answer in the scratch memory. Not OWNER_PATH_OPEN. */
+uint32_t wasi_volume_ask(struct wasi *w, const struct owner_path_request *request,
+                         const struct wasi_target *target, const struct wasi_target *second, const char *text,
+                         size_t *ret_size);
+/* `flags` as OWNER_PATH_OPEN has them. Fills kind, path, preopen and what belongs to the kind. */
+uint32_t wasi_volume_open(struct wasi *w, const struct wasi_target *target, uint32_t flags,
+                          struct wasi_descriptor *d);
+uint32_t wasi_volume_read(struct wasi *w, struct wasi_descriptor *d, uint64_t offset, void *to, size_t size,
+                          size_t *ret_size);
+uint32_t wasi_volume_write(struct wasi *w, struct wasi_descriptor *d, uint64_t offset, const void *from,
+                           size_t size);
+uint32_t wasi_volume_resize(struct wasi *w, struct wasi_descriptor *d, uint64_t size);
+uint64_t wasi_volume_size(const struct wasi_descriptor *d);
+void wasi_volume_stat(const struct wasi_descriptor *d, struct wasi_filestat *ret);
+uint32_t wasi_volume_set_times(struct wasi *w, struct wasi_descriptor *d,
+                               const struct owner_path_request *times);
+/* Of a file or directory: all that was written to its volume becomes a commit. */
+uint32_t wasi_volume_sync(struct wasi *w, const struct wasi_descriptor *d);
+/* The entry behind this cookie (0: the first), and the cookie behind that one. WASI_ENOENT: there is none. */
+uint32_t wasi_volume_next(struct wasi *w, struct wasi_descriptor *d, uint64_t cookie,
+                          struct volume_entry *ret_entry, uint64_t *ret_next);
+/* A whole file, appended to a memory file; or created or replaced. */
+uint32_t wasi_volume_load(struct wasi *w, const struct wasi_target *target, struct wasi_memory_file *to);
+uint32_t wasi_volume_store(struct wasi *w, const struct wasi_target *target, const void *data, size_t size);
 
 /* wasi_stat.c: what is known of files, times */
 /* fstat, as the system call of that name: the C library's is newfstatat, which the sandbox refuses, as it may

@@ -53,6 +53,17 @@ struct job {
 	struct output output;
 };
 
+static void job_set_volumes(const struct job_config *config, struct provision *p)
+{
+	const struct job_volumes *volumes = config->volumes;
+	if (!volumes)
+		return;
+	p->volume_count = volumes->count;
+	memcpy(p->volumes, volumes->provisions, volumes->count * sizeof(p->volumes[0]));
+	for (uint32_t i = 0; config->uses_tasks && i < volumes->count; i++)
+		p->preopens[volumes->provisions[i].preopen].flags |= OWNER_PREOPEN_SHARED;
+}
+
 static int job_keys(struct job *job, struct error *err)
 {
 	struct provision *p = mem_alloc(job->pool, sizeof(*p));
@@ -66,6 +77,7 @@ static int job_keys(struct job *job, struct error *err)
 	p->environment_count = job->config->environment_count;
 	memcpy(p->preopens, job->config->preopens, job->config->preopen_count * sizeof(p->preopens[0]));
 	p->preopen_count = job->config->preopen_count;
+	job_set_volumes(job->config, p);
 	memcpy(p->identity, job->config->bundle->identity, sizeof(p->identity));
 	memcpy(p->builders[0], job->config->artifact->builder, sizeof(p->builders[0]));
 	p->builder_count = 1;
@@ -132,6 +144,8 @@ static int job_admit(struct job *job, const struct agent_executor *m, const uint
 		.pool = job->pool,
 		.session = job->session,
 		.paths = job->config->paths,
+		.keepers = job->config->volumes && m->role == AGENT_DRIVER ? &job->config->volumes->keepers
+	                                                                   : NULL,
 		.output = &job->output,
 	};
 	rc = owner_server_new(&config, &job->servers[place], err);

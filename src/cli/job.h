@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "cell/owner_paths.h"
 #include "cell/provision.h"
+#include "cli/job_volume.h"
 #include "crypto/crypto.h"
 #include "mem/mem.h"
 #include "wasm/bundle.h"
@@ -38,6 +39,7 @@ struct job_config {
 	uint32_t environment_count;
 	const struct wasi_preopen *preopens;
 	uint32_t preopen_count;
+	const struct job_volumes *volumes; /* NULL: none */
 	const struct owner_paths *paths;
 	bool progress;       /* a live line on standard error */
 	bool events;         /* keep the event log */

@@ -15,6 +15,7 @@ struct owner_server {
 	struct buf in;
 	size_t wants_input;
 	uint64_t records[3]; /* next record number of standard input, output, error */
+	uint64_t keeper_questions;
 	bool ended;
 	struct owner_end end;
 };
@@ -187,6 +188,26 @@ static int on_path(struct owner_server *s, const uint8_t *body, size_t size, str
 	return rc < 0 ? rc : send_frame(s, OWNER_PATH, answer, answer_size, fd, err);
 }
 
+/* Sealed both ways, and numbered: whoever sits between has neither an older root nor a lease to offer. */
+static int on_keeper(struct owner_server *s, const uint8_t *body, size_t size, struct error *err)
+{
+	static const struct owner_keepers none;
+	uint8_t answer[OWNER_KEEPER_ANSWER_MAX], sealed[OWNER_KEEPER_ANSWER_MAX + SEAL_OVERHEAD];
+	uint8_t *question;
+	size_t question_size, answer_size;
+	struct seal_id asked = owner_keeper_id(s->config.executor, false, s->keeper_questions);
+	struct seal_id answered = owner_keeper_id(s->config.executor, true, s->keeper_questions++);
+	int rc = open_record(s, &asked, body, size, &question, &question_size, err);
+	if (rc < 0)
+		return rc;
+	rc = owner_keepers_serve(s->config.keepers ? s->config.keepers : &none, question, question_size,
+	                         answer, &answer_size, err);
+	mem_free(s->config.pool, question);
+	if (rc == 0)
+		rc = seal_object(s->config.session, &answered, NULL, 0, answer, answer_size, sealed, err);
+	return rc < 0 ? rc : send_frame(s, OWNER_KEEPER, sealed, seal_size(answer_size), -1, err);
+}
+
 static int on_frame(struct owner_server *s, uint32_t type, const uint8_t *body, size_t size,
                     struct error *err)
 {
@@ -197,6 +218,7 @@ static int on_frame(struct owner_server *s, uint32_t type, const uint8_t *body, 
 	case OWNER_STREAM: return on_stream(s, body, size, err);
 	case OWNER_INPUT: return on_input(s, body, size, err);
 	case OWNER_PATH: return on_path(s, body, size, err);
+	case OWNER_KEEPER: return on_keeper(s, body, size, err);
 	case OWNER_EXIT: return on_exit_record(s, body, size, err);
 	case OWNER_REFUSED: return on_refused(s, body, size, err);
 	default: return error_set(err, CELLA_EBUG, "a frame of type %u has no reader", type);

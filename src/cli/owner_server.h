@@ -1,6 +1,7 @@
 /*
  * The owner's end of an executor's channel (cell/owner_format.h): provisions the executor, opens
- * its sealed streams, serves its operations on preopened directories and its standard input, and
+ * its sealed streams, serves its operations on preopened directories, its questions to root keepers of
+ * volumes and its standard input, and
  * learns how its program ended.
  *
  * Threats: the executor before it is provisioned, and everything between here and there. Frames
@@ -17,6 +18,7 @@
 #include "cell/owner_paths.h"
 #include "cell/provision.h"
 #include "cli/output.h"
+#include "cli/owner_keeper.h"
 #include "seal/seal.h"
 
 struct owner_server;
@@ -32,6 +34,7 @@ struct owner_server_config {
 	struct mem_pool *pool;
 	struct seal_session *session;    /* borrowed */
 	const struct owner_paths *paths; /* borrowed */
+	const struct owner_keepers *keepers; /* of volumes that it may write; NULL: none; borrowed */
 	struct output *output;           /* borrowed */
 };
 

@@ -31,8 +31,9 @@ struct run_options {
 	int memory;
 	uint64_t executors, heap, window, store_limit;
 	const char *page_dir;
-	struct option_list dirs, environment, builders;
-	struct wasi_preopen preopens[PROVISION_PREOPENS_MAX]; /* of dirs, which then are the host's names */
+	struct option_list dirs, volumes, volume_keys, volume_roots, environment, builders;
+	struct wasi_preopen preopens[PROVISION_PREOPENS_MAX]; /* of dirs, then of volumes; these then are the
+	                                                       * host's names */
 	struct job_outputs outputs;
 	bool insecure_memory_none, quiet;
 };
@@ -54,6 +55,14 @@ static const struct option run_table[] = {
          option_field(run_options, page_dir)},
 	{"--dir", NULL, OPTION_LIST, "HOST[:GUEST][:ro|:rw]",
          "a directory that the program may use; may be repeated", option_field(run_options, dirs)},
+	{"--volume", NULL, OPTION_LIST, "DIR:GUEST[:ro|:rw]",
+         "a volume (cella volume) that the program may use, opened inside of the cell; may be repeated",
+         option_field(run_options, volumes)},
+	{"--volume-key", NULL, OPTION_LIST, "FILE",
+         "the key file of the first volume, of the second and so on; default: DIR.key",
+         option_field(run_options, volume_keys)},
+	{"--volume-root", NULL, OPTION_LIST, "FILE", "the same of root files; default: DIR.root",
+         option_field(run_options, volume_roots)},
 	{"--env", NULL, OPTION_LIST, "K=V", "an environment variable of the program; may be repeated",
          option_field(run_options, environment)},
 	{"--accept-builder", NULL, OPTION_LIST, "HEX", "a builder, beside your own, whose cells may run",
@@ -80,7 +89,9 @@ const struct verb run_verb = {
 	.description =
 		"Runs the program's main in an executor of its own and its tasks in N others, whose memory\n"
 		"not even root can read. What the program prints comes back sealed. Nothing of the host's\n"
-		"files is visible but the directories given with --dir.\n"
+		"files is visible but the directories given with --dir. A volume is opened in the\n"
+		"executors' memory, with keys that only they get: the machine sees it sealed. What the\n"
+		"program wrote to it is committed by its fsync, and when it ends.\n"
 		"Exit status: the program's own; 134 if it trapped; 125 if Cella failed; 126 if an executor\n"
 		"or a cell was refused; 2 for a mistake in the options. SIGINT, SIGTERM and SIGHUP end the\n"
 		"job in order, then cella itself: a shell shows 128 and the signal's number. The record is\n"
@@ -96,7 +107,7 @@ const struct verb run_verb = {
 
 /* HOST[:GUEST][:ro|:rw] in place: the guest's name defaults to the host's. What stands behind a GUEST that
  * is an absolute path can only be a mistyped mode. */
-static int run_parse_dir(char *text, struct wasi_preopen *preopen, struct error *err)
+static int run_parse_dir(const char *option, char *text, struct wasi_preopen *preopen, struct error *err)
 {
 	char *colon = strrchr(text, ':');
 	if (colon && (strcmp(colon, ":ro") == 0 || strcmp(colon, ":rw") == 0)) {
@@ -109,11 +120,11 @@ static int run_parse_dir(char *text, struct wasi_preopen *preopen, struct error 
 	preopen->guest = colon ? colon + 1 : text;
 	if (!text[0] || !preopen->guest[0])
 		return error_set(err, CELLA_EINVAL,
-		                 "--dir wants HOST[:GUEST][:ro|:rw], such as recordings:/data:ro");
+		                 "%s wants HOST[:GUEST][:ro|:rw], such as recordings:/data:ro", option);
 	if (colon && strstr(text, ":/"))
 		return error_set(err, CELLA_EINVAL,
-		                 "--dir %s:%s: \"%s\" is neither ro nor rw; it wants HOST[:GUEST][:ro|:rw]",
-		                 text, preopen->guest, preopen->guest);
+		                 "%s %s:%s: \"%s\" is neither ro nor rw; it wants HOST[:GUEST][:ro|:rw]",
+		                 option, text, preopen->guest, preopen->guest);
 	return 0;
 }
 
@@ -125,6 +136,17 @@ static size_t run_guest_size(const char *guest)
 	return size;
 }
 
+/* The option that the preopened directory came from. */
+static const char *run_option_of(const struct run_options *o, size_t number)
+{
+	return number < o->dirs.count ? "--dir" : "--volume";
+}
+
+static const char *run_host_of(const struct run_options *o, size_t number)
+{
+	return number < o->dirs.count ? o->dirs.items[number] : o->volumes.items[number - o->dirs.count];
+}
+
 /* Two directories of one name would hide one of them. */
 static int run_check_guest(const struct run_options *o, size_t number, struct error *err)
 {
@@ -134,20 +156,27 @@ static int run_check_guest(const struct run_options *o, size_t number, struct er
 	while (i < number && (run_guest_size(o->preopens[i].guest) != size ||
 	                      strncmp(o->preopens[i].guest, guest, size) != 0))
 		i++;
-	return i == number
-	               ? 0
-	               : error_set(err, CELLA_EINVAL,
-	                           "--dir: both %s and %s are to be %s in the cell; give each its own name",
-	                           o->dirs.items[i], o->dirs.items[number], guest);
+	return i == number ? 0
+	                   : error_set(err, CELLA_EINVAL,
+	                               "%s: both %s and %s are to be %s in the cell; give each its own name",
+	                               run_option_of(o, number), run_host_of(o, i), run_host_of(o, number),
+	                               guest);
 }
 
 static int run_parse_dirs(struct run_options *o, struct error *err)
 {
-	if (o->dirs.count > PROVISION_PREOPENS_MAX)
-		return error_set(err, CELLA_EINVAL, "--dir may be given %d times at most",
-		                 PROVISION_PREOPENS_MAX);
-	for (size_t i = 0; i < o->dirs.count; i++) {
-		int rc = run_parse_dir((char *)(uintptr_t)o->dirs.items[i], &o->preopens[i], err);
+	size_t count = o->dirs.count + o->volumes.count;
+	if (count > PROVISION_PREOPENS_MAX || o->volumes.count > PROVISION_VOLUMES_MAX)
+		return error_set(err, CELLA_EINVAL,
+		                 "--dir and --volume may be given %d times at most, --volume %d times",
+		                 PROVISION_PREOPENS_MAX, PROVISION_VOLUMES_MAX);
+	if (o->volume_keys.count > o->volumes.count || o->volume_roots.count > o->volumes.count)
+		return error_set(err, CELLA_EINVAL, "--volume-key and --volume-root are for a --volume each");
+	for (size_t i = 0; i < count; i++) {
+		char *text = (char *)(uintptr_t)run_host_of(o, i);
+		int rc = run_parse_dir(run_option_of(o, i), text, &o->preopens[i], err);
+		if (i >= o->dirs.count)
+			o->preopens[i].flags |= OWNER_PREOPEN_VOLUME;
 		if (rc == 0)
 			rc = run_check_guest(o, i, err);
 		if (rc < 0)
@@ -158,13 +187,30 @@ static int run_parse_dirs(struct run_options *o, struct error *err)
 
 static int run_open_dirs(const struct run_options *o, struct owner_paths *paths, struct error *err)
 {
-	for (size_t i = 0; i < o->dirs.count; i++) {
+	for (size_t i = 0; i < o->dirs.count + o->volumes.count; i++) {
 		bool read_only = o->preopens[i].flags & OWNER_PREOPEN_READ_ONLY;
-		int rc = owner_paths_add(paths, o->dirs.items[i], read_only, err);
+		int rc = owner_paths_add(paths, run_host_of(o, i), read_only, err);
 		if (rc < 0)
 			return rc;
 	}
 	return 0;
+}
+
+static int run_open_volumes(const struct run_options *o, struct mem_pool *pool,
+                            struct job_volumes **ret_volumes, struct error *err)
+{
+	struct job_volume volumes[PROVISION_VOLUMES_MAX];
+	for (size_t i = 0; i < o->volumes.count; i++) {
+		size_t preopen = o->dirs.count + i;
+		volumes[i] = (struct job_volume){
+			.path = o->volumes.items[i],
+			.key = i < o->volume_keys.count ? o->volume_keys.items[i] : NULL,
+			.root = i < o->volume_roots.count ? o->volume_roots.items[i] : NULL,
+			.preopen = (uint32_t)preopen,
+			.read_only = o->preopens[preopen].flags & OWNER_PREOPEN_READ_ONLY,
+		};
+	}
+	return job_volumes_open(volumes, (uint32_t)o->volumes.count, pool, ret_volumes, err);
 }
 
 static int run_parse_builders(const struct run_options *o, struct error *err)
@@ -233,6 +279,8 @@ struct run_inputs {
 	const struct bundle_artifact *artifact;
 	int bundle_fd;
 	struct owner_paths *paths;
+	struct job_volumes *volumes;
+	struct mem_pool *pool; /* of the volumes' keys */
 };
 
 static void run_inputs_done(struct run_inputs *in)
@@ -240,6 +288,7 @@ static void run_inputs_done(struct run_inputs *in)
 	buf_done(&in->data);
 	cleanup_close_fn(&in->bundle_fd);
 	owner_paths_free(in->paths);
+	job_volumes_free(in->pool, in->volumes);
 }
 
 /* Read and measure the bundle; it must hold machine code for this machine by the user or by a builder whom
@@ -262,6 +311,9 @@ static int run_load_bundle(const struct run_options *o, const char *path, struct
 static void run_options_done(struct run_options *o)
 {
 	option_list_done(&o->dirs);
+	option_list_done(&o->volumes);
+	option_list_done(&o->volume_keys);
+	option_list_done(&o->volume_roots);
 	option_list_done(&o->environment);
 	option_list_done(&o->builders);
 }
@@ -317,7 +369,7 @@ static struct job_config run_config(const struct run_options *o, char **argument
 		.environment = o->environment.items,
 		.environment_count = (uint32_t)o->environment.count,
 		.preopens = o->preopens,
-		.preopen_count = (uint32_t)o->dirs.count,
+		.preopen_count = (uint32_t)(o->dirs.count + o->volumes.count),
 		.progress = !o->quiet && isatty(STDERR_FILENO),
 		.events = o->outputs.graph || o->outputs.trace || o->outputs.record,
 	};
@@ -345,7 +397,13 @@ static int run_prepare(const struct run_options *o, struct run_inputs *in, struc
 	config->uses_tasks = bundle_uses_tasks(&in->bundle);
 	rc = owner_paths_new(&in->paths, err);
 	config->paths = in->paths;
-	return rc < 0 ? rc : run_open_dirs(o, in->paths, err);
+	if (rc == 0)
+		rc = run_open_dirs(o, in->paths, err);
+	in->pool = config->pool;
+	if (rc == 0)
+		rc = run_open_volumes(o, config->pool, &in->volumes, err);
+	config->volumes = in->volumes;
+	return rc;
 }
 
 /* The record is written however the job ended; of two failures both are told, and the first one counts. */

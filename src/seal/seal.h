@@ -28,6 +28,7 @@ enum seal_kind {
 	SEAL_KIND_STREAM = 4,     /* a record of a standard stream */
 	SEAL_KIND_EXIT = 5,       /* how a program ended */
 	SEAL_KIND_SNAPSHOT = 6,   /* a part of a snapshot (cell/snapshot_format.h) */
+	SEAL_KIND_KEEPER = 7,     /* a question to a volume's root keeper, or its answer */
 };
 
 /* What a sealed object is; all of it is authenticated. */

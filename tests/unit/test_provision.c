@@ -38,11 +38,18 @@ static void write_example(uint8_t **data, size_t *size)
 		.argument_count = 3,
 		.environment = (const char **)(uintptr_t)environment,
 		.environment_count = 2,
-		.preopens = {{"/data", OWNER_PREOPEN_READ_ONLY}, {"/out", 0}},
-		.preopen_count = 2,
+		.preopens = {{"/data", OWNER_PREOPEN_READ_ONLY},
+	                     {"/out", 0},
+	                     {"/volume", OWNER_PREOPEN_VOLUME}},
+		.preopen_count = 3,
+		.volumes = {{.preopen = 2, .key_count = 2}},
+		.volume_count = 1,
 	};
 	memset(p.session, 1, sizeof(p.session));
 	memset(p.data_key, 2, sizeof(p.data_key));
+	memset(p.volumes[0].id, 5, sizeof(p.volumes[0].id));
+	memset(p.volumes[0].root, 6, sizeof(p.volumes[0].root));
+	memset(p.volumes[0].keys, 7, sizeof(p.volumes[0].keys));
 	memset(p.identity, 3, sizeof(p.identity));
 	memset(p.builders[1], 4, sizeof(p.builders[1]));
 	assert_int_equal(provision_write(&p, pool, data, size, NULL), 0);
@@ -68,6 +75,32 @@ static void comes_back(void **state)
 	assert_string_equal(p->environment[1], "EMPTY=");
 	assert_string_equal(p->preopens[0].guest, "/data");
 	assert_int_equal(p->preopens[0].flags, OWNER_PREOPEN_READ_ONLY);
+	assert_int_equal(p->volume_count, 1);
+	assert_int_equal(p->volumes[0].preopen, 2);
+	assert_int_equal(p->volumes[0].id[15], 5);
+	assert_int_equal(p->volumes[0].root[63], 6);
+	assert_int_equal(p->volumes[0].key_count, 2);
+	assert_int_equal(p->volumes[0].keys[1][31], 7);
+	assert_int_equal(p->volumes[0].keys[2][0], 0);
+	provision_free(pool, p);
+	mem_free(pool, data);
+}
+
+/* Keys that were taken over are not left behind in the bytes that strings point into. */
+static void keys_are_there_once(void **state)
+{
+	(void)state;
+	static const uint8_t data_key[CRYPTO_KEY_SIZE] = {[0 ... CRYPTO_KEY_SIZE - 1] = 2};
+	static const uint8_t volume_key[CRYPTO_KEY_SIZE] = {[0 ... CRYPTO_KEY_SIZE - 1] = 7};
+	uint8_t *data;
+	size_t size;
+	struct provision *p;
+	write_example(&data, &size);
+	assert_non_null(memmem(data, size, data_key, sizeof(data_key)));
+	assert_non_null(memmem(data, size, volume_key, sizeof(volume_key)));
+	assert_int_equal(provision_read(data, size, pool, &p, NULL), 0);
+	assert_null(memmem(p + 1, size, data_key, sizeof(data_key)));
+	assert_null(memmem(p + 1, size, volume_key, sizeof(volume_key)));
 	provision_free(pool, p);
 	mem_free(pool, data);
 }
@@ -105,7 +138,7 @@ static void bad_fields_are_refused(void **state)
 		size_t offset;
 		uint8_t value;
 	} bad[] = {
-		{0, 2},    /* version */
+		{0, 1},    /* version */
 		{4, 0},    /* executor 0 */
 		{6, 1},    /* executor beyond 65,535 */
 		{8, 3},    /* role */
@@ -123,13 +156,48 @@ static void bad_fields_are_refused(void **state)
 	}
 }
 
+static void bad_volumes_are_refused(void **state)
+{
+	(void)state;
+	enum {
+		KEYS = 2 * CRYPTO_KEY_SIZE,
+		COUNT = KEYS + 4,
+		PREOPEN = COUNT + 64 + 16 + 4,
+		VOLUMES = PREOPEN + 4
+	};
+	static const struct {
+		size_t from_end;
+		uint8_t value;
+	} bad[] = {
+		{VOLUMES, 0},       /* a volume without its keys */
+		{VOLUMES, 2},       /* more of them */
+		{PREOPEN, 1},       /* a preopened directory that is no volume */
+		{PREOPEN, 3},       /* and one that is not there */
+		{COUNT, 0},         /* no key */
+		{COUNT, 1},         /* fewer than there are */
+		{COUNT, 5},         /* more than there may be */
+		{VOLUMES + 4, 0},   /* the flag of the preopened directory */
+	};
+	for (size_t i = 0; i < array_count(bad); i++) {
+		uint8_t *data;
+		size_t size;
+		struct provision *p;
+		write_example(&data, &size);
+		data[size - bad[i].from_end] = bad[i].value;
+		assert_int_equal(provision_read(data, size, pool, &p, NULL), CELLA_EFORMAT);
+		mem_free(pool, data);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(comes_back),
+		cmocka_unit_test(keys_are_there_once),
 		cmocka_unit_test(too_large_is_refused),
 		cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test(bad_fields_are_refused),
+		cmocka_unit_test(bad_volumes_are_refused),
 	};
 	return cmocka_run_group_tests(tests, make_pool, drop_pool);
 }

@@ -265,7 +265,7 @@ static int load(struct volume *v, struct error *err)
 
 int volume_open(const struct volume_config *config, struct volume **ret_volume, struct error *err)
 {
-	struct volume *v;
+	struct volume *v = NULL;
 	int rc = volume_new(config, &v, err);
 	if (rc == 0)
 		rc = load(v, err);

@@ -324,6 +324,19 @@ static void after_a_new_key_the_old_one_opens_nothing(void **state)
 	assert_int_equal(volume_open(&p->config, &v, &err), CELLA_EAUTH);
 }
 
+static void without_memory_it_is_not_opened(void **state)
+{
+	struct place *p = *state;
+	struct volume_config small = p->config;
+	struct volume *v;
+	assert_ok(mem_pool_new(MEM_INSECURE_NONE, MIB, &small.pool, &err));
+	assert_true(volume_open(&small, &v, &err) < 0);
+	assert_non_null(strstr(err.text, "cache"));
+	mem_pool_free(small.pool);
+	assert_ok(volume_open(&p->config, &v, &err));
+	volume_free(v);
+}
+
 struct damage {
 	unsigned count;
 	char path[VOLUME_PATH_MAX];
@@ -383,6 +396,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(files_of_all_sizes_come_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(without_memory_it_is_not_opened, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_was_not_committed_is_gone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(holes_read_as_zeros, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(names_behave_as_posix_has_them, set_up, tear_down),

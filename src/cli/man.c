@@ -34,13 +34,18 @@ static void print_head(const char *name, const char *summary, const char *versio
 	fprintf(to, " 1 \"\" \"Cella %s\" \"Cella\"\n.nh\n.SH NAME\n%s \\- %s\n", version, name, summary);
 }
 
-/* "name  what it is" is an entry of a list, all else is running text. */
+/* "name  what it is" is an entry of a list, which indented lines go on with; all else is running text. */
 static void print_description(const char *text, const char *end, FILE *to)
 {
 	bool in_list = false;
 	while (text < end) {
-		size_t size = strcspn(text, "\n");
-		const char *gap = memmem(text, size, "  ", 2);
+		size_t size = strcspn(text, "\n"), indent = strspn(text, " ");
+		const char *gap = indent ? NULL : memmem(text, size, "  ", 2);
+		if (indent && in_list) {
+			print_text(text + indent, size - indent, to);
+			text += size + (text[size] == '\n');
+			continue;
+		}
 		if (gap) {
 			fputs(".TP\n.B ", to);
 			print_text(text, (size_t)(gap - text), to);

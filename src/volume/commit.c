@@ -132,8 +132,13 @@ int root_choose(struct volume *v, uint8_t ret_reference[VOLUME_REFERENCE_SIZE], 
 		rc = head_read(v, chosen, err);
 	else if (v->config.mode != VOLUME_STRICT)
 		rc = follow_chain(v, kept, chosen, err);
-	if (rc == 0)
-		rc = root_read(v, chosen, ret_root, err);
+	if (rc < 0)
+		return rc;
+	rc = root_read(v, chosen, ret_root, err);
+	if (rc == CELLA_EAUTH || rc == CELLA_ENOENT)
+		return error_prefix(
+			err, rc,
+			"its last commit is not there: this is an old copy, or one with parts missing or damaged: ");
 	if (rc == 0)
 		memcpy(ret_reference, chosen, sizeof(chosen));
 	return rc;

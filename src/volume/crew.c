@@ -3,6 +3,7 @@
  * while there is none. One piece at a time: the volume's lock sees to that.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "volume/volume_state.h"
@@ -62,6 +63,17 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
+/* With every signal blocked: they are for the threads of whoever uses the volume. */
+static int start(struct crew_thread *t)
+{
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int rc = pthread_create(&t->id, NULL, thread_main, t);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return rc;
+}
+
 int crew_new(unsigned workers, struct crew **ret_crew, struct error *err)
 {
 	struct crew *c = calloc(1, sizeof(*c));
@@ -73,7 +85,7 @@ int crew_new(unsigned workers, struct crew **ret_crew, struct error *err)
 	for (unsigned i = 1; i < workers; i++) {
 		struct crew_thread *t = &c->threads[c->thread_count];
 		*t = (struct crew_thread){.crew = c, .worker = i};
-		int rc = pthread_create(&t->id, NULL, thread_main, t);
+		int rc = start(t);
 		if (rc) {
 			crew_free(c);
 			return error_set(err, CELLA_ENOMEM, "cannot start a volume's thread %u of %u", i,

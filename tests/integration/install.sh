@@ -43,3 +43,14 @@ cd "$work/elsewhere"
 "$bin/cella" cc hello.c -o hello.cell
 expect_status 0 "$bin/cella" run -q --memory insecure-none hello.cell
 expect_match '^Hello, world' "$work/out"
+
+# The public library, by its example. (The one of cells has its name, and lies in their sysroot.)
+include=$(dirname "$(find "$work/root" -path '*/include/cella/volume.h' -not -path '*/share/*')")
+library=$(dirname "$(find "$work/root" -name libcella.a -not -path '*/sysroot/*')")
+cp "$source_dir/examples/volume/volume.c" .
+expect_status 0 "${CC:-cc}" -Wall -Wextra -Werror volume.c -I"${include%/cella}" -L"$library" -lcella -lcrypto -lpthread -o volume
+expect_status 0 ./volume notes.vol insecure
+expect_match '^notes/first, 20 bytes: seen by nobody else$' "$work/out"
+expect_match '^notes/second, 4 bytes: seen$' "$work/out"
+expect_status 0 "$bin/cella" volume --memory insecure-none ls notes.vol notes
+expect_status 1 ./volume notes.vol insecure # it is there already

@@ -25,7 +25,7 @@ void volume_progress_show(struct volume_progress *p)
 	uint64_t now = p->wanted ? clock_ns() : 0;
 	if (!p->wanted || now - p->shown_ns < (uint64_t)SHOW_EVERY_MS * NS_PER_MS)
 		return;
-	double seconds = (double)(now - p->begin_ns) / NS_PER_S;
+	double seconds = (double)(now - p->begin_ns) / (double)NS_PER_S;
 	volume_print_size(p->bytes, size);
 	volume_print_size(seconds > 0 ? (uint64_t)((double)p->bytes / seconds) : 0, rate);
 	fprintf(stderr, "\r\033[K%s: %llu files, %s, %s a second", p->what, (unsigned long long)p->files,
@@ -134,7 +134,7 @@ void volume_print_size(uint64_t bytes, char to[VOLUME_SIZE_SIZE])
 	static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
 	double size = (double)bytes;
 	size_t unit = 0;
-	for (; size >= KIB && unit + 1 < array_count(units); unit++)
-		size /= KIB;
+	for (; size >= (double)KIB && unit + 1 < array_count(units); unit++)
+		size /= (double)KIB;
 	snprintf(to, VOLUME_SIZE_SIZE, "%.*f %s", unit ? 1 : 0, size, units[unit]);
 }

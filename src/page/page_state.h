@@ -58,7 +58,7 @@ struct page_region {
 	struct mem_region *table; /* struct page_entry by page */
 	struct crypto_fixed *cipher;
 	uint8_t *outside; /* ordinary memory of `reserved` bytes; NULL: in the file */
-	uint64_t offset;  /* in the file */
+	uint64_t offset;  /* in the file; its end while the region has no place there */
 	uint32_t in_use;
 	struct page_stream reads[PAGE_STREAMS];
 	struct page_stream writes[PAGE_STREAMS];

@@ -126,6 +126,7 @@ int page_region_new(struct pager *p, size_t reserve, size_t maximum, size_t size
 		return error_set(err, CELLA_ENOMEM, "no protected memory for a paged memory");
 	r->pager = p;
 	r->maximum = maximum;
+	r->offset = p->file_end;
 	int rc = make_region(r, align_up(reserve, (size_t)PAGE_SIZE_LEAST), err);
 	pthread_mutex_lock(&p->lock);
 	LIST_INSERT_HEAD(&p->regions, r, link);

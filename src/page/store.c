@@ -13,7 +13,6 @@ int store_open(struct page_region *r, struct error *err)
 	struct pager *p = r->pager;
 	size_t size = align_up(r->maximum, p->page_size);
 	if (p->file >= 0) {
-		r->offset = p->file_end;
 		if (size > (uint64_t)INT64_MAX - p->file_end)
 			return error_set(err, CELLA_ELIMIT, "the page file cannot grow to %zu bytes more",
 			                 size);
@@ -30,7 +29,7 @@ int store_open(struct page_region *r, struct error *err)
 	return 0;
 }
 
-/* The file's room is given back; its place is not used again. */
+/* The file's room is given back, of a region that got some; its place is not used again. */
 void store_close(struct page_region *r)
 {
 	size_t size = align_up(r->maximum, r->pager->page_size);

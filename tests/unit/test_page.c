@@ -530,6 +530,21 @@ static void test_file_fails(void **state)
 	end();
 }
 
+/* A region that cannot be made has no place in the file, and gives none back: it would be another's. */
+static void test_failed_region(void **state)
+{
+	struct error err = {0};
+	struct mem_region *none = NULL;
+	begin(state, MIB);
+	struct mem_region *r = region(8 * MIB, 8 * MIB);
+	write_and_leave(r, 3, 'n');
+	assert_int_equal(page_region_new(pager, (size_t)1 << 60, 8 * MIB, MIB, &none, &err), CELLA_ENOMEM);
+	assert_null(none);
+	assert_int_equal(read_page(r, 3, 'n'), 0);
+	page_region_free(r);
+	end();
+}
+
 static void test_refuses(void **state)
 {
 	struct error err = {0};
@@ -615,6 +630,7 @@ int main(void)
 		BOTH(test_tampering),
 		BOTH(test_outside_shows_nothing),
 		BOTH(test_versions_differ),
+		BOTH(test_failed_region),
 		BOTH(test_refuses),
 		{"test_file_fails", test_file_fails, NULL, NULL, (void *)&kinds[1]},
 		BOTH(test_page_sizes),

@@ -16,7 +16,7 @@ static const char *take_word(const char *text, struct buf *word)
 {
 	char quote = '\0';
 	for (; *text && (quote || !isspace((unsigned char)*text)); text++) {
-		if (*text == '\\' && text[1] && quote != '\'')
+		if (*text == '\\' && text[1])
 			buf_put_u8(word, (uint8_t)*++text);
 		else if (quote && *text == quote)
 			quote = '\0';

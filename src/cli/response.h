@@ -1,7 +1,8 @@
 /*
  * Response files: @FILE on a compiler's command line stands for the words in that file, as gcc and clang
- * read it: separated by white space, with single and double quotes, and a backslash before what is to
- * be taken as it is. A file may name others. What names no readable file is an ordinary word.
+ * read it: separated by white space, with single and double quotes, and a backslash, between quotes of
+ * either kind too, before what is to be taken as it is. A file may name others. What names no readable
+ * file is an ordinary word.
  */
 #ifndef CLI_RESPONSE_H
 #define CLI_RESPONSE_H

@@ -49,10 +49,13 @@ expect_equal "$(run main.cell)" "part 5"
 "$cella" cc --name main main.o part5.o -o steps.cell
 cmp main.cell steps.cell
 
-# A response file, with quotes; words of -x; standard input.
+# A response file, with quotes and backslashes; words of -x; standard input.
 printf -- '-D "NUMBER=7" main.c\n-I'"'include'"' -o quoted\\ name.cell\n' >words
 "$cella" cc @words part.c
 expect_equal "$(run 'quoted name.cell')" "part 7"
+printf '%s\n' "-D 'NUMBER=\\6' -Iinclude main.c -o 'it\\'s.cell'" >words
+"$cella" cc @words part.c
+expect_equal "$(run "it's.cell")" "part 6"
 echo 'int main(void) { return 9; }' | "$cella" cc -x c - -o stdin.cell
 expect_status 9 run stdin.cell
 cp part.c part.txt

@@ -17,7 +17,13 @@
 #include "cli/interrupt.h"
 #include "cli/volume_verb.h"
 
-enum { DEPTH_MAX = 256, NS_PER_S = 1000000000, SALVAGE_STEP = 4096, PERMISSIONS = 0777 };
+enum {
+	DEPTH_MAX = 256,
+	NS_PER_S = 1000000000,
+	SALVAGE_STEP = 4096,
+	PERMISSIONS = 0777,
+	FILE_NAME_SIZE = 256
+};
 #define DAMAGED_SUFFIX ".damaged"
 
 struct export
@@ -170,10 +176,39 @@ static int settle(int directory, const char *part, const char *name, int fd, con
 	return 0;
 }
 
+/* What the copy of a damaged file is called: NAME.damaged; but where that is longer than a name may be, or
+ * may be another file of the volume, with digits in it that stand for NAME. */
+static int name_damaged(struct export *x, const char *name, char ret_name[FILE_NAME_SIZE], struct error *err)
+{
+	char part[VOLUME_PART_SIZE], path[VOLUME_PATH_MAX], beside[VOLUME_PATH_MAX];
+	const char *slash = strrchr(x->path, '/');
+	size_t directory = slash ? (size_t)(slash - x->path) : 0;
+	struct volume_stat st;
+	bool fits = snprintf(ret_name, FILE_NAME_SIZE, "%s" DAMAGED_SUFFIX, name) < FILE_NAME_SIZE;
+	snprintf(beside, sizeof(beside), "%.*s", (int)directory, x->path);
+	if (fits && volume_join(path, beside, ret_name, NULL) == 0 &&
+	    volume_stat(x->v, path, VOLUME_NOFOLLOW, &st, NULL) == CELLA_ENOENT)
+		return 0;
+	volume_part_name(name, part);
+	const char *digits = strrchr(part, '-');
+	size_t room = FILE_NAME_SIZE - sizeof(DAMAGED_SUFFIX) - strlen(digits);
+	snprintf(ret_name, FILE_NAME_SIZE, "%.*s%s" DAMAGED_SUFFIX, (int)room, name, digits);
+	if (volume_join(path, beside, ret_name, NULL) == 0 &&
+	    volume_stat(x->v, path, VOLUME_NOFOLLOW, &st, NULL) == 0)
+		return error_set(err, CELLA_EEXIST, "both names for what is saved of it are other files'");
+	return 0;
+}
+
+static void report_saved(struct export *x, const char *name)
+{
+	volume_progress_hide(&x->c->progress);
+	printf("saved    %s as %s\n", volume_shown(x->path), volume_shown(name));
+}
+
 static int export_open_file(struct export *x, struct volume_file *f, int directory, const char *name,
                             const struct volume_stat *st, struct error *err)
 {
-	char part[VOLUME_PART_SIZE], damaged_name[256 + sizeof(DAMAGED_SUFFIX)];
+	char part[VOLUME_PART_SIZE], damaged_name[FILE_NAME_SIZE];
 	bool damaged = false;
 	volume_part_name(name, part);
 	if (unlinkat(directory, part, 0) < 0 && errno != ENOENT)
@@ -183,13 +218,16 @@ static int export_open_file(struct export *x, struct volume_file *f, int directo
 	if (fd < 0)
 		return error_errno(err, errno == ENOSPC ? CELLA_ENOSPC : CELLA_EIO, "cannot be written");
 	int rc = copy_all(x, f, fd, st->size, &damaged, err);
-	snprintf(damaged_name, sizeof(damaged_name), "%s" DAMAGED_SUFFIX, name);
+	if (rc == 0 && damaged)
+		rc = name_damaged(x, name, damaged_name, err);
 	if (rc == 0)
 		rc = settle(directory, part, damaged ? damaged_name : name, fd, st, err);
 	if (rc < 0)
 		unlinkat(directory, part, 0);
+	else if (damaged)
+		report_saved(x, damaged_name);
 	else
-		x->files += !damaged;
+		x->files++;
 	return rc;
 }
 
@@ -327,8 +365,8 @@ static int export_at(struct export *x, int directory, const char *name, struct e
 		if (rc == 0)
 			rc = export_directory(x, fd, &st, &why);
 	}
-	/* an entry whose inode is gone is damage, too */
-	if ((is_damage(rc) || rc == CELLA_ENOENT) && x->salvage) {
+	/* an entry whose inode is gone is damage, too; so is a damaged file for which no name is left */
+	if ((is_damage(rc) || rc == CELLA_ENOENT || rc == CELLA_EEXIST) && x->salvage) {
 		report(x, -1, &why);
 		return 0;
 	}
@@ -348,6 +386,21 @@ static int export_tree(struct export *x, const char *target, const struct volume
 	if (fd < 0)
 		return error_errno(err, CELLA_EIO, "cannot open the directory %s", target);
 	return export_directory(x, fd, st, err);
+}
+
+/* A directory becomes `name` in `target`. Below that no symlink is followed, nor one in its own place. */
+static int export_tree_into(struct export *x, const char *target, const char *name,
+                            const struct volume_stat *st, struct error *err)
+{
+	if (mkdir(target, 0777) < 0 && errno != EEXIST)
+		return error_errno(err, CELLA_EIO, "cannot make the directory %s", target);
+	cleanup_close int into = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
+	if (into < 0)
+		return error_errno(err, CELLA_EIO, "cannot open the directory %s", target);
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return error_set(err, CELLA_EINVAL, "no directory may have that name here");
+	int rc = open_directory_at(into, name, &fd, err);
+	return rc == 0 ? export_directory(x, fd, st, err) : rc;
 }
 
 /* A file or symlink: into `target` where that is a directory, or as it. */
@@ -373,9 +426,8 @@ static int export_single(struct export *x, const char *target, struct error *err
 static int export_operand(struct export *x, const char *target, struct error *err)
 {
 	struct volume_stat st;
-	char name[256];
+	char name[FILE_NAME_SIZE];
 	size_t size = strlen(target);
-	char below[VOLUME_PATH_MAX];
 	int rc = volume_stat(x->v, x->path, VOLUME_NOFOLLOW, &st, err);
 	if (rc == 0 && st.type == VOLUME_SYMLINK && x->path[strlen(x->path) - 1] == '/')
 		rc = volume_stat(x->v, x->path, VOLUME_FOLLOW, &st, err);
@@ -384,10 +436,7 @@ static int export_operand(struct export *x, const char *target, struct error *er
 	volume_last_name(x->path, name);
 	if (!size || target[size - 1] != '/' || !*name)
 		return export_tree(x, target, &st, err);
-	if (mkdir(target, 0777) < 0 && errno != EEXIST)
-		return error_errno(err, CELLA_EIO, "cannot make the directory %s", target);
-	rc = volume_join(below, target, name, err);
-	return rc == 0 ? export_tree(x, below, &st, err) : rc;
+	return export_tree_into(x, target, name, &st, err);
 }
 
 static void summarize(const struct export *x)

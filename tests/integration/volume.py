@@ -233,6 +233,36 @@ def damage():
     check(cella("verify", volume).returncode == 0, "put right, it is as before")
 
 
+def names_of_damaged():
+    """What is saved of a damaged file takes no other file's name, and has one where NAME.damaged is too long."""
+    volume, source, out = new_volume("names"), SCRATCH / "names-source", SCRATCH / "names-out"
+    source.mkdir()
+    long = "n" * 250
+    data = {"hit": random.Random(3).randbytes(40 * BLOCK), long: random.Random(4).randbytes(40 * BLOCK)}
+    for name, content in {"hit.damaged": b"a file of its own", "z": b"the last one"}.items():
+        (source / name).write_bytes(content)
+    works("import", volume, source, "/d")
+    for name, content in data.items():
+        before = set(volume.iterdir())
+        (source / name).write_bytes(content)
+        works("import", volume, source, "/d")
+        flip(max(set(volume.iterdir()) - before, key=lambda file: file.stat().st_size), 20 * BLOCK + 1)
+    for again in ("first", "again"):
+        saved = cella("export", volume, "/d", out, "--salvage")
+        names = set(os.listdir(out))
+        check(saved.returncode == 1 and len(names) == 4 and {"hit.damaged", "z"} <= names,
+              f"{again}: each has a name of its own: {names} {saved.log}")
+        check([(out / name).is_file() and (out / name).read_bytes() for name in ("hit.damaged", "z")]
+              == [b"a file of its own", b"the last one"], f"{again}: whole files are whole")
+        for name, content in data.items():
+            found = [file for file in out.iterdir() if file.name not in ("hit.damaged", "z") and file.name.startswith(name[:3])]
+            check(len(found) == 1 and len(found[0].name) <= 255 and ".damaged" in found[0].name
+                  and f"as {found[0].name}" in saved.out, f"{again}: its name is told: {found} {saved.out}")
+            got = found[0].read_bytes() if found else b""
+            changed = [at for at in range(40) if got[at * BLOCK:][:BLOCK] != content[at * BLOCK:][:BLOCK]]
+            check(len(changed) == 1 and not any(got[changed[0] * BLOCK:][:BLOCK]), f"{again}: but for a hole it is whole: {changed}")
+
+
 def end_in_the_middle(how):
     """An import is ended by a signal after a commit in the middle of a file, and goes on from there."""
     source = SCRATCH / "big"
@@ -374,6 +404,12 @@ def ways_out(tree):
     (target / "dir").unlink()
     works("export", volume, "/s", target)
     check((target / "dir/file").read_bytes() == b"inside" and os.readlink(target / "away") == str(outside), "in its place it is right")
+    (target / "dir/file").unlink()
+    (target / "dir").rmdir()
+    (target / "dir").symlink_to(outside)
+    done = cella("export", volume, "/s/dir", f"{target}/")
+    check(done.returncode == 1 and "symlinks are not followed" in done.log and os.listdir(outside) == ["secret"],
+          f"nor where TARGET ends with a slash: {done.log}")
     own = SCRATCH / "own"
     own.mkdir()
     works("create", own / "v")
@@ -428,6 +464,7 @@ made = make_tree()
 looking(life(made), made)
 changing(made)
 damage()
+names_of_damaged()
 end_in_the_middle(signal.SIGKILL)
 end_in_the_middle(signal.SIGINT)
 old_copy(made)

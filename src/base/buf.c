@@ -32,7 +32,7 @@ static bool buf_room(struct buf *b, size_t more)
 
 uint8_t *buf_reserve(struct buf *b, size_t size)
 {
-	if (!buf_room(b, size))
+	if (!buf_room(b, size ? size : 1)) /* so that there is an address even of nothing */
 		return NULL;
 	uint8_t *at = b->data + b->size;
 	memset(at, 0, size);

@@ -153,7 +153,7 @@ static int check_options(const struct bench_options *o, char **names, int count,
 		if (!known)
 			return error_set(
 				err, CELLA_EINVAL,
-				"there is no benchmark %s: kernels, programs, start, tasks, paged, ecg, all",
+				"there is no benchmark %s: kernels, programs, start, tasks, paged, volumes, ecg, all",
 				names[i]);
 	}
 	int rc = place_check(o->json, err);

@@ -257,11 +257,13 @@ static int write_cached(struct volume *v, struct inode *inode, uint64_t offset, 
                         struct error *err)
 {
 	uint64_t block = offset / VOLUME_BLOCK_SIZE;
-	uint8_t *bytes = NULL;
 	int rc = blocks_limit(v, err);
-	if (rc == 0 && size < VOLUME_BLOCK_SIZE)
+	if (rc < 0)
+		return rc;
+	uint8_t *bytes = size == VOLUME_BLOCK_SIZE ? blocks_find(v, inode->number, block) : NULL;
+	if (size < VOLUME_BLOCK_SIZE)
 		rc = block_for_change(v, inode, block, &bytes, err);
-	else if (rc == 0 && !(bytes = blocks_find(v, inode->number, block)))
+	else if (!bytes)
 		rc = blocks_take(v, inode->number, block, &bytes, err);
 	if (rc < 0)
 		return rc;

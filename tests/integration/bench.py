@@ -28,7 +28,7 @@ def bench(*arguments, **env):
 def test_mistakes():
     for arguments, says in ((["kernels", "nonsense"], "there is no benchmark nonsense"), (["kernels", "--runs", 0], "--runs 0"),
                             (["kernels", "--runs", 1000], "--runs 1000"), (["kernels", "--json", "/gone/x"], "/gone/x"),
-                            (["kernels", "--svg", SCRATCH], "it is a directory"), ([], "it wants kernels|programs|start|tasks|paged|ecg|all")):
+                            (["kernels", "--svg", SCRATCH], "it is a directory"), ([], "it wants kernels|programs|start|tasks|paged|volumes|ecg|all")):
         done = bench(*arguments)
         check(done.returncode == USAGE and says in done.stderr and not done.stdout,
               f"{' '.join(map(str, arguments))}: status {done.returncode} {done.stderr.splitlines()[:1]}")

@@ -45,7 +45,7 @@ uint64_t fake_random(uint64_t *state)
 static void resize(struct bytes *b, size_t size)
 {
 	if (size > b->room) {
-		b->room = size + size / 2;
+		b->room = size + size / 2 + 1;
 		b->at = realloc(b->at, b->room);
 		if (!b->at)
 			abort();

@@ -193,7 +193,7 @@ static void power_cuts(enum volume_mode mode)
 {
 	static const enum fault faults[] = {FAULT_STOP, FAULT_STOP_BEFORE};
 	uint64_t count = operations_in(mode), points = 0;
-	for (uint64_t at = 1; at <= count; at++)
+	for (uint64_t at = 1; at <= count; at += volume_part())
 		for (size_t f = 0; f < COUNT_OF(faults); f++) {
 			struct run r;
 			begin(&r, mode);
@@ -250,7 +250,10 @@ static void open_again(struct run *r, const char *when)
 static void persist(struct run *r, const struct step *step, const char *when)
 {
 	struct error err;
-	if (perform(r, step, &err) < 0 && perform(r, step, &err) < 0)
+	int rc = perform(r, step, &err);
+	if (rc < 0)
+		rc = perform(r, step, &err);
+	if (rc < 0)
 		open_again(r, when);
 }
 
@@ -309,7 +312,7 @@ static void faults_in_passing(enum volume_mode mode, answer_function *answer)
 	static const int codes[] = {CELLA_ENOSPC, CELLA_EIO};
 	static const enum fault faults[] = {FAULT_FAIL, FAULT_AFTER};
 	uint64_t count = operations_in(mode);
-	for (uint64_t at = 1; at <= count; at++)
+	for (uint64_t at = 1; at <= count; at += volume_part())
 		for (size_t i = 0; i < COUNT_OF(codes) * COUNT_OF(faults); i++) {
 			const struct fake_world world = {.fault = faults[i % 2],
 			                                 .code = codes[i / 2],

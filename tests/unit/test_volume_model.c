@@ -17,6 +17,7 @@
 #include "fake_disk.h"
 #include "volume/volume_state.h"
 #include "volume_model.h"
+#include "volume_script.h"
 
 enum { KIB = 1 << 10, MIB = 1 << 20, HANDLES = 6, FILE_SIZE_MAX = 3 * MIB, PATH_SIZE = 256 };
 
@@ -443,7 +444,7 @@ static void a_large_directory_grows_and_shrinks(void **unused)
 {
 	struct state s;
 	char path[PATH_SIZE];
-	const unsigned count = 6000;
+	const unsigned count = 6000 / (unsigned)(volume_part() > 4 ? 4 : volume_part());
 	(void)unused;
 	set_up(&s, 3);
 	for (unsigned i = 0; i < count; i++) {

@@ -30,7 +30,7 @@ struct model {
 
 static void *grown(void *at, size_t size)
 {
-	void *p = realloc(at, size);
+	void *p = realloc(at, size ? size : 1);
 	if (!p)
 		abort();
 	return p;

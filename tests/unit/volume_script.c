@@ -4,6 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+size_t volume_part(void)
+{
+	const char *part = getenv("VOLUME_PART");
+	size_t number = part ? strtoul(part, NULL, 10) : 1;
+	return number ? number : 1;
+}
+
 void pair_begin(struct pair *p, struct volume *v)
 {
 	struct model *m = model_new();

@@ -27,6 +27,10 @@ struct step {
 	size_t size;
 };
 
+/* Of points that differ in where something happens, one in so many is tried: VOLUME_PART; 1 if it is not
+ * set. */
+size_t volume_part(void);
+
 /* A volume and what it should be: now, at the last commit that was acknowledged, and at the one after it that
  * was asked for (NULL: none was). */
 struct pair {

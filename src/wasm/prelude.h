@@ -131,6 +131,12 @@ INLINE u32 i32_popcnt(u32 x)
 	return (u32)i64_popcnt(x);
 }
 
+/* A function with a body that the translator knows (translate_idiom.c). */
+INLINE u64 i64_mul_high(u64 x, u64 y)
+{
+	return (u64)((unsigned __int128)x * y >> 64);
+}
+
 #define DIVIDE(name, type, signed_type, least)                                        \
 	INLINE type name##_div_s(struct cell_instance *instance, type x, type y)      \
 	{                                                                             \

@@ -75,6 +75,9 @@ void wasm_put_tail_heading(uint32_t index, struct buf *out);
 void wasm_put_tail_entry(const struct wasm_module *m, uint32_t index, struct buf *out);
 void wasm_put_tails(const struct wasm_module *m, bool first, struct buf *out);
 
+/* The expression of x0, x1, … that a known body computes; or NULL. */
+const char *wasm_find_idiom(const struct wasm_module *m, uint32_t index);
+
 /* translate_link.c */
 bool wasm_shares_references(const struct wasm_module *m);
 /* Elements that a table has room for: those that it starts with, and growth where the code grows it. */

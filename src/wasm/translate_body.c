@@ -277,6 +277,11 @@ static void put_step(struct wasm_translation *t, const struct wasm_step *step)
 	}
 }
 
+static int no_memory(struct error *err)
+{
+	return error_set(err, CELLA_ENOMEM, "no memory to translate a function");
+}
+
 static int visit_step(void *context, const struct wasm_step *step, struct error *err)
 {
 	struct wasm_translation *t = context;
@@ -296,7 +301,7 @@ static int visit_step(void *context, const struct wasm_step *step, struct error 
 		put_step(t, step);
 	body_join_lines(t, &t->body, from);
 	if (t->body.failed || t->slots.failed || t->nans.failed || t->read.failed || t->bodies.failed)
-		return error_set(err, CELLA_ENOMEM, "no memory to translate a function");
+		return no_memory(err);
 	if (t->bodies.size + t->body.size > WASM_TEXT_SIZE_MAX)
 		return error_set(err, CELLA_ELIMIT, "the module becomes more than %d bytes of C",
 		                 WASM_TEXT_SIZE_MAX);
@@ -313,7 +318,7 @@ static int visit_begin(void *context, const struct wasm_body *body, struct error
 	t->step_count = t->constant_step = t->constants = 0;
 	t->line = NULL;
 	buf_reserve(&t->read, (size_t)body->local_count + 1);
-	return t->read.failed ? error_set(err, CELLA_ENOMEM, "no memory to translate a function") : 0;
+	return t->read.failed ? no_memory(err) : 0;
 }
 
 static const char *zero_of(char type)
@@ -384,11 +389,18 @@ static int visit_end(void *context, const struct wasm_body *body, struct error *
 {
 	struct wasm_translation *t = context;
 	struct buf *out = &t->bodies;
-	bool leaf = !t->may_trap && t->step_count <= LEAF_STEPS_MAX;
+	const char *idiom = wasm_find_idiom(t->m, body->index);
+	bool leaf = idiom || (!t->may_trap && t->step_count <= LEAF_STEPS_MAX);
 	t->pieces[body->index] = (struct wasm_piece){.start = out->size, .leaf = leaf};
 	body_put_first_line(t);
 	size_t from = out->size;
 	put_opening(t, body);
+	if (idiom) {
+		buf_printf(out, "\treturn %s;\n}", idiom);
+		body_join_lines(t, out, from);
+		wasm_put(out, "\n");
+		return out->failed ? no_memory(err) : 0;
+	}
 	if (t->uses_memory)
 		wasm_put(out, "\tu8 *const memory = instance->memory;\n");
 	if (t->uses_state)
@@ -401,7 +413,7 @@ static int visit_end(void *context, const struct wasm_body *body, struct error *
 	wasm_put(out, "}\n");
 	if (body->function->tails)
 		wasm_put_tail_entry(t->m, body->index, out);
-	return out->failed ? error_set(err, CELLA_ENOMEM, "no memory to translate a function") : 0;
+	return out->failed ? no_memory(err) : 0;
 }
 
 const struct wasm_visitor wasm_body_visitor = {.begin = visit_begin, .step = visit_step, .end = visit_end};

@@ -1,0 +1,38 @@
+/*
+ * Bodies that the translator knows, and what they compute in fewer instructions of a processor.
+ *
+ * WebAssembly lacks some of a processor's instructions; the C library of cells writes them out
+ * (guest/libc/mul_high.s). A function that has these bytes for its body, whatever it is called and wherever
+ * it comes from, computes the same by the expression beside them. It is a leaf.
+ */
+#include <string.h>
+
+#include "wasm/translate.h"
+
+/* Two locals of 64 bits; what comes then is explained in the source. */
+static const uint8_t mul_high[] = {
+	0x01, 0x02, 0x7e, 0x20, 0x00, 0x42, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x83, 0x22, 0x02, 0x20, 0x01, 0x42,
+	0x20, 0x88, 0x7e, 0x20, 0x02, 0x20, 0x01, 0x42, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x83, 0x22, 0x03, 0x7e,
+	0x42, 0x20, 0x88, 0x7c, 0x21, 0x02, 0x20, 0x00, 0x42, 0x20, 0x88, 0x22, 0x00, 0x20, 0x03, 0x7e, 0x20,
+	0x02, 0x42, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x83, 0x7c, 0x21, 0x03, 0x20, 0x00, 0x20, 0x01, 0x42, 0x20,
+	0x88, 0x7e, 0x20, 0x02, 0x42, 0x20, 0x88, 0x7c, 0x20, 0x03, 0x42, 0x20, 0x88, 0x7c, 0x0b,
+};
+
+static const struct idiom {
+	const char *signature;
+	const uint8_t *body;
+	size_t size;
+	const char *expression;
+} idioms[] = {
+	{"ll:l", mul_high, sizeof(mul_high), "i64_mul_high(x0, x1)"},
+};
+
+const char *wasm_find_idiom(const struct wasm_module *m, uint32_t index)
+{
+	const struct wasm_function *f = &m->functions[index];
+	for (size_t i = 0; i < array_count(idioms); i++)
+		if (f->body_size == idioms[i].size && strcmp(f->type->signature, idioms[i].signature) == 0 &&
+		    memcmp(m->bytes + f->body, idioms[i].body, idioms[i].size) == 0)
+			return idioms[i].expression;
+	return NULL;
+}

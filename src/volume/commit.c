@@ -1,9 +1,9 @@
 /*
  * Commits. What was written goes to the end of the log, the root last; when the disk has all of it, the
  * keeper is asked to go from the root before to this one. A crash in between leaves the volume at the
- * one or the other: opening follows the keeper. With a mode other than `strict` the keeper may be behind;
- * then opening goes on from its root along the chain of those that follow it, as far as the volume's own
- * hint leads.
+ * one or the other: opening follows the keeper. Where the volume was written in a mode other than `strict`
+ * the keeper may be behind; so opening goes on from its root along the chain of those that follow it, as far
+ * as the volume's own hint leads.
  */
 #include <string.h>
 
@@ -26,6 +26,14 @@ static void reference_split(const uint8_t reference[VOLUME_REFERENCE_SIZE], uint
 {
 	memcpy(ret_counter, reference, sizeof(*ret_counter));
 	memcpy(ret_at, reference + sizeof(*ret_counter), sizeof(*ret_at));
+}
+
+static uint64_t counter_of(const uint8_t reference[VOLUME_REFERENCE_SIZE])
+{
+	struct volume_pointer at;
+	uint64_t counter;
+	reference_split(reference, &counter, &at);
+	return counter;
 }
 
 static bool reference_is_set(const uint8_t reference[VOLUME_REFERENCE_SIZE])
@@ -70,19 +78,25 @@ void root_adopt(struct volume *v, const struct volume_root *root,
 	memcpy(v->reference, reference, VOLUME_REFERENCE_SIZE);
 }
 
-static int head_read(struct volume *v, uint8_t ret_reference[VOLUME_REFERENCE_SIZE], struct error *err)
+static int head_read(struct volume *v, uint8_t ret_reference[VOLUME_REFERENCE_SIZE], uint64_t *ret_token,
+                     struct error *err)
 {
 	const struct volume_disk *disk = &v->config.disk;
+	uint8_t head[VOLUME_HEAD_SIZE];
 	void *file;
 	size_t size;
 	int rc = disk->open(disk->data, VOLUME_FILE_HEAD, &file, err);
 	if (rc < 0)
 		return rc;
-	rc = disk->read(disk->data, file, 0, ret_reference, VOLUME_REFERENCE_SIZE, &size, err);
+	rc = disk->read(disk->data, file, 0, head, sizeof(head), &size, err);
 	disk->close(disk->data, file);
-	if (rc == 0 && size < VOLUME_REFERENCE_SIZE)
+	if (rc < 0)
+		return rc;
+	if (size < sizeof(head))
 		return error_set(err, CELLA_EAUTH, "the volume's file \"head\" was cut");
-	return rc;
+	memcpy(ret_reference, head, VOLUME_REFERENCE_SIZE);
+	memcpy(ret_token, head + VOLUME_REFERENCE_SIZE, sizeof(*ret_token));
+	return 0;
 }
 
 /* Is the hint wrong, or a root that it leads to? Else the disk fails, and might tell more at another time. */
@@ -97,21 +111,20 @@ static int follow_chain(struct volume *v, const uint8_t kept[VOLUME_REFERENCE_SI
 {
 	uint8_t head[VOLUME_REFERENCE_SIZE], at[VOLUME_REFERENCE_SIZE];
 	struct volume_root root;
+	uint64_t token;
 	memcpy(ret_reference, kept, VOLUME_REFERENCE_SIZE);
-	int rc = head_read(v, head, err);
+	int rc = head_read(v, head, &token, err);
 	if (rc < 0)
 		return is_no_hint(rc) ? 0 : rc;
 	memcpy(at, head, sizeof(at));
-	for (unsigned n = 0; n < CHAIN_MAX && reference_is_set(at); n++) {
-		if (memcmp(at, kept, sizeof(at)) == 0) {
-			memcpy(ret_reference, head, sizeof(head));
-			return 0;
-		}
+	for (unsigned n = 0; n < CHAIN_MAX && counter_of(at) > counter_of(kept); n++) {
 		rc = root_read(v, at, &root, err);
 		if (rc < 0)
 			return is_no_hint(rc) ? 0 : rc;
 		memcpy(at, root.before, sizeof(at));
 	}
+	if (memcmp(at, kept, sizeof(at)) == 0)
+		memcpy(ret_reference, head, sizeof(head));
 	return 0;
 }
 
@@ -120,6 +133,7 @@ int root_choose(struct volume *v, uint8_t ret_reference[VOLUME_REFERENCE_SIZE], 
 {
 	const struct volume_keeper *keeper = &v->config.keeper;
 	uint8_t kept[VOLUME_REFERENCE_SIZE], chosen[VOLUME_REFERENCE_SIZE];
+	uint64_t token;
 	int rc = keeper->get(keeper->data, v->id, kept, err);
 	if (rc < 0)
 		return rc;
@@ -127,11 +141,7 @@ int root_choose(struct volume *v, uint8_t ret_reference[VOLUME_REFERENCE_SIZE], 
 		return error_set(err, CELLA_ENOENT,
 		                 "the root keeper knows no root of this volume: is it another volume's?");
 	memcpy(v->published, kept, sizeof(kept));
-	memcpy(chosen, kept, sizeof(kept));
-	if (!reference_is_set(kept))
-		rc = head_read(v, chosen, err);
-	else if (v->config.mode != VOLUME_STRICT)
-		rc = follow_chain(v, kept, chosen, err);
+	rc = reference_is_set(kept) ? follow_chain(v, kept, chosen, err) : head_read(v, chosen, &token, err);
 	if (rc < 0)
 		return rc;
 	rc = root_read(v, chosen, ret_root, err);
@@ -236,25 +246,44 @@ int publish_locked(struct volume *v, struct error *err)
 /* May the keeper stay where it is for now? */
 static bool may_lag(const struct volume *v)
 {
-	uint64_t kept, now;
-	struct volume_pointer at;
 	if (v->config.mode == VOLUME_STRICT || !reference_is_set(v->published))
 		return false;
 	if (v->config.mode == VOLUME_OFFLINE)
 		return true;
-	reference_split(v->published, &kept, &at);
-	reference_split(v->reference, &now, &at);
-	return now - kept < v->config.bound_commits &&
+	return counter_of(v->reference) - counter_of(v->published) < v->config.bound_commits &&
 	       clock_ns() - v->published_ns < (uint64_t)v->config.bound_s * 1000000000;
+}
+
+/* A writer that was taken over learns it from the keeper, which it asks seldom in these modes: it must not
+ * lead away from what the other has committed since. */
+static int head_check(struct volume *v, struct error *err)
+{
+	uint8_t reference[VOLUME_REFERENCE_SIZE];
+	uint64_t token;
+	int rc = head_read(v, reference, &token, err);
+	if (rc < 0)
+		return is_no_hint(rc) ? 0 : rc;
+	if (token <= v->token)
+		return 0;
+	rc = error_set(err, CELLA_EFENCED,
+	               "another writer took the volume over (token %llu, this one has %llu): what the root "
+	               "keeper was not told is lost",
+	               (unsigned long long)token, (unsigned long long)v->token);
+	return volume_break(v, rc, err);
 }
 
 int head_write(struct volume *v, struct error *err)
 {
 	const struct volume_disk *disk = &v->config.disk;
 	bool durable = v->config.mode != VOLUME_STRICT; /* then it is what opening goes on by */
+	uint8_t head[VOLUME_HEAD_SIZE];
 	if (memcmp(v->hinted, v->reference, sizeof(v->hinted)) == 0)
 		return 0;
-	int rc = disk->put(disk->data, VOLUME_FILE_HEAD, v->reference, sizeof(v->reference), durable, err);
+	memcpy(head, v->reference, sizeof(v->reference));
+	memcpy(head + sizeof(v->reference), &v->token, sizeof(v->token));
+	int rc = durable ? head_check(v, err) : 0;
+	if (rc == 0)
+		rc = disk->put(disk->data, VOLUME_FILE_HEAD, head, sizeof(head), durable, err);
 	if (rc == 0)
 		memcpy(v->hinted, v->reference, sizeof(v->hinted));
 	return rc;

@@ -21,6 +21,7 @@
 
 enum { SLOT_SIZE = 512, SLOTS = 2, SLOT_DIGEST_AT = 104, KEEPER_VERSION = 1 };
 #define KEEPER_MAGIC 0x314b5643u /* "CVK1" */
+#define COUNTS_MAX ((uint64_t)1 << 63) /* nobody gets there by counting */
 
 struct file_keeper {
 	char *path;
@@ -58,7 +59,7 @@ static bool slot_read(const uint8_t from[SLOT_SIZE], struct slot *ret)
 	ret->sequence = reader_u64(&r);
 	ret->token = reader_u64(&r);
 	reader_copy(&r, ret->root, sizeof(ret->root));
-	return true;
+	return ret->sequence < COUNTS_MAX && ret->token < COUNTS_MAX;
 }
 
 /* The slot that counts; all zeros for an empty file. */
@@ -179,9 +180,9 @@ static int swap_locked(struct file_keeper *k, const uint8_t volume[VOLUME_ID_SIZ
 			"another writer took the volume over (token %llu, this one has %llu): what was "
 			"not committed is lost",
 			(unsigned long long)state.token, (unsigned long long)token);
-	if (memcmp(state.root, to, sizeof(state.root)) == 0)
-		return 0;
-	if (memcmp(state.root, from, sizeof(state.root)) != 0)
+	/* If it holds the next one already, it may be for a write that could not be synced. */
+	if (memcmp(state.root, from, sizeof(state.root)) != 0 &&
+	    memcmp(state.root, to, sizeof(state.root)) != 0)
 		return error_set(err, CELLA_EAUTH,
 		                 "the root file %s holds another root than the one expected", k->path);
 	memcpy(state.root, to, sizeof(state.root));

@@ -297,18 +297,24 @@ int volume_snapshot(struct volume *v, struct mem_pool *pool, struct volume **ret
 
 /* ---- what is known of it */
 
+struct survey {
+	struct volume_info info;
+	struct map sizes; /* of the segments that there are */
+};
+
 static int add_segment(void *arg, const char *name, uint64_t size)
 {
-	struct volume_info *info = arg;
+	struct survey *s = arg;
 	uint32_t number;
-	if (segment_file_number(name, &number) == 0) {
-		info->segments++;
-		info->stored += size;
-	}
-	return 0;
+	if (segment_file_number(name, &number) < 0)
+		return 0;
+	s->info.segments++;
+	s->info.stored += size;
+	return map_put(&s->sizes, number, (void *)(uintptr_t)(size + 1));
 }
 
-static int add_dead(struct volume *v, struct volume_info *info, struct error *err)
+/* The count of a segment that was removed goes with the next commit. */
+static int add_dead(struct volume *v, struct survey *s, struct error *err)
 {
 	struct tree_key key = tree_key(0, VOLUME_ITEM_DEAD);
 	struct item item;
@@ -317,8 +323,9 @@ static int add_dead(struct volume *v, struct volume_info *info, struct error *er
 	       tree_item_is(&item, 0, VOLUME_ITEM_DEAD)) {
 		uint32_t blocks = 0;
 		memcpy(&blocks, item.value, min_of(sizeof(blocks), item.value_size));
-		info->dead += (uint64_t)blocks * VOLUME_BLOCK_SIZE;
 		key = tree_key_number(0, VOLUME_ITEM_DEAD, tree_number_of(&item));
+		if (map_get(&s->sizes, tree_number_of(&item)))
+			s->info.dead += (uint64_t)blocks * VOLUME_BLOCK_SIZE;
 	}
 	return rc == CELLA_ENOENT ? 0 : rc;
 }
@@ -327,14 +334,15 @@ int volume_info(struct volume *v, struct volume_info *ret_info, struct error *er
 {
 	volume_locked(v);
 	const struct volume_disk *disk = &v->config.disk;
-	struct volume_info info = {.counter = v->root.counter,
-	                           .time_ns = v->root.time_ns,
-	                           .cache_hits = v->cache.hits,
-	                           .cache_misses = v->cache.misses};
-	int rc = disk->list(disk->data, add_segment, &info, err);
+	struct survey s = {.info = {.counter = v->root.counter,
+	                            .time_ns = v->root.time_ns,
+	                            .cache_hits = v->cache.hits,
+	                            .cache_misses = v->cache.misses}};
+	int rc = disk->list(disk->data, add_segment, &s, err);
 	if (rc == 0)
-		rc = add_dead(v, &info, err);
+		rc = add_dead(v, &s, err);
 	if (rc == 0)
-		*ret_info = info;
+		*ret_info = s.info;
+	map_done(&s.sizes);
 	return rc;
 }

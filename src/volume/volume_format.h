@@ -3,7 +3,8 @@
  * little-endian, but for those in keys of the tree, which are big-endian so that bytes sort as numbers.
  *
  *   volume             what it is: struct of 64 bytes, below
- *   head               a hint where the newest root lies: a root reference (64 bytes), in the clear
+ *   head               a hint where the newest root lies: a root reference (64 bytes) and the u64 fencing token
+ *                      of who wrote it, in the clear
  *   XXXXXXXX.segment   segment 0xXXXXXXXX: a header block, then sealed blocks of 4 KiB
  *
  * A segment is written once, from front to back, by one writer in one go; what is in it never changes.
@@ -72,6 +73,7 @@ enum {
 	VOLUME_SEGMENT_HEADER_SIZE = 56,
 	VOLUME_POINTER_SIZE = 24,
 	VOLUME_REFERENCE_SIZE = 64,
+	VOLUME_HEAD_SIZE = VOLUME_REFERENCE_SIZE + 8,
 	VOLUME_NODE_HEADER_SIZE = 16,
 	VOLUME_SLOT_SIZE = 6,
 	VOLUME_INODE_SIZE = 32,

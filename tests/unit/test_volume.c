@@ -232,6 +232,41 @@ static void of_two_writers_one_is_fenced_off(void **state)
 	volume_keeper_file_free(&second.keeper);
 }
 
+/* Far behind the keeper; what it committed is found in every mode, and a writer that was taken over learns it
+ * from the volume itself. */
+static void a_keeper_that_lags_loses_nothing(void **state)
+{
+	struct place *p = *state;
+	struct volume_config lagging = p->config, second = p->config, reader = p->config;
+	struct volume *a, *b, *c;
+	lagging.mode = VOLUME_BOUNDED;
+	lagging.bound_commits = lagging.bound_s = 1000;
+	reader.writable = false;
+	assert_ok(volume_keeper_file(p->root, &second.keeper, &err));
+	assert_ok(volume_open(&lagging, &a, &err));
+	write_file(a, "a", 0, "a", 1);
+	assert_ok(volume_commit(a, &err));
+	assert_ok(volume_open(&reader, &c, &err));
+	check_file(c, "a", 0, "a", 1);
+	volume_free(c);
+
+	second.mode = VOLUME_BOUNDED;
+	second.bound_commits = second.bound_s = 1000;
+	second.take_over = true;
+	assert_ok(volume_open(&second, &b, &err));
+	write_file(b, "b", 0, "b", 1);
+	assert_ok(volume_commit(b, &err));
+	write_file(a, "late", 0, "a", 1);
+	assert_int_equal(volume_commit(a, &err), CELLA_EFENCED);
+	assert_ok(volume_open(&reader, &c, &err));
+	check_file(c, "a", 0, "a", 1);
+	check_file(c, "b", 0, "b", 1);
+	volume_free(c);
+	volume_free(a);
+	volume_free(b);
+	volume_keeper_file_free(&second.keeper);
+}
+
 static void a_snapshot_stays_as_it_is(void **state)
 {
 	struct place *p = *state;
@@ -401,6 +436,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(holes_read_as_zeros, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(names_behave_as_posix_has_them, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(of_two_writers_one_is_fenced_off, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_keeper_that_lags_loses_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_snapshot_stays_as_it_is, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(compacting_frees_what_is_dead, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(after_a_new_key_the_old_one_opens_nothing, set_up, tear_down),

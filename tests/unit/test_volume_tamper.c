@@ -209,8 +209,9 @@ static void every_bit_that_is_changed_is_refused_or_without_effect(void **state)
 	assert_int_equal(read_all(&p, p.pair.now), 0); /* unchanged, everything reads */
 	note_what_is_read(&p, &n);
 	for (size_t i = 0; fake_disk_file(p.disk, i, &f); i++) {
+		bool hint = strcmp(f.name, VOLUME_FILE_HEAD) == 0; /* where it is wrong it is not followed */
 		for (size_t bit = 0; bit < 8 * f.size; bit += volume_part()) {
-			bool counts = n.read[i][bit / 8];
+			bool counts = n.read[i][bit / 8] && !hint;
 			/* blocks that nothing leads to: one bit of each byte will do */
 			if (!counts && bit % 64)
 				continue;

@@ -32,12 +32,6 @@ static int read_timings(const struct ecg_files *f, const struct timespec *start,
 	return 0;
 }
 
-struct ecg_setting {
-	const char *memory; /* NULL: the native program */
-	int executors;
-	const char *heap;
-};
-
 static int run_native(const struct ecg_files *f, struct error *err)
 {
 	char requests[16];
@@ -47,47 +41,58 @@ static int run_native(const struct ecg_files *f, struct error *err)
 	return bench_execute((char *const *)(uintptr_t)words, NULL, NULL, err);
 }
 
-static int run_cell(const struct ecg_files *f, const struct ecg_setting *c, struct error *err)
+int ecg_run_cell(const struct ecg_files *f, const struct ecg_setting *setting, const char *const *words,
+                 size_t count, struct bench_run *ret_run, struct error *err)
 {
-	char executors[16], requests[16], data[BENCH_PATH_MAX + 16], out[BENCH_PATH_MAX + 16];
-	snprintf(executors, sizeof(executors), "%d", c->executors);
-	snprintf(requests, sizeof(requests), "%d", ECG_REQUESTS);
-	snprintf(data, sizeof(data), "%s:/data:ro", f->data);
+	char executors[16], data[BENCH_PATH_MAX + 16], out[BENCH_PATH_MAX + 16];
+	snprintf(executors, sizeof(executors), "%d", setting->executors);
+	snprintf(data, sizeof(data), "%s:/data:ro", setting->volume ? setting->volume : f->data);
 	snprintf(out, sizeof(out), "%s:/out", f->out);
-	const char *words[] = {"run",
-	                       "-q",
-	                       "--memory",
-	                       c->memory,
-	                       "--executors",
-	                       executors,
-	                       "--heap",
-	                       c->heap,
-	                       "--dir",
-	                       data,
-	                       "--dir",
-	                       out,
-	                       "--accept-builder",
-	                       f->builder,
-	                       f->cell,
-	                       "predict",
+	const char *all[BENCH_WORDS_MAX] = {"run",
+	                                    "-q",
+	                                    "--memory",
+	                                    setting->memory,
+	                                    "--executors",
+	                                    executors,
+	                                    "--heap",
+	                                    setting->heap,
+	                                    setting->volume ? "--volume" : "--dir",
+	                                    data,
+	                                    "--dir",
+	                                    out,
+	                                    "--accept-builder",
+	                                    f->builder,
+	                                    f->cell};
+	enum { OWN = 15 };
+	if (count > BENCH_WORDS_MAX - OWN)
+		return error_set(err, CELLA_EBUG, "too many words");
+	memcpy(all + OWN, words, count * sizeof(*words));
+	return bench_cella(all, OWN + count, NULL, ret_run, err);
+}
+
+static int request_cell(const struct ecg_files *f, const struct ecg_setting *c, struct error *err)
+{
+	char requests[16];
+	snprintf(requests, sizeof(requests), "%d", ECG_REQUESTS);
+	const char *words[] = {"predict",
 	                       "--kind",
 	                       "compact",
 	                       "--forest",
-	                       f->guest_forest,
+	                       c->volume ? "/data/" ECG_FOREST : f->guest_forest,
 	                       "--repeat",
 	                       requests,
 	                       "--timings",
 	                       "/out/timings.json",
 	                       f->guest_record};
-	return bench_cella(words, array_count(words), NULL, NULL, err);
+	return ecg_run_cell(f, c, words, array_count(words), NULL, err);
 }
 
-static int run_once(const struct ecg_files *f, const struct ecg_setting *c, double *ret_first,
-                    double *ret_next, struct error *err)
+int ecg_request(const struct ecg_files *f, const struct ecg_setting *setting, double *ret_first,
+                double *ret_next, struct error *err)
 {
 	struct timespec start;
 	clock_gettime(CLOCK_REALTIME, &start);
-	int rc = c->memory ? run_cell(f, c, err) : run_native(f, err);
+	int rc = setting->memory ? request_cell(f, setting, err) : run_native(f, err);
 	return rc < 0 ? rc : read_timings(f, &start, ret_first, ret_next, err);
 }
 
@@ -125,8 +130,8 @@ static int run_levels(const struct ecg_files *f, struct ecg_case *c, bool protec
 	static const char *const memory[LEVELS] = {NULL, "insecure-none", "secret"};
 	double first[LEVELS] = {0}, next[LEVELS] = {0};
 	for (size_t i = 0; i < (protected ? LEVELS : PROTECTED); i++) {
-		struct ecg_setting setting = {memory[i], c->executors, c->heap};
-		int rc = run_once(f, &setting, &first[i], &next[i], &c->why);
+		struct ecg_setting setting = {memory[i], c->executors, c->heap, NULL};
+		int rc = ecg_request(f, &setting, &first[i], &next[i], &c->why);
 		if (rc < 0)
 			return rc;
 	}
@@ -259,5 +264,7 @@ int bench_ecg(struct bench *b, struct error *err)
 		rc = bench_cannot(b, "all", "protected", why.text, err);
 	if (rc == 0 && run_cases(b, &files, cases, CASES, protected) < 0)
 		return error_set(err, CELLA_ECANCELED, "interrupted");
-	return rc < 0 ? rc : report_all(b, cases, CASES, err);
+	if (rc == 0)
+		rc = report_all(b, cases, CASES, err);
+	return rc < 0 || !protected ? rc : bench_ecg_sealed(b, &files, err);
 }

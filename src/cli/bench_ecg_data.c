@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -112,7 +113,9 @@ static int find_record(struct ecg_files *f, const char *below, struct error *err
 	while (labels && fgets(line, sizeof(line), labels)) {
 		int size = (int)min_of(strcspn(line, ",\r\n"), (size_t)32);
 		snprintf(f->record, sizeof(f->record), "%s/%s%.*s.mat", f->data, below, size, line);
-		snprintf(f->guest_record, sizeof(f->guest_record), "/data/%s%.*s.mat", below, size, line);
+		snprintf(f->guest_records, sizeof(f->guest_records), "/data/%s", below);
+		snprintf(f->guest_record, sizeof(f->guest_record), "%s%.*s.mat", f->guest_records, size,
+		         line);
 		if (access(f->record, R_OK) == 0)
 			return 0;
 	}
@@ -121,8 +124,10 @@ static int find_record(struct ecg_files *f, const char *below, struct error *err
 
 static int make_recordings(struct ecg_files *f, struct error *err)
 {
-	char *words[] = {f->native, "synth", "--count", "400", "--seed", "0", "--dir", f->out, NULL};
-	snprintf(f->data, sizeof(f->data), "%s", f->out);
+	char *words[] = {f->native, "synth", "--count", "400", "--seed", "0", "--dir", f->data, NULL};
+	snprintf(f->data, sizeof(f->data), "%.400s/recordings", f->out);
+	if (mkdir(f->data, 0700) < 0)
+		return error_errno(err, CELLA_EIO, "cannot make %s", f->data);
 	return bench_execute(words, NULL, NULL, err);
 }
 

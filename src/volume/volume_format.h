@@ -3,8 +3,8 @@
  * little-endian, but for those in keys of the tree, which are big-endian so that bytes sort as numbers.
  *
  *   volume             what it is: struct of 64 bytes, below
- *   head               a hint where the newest root lies: a root reference (64 bytes) and the u64 fencing token
- *                      of who wrote it, in the clear
+ *   head               a hint where the newest root lies: a root reference (64 bytes) and the u64 fencing
+ *                      token of who wrote it, in the clear
  *   XXXXXXXX.segment   segment 0xXXXXXXXX: a header block, then sealed blocks of 4 KiB
  *
  * A segment is written once, from front to back, by one writer in one go; what is in it never changes.

@@ -24,14 +24,27 @@ int tasks_member_number(struct tasks *t, uint64_t task, struct version_sum *ret_
 
 /* Room. */
 
-static int close_extent(struct tasks *t, struct error *err)
+/* What lies in it may not be told yet: of several outputs of a task the last one tells all. */
+static int leave_extent(struct tasks *t, struct error *err)
 {
 	if (!t->link.extent.size)
 		return 0;
-	struct ring_part part = {&t->link.extent, sizeof(t->link.extent)};
-	int rc = tasks_send(t, TASK_UP_CLOSE, &part, 1, err);
+	if (t->left_count == array_count(t->left))
+		return error_set(err, CELLA_EBUG, "too many extents of the store are full, and not told of");
+	t->left[t->left_count++] = t->link.extent;
 	t->link.extent = (struct task_extent){0};
 	t->link.extent_used = 0;
+	return 0;
+}
+
+int tasks_close_extents(struct tasks *t, struct error *err)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < t->left_count; i++) {
+		struct ring_part part = {&t->left[i], sizeof(t->left[i])};
+		rc = tasks_send(t, TASK_UP_CLOSE, &part, 1, err);
+	}
+	t->left_count = 0;
 	return rc;
 }
 
@@ -39,7 +52,7 @@ static int want_extent(struct tasks *t, uint64_t size, struct error *err)
 {
 	struct task_extent want = {.size = max_of(size, (uint64_t)EXTENT_SIZE)};
 	struct ring_part part = {&want, sizeof(want)};
-	int rc = close_extent(t, err);
+	int rc = leave_extent(t, err);
 	if (rc == 0)
 		rc = tasks_send(t, TASK_UP_EXTENT, &part, 1, err);
 	t->extent_wanted = rc == 0;

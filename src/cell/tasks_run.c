@@ -464,7 +464,9 @@ static int send_done(struct running *r, int result, const char *why, struct erro
 		{t->locations, done.output_count * sizeof(*t->locations)},
 		{t->sealed, failure_size},
 	};
-	return rc < 0 ? rc : tasks_send(t, TASK_UP_DONE, parts, array_count(parts), err);
+	if (rc == 0)
+		rc = tasks_send(t, TASK_UP_DONE, parts, array_count(parts), err);
+	return rc < 0 ? rc : tasks_close_extents(t, err);
 }
 
 static int end_level(struct running *r, struct error *err)

@@ -137,6 +137,8 @@ struct tasks {
 	bool stopping;      /* the agent wants us to end when idle */
 	bool extent_wanted; /* asked for and not yet answered */
 	bool cancels;       /* something was submitted or done here that cancels tasks */
+	struct task_extent left[TASK_DATA_MAX]; /* that are full; closed once what lies in them is told */
+	size_t left_count;
 	struct error lost;  /* code not 0: why nothing works any more */
 
 	/* Scratch of a call that submits or of the end of a run; neither is interrupted by another. */
@@ -178,6 +180,8 @@ int tasks_receive_run(struct tasks *t, bool *ret_any, size_t *ret_size, struct e
 int tasks_idle(struct tasks *t, struct spin *spin, uint64_t deadline_ns, struct error *err) must_check;
 
 /* tasks_data.c */
+/* After a record that tells where data lie. */
+int tasks_close_extents(struct tasks *t, struct error *err) must_check;
 /* Opens the content (base, parts over it) whose locations are given in that order, into protected
  * memory `to`. CELLA_EAGAIN: not at hand (location of size 0, not in the cache); CELLA_EAUTH,
  * CELLA_EFORMAT: it does not verify. */

@@ -138,7 +138,8 @@ static int send_put(struct tasks *t, uint64_t datum, const void *from, uint64_t 
 	if (rc < 0)
 		return rc;
 	struct ring_part part = {&location, sizeof(location)};
-	return tasks_send(t, TASK_UP_PUT, &part, 1, err);
+	rc = tasks_send(t, TASK_UP_PUT, &part, 1, err);
+	return rc < 0 ? rc : tasks_close_extents(t, err);
 }
 
 int tasks_release(struct tasks *t, struct tasks_submitter *s, struct error *err)

@@ -3,8 +3,9 @@
  * lie on the disk yet is here (dirty), and stays until it is flushed; clean frames go in turn, once they have
  * not been used since the hand last came by (CLOCK: Corbató 1968).
  *
- * Blocks that were read past the cache are noted (TinyLFU's doorkeeper: Einziger, Friedman and Manes, 2017),
- * so that only what is read again takes a frame.
+ * What is read for the first time gets one of a few frames on trial, which go round; only what is read again
+ * takes one of the others (a window and a doorkeeper as TinyLFU's: Einziger, Friedman and Manes, 2017). So
+ * what is read once neither drives out what is read often, nor makes the volume touch memory that is new.
  *
  * Frames are first used from the lowest on: what a volume does not need is never touched.
  */
@@ -14,7 +15,11 @@
 #include "volume/volume_state.h"
 
 #define FRAME_NONE UINT32_MAX
-enum { NOTE_BITS = 8 }; /* for a frame; one in four is set when they are cleared */
+enum {
+	NOTE_BITS = 8,      /* for a frame; one in four is set when they are cleared */
+	TRIALS = 128,
+	TRIALS_PART = 8, /* of a small cache's frames */
+};
 
 int blocks_init(struct volume *v, size_t size, struct error *err)
 {
@@ -27,7 +32,9 @@ int blocks_init(struct volume *v, size_t size, struct error *err)
 	c->frames = calloc(count, sizeof(*c->frames));
 	c->buckets = malloc(c->bucket_count * sizeof(*c->buckets));
 	c->noted = calloc(c->bucket_count * NOTE_BITS / 64 + 1, sizeof(*c->noted));
-	if (!c->frames || !c->buckets || !c->noted)
+	c->trial_count = min_of((uint32_t)TRIALS, count / TRIALS_PART);
+	c->trials = calloc(c->trial_count, sizeof(*c->trials));
+	if (!c->frames || !c->buckets || !c->noted || !c->trials)
 		return error_set(err, CELLA_ENOMEM, "no memory for a volume's cache of %zu MiB", size >> 20);
 	memset(c->buckets, 0xff, c->bucket_count * sizeof(*c->buckets));
 	int rc = mem_region_new(v->pool, size, size, size, &c->memory, err);
@@ -44,6 +51,7 @@ void block_cache_done(struct volume *v)
 	free(v->cache.frames);
 	free(v->cache.buckets);
 	free(v->cache.noted);
+	free(v->cache.trials);
 }
 
 static uint64_t hash(uint64_t inode, uint64_t block)
@@ -143,6 +151,25 @@ static uint32_t make_free(struct block_cache *c)
 	return FRAME_NONE;
 }
 
+/* A frame for a block that is read for the first time: the one that has been on trial for longest, if it is
+ * so still. The place among those on trial is given with it. */
+static uint32_t make_trial(struct volume *v, uint16_t *ret_place)
+{
+	struct block_cache *c = &v->cache;
+	uint32_t place = c->trial_next, at = c->trials[place];
+	struct frame *f = &c->frames[at];
+	c->trial_next = (place + 1) % c->trial_count;
+	*ret_place = (uint16_t)(place + 1);
+	if (f->trial != *ret_place || f->state == FRAME_DIRTY) {
+		at = make_free(c);
+		c->trials[place] = at == FRAME_NONE ? 0 : at;
+	} else if (f->state == FRAME_CLEAN) {
+		blocks_note(v, f->inode, f->block);
+		release(c, at);
+	}
+	return at;
+}
+
 static void occupy(struct block_cache *c, uint32_t at, uint64_t inode, uint64_t block)
 {
 	uint32_t *bucket = bucket_of(c, inode, block);
@@ -170,14 +197,29 @@ int blocks_take(struct volume *v, uint64_t inode, uint64_t block, uint8_t **ret_
 	return 0;
 }
 
+/* To read it into. */
+static int take_for_read(struct volume *v, uint64_t inode, uint64_t block, uint8_t **ret_bytes,
+                         struct error *err)
+{
+	struct block_cache *c = &v->cache;
+	uint16_t trial = 0;
+	uint32_t at = blocks_noted(v, inode, block) ? make_free(c) : make_trial(v, &trial);
+	if (at == FRAME_NONE)
+		return error_set(err, CELLA_EBUG, "every block in a volume's cache waits to be written");
+	occupy(c, at, inode, block);
+	c->frames[at].trial = trial;
+	*ret_bytes = bytes_of(c, at);
+	return 0;
+}
+
 int blocks_take_run(struct volume *v, uint64_t inode, uint64_t block, size_t count, uint8_t **ret_bytes,
                     size_t *ret_count, struct error *err)
 {
 	size_t n = 0;
-	while (n < count && n < v->cache.count / 4) {
+	while (n < count && n < v->cache.trial_count / 2) {
 		if (n && find(&v->cache, inode, block + n) != FRAME_NONE)
 			break;
-		int rc = blocks_take(v, inode, block + n, &ret_bytes[n], err);
+		int rc = take_for_read(v, inode, block + n, &ret_bytes[n], err);
 		if (rc < 0 && n == 0)
 			return rc;
 		if (rc < 0)

@@ -248,6 +248,7 @@ struct frame {
 	uint32_t chain; /* the next one with its hash */
 	uint8_t state;  /* enum frame_state */
 	uint8_t used;   /* since the hand last came by */
+	uint16_t trial; /* its place among those on trial, from 1; 0: it is none */
 };
 enum frame_state { FRAME_FREE, FRAME_CLEAN, FRAME_DIRTY };
 
@@ -261,6 +262,8 @@ struct block_cache {
 	uint32_t dirty, dirty_max;
 	uint64_t *noted; /* a bit for a block, by its hash */
 	uint32_t noted_count;
+	uint32_t *trials; /* frames on trial, which go round */
+	uint32_t trial_count, trial_next;
 	uint64_t hits, misses;
 };
 int blocks_init(struct volume *v, size_t size, struct error *err) must_check;

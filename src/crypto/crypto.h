@@ -66,6 +66,19 @@ int crypto_hkdf(const void *key, size_t key_size, const void *salt, size_t salt_
                 size_t info_size, void *ret_key, size_t size, struct error *err) must_check;
 
 /*
+ * scrypt (RFC 7914) of a password, N = 2^log_n. It takes crypto_scrypt_size bytes of protected memory while
+ * it runs, and time in proportion to them and to p. CELLA_EINVAL beyond the bounds, which keep a stored cost
+ * from taking more than 1 GiB; CELLA_ENOMEM.
+ */
+enum { CRYPTO_SCRYPT_LOG_N_MAX = 20, CRYPTO_SCRYPT_R_MAX = 8, CRYPTO_SCRYPT_P_MAX = 16 };
+struct crypto_scrypt {
+	uint32_t log_n, r, p;
+};
+uint64_t crypto_scrypt_size(const struct crypto_scrypt *cost);
+int crypto_scrypt(const void *password, size_t password_size, const void *salt, size_t salt_size,
+                  const struct crypto_scrypt *cost, void *ret_key, size_t size, struct error *err) must_check;
+
+/*
  * A deriver holds a 32-byte uniform key K ready for fast derivation:
  * HKDF-Expand(K, info, 32) of RFC 5869 with one block of output (K is a PRK, section 3.3).
  */

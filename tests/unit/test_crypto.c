@@ -580,6 +580,57 @@ static void test_fixed_key(void **state)
 	crypto_aead_free(aead);
 }
 
+/* RFC 7914 section 12, but for the vector that takes 1 GiB. */
+static void test_scrypt(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *password, *salt;
+		struct crypto_scrypt cost;
+		const char *key;
+	} cases[] = {
+		{"",
+	         "",
+	         {4, 1, 1},
+	         "77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442"
+	         "fcd0069ded0948f8326a753a0fc81f17e8d3e0fb2e0d3628cf35e20c38d18906"},
+		{"password",
+	         "NaCl",
+	         {10, 8, 16},
+	         "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b373162"
+	         "2eaf30d92e22a3886ff109279d9830dac727afb94a83ee6d8360cbdfa2cc0640"},
+		{"pleaseletmein",
+	         "SodiumChloride",
+	         {14, 8, 1},
+	         "7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2"
+	         "d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887"},
+	};
+	for (size_t i = 0; i < array_count(cases); i++) {
+		uint8_t key[64];
+		assert_int_equal(crypto_scrypt(cases[i].password, strlen(cases[i].password), cases[i].salt,
+		                               strlen(cases[i].salt), &cases[i].cost, key, sizeof(key), NULL),
+		                 0);
+		assert_hex(key, cases[i].key);
+	}
+	assert_int_equal(crypto_scrypt_size(&cases[2].cost), 16 << 20);
+}
+
+static void test_scrypt_refuses(void **state)
+{
+	(void)state;
+	static const struct crypto_scrypt wrong[] = {
+		{0, 8, 1},  {CRYPTO_SCRYPT_LOG_N_MAX + 1, 8, 1}, {14, 0, 1}, {14, 9, 1},
+		{14, 8, 0}, {14, 8, CRYPTO_SCRYPT_P_MAX + 1},
+	};
+	for (size_t i = 0; i < array_count(wrong); i++) {
+		uint8_t key[32];
+		struct error err;
+		assert_int_equal(crypto_scrypt("p", 1, "s", 1, &wrong[i], key, sizeof(key), &err),
+		                 CELLA_EINVAL);
+		assert_non_null(strstr(err.text, "scrypt"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -592,6 +643,7 @@ int main(void)
 		cmocka_unit_test(test_ed25519),      cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_salts),        cmocka_unit_test(test_allocations),
 		cmocka_unit_test(test_aead_refuses), cmocka_unit_test(test_init_once),
+		cmocka_unit_test(test_scrypt),       cmocka_unit_test(test_scrypt_refuses),
 		cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, start, NULL);

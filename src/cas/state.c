@@ -4,7 +4,7 @@
 
 #include "cas/vault_format.h"
 
-enum { WORDS = CRYPTO_KEY_SIZE / 4 };
+enum { WORDS = CRYPTO_KEY_SIZE / 4, LABEL_SIZE = sizeof(VAULT_LABEL_STATE) - 1 };
 
 struct sum {
 	uint64_t records;
@@ -94,15 +94,15 @@ int cas_state_subtract(struct cas_state *s, const struct cas_index_entry *e, str
 int cas_state_digest(struct cas_state *s, uint64_t epoch, uint64_t number,
                      uint8_t ret_digest[CRYPTO_KEY_SIZE], struct error *err)
 {
-	const size_t label = strlen(VAULT_LABEL_STATE);
 	const uint64_t numbers[] = {epoch, number, s->sum.records};
 	cleanup_vault_bytes struct vault_bytes info = {0};
-	int rc = vault_bytes_new(s->self.pool, label + sizeof(numbers) + sizeof(s->sum.words), &info, err);
+	int rc = vault_bytes_new(s->self.pool, LABEL_SIZE + sizeof(numbers) + sizeof(s->sum.words), &info,
+	                         err);
 	if (rc < 0)
 		return rc;
 	uint8_t *at = info.data;
-	memcpy(at, VAULT_LABEL_STATE, label);
-	at += label;
+	memcpy(at, VAULT_LABEL_STATE, LABEL_SIZE);
+	at += LABEL_SIZE;
 	for (size_t i = 0; i < array_count(numbers); i++)
 		for (unsigned k = 0; k < 8; k++)
 			*at++ = (uint8_t)(numbers[i] >> (8 * k));

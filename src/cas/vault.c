@@ -146,7 +146,7 @@ int vault_export(struct vault *v, struct buf *ret, struct error *err)
 		rc = vault_bytes_new(v->pool, size, &keys, err);
 	if (rc == 0)
 		rc = file_key(v, key, err);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	put_keys(v, keys.data);
 	vault_header_encode(&v->header, header);

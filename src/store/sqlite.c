@@ -24,37 +24,31 @@ struct sqlite_statement {
 
 /* ---- errors */
 
-static bool is_full(const struct sqlite *db, int code)
+static int error_of(int code)
 {
-	int why = (code & 0xff) == SQLITE_IOERR ? sqlite3_system_errno(db->handle) : 0;
-	return (code & 0xff) == SQLITE_FULL || why == ENOSPC || why == EDQUOT || why == EFBIG;
-}
-
-static int error_of(const struct sqlite *db, int code)
-{
-	static const struct {
-		int sqlite, cella;
-	} codes[] = {
-		{SQLITE_NOMEM, CELLA_ENOMEM},   {SQLITE_BUSY, CELLA_EAGAIN},
-		{SQLITE_LOCKED, CELLA_EAGAIN},  {SQLITE_CORRUPT, CELLA_EFORMAT},
-		{SQLITE_NOTADB, CELLA_EFORMAT}, {SQLITE_FORMAT, CELLA_EFORMAT},
-		{SQLITE_PERM, CELLA_EPERM},     {SQLITE_READONLY, CELLA_EPERM},
-		{SQLITE_IOERR, CELLA_EIO},      {SQLITE_CANTOPEN, CELLA_EIO},
-		{SQLITE_TOOBIG, CELLA_ELIMIT},  {SQLITE_CONSTRAINT, CELLA_EEXIST},
-		{SQLITE_ERROR, CELLA_EFORMAT}, /* the schema is not what it was when it was checked */
-		{SQLITE_SCHEMA, CELLA_EFORMAT},
-	};
-	if (is_full(db, code))
-		return CELLA_ENOSPC;
-	for (size_t i = 0; i < array_count(codes); i++)
-		if (codes[i].sqlite == (code & 0xff))
-			return codes[i].cella;
-	return CELLA_EBUG;
+	switch (code & 0xff) {
+	case SQLITE_FULL: return CELLA_ENOSPC;
+	case SQLITE_NOMEM: return CELLA_ENOMEM;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED: return CELLA_EAGAIN;
+	case SQLITE_ERROR: /* the schema is not what it was when it was checked */
+	case SQLITE_SCHEMA:
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_FORMAT: return CELLA_EFORMAT;
+	case SQLITE_PERM:
+	case SQLITE_READONLY: return CELLA_EPERM;
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN: return CELLA_EIO;
+	case SQLITE_TOOBIG: return CELLA_ELIMIT;
+	case SQLITE_CONSTRAINT: return CELLA_EEXIST;
+	default: return CELLA_EBUG;
+	}
 }
 
 static int failed(struct sqlite *db, int code, const char *purpose, struct error *err)
 {
-	int rc = error_of(db, code);
+	int rc = error_of(code);
 	if (rc == CELLA_EAGAIN)
 		return error_set(err, rc, "cannot %s: another process has the database %s open", purpose,
 		                 db->path);

@@ -31,7 +31,8 @@ static int compare(const struct cas_index_entry *e, uint16_t kind, const void *i
 {
 	if (e->kind != kind)
 		return e->kind < kind ? -1 : 1;
-	int order = memcmp(e->id, id, min_of(e->id_size, id_size));
+	const size_t common = min_of(e->id_size, id_size);
+	int order = common ? memcmp(e->id, id, common) : 0;
 	if (order != 0 || e->id_size == id_size)
 		return order;
 	return e->id_size < id_size ? -1 : 1;

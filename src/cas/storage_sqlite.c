@@ -8,8 +8,8 @@
 #include "store/sqlite.h"
 
 static const char *const schema[] = {
-	"CREATE TABLE record(kind INTEGER NOT NULL, id BLOB NOT NULL, body BLOB NOT NULL, "
-	"PRIMARY KEY(kind, id)) STRICT, WITHOUT ROWID",
+	("CREATE TABLE record(kind INTEGER NOT NULL, id BLOB NOT NULL, body BLOB NOT NULL, "
+         "PRIMARY KEY(kind, id)) STRICT, WITHOUT ROWID"),
 	"CREATE TABLE log(number INTEGER PRIMARY KEY, entry BLOB NOT NULL) STRICT",
 	/* of a backup alone */
 	"CREATE TABLE vault(only INTEGER PRIMARY KEY CHECK(only = 1), file BLOB NOT NULL) STRICT",

@@ -87,9 +87,10 @@ static int fetch_algorithms(struct error *err)
 		.aes_256_ecb = EVP_CIPHER_fetch(NULL, "AES-256-ECB", NULL),
 		.sha384 = EVP_MD_fetch(NULL, "SHA384", NULL),
 		.hmac = EVP_MAC_fetch(NULL, "HMAC", NULL),
+		.scrypt = EVP_KDF_fetch(NULL, "SCRYPT", NULL),
 	};
 	if (!algorithms.aes_256_gcm || !algorithms.aes_256_ecb || !algorithms.sha384 || !algorithms.hmac ||
-	    load_key_type(EVP_PKEY_X25519) < 0 || load_key_type(EVP_PKEY_ED25519) < 0)
+	    !algorithms.scrypt || load_key_type(EVP_PKEY_X25519) < 0 || load_key_type(EVP_PKEY_ED25519) < 0)
 		return crypto_failed("fetching its algorithms", err);
 	return 0;
 }

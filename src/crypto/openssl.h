@@ -6,6 +6,7 @@
 #define CRYPTO_OPENSSL_H
 
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
 
 #include "base/error.h"
 
@@ -14,6 +15,7 @@ struct crypto_algorithms {
 	EVP_CIPHER *aes_256_ecb;
 	EVP_MD *sha384;
 	EVP_MAC *hmac;
+	EVP_KDF *scrypt;
 };
 
 /* NULL before crypto_init. */

@@ -1,13 +1,7 @@
 #include <openssl/core_names.h>
-#include <openssl/kdf.h>
 
 #include "crypto/crypto.h"
 #include "crypto/openssl.h"
-
-static void kdf_cleanup(EVP_KDF **kdf)
-{
-	EVP_KDF_free(*kdf);
-}
 
 static void kdf_context_cleanup(EVP_KDF_CTX **c)
 {
@@ -48,8 +42,8 @@ int crypto_scrypt(const void *password, size_t password_size, const void *salt, 
 		OSSL_PARAM_construct_uint64(OSSL_KDF_PARAM_SCRYPT_MAXMEM, &most),
 		OSSL_PARAM_construct_end(),
 	};
-	EVP_KDF *kdf __attribute__((cleanup(kdf_cleanup))) = EVP_KDF_fetch(NULL, "SCRYPT", NULL);
-	EVP_KDF_CTX *c __attribute__((cleanup(kdf_context_cleanup))) = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
+	EVP_KDF_CTX *c
+		__attribute__((cleanup(kdf_context_cleanup))) = EVP_KDF_CTX_new(crypto_algorithms()->scrypt);
 	if (!c || EVP_KDF_derive(c, ret_key, size, params) <= 0)
 		return crypto_failed("scrypt", err);
 	return 0;

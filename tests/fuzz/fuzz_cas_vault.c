@@ -21,7 +21,7 @@ static void demand(bool holds)
 static struct vault *make_vault(void)
 {
 	char place[] = "/tmp/fuzz-vault.XXXXXX", key[64], file[64];
-	struct vault *v;
+	struct vault *v = NULL;
 	demand(crypto_init(NULL, NULL) == 0 && mkdtemp(place) != NULL);
 	snprintf(key, sizeof(key), "%s/key", place);
 	snprintf(file, sizeof(file), "%s/vault", place);

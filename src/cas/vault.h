@@ -9,7 +9,7 @@
  * (NULL: the ordinary heap, wiped all the same), and in OpenSSL's allocations (crypto_init).
  *
  * Threats: the file and the records are the attacker's to read, change and put back. What is changed does
- * not open. An old copy of the whole file does, with the passphrase of its time: see docs/protocols/cas-store.md.
+ * not open. An old copy of the whole file does, with the passphrase of its time: docs/protocols/cas-store.md.
  *
  * Format: cas/vault_format.h.
  */

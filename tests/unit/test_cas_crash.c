@@ -181,7 +181,7 @@ static int put_large(struct records *r, const char *name, struct error *err)
 	return rc;
 }
 
-/* Fills it until there is no room; what was acknowledged is there, what was not is not; then with room again. */
+/* Fills it until there is no room; what was acknowledged is there, and what was not is not. */
 static void fill_up(struct cas_test *t, int refusal, unsigned *ret_count)
 {
 	struct audit_summary summary;

@@ -76,13 +76,12 @@ int sqlite_prepare(struct sqlite *db, const char *purpose, const char *sql,
 		return error_set(err, CELLA_ENOMEM, "no memory for a statement");
 	*s = (struct sqlite_statement){.db = db, .purpose = purpose};
 	int code = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->handle, NULL);
-	if (code != SQLITE_OK) {
-		int rc = failed(db, code, purpose, err);
+	int rc = code == SQLITE_OK ? 0 : failed(db, code, purpose, err);
+	if (rc < 0)
 		sqlite_statement_free(s);
-		return rc;
-	}
-	*ret_statement = s;
-	return 0;
+	else
+		*ret_statement = s;
+	return rc;
 }
 
 void sqlite_statement_free(struct sqlite_statement *s)

@@ -60,8 +60,8 @@ static void load(const struct cas_test *t, uint64_t n, int to)
 	for (;;) {
 		if (records_begin(r, NULL) < 0)
 			_exit(3);
-		for (uint64_t i = 0; i <= n % 4; i++)
-			if (records_step(r, NULL) < 0 || put_pair(r, n++, NULL) < 0 ||
+		for (uint64_t left = n % 4 + 1; left; left--, n++)
+			if (records_step(r, NULL) < 0 || put_pair(r, n, NULL) < 0 ||
 			    records_keep(r, &event, 1, n, NULL) < 0)
 				_exit(4);
 		if (records_commit(r, NULL, NULL) < 0)

@@ -119,7 +119,8 @@ struct audit_summary {
 	struct audit_head head;
 };
 /*
- * The whole log, without the vault. `remembered` (NULL: none) must be in it.
+ * The whole log, without the vault; of the storage it asks log_each alone. `remembered` (NULL: none) must be
+ * in it.
  *
  * CELLA_EFORMAT, CELLA_EAUTH: which entry does not hold, and why. CELLA_ELOST: the log is whole, but was
  * continued from a backup that lacks what is remembered: the text says who consented.

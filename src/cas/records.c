@@ -60,6 +60,21 @@ int records_check_name(const char *name, const char *what, struct error *err)
 	return 0;
 }
 
+int records_pair_of(const char *session, const char *name, const char *what, struct records_pair *ret_pair,
+                    struct error *err)
+{
+	int rc = records_check_name(session, "session", err);
+	if (rc == 0)
+		rc = records_check_name(name, what, err);
+	if (rc < 0)
+		return rc;
+	const size_t first = strlen(session) + 1, second = strlen(name) + 1;
+	ret_pair->size = first + second;
+	memcpy(ret_pair->bytes, session, first);
+	memcpy(ret_pair->bytes + first, name, second);
+	return 0;
+}
+
 int records_path(const char *directory, const char *name, char *ret_path, size_t room, struct error *err)
 {
 	int size = snprintf(ret_path, room, "%s/%s", directory, name);

@@ -17,9 +17,11 @@
  *     records_commit(r, &head)    durable; only now may anybody be told
  *
  * A change outside of a step, or a step that changed something and says nothing of it, is refused
- * (CELLA_EBUG). What was changed is read as changed at once, by this process. A commit that fails has changed
- * nothing, unless the disk failed in making it durable: then everything answers CELLA_EIO until it is opened
- * again, which tells.
+ * (CELLA_EBUG). What was changed is read as changed at once, by this process. A step that fails for want of
+ * room may take the batch with it: then its commit fails, and the other steps are to be tried again.
+ *
+ * A commit that fails has changed nothing, unless the disk failed in making it durable: then everything
+ * answers CELLA_EIO until it is opened again, which tells.
  *
  * Invariant: what is read is what was committed last, whoever writes to the files meanwhile, or is refused
  * (CELLA_EAUTH). It rests on the index in memory (index.h), and at opening on the digest of all records in
@@ -98,7 +100,7 @@ enum records_kind {
 	RECORDS_OWNER = 4, /* RECORDS_KEY_SIZE bytes */
 	RECORDS_LAS = 5, /* RECORDS_KEY_SIZE bytes */
 	RECORDS_REVOKED = 6, /* u8 enum records_revoked, what is revoked */
-	RECORDS_REFUSAL = 7, /* service, NUL, u8 slot */
+	RECORDS_REFUSAL = 7, /* session, NUL, service, NUL, u8 slot */
 	RECORDS_KINDS
 };
 /* All ids that begin so, sorted; what `fn` returns below 0 ends it. `fn` changes nothing. */
@@ -223,7 +225,7 @@ bool records_is_revoked(const struct records *r, enum records_revoked kind, cons
 int records_revocation_get(struct records *r, enum records_revoked kind, const void *what, size_t size,
                            struct records_revocation *ret_revocation, struct error *err) must_check;
 
-/* ---- the last refusals of a service ("namespace/session/service") */
+/* ---- the last refusals of a session's service */
 
 struct records_refusal {
 	uint64_t number; /* of the service's refusals, from 1 */
@@ -231,10 +233,10 @@ struct records_refusal {
 	char text[RECORDS_REASON_MAX + 1];
 };
 /* The oldest one goes where there are RECORDS_REFUSALS. */
-int records_refusal_add(struct records *r, const char *service, const char *text, uint64_t now_ns,
-                        struct error *err) must_check;
+int records_refusal_add(struct records *r, const char *session, const char *service, const char *text,
+                        uint64_t now_ns, struct error *err) must_check;
 /* The `back`-th newest, from 0. CELLA_ENOENT: there are fewer. */
-int records_refusal_get(struct records *r, const char *service, unsigned back,
+int records_refusal_get(struct records *r, const char *session, const char *service, unsigned back,
                         struct records_refusal *ret_refusal, struct error *err) must_check;
 
 /* ---- the whole; not within a batch */

@@ -151,24 +151,10 @@ int records_revocation_get(struct records *r, enum records_revoked kind, const v
 
 /* ---- refusals: a ring of slots, whose revisions number them */
 
-struct refusal_id {
-	size_t size;
-	uint8_t bytes[RECORDS_NAME_MAX + 2];
-};
-
-static int make_id(const char *service, struct refusal_id *id, struct error *err)
+/* Behind the pair of names. */
+static void set_slot(struct records_pair *id, uint64_t number)
 {
-	int rc = records_check_name(service, "service", err);
-	if (rc < 0)
-		return rc;
-	id->size = strlen(service) + 2;
-	memcpy(id->bytes, service, id->size - 1);
-	return 0;
-}
-
-static void set_slot(struct refusal_id *id, uint64_t number)
-{
-	id->bytes[id->size - 1] = (uint8_t)((number - 1) % RECORDS_REFUSALS);
+	id->bytes[id->size] = (uint8_t)((number - 1) % RECORDS_REFUSALS);
 }
 
 static int take_number(void *arg, const void *id, size_t id_size, uint64_t revision, struct error *err)
@@ -180,22 +166,22 @@ static int take_number(void *arg, const void *id, size_t id_size, uint64_t revis
 	return 0;
 }
 
-static int newest_number(const struct records *r, const struct refusal_id *id, uint64_t *ret_number,
+static int newest_number(const struct records *r, const struct records_pair *id, uint64_t *ret_number,
                          struct error *err)
 {
 	*ret_number = 0;
-	return records_list(r, RECORDS_REFUSAL, id->bytes, id->size - 1, take_number, ret_number, err);
+	return records_list(r, RECORDS_REFUSAL, id->bytes, id->size, take_number, ret_number, err);
 }
 
-int records_refusal_add(struct records *r, const char *service, const char *text, uint64_t now_ns,
-                        struct error *err)
+int records_refusal_add(struct records *r, const char *session, const char *service, const char *text,
+                        uint64_t now_ns, struct error *err)
 {
 	cleanup_buf struct buf body = {0};
-	struct refusal_id id;
+	struct records_pair id;
 	uint64_t newest = 0;
 	if (strlen(text) > RECORDS_REASON_MAX)
 		return error_set(err, CELLA_ELIMIT, "a refusal has at most %d bytes", RECORDS_REASON_MAX);
-	int rc = make_id(service, &id, err);
+	int rc = records_pair_of(session, service, "service", &id, err);
 	if (rc == 0)
 		rc = newest_number(r, &id, &newest, err);
 	if (rc < 0)
@@ -203,25 +189,25 @@ int records_refusal_add(struct records *r, const char *service, const char *text
 	set_slot(&id, newest + 1);
 	buf_put_u64(&body, now_ns);
 	buf_put_string(&body, text);
-	return put(r, RECORDS_REFUSAL, id.bytes, id.size, &body, err);
+	return put(r, RECORDS_REFUSAL, id.bytes, id.size + 1, &body, err);
 }
 
-int records_refusal_get(struct records *r, const char *service, unsigned back,
+int records_refusal_get(struct records *r, const char *session, const char *service, unsigned back,
                         struct records_refusal *ret_refusal, struct error *err)
 {
 	cleanup_vault_bytes struct vault_bytes bytes = {0};
-	struct refusal_id id;
+	struct records_pair id;
 	uint64_t newest = 0;
 	char text[sizeof(ret_refusal->text)];
-	int rc = make_id(service, &id, err);
+	int rc = records_pair_of(session, service, "service", &id, err);
 	if (rc == 0)
 		rc = newest_number(r, &id, &newest, err);
 	if (rc == 0 && (back >= newest || back >= RECORDS_REFUSALS))
-		rc = error_set(err, CELLA_ENOENT, "there are no more refusals of %s", service);
+		rc = error_set(err, CELLA_ENOENT, "there are no more refusals of %s, %s", session, service);
 	if (rc < 0)
 		return rc;
 	set_slot(&id, newest - back);
-	rc = records_get(r, RECORDS_REFUSAL, id.bytes, id.size, "refusal", &bytes, NULL, err);
+	rc = records_get(r, RECORDS_REFUSAL, id.bytes, id.size + 1, "refusal", &bytes, NULL, err);
 	if (rc < 0)
 		return rc;
 	struct reader in = reader_of(bytes.data, bytes.size);

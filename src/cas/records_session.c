@@ -105,14 +105,6 @@ int records_session_put(struct records *r, const char *name, const struct record
 	return rc;
 }
 
-/* Refusals of "NAME/service", which is what services are called. */
-static int remove_refusals(struct records *r, const char *name, struct error *err)
-{
-	char prefix[RECORDS_NAME_MAX + 2];
-	int size = snprintf(prefix, sizeof(prefix), "%s/", name);
-	return records_remove_all(r, RECORDS_REFUSAL, prefix, (size_t)size, err);
-}
-
 int records_session_remove(struct records *r, const char *name, const uint8_t hash[CRYPTO_SHA384_SIZE],
                            struct error *err)
 {
@@ -125,37 +117,18 @@ int records_session_remove(struct records *r, const char *name, const uint8_t ha
 	if (rc == 0) /* the NUL is part of the prefix */
 		rc = records_remove_all(r, RECORDS_SECRET, name, strlen(name) + 1, err);
 	if (rc == 0)
-		rc = remove_refusals(r, name, err);
+		rc = records_remove_all(r, RECORDS_REFUSAL, name, strlen(name) + 1, err);
 	records_session_done(&session);
 	return rc;
 }
 
 /* ---- secrets */
 
-/* Session, NUL, name, NUL, and the version. */
-struct secret_id {
-	size_t prefix_size;
-	uint8_t bytes[RECORDS_ID_MAX];
-};
-
-static void set_version(struct secret_id *id, uint64_t version)
+/* Behind the pair of names. */
+static void set_version(struct records_pair *id, uint64_t version)
 {
 	for (unsigned i = 0; i < 8; i++)
-		id->bytes[id->prefix_size + i] = (uint8_t)(version >> (56 - 8 * i));
-}
-
-static int make_id(const char *session, const char *name, struct secret_id *id, struct error *err)
-{
-	int rc = records_check_name(session, "session", err);
-	if (rc == 0)
-		rc = records_check_name(name, "secret", err);
-	if (rc < 0)
-		return rc;
-	const size_t first = strlen(session) + 1, second = strlen(name) + 1;
-	id->prefix_size = first + second;
-	memcpy(id->bytes, session, first);
-	memcpy(id->bytes + first, name, second);
-	return 0;
+		id->bytes[id->size + i] = (uint8_t)(version >> (56 - 8 * i));
 }
 
 static int take_version(void *arg, const void *id, size_t id_size, uint64_t revision, struct error *err)
@@ -172,11 +145,11 @@ static int take_version(void *arg, const void *id, size_t id_size, uint64_t revi
 }
 
 /* 0: there is none. */
-static int newest_version(const struct records *r, const struct secret_id *id, uint64_t *ret_version,
+static int newest_version(const struct records *r, const struct records_pair *id, uint64_t *ret_version,
                           struct error *err)
 {
 	*ret_version = 0;
-	return records_list(r, RECORDS_SECRET, id->bytes, id->prefix_size, take_version, ret_version, err);
+	return records_list(r, RECORDS_SECRET, id->bytes, id->size, take_version, ret_version, err);
 }
 
 void records_secret_done(struct records_secret *secret)
@@ -189,9 +162,9 @@ int records_secret_get(struct records *r, const char *session, const char *name,
                        struct records_secret *ret_secret, struct error *err)
 {
 	struct records_secret s = {.version = version};
-	struct secret_id id;
+	struct records_pair id;
 	char what[2 * RECORDS_NAME_MAX + 64];
-	int rc = make_id(session, name, &id, err);
+	int rc = records_pair_of(session, name, "secret", &id, err);
 	if (rc == 0 && version == 0)
 		rc = newest_version(r, &id, &s.version, err);
 	if (rc < 0)
@@ -199,7 +172,7 @@ int records_secret_get(struct records *r, const char *session, const char *name,
 	set_version(&id, s.version);
 	snprintf(what, sizeof(what), "secret %s, version %llu, of session %s", name,
 	         (unsigned long long)s.version, session);
-	rc = records_get(r, RECORDS_SECRET, id.bytes, id.prefix_size + 8, what, &s.memory, NULL, err);
+	rc = records_get(r, RECORDS_SECRET, id.bytes, id.size + 8, what, &s.memory, NULL, err);
 	if (rc < 0)
 		return rc;
 	struct reader in = reader_of(s.memory.data, s.memory.size);
@@ -220,11 +193,11 @@ int records_secret_put(struct records *r, const char *session, const char *name,
                        struct error *err)
 {
 	cleanup_buf struct buf head = {0};
-	struct secret_id id;
+	struct records_pair id;
 	uint64_t version = 0;
 	if (size > RECORDS_SECRET_MAX)
 		return error_set(err, CELLA_ELIMIT, "a secret has at most %d bytes", RECORDS_SECRET_MAX);
-	int rc = make_id(session, name, &id, err);
+	int rc = records_pair_of(session, name, "secret", &id, err);
 	if (rc == 0)
 		rc = newest_version(r, &id, &version, err);
 	if (rc < 0)
@@ -235,7 +208,7 @@ int records_secret_put(struct records *r, const char *session, const char *name,
 	if (head.failed)
 		return error_set(err, CELLA_ENOMEM, "no memory for a secret");
 	const struct crypto_part parts[] = {{head.data, head.size}, {data, size}};
-	rc = records_put(r, RECORDS_SECRET, id.bytes, id.prefix_size + 8, parts, array_count(parts), err);
+	rc = records_put(r, RECORDS_SECRET, id.bytes, id.size + 8, parts, array_count(parts), err);
 	if (rc == 0)
 		*ret_version = version;
 	return rc;
@@ -244,20 +217,20 @@ int records_secret_put(struct records *r, const char *session, const char *name,
 int records_secret_remove(struct records *r, const char *session, const char *name, uint64_t below,
                           struct error *err)
 {
-	struct secret_id id;
+	struct records_pair id;
 	uint64_t newest = 0;
-	int rc = make_id(session, name, &id, err);
+	int rc = records_pair_of(session, name, "secret", &id, err);
 	if (rc == 0)
 		rc = newest_version(r, &id, &newest, err);
 	if (rc == 0 && newest == 0)
 		rc = error_set(err, CELLA_ENOENT, "there is no secret %s of session %s", name, session);
 	if (rc == 0 && below == UINT64_MAX)
-		return records_remove_all(r, RECORDS_SECRET, id.bytes, id.prefix_size, err);
+		return records_remove_all(r, RECORDS_SECRET, id.bytes, id.size, err);
 	for (uint64_t version = min_of(below, newest); rc == 0 && --version > 0;) {
 		set_version(&id, version);
-		if (!records_find(r, RECORDS_SECRET, id.bytes, id.prefix_size + 8))
+		if (!records_find(r, RECORDS_SECRET, id.bytes, id.size + 8))
 			break; /* what is older was removed before */
-		rc = records_remove(r, RECORDS_SECRET, id.bytes, id.prefix_size + 8, "secret", err);
+		rc = records_remove(r, RECORDS_SECRET, id.bytes, id.size + 8, "secret", err);
 	}
 	return rc;
 }

@@ -54,6 +54,14 @@ int records_remove_all(struct records *r, enum records_kind kind, const void *pr
                        struct error *err) must_check;
 /* The record did not read as its kind is laid out: it was written by another version of the program. */
 int records_malformed(const char *what, struct error *err);
+/* An id that begins with two names, each with its NUL: session and secret, session and service. `what` is the
+ * second one's kind. */
+struct records_pair {
+	size_t size;
+	uint8_t bytes[RECORDS_ID_MAX]; /* with room for 8 more */
+};
+int records_pair_of(const char *session, const char *name, const char *what, struct records_pair *ret_pair,
+                    struct error *err) must_check;
 /* 1 to RECORDS_NAME_MAX bytes of UTF-8 without control characters. `what` continues "the name of a". */
 int records_check_name(const char *name, const char *what, struct error *err) must_check;
 

@@ -97,8 +97,8 @@ static void test_session_removed(void **state)
 	cas_put_secret(t.r, "a", "k", "one");
 	cas_put_secret(t.r, "ab", "k", "two");
 	begin(t.r);
-	assert_int_equal(records_refusal_add(t.r, "a/service", "why", 1, NULL), 0);
-	assert_int_equal(records_refusal_add(t.r, "ab/service", "why", 1, NULL), 0);
+	assert_int_equal(records_refusal_add(t.r, "a", "service", "why", 1, NULL), 0);
+	assert_int_equal(records_refusal_add(t.r, "ab", "service", "why", 1, NULL), 0);
 	cas_hash("other", hash);
 	assert_int_equal(records_session_remove(t.r, "a", hash, NULL), CELLA_EAUTH);
 	cas_hash("text", hash);
@@ -109,8 +109,8 @@ static void test_session_removed(void **state)
 	assert_int_equal(records_session_get(t.r, "a", &s, NULL), CELLA_ENOENT);
 	assert_int_equal(records_count(t.r, RECORDS_SECRET), 1);
 	assert_secret(t.r, "ab", "k", 1, "two");
-	assert_int_equal(records_refusal_get(t.r, "a/service", 0, &refusal, NULL), CELLA_ENOENT);
-	assert_int_equal(records_refusal_get(t.r, "ab/service", 0, &refusal, NULL), 0);
+	assert_int_equal(records_refusal_get(t.r, "a", "service", 0, &refusal, NULL), CELLA_ENOENT);
+	assert_int_equal(records_refusal_get(t.r, "ab", "service", 0, &refusal, NULL), 0);
 	cas_test_end(&t);
 }
 
@@ -285,10 +285,10 @@ static void test_refusals(void **state)
 	for (unsigned i = 1; i <= 2 * RECORDS_REFUSALS + 3; i++) {
 		snprintf(text, sizeof(text), "refusal %u", i);
 		begin(t.r);
-		assert_int_equal(records_refusal_add(t.r, "a/s", text, i, NULL), 0);
+		assert_int_equal(records_refusal_add(t.r, "a", "s", text, i, NULL), 0);
 		end(t.r);
 		for (unsigned back = 0; back <= RECORDS_REFUSALS; back++) {
-			int rc = records_refusal_get(t.r, "a/s", back, found, NULL);
+			int rc = records_refusal_get(t.r, "a", "s", back, found, NULL);
 			if (back >= i || back >= RECORDS_REFUSALS) {
 				assert_int_equal(rc, CELLA_ENOENT);
 				continue;
@@ -301,10 +301,10 @@ static void test_refusals(void **state)
 		}
 	}
 	assert_int_equal(records_count(t.r, RECORDS_REFUSAL), RECORDS_REFUSALS);
-	assert_int_equal(records_refusal_get(t.r, "a", 0, found, NULL), CELLA_ENOENT);
+	assert_int_equal(records_refusal_get(t.r, "a", "t", 0, found, NULL), CELLA_ENOENT);
 	/* Sealing all anew does not count as writing them again. */
 	assert_int_equal(records_rotate(t.r, "test", 5, NULL), 0);
-	assert_int_equal(records_refusal_get(t.r, "a/s", 0, found, NULL), 0);
+	assert_int_equal(records_refusal_get(t.r, "a", "s", 0, found, NULL), 0);
 	assert_int_equal(found->number, 2 * RECORDS_REFUSALS + 3);
 	free(found);
 	cas_test_end(&t);

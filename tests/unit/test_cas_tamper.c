@@ -279,12 +279,12 @@ static const struct {
 static int add_refusal(struct records *r, void *arg, struct error *err)
 {
 	(void)arg;
-	return records_refusal_add(r, "a/s", "why", 1, err);
+	return records_refusal_add(r, "a", "s", "why", 1, err);
 }
 
 static int remove_refusal(struct records *r, void *arg, struct error *err)
 {
-	static const char id[] = "a/s\0"; /* and the slot, 0 */
+	static const char id[] = "a\0s\0"; /* and the slot, 0 */
 	(void)arg;
 	return records_remove(r, RECORDS_REFUSAL, id, sizeof(id), "refusal", err);
 }

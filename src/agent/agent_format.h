@@ -21,7 +21,7 @@
 #include <assert.h>
 #include <stdint.h>
 
-enum { AGENT_VERSION = 2, AGENT_MESSAGE_MAX = 8192 };
+enum { AGENT_VERSION = 3, AGENT_MESSAGE_MAX = 8192 };
 
 enum agent_type {
 	AGENT_START = 1,
@@ -53,6 +53,7 @@ struct agent_start {
 	uint64_t store_limit; /* bytes of sealed objects in memory; 0: half of the machine's */
 	uint64_t tasks_max; /* waiting, before the program is held back; 0: 1,048,576 */
 	uint8_t nonce[32];     /* for the evidence */
+	uint8_t builder[32];   /* as in launch_request */
 	char spill_directory[256];
 	char page_directory[256]; /* for page files; "": encrypted pages lie in ordinary memory */
 };
@@ -94,7 +95,7 @@ struct agent_finished {
 	uint64_t done, failed, retried;
 };
 
-static_assert(sizeof(struct agent_start) == 600, "no padding");
+static_assert(sizeof(struct agent_start) == 632, "no padding");
 static_assert(sizeof(struct agent_stop) == 8 && sizeof(struct agent_executor) == 20, "no padding");
 static_assert(sizeof(struct agent_lost) == 16 && sizeof(struct agent_progress) == 40, "no padding");
 static_assert(sizeof(struct agent_failed) == 8 && sizeof(struct agent_finished) == 32, "no padding");

@@ -123,6 +123,7 @@ static int request(struct agent *a, struct executor *x, struct error *err)
 	                           .heap = a->job.heap,
 	                           .window = a->job.window};
 	memcpy(m.nonce, a->job.nonce, sizeof(m.nonce));
+	memcpy(m.builder, a->job.builder, sizeof(m.builder));
 	cleanup_close int pages = -1;
 	int rc = open_page_file(a, &pages, err);
 	if (rc < 0)

@@ -6,125 +6,87 @@
 #include <string.h>
 
 #include "attest/evidence_format.h"
+#include "attest/jws.h"
+#include "base/base64url.h"
 #include "base/io.h"
 
-static const char *const isolation_names[] = {
-	"own-uid",       "user-namespace", "mount-namespace", "pid-namespace",       "net-namespace",
-	"ipc-namespace", "uts-namespace",  "cgroup",          "no-inherited-filter", "no-new-privs",
-};
-static_assert(1u << array_count(isolation_names) == EVIDENCE_ISOLATION_ALL + 1u, "a name for each bit");
-
-static const char *const host_names[] = {"lockdown-confidentiality", "yama-scope-3", "kexec-disabled"};
-static_assert(1u << array_count(host_names) == EVIDENCE_HOST_ALL + 1u, "a name for each bit");
-
 /* The names of the bits, separated by spaces, or "nothing". */
-static const char *bit_names(uint32_t bits, const char *const *names, size_t count, char *to, size_t size)
+static const char *bit_names(uint32_t bits, const struct claims_names *names, char *to, size_t size)
 {
 	size_t used = 0;
 	snprintf(to, size, "nothing");
-	for (size_t i = 0; i < count && used < size; i++)
+	for (uint32_t i = 0; i < names->count && used < size; i++)
 		if (bits & (1u << i))
-			used += (size_t)snprintf(to + used, size - used, "%s%s", used ? " " : "", names[i]);
+			used += (size_t)snprintf(to + used, size - used, "%s%s", used ? " " : "",
+			                         names->names[i]);
 	return to;
 }
 
 const char *evidence_isolation_names(uint32_t bits, char *to, size_t size)
 {
-	return bit_names(bits, isolation_names, array_count(isolation_names), to, size);
+	return bit_names(bits, &evidence_isolation, to, size);
 }
 
 const char *evidence_host_names(uint32_t bits, char *to, size_t size)
 {
-	return bit_names(bits, host_names, array_count(host_names), to, size);
-}
-
-static void put_text(struct buf *b, const char *text, size_t field_size)
-{
-	uint8_t *field = buf_reserve(b, field_size);
-	if (field)
-		memcpy(field, text, strnlen(text, field_size - 1));
-}
-
-static void put_body(struct buf *b, const struct evidence *e, const uint8_t launcher[CRYPTO_ED25519_SIZE])
-{
-	buf_put(b, EVIDENCE_MAGIC, EVIDENCE_MAGIC_SIZE);
-	buf_put_u32(b, EVIDENCE_VERSION);
-	buf_put(b, launcher, CRYPTO_ED25519_SIZE);
-	buf_put(b, e->executor, sizeof(e->executor));
-	buf_put(b, e->public_key, sizeof(e->public_key));
-	buf_put(b, e->nonce, sizeof(e->nonce));
-	buf_put_u32(b, e->memory_level);
-	buf_put_u32(b, e->isolation);
-	buf_put_u32(b, e->host);
-	buf_put_u32(b, e->uid);
-	buf_put_u64(b, e->heap);
-	buf_put_u64(b, e->time_s);
-	put_text(b, e->kernel, sizeof(e->kernel));
-	put_text(b, e->machine, sizeof(e->machine));
+	return bit_names(bits, &evidence_host, to, size);
 }
 
 int evidence_sign(const struct evidence *e, const struct crypto_signer *launcher, struct buf *ret,
                   struct error *err)
 {
-	if (e->isolation & ~(uint32_t)EVIDENCE_ISOLATION_ALL || e->host & ~(uint32_t)EVIDENCE_HOST_ALL)
-		return error_set(err, CELLA_EBUG, "evidence with bits that its format does not have");
-	size_t start = ret->size;
-	put_body(ret, e, launcher->public_key);
-	uint8_t *signature = buf_reserve(ret, CRYPTO_SIGNATURE_SIZE);
-	if (!signature)
-		return error_set(err, CELLA_ENOMEM, "no memory for evidence");
-	int rc = crypto_sign(launcher, ret->data + start, EVIDENCE_BODY_SIZE, signature, err);
-	if (rc < 0) {
+	struct jws_header header = {.type = EVIDENCE_TYPE};
+	cleanup_buf struct buf claims = {0};
+	const size_t start = ret->size;
+	static_assert(sizeof(header.key_id) > (CRYPTO_ED25519_SIZE * 4 + 2) / 3, "it fits");
+	base64url_encode(launcher->public_key, sizeof(launcher->public_key), header.key_id);
+	int rc = claims_write(&evidence_claims, e, &claims, err);
+	if (rc == 0)
+		rc = jws_sign(&header, claims.data, claims.size, launcher, ret, err);
+	if (rc == 0 && ret->size - start > EVIDENCE_SIZE_MAX) {
 		ret->size = start;
-		return error_prefix(err, rc, "evidence: ");
+		rc = error_set(err, CELLA_EBUG, "more than %d characters", EVIDENCE_SIZE_MAX);
 	}
-	return 0;
+	return rc < 0 ? error_prefix(err, rc, "evidence: ") : 0;
 }
 
-/* A string of a fixed field; false unless it ends inside and only NULs follow. */
-static bool get_text(struct reader *r, char *to, size_t size)
+/* The key that the header names. */
+static int get_launcher(const struct jws *jws, uint8_t ret[CRYPTO_ED25519_SIZE], struct error *err)
 {
-	reader_copy(r, to, size);
-	size_t length = strnlen(to, size);
-	for (size_t i = length; i < size; i++)
-		if (to[i])
-			return false;
-	return length < size;
+	const char *kid = jws->header.key_id;
+	if (strcmp(jws->header.type, EVIDENCE_TYPE) != 0)
+		return error_set(err, CELLA_EFORMAT, "header: typ: \"%s\", and \"%s\" is expected",
+		                 jws->header.type, EVIDENCE_TYPE);
+	if (strlen(kid) != base64url_size(CRYPTO_ED25519_SIZE) || !base64url_decode(kid, strlen(kid), ret))
+		return error_set(err, CELLA_EFORMAT, "header: kid: \"%s\" is no Ed25519 key in base64url",
+		                 kid);
+	return 0;
 }
 
 static int parse(const void *data, size_t size, struct evidence *ret, struct error *err)
 {
-	struct reader r = reader_of(data, size);
+	struct jws jws;
+	cleanup_buf struct buf claims = {0};
+	if (size > EVIDENCE_SIZE_MAX)
+		return error_set(err, CELLA_EFORMAT, "%zu characters, at most %d are allowed", size,
+		                 EVIDENCE_SIZE_MAX);
+	int rc = jws_parse(data, size, &jws, err);
+	if (rc == 0)
+		rc = get_launcher(&jws, ret->launcher, err);
+	if (rc == 0)
+		rc = jws_verify(&jws, ret->launcher, &claims, err);
+	if (rc == CELLA_EAUTH)
+		return error_set(err, rc, "its signature does not hold under the key that it names");
+	return rc < 0 ? rc : claims_read(&evidence_claims, claims.data, claims.size, ret, err);
+}
+
+int evidence_parse(const void *data, size_t size, struct evidence *ret_evidence, struct error *err)
+{
 	struct evidence e = {0};
-	const uint8_t *magic = reader_bytes(&r, EVIDENCE_MAGIC_SIZE);
-	uint32_t version = reader_u32(&r);
-	if (!magic || !crypto_equal(magic, EVIDENCE_MAGIC, EVIDENCE_MAGIC_SIZE))
-		return error_set(err, CELLA_EFORMAT, "these %zu bytes are no evidence", size);
-	if (version != EVIDENCE_VERSION)
-		return error_set(err, CELLA_EFORMAT, "evidence of version %" PRIu32 ", this program knows %d",
-		                 version, EVIDENCE_VERSION);
-	reader_copy(&r, e.launcher, sizeof(e.launcher));
-	reader_copy(&r, e.executor, sizeof(e.executor));
-	reader_copy(&r, e.public_key, sizeof(e.public_key));
-	reader_copy(&r, e.nonce, sizeof(e.nonce));
-	e.memory_level = reader_u32(&r);
-	e.isolation = reader_u32(&r);
-	e.host = reader_u32(&r);
-	e.uid = reader_u32(&r);
-	e.heap = reader_u64(&r);
-	e.time_s = reader_u64(&r);
-	bool texts = get_text(&r, e.kernel, sizeof(e.kernel));
-	texts = get_text(&r, e.machine, sizeof(e.machine)) && texts;
-	reader_bytes(&r, CRYPTO_SIGNATURE_SIZE);
-	if (!reader_finished(&r))
-		return error_set(err, CELLA_EFORMAT, "evidence of %zu bytes, %d expected", size,
-		                 EVIDENCE_SIZE);
-	if (!texts)
-		return error_set(err, CELLA_EFORMAT, "evidence with a malformed string");
-	if (e.isolation & ~(uint32_t)EVIDENCE_ISOLATION_ALL || e.host & ~(uint32_t)EVIDENCE_HOST_ALL)
-		return error_set(err, CELLA_EFORMAT, "evidence with unknown bits (isolation %#x, host %#x)",
-		                 e.isolation, e.host);
-	*ret = e;
+	int rc = parse(data, size, &e, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "evidence: ");
+	*ret_evidence = e;
 	return 0;
 }
 
@@ -180,28 +142,29 @@ static void demand_bits(struct refusal *r, const char *what, uint32_t is, uint32
 	       names(is, is_text, sizeof(is_text)));
 }
 
+int evidence_check(const struct evidence *e, const struct evidence_policy *policy, struct error *err)
+{
+	struct refusal r = {0};
+	demand_bytes(&r, "launcher", e->launcher, policy->launcher, sizeof(e->launcher));
+	demand_bytes(&r, "executor", e->executor, policy->executor, sizeof(e->executor));
+	demand_bytes(&r, "cell", e->cell, policy->cell, sizeof(e->cell));
+	demand_bytes(&r, "builder", e->builder, policy->builder, sizeof(e->builder));
+	demand_bytes(&r, "nonce", e->nonce, policy->nonce, sizeof(e->nonce));
+	demand_level(&r, e->memory_level, policy->memory_level);
+	demand_bits(&r, "isolation", e->isolation, policy->isolation, evidence_isolation_names);
+	demand_bits(&r, "host", e->host, policy->host, evidence_host_names);
+	return r.used ? error_set(err, CELLA_EAUTH, "evidence refused: %s", r.text) : 0;
+}
+
 int evidence_verify(const void *data, size_t size, const struct evidence_policy *policy,
                     struct evidence *ret_evidence, struct error *err)
 {
 	struct evidence e;
-	struct refusal r = {0};
-	int rc = parse(data, size, &e, err);
+	int rc = evidence_parse(data, size, &e, err);
+	if (rc == 0)
+		rc = evidence_check(&e, policy, err);
 	if (rc < 0)
 		return rc;
-	const uint8_t *signature = (const uint8_t *)data + EVIDENCE_BODY_SIZE;
-	rc = crypto_verify(e.launcher, data, EVIDENCE_BODY_SIZE, signature, NULL);
-	if (rc == CELLA_EAUTH)
-		refuse(&r, "its signature does not verify");
-	else if (rc < 0)
-		return error_set(err, rc, "evidence: cannot check its signature");
-	demand_bytes(&r, "launcher", e.launcher, policy->launcher, sizeof(e.launcher));
-	demand_bytes(&r, "executor", e.executor, policy->executor, sizeof(e.executor));
-	demand_bytes(&r, "nonce", e.nonce, policy->nonce, sizeof(e.nonce));
-	demand_level(&r, e.memory_level, policy->memory_level);
-	demand_bits(&r, "isolation", e.isolation, policy->isolation, evidence_isolation_names);
-	demand_bits(&r, "host", e.host, policy->host, evidence_host_names);
-	if (r.used)
-		return error_set(err, CELLA_EAUTH, "evidence refused: %s", r.text);
 	*ret_evidence = e;
 	return 0;
 }

@@ -22,7 +22,7 @@
 
 #include "crypto/crypto.h"
 
-enum { LAUNCH_VERSION = 2 };
+enum { LAUNCH_VERSION = 3 };
 
 enum launch_fd {
 	LAUNCH_FD_NULL_IN = 0,  /* /dev/null */
@@ -54,6 +54,7 @@ struct launch_request {
 	uint64_t heap;      /* bytes of protected memory at most; of paged memory: of linear memories */
 	uint64_t window;    /* of paged memory: bytes of it in the clear at a time; else 0 */
 	uint8_t nonce[32];  /* the verifier's */
+	uint8_t builder[CRYPTO_ED25519_SIZE]; /* whose code of the bundle is to be loaded; zeros: anybody's */
 };
 
 struct launch_kill {
@@ -61,7 +62,7 @@ struct launch_kill {
 	uint32_t id;
 };
 
-enum { LAUNCH_EVIDENCE_MAX = 1024, LAUNCH_TEXT_MAX = 512 };
+enum { LAUNCH_EVIDENCE_MAX = 2048, LAUNCH_TEXT_MAX = 512 };
 
 struct launch_reply {
 	uint32_t type;
@@ -84,9 +85,10 @@ struct launch_start {
 	uint32_t type;
 	uint32_t version;
 	uint32_t memory_level; /* enum mem_level */
-	uint32_t page_file;    /* 1: LAUNCH_FD_PAGES is one */
+	uint32_t page_file; /* 1: LAUNCH_FD_PAGES is one */
 	uint64_t heap;
 	uint64_t window;
+	uint8_t builder[CRYPTO_ED25519_SIZE]; /* as in the request */
 };
 
 struct launch_hello {
@@ -95,6 +97,8 @@ struct launch_hello {
 	uint32_t memory_level;
 	uint32_t reserved;
 	uint8_t public_key[CRYPTO_X25519_SIZE];
+	uint8_t cell[CRYPTO_SHA384_SIZE]; /* the bundle's identity */
+	uint8_t builder[CRYPTO_ED25519_SIZE]; /* of the machine code in it that is to be loaded */
 	char text[LAUNCH_TEXT_MAX];
 };
 
@@ -102,7 +106,7 @@ struct launch_identity {
 	uint32_t type;
 	uint32_t version;
 	uint8_t public_key[CRYPTO_ED25519_SIZE]; /* signs evidence */
-	uint8_t executor[CRYPTO_SHA384_SIZE];    /* digest of the binary that it starts */
+	uint8_t executor[CRYPTO_SHA384_SIZE]; /* digest of the binary that it starts */
 };
 
 /* Agent -> executor, first message on LAUNCH_FD_AGENT. fds: rings (memory file: up, then down), store
@@ -114,12 +118,12 @@ struct launch_rings {
 	uint64_t store_size; /* address space of the store */
 };
 
-static_assert(sizeof(struct launch_request) == 64, "no padding");
+static_assert(sizeof(struct launch_request) == 96, "no padding");
 static_assert(sizeof(struct launch_kill) == 8, "no padding");
-static_assert(sizeof(struct launch_reply) == 1556, "no padding");
+static_assert(sizeof(struct launch_reply) == 2580, "no padding");
 static_assert(sizeof(struct launch_exited) == 16, "no padding");
-static_assert(sizeof(struct launch_start) == 32, "no padding");
-static_assert(sizeof(struct launch_hello) == 560, "no padding");
+static_assert(sizeof(struct launch_start) == 64, "no padding");
+static_assert(sizeof(struct launch_hello) == 640, "no padding");
 static_assert(sizeof(struct launch_identity) == 88, "no padding");
 static_assert(sizeof(struct launch_rings) == 24, "no padding");
 

@@ -4,10 +4,11 @@
  * Trusted: it sees plaintext. It is started by the launcher with the descriptors of
  * cell/launch_format.h and nothing else. Life:
  *
- *   start      protected pool, OpenSSL into the pool, on to a protected stack, a key pair
- *   hello      public key to the launcher, which vouches for it
+ *   start      protected pool, OpenSSL into the pool, on to a protected stack
+ *   measure    the bundle: its identity, and which machine code in it this processor runs
+ *   hello      a key pair; public key, identity and builder to the launcher, whose evidence repeats them
  *   provision  from the owner, under HPKE to that key: session, data key, what to run
- *   load       the bundle's identity and builder are checked against the provisioning
+ *   load       if identity and builder are those of the provisioning
  *   confine    Landlock and seccomp; from here on only open descriptors are of use
  *   run        the program (driver), or tasks until told to stop
  */
@@ -50,6 +51,7 @@ struct executor {
 	struct provision *provision;
 	struct seal_session *session;
 	struct bundle bundle;
+	const struct bundle_artifact *artifact; /* of it: what will be loaded */
 	struct code *code;
 	struct owner_volume *volumes[PROVISION_VOLUMES_MAX];
 	uint32_t volume_count;
@@ -103,13 +105,46 @@ static int executor_start(struct executor *x, struct error *err)
 	return rc < 0 ? rc : executor_page(x, err);
 }
 
+static bool executor_wants(const uint8_t builder[CRYPTO_ED25519_SIZE], void *context)
+{
+	const struct launch_start *start = context;
+	return bytes_are_zero(start->builder, CRYPTO_ED25519_SIZE) ||
+	       memcmp(start->builder, builder, CRYPTO_ED25519_SIZE) == 0;
+}
+
+/* The bundle is measured once, before there is anything here to protect. Being sealed, it stays so. */
+static int executor_measure(struct executor *x, struct error *err)
+{
+	struct stat st;
+	int rc = io_check_sealed(LAUNCH_FD_BUNDLE, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "cell bundle: ");
+	if (fstat(LAUNCH_FD_BUNDLE, &st) < 0)
+		return error_errno(err, CELLA_EIO, "cannot stat the cell bundle");
+	void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, LAUNCH_FD_BUNDLE, 0);
+	if (data == MAP_FAILED)
+		return error_errno(err, CELLA_EIO, "cannot map the cell bundle");
+	rc = bundle_parse(data, (size_t)st.st_size, &x->bundle, err);
+	return rc < 0 ? rc : bundle_choose(&x->bundle, executor_wants, &x->start, &x->artifact, err);
+}
+
+static int executor_make_keys(struct executor *x, struct error *err)
+{
+	x->keys = mem_alloc(x->pool, sizeof(*x->keys));
+	return x->keys ? crypto_x25519_generate(x->keys, err)
+	               : error_set(err, CELLA_ENOMEM, "no protected memory for the executor's keys");
+}
+
 static int executor_hello(struct executor *x, int error, const char *text, struct error *err)
 {
 	struct launch_hello hello = {.type = LAUNCH_HELLO, .error = error};
 	if (x->pool)
 		hello.memory_level = mem_pool_level(x->pool);
-	if (x->keys)
+	if (x->keys && x->artifact) {
 		memcpy(hello.public_key, x->keys->public_key, sizeof(hello.public_key));
+		memcpy(hello.cell, x->bundle.identity, sizeof(hello.cell));
+		memcpy(hello.builder, x->artifact->builder, sizeof(hello.builder));
+	}
 	size_t size = strnlen(text, sizeof(hello.text) - 1);
 	memcpy(hello.text, text, size);
 	return io_send_message(LAUNCH_FD_LAUNCHER, &hello, sizeof(hello), NULL, 0, err);
@@ -142,34 +177,22 @@ static int executor_provision(struct executor *x, struct error *err)
 	return rc;
 }
 
-static bool executor_accepts(const uint8_t builder[CRYPTO_ED25519_SIZE], void *context)
+static bool executor_accepts(const struct provision *p, const uint8_t builder[CRYPTO_ED25519_SIZE])
 {
-	const struct provision *p = context;
 	for (uint32_t i = 0; i < p->builder_count; i++)
 		if (memcmp(p->builders[i], builder, CRYPTO_ED25519_SIZE) == 0)
 			return true;
 	return false;
 }
 
-/* The bundle is measured here, before any of it is loaded. */
 static int executor_load(struct executor *x, struct error *err)
 {
-	struct stat st;
-	int rc = io_check_sealed(LAUNCH_FD_BUNDLE, err);
-	if (rc < 0)
-		return error_prefix(err, rc, "cell bundle: ");
-	if (fstat(LAUNCH_FD_BUNDLE, &st) < 0)
-		return error_errno(err, CELLA_EIO, "cannot stat the cell bundle");
-	void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, LAUNCH_FD_BUNDLE, 0);
-	if (data == MAP_FAILED)
-		return error_errno(err, CELLA_EIO, "cannot map the cell bundle");
-	const struct bundle_artifact *artifact;
-	rc = bundle_parse(data, (size_t)st.st_size, &x->bundle, err);
-	if (rc == 0 && memcmp(x->bundle.identity, x->provision->identity, CRYPTO_SHA384_SIZE) != 0)
-		rc = error_set(err, CELLA_EAUTH, "the cell bundle is not the one that the owner named");
-	if (rc == 0)
-		rc = bundle_choose(&x->bundle, executor_accepts, x->provision, &artifact, err);
-	return rc < 0 ? rc : code_map(artifact, &x->code, err);
+	if (memcmp(x->bundle.identity, x->provision->identity, CRYPTO_SHA384_SIZE) != 0)
+		return error_set(err, CELLA_EAUTH, "the cell bundle is not the one that the owner named");
+	if (!executor_accepts(x->provision, x->artifact->builder))
+		return error_set(err, CELLA_EAUTH,
+		                 "the builder of the cell's machine code is none that the owner accepts");
+	return code_map(x->artifact, &x->code, err);
 }
 
 static struct instance_config executor_cell(const struct executor *x)
@@ -386,9 +409,9 @@ static void executor_run(void *arg)
 {
 	struct executor *x = arg;
 	struct error err = {0};
-	x->keys = mem_alloc(x->pool, sizeof(*x->keys));
-	int rc = x->keys ? crypto_x25519_generate(x->keys, &err)
-	                 : error_set(&err, CELLA_ENOMEM, "no protected memory for the executor's keys");
+	int rc = executor_measure(x, &err);
+	if (rc == 0)
+		rc = executor_make_keys(x, &err);
 	if (rc == 0)
 		rc = owner_new(LAUNCH_FD_OWNER, x->pool, &x->owner, &err);
 	if (rc < 0) {

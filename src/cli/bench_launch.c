@@ -1,7 +1,7 @@
 /*
- * cella bench start: a new executor, from the request to the launcher until its evidence is there: it has its
- * keys in protected memory and waits for what to run. The launcher runs already; we stand where the agent
- * does.
+ * cella bench start: a new executor, from the request to the launcher until its evidence is there: it has
+ * measured its cell, has its keys in protected memory and waits for what to run. The launcher runs
+ * already; we stand where the agent does.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 #include "cli/spawn.h"
 #include "mem/mem.h"
 
-enum { LAUNCH_TIMEOUT_MS = 20000, LAUNCHES_A_RUN = 4, LAUNCH_WAIT_MS = 5000 };
+enum { LAUNCH_BUNDLE_MAX = 1 << 26, LAUNCH_TIMEOUT_MS = 20000, LAUNCHES_A_RUN = 4, LAUNCH_WAIT_MS = 5000 };
 
 struct launch_case {
 	const char *name;
@@ -116,13 +116,23 @@ static int launch_once(const struct bench_las *las, int bundle, uint64_t heap, u
 	return rc;
 }
 
+static int open_bundle(struct bench *b, int *ret_fd, struct error *err)
+{
+	char path[BENCH_PATH_MAX];
+	cleanup_buf struct buf bytes = {0};
+	int rc = bench_build(b, "bench/start/empty.c", false, path, err);
+	if (rc == 0)
+		rc = io_read_file(path, LAUNCH_BUNDLE_MAX, &bytes, err);
+	return rc < 0 ? rc : io_sealed_memfd("cella-bundle", bytes.data, bytes.size, false, ret_fd, err);
+}
+
 /* Heaps in turn. */
-static int sample(const struct bench *b, struct bench_samples samples[array_count(cases)], struct error *err)
+static int sample(struct bench *b, struct bench_samples samples[array_count(cases)], struct error *err)
 {
 	struct bench_las las;
 	cleanup_close int bundle = -1;
 	uint32_t id = 0;
-	int rc = io_sealed_memfd("cella-bundle", "", 1, false, &bundle, err);
+	int rc = open_bundle(b, &bundle, err);
 	if (rc < 0)
 		return rc;
 	rc = las_start(&las, err);

@@ -270,6 +270,7 @@ static int job_start_agent(struct job *job, struct error *err)
 		.store_limit = c->store_limit,
 	};
 	memcpy(start.nonce, job->policy.nonce, sizeof(start.nonce));
+	memcpy(start.builder, c->artifact->builder, sizeof(start.builder));
 	const char *directory = getenv("TMPDIR");
 	int size = snprintf(start.spill_directory, sizeof(start.spill_directory), "%s",
 	                    directory ? directory : "/tmp");
@@ -288,9 +289,10 @@ static int job_start_agent(struct job *job, struct error *err)
 
 /*
  * What the launcher's word is worth. It must be the program that we were built with, which may start
- * nothing else than the executor that we were built with. No seccomp filter may stand around
- * executors that does not stand around us: whoever set it could fake their world. (A container's
- * filter stands around us too, and is trusted as we are.)
+ * nothing else than the executor that we were built with. That executor has told it which cell it holds
+ * and whose machine code of that it will load: both must be what we read ourselves. No seccomp filter may
+ * stand around executors that does not stand around us: whoever set it could fake their world. (A
+ * container's filter stands around us too, and is trusted as we are.)
  */
 static int job_set_policy(struct job *job, const struct launch_identity *launcher, struct error *err)
 {
@@ -302,6 +304,8 @@ static int job_set_policy(struct job *job, const struct launch_identity *launche
 	memcpy(policy->launcher, launcher->public_key, sizeof(policy->launcher));
 	memcpy(policy->executor, executor_digest, sizeof(policy->executor));
 	memcpy(job->result->launcher, launcher_digest, sizeof(job->result->launcher));
+	memcpy(policy->cell, job->config->bundle->identity, sizeof(policy->cell));
+	memcpy(policy->builder, job->config->artifact->builder, sizeof(policy->builder));
 	policy->memory_level = job->config->memory_level;
 	policy->isolation = self.filter_mode == 0 ? EVIDENCE_NO_INHERITED_FILTER : 0;
 	return 0;

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "attest/evidence_format.h"
+#include "attest/evidence.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/io.h"
@@ -20,7 +20,7 @@
 #include "las/messages.h"
 #include "las/spawn.h"
 
-static_assert((int)EVIDENCE_SIZE <= (int)LAUNCH_EVIDENCE_MAX, "a reply has room for it");
+static_assert((int)EVIDENCE_SIZE_MAX <= (int)LAUNCH_EVIDENCE_MAX, "a reply has room for it");
 
 enum state { SETUP, GREETING, VOUCHING, RUNNING, ENDING, STATE_COUNT };
 enum event { REPORTED, SPOKE, DIGESTED, EXITED, EXPIRED, KILLED, EVENT_COUNT };
@@ -77,6 +77,8 @@ static int sign(struct launch *l, struct buf *ret, struct error *err)
 		.machine = "soft",
 	};
 	memcpy(e.public_key, l->hello.public_key, sizeof(e.public_key));
+	memcpy(e.cell, l->hello.cell, sizeof(e.cell));
+	memcpy(e.builder, l->hello.builder, sizeof(e.builder));
 	memcpy(e.nonce, l->request.nonce, sizeof(e.nonce));
 	memcpy(e.kernel, launcher->kernel, sizeof(e.kernel));
 	int rc = executor_digest(&launcher->executor, e.executor, err);
@@ -145,6 +147,7 @@ static int start_executor(struct launch *l, struct error *err)
 		.heap = l->request.heap,
 		.window = l->request.window,
 	};
+	memcpy(start.builder, l->request.builder, sizeof(start.builder));
 	struct subject subject = {
 		.pid = l->child.pid,
 		.uid = l->child.plan.uid,

@@ -7,6 +7,9 @@ As the agent, which asks the launcher for a genuine executor first and then hand
     renamed    the launcher's evidence with the public key of its own executor in it
     replayed   the launcher's evidence as it is, for the channel to its own executor
     stale      the launcher's evidence for a nonce of its own choice
+    swapped    the launcher's evidence for its own executor, which was given the bundle in CELLA_SWAPPED
+    rebuilt    the same, and the launcher was asked for whoever built that one
+    torn       the same with the first half of the bundle
     honest     nothing of its own: passes on what the launcher answers (control)
     cut        the same, and a second genuine executor whose word of its end does not arrive
 As the launcher
@@ -15,8 +18,10 @@ As the launcher
 tests/integration/false_node.py runs it. Messages are those of agent/agent_format.h and cell/launch_format.h."""
 
 import array
+import base64
 import fcntl
 import hashlib
+import json
 import os
 import select
 import socket
@@ -28,11 +33,11 @@ from pathlib import Path
 
 AGENT_START, AGENT_STOP, AGENT_EXECUTOR, AGENT_LOST, AGENT_FAILED, AGENT_FINISHED = 1, 2, 3, 4, 6, 7
 REQUEST, REPLY, EXITED, START, IDENTITY = 1, 3, 4, 5, 7
-VERSION, DRIVER, TASKS, MEMORY_NONE, MEMORY_SECRET = 2, 1, 2, 0, 1
-ISOLATION_ALL = (1 << 10) - 1
+VERSION, DRIVER, TASKS, MEMORY_NONE = 3, 1, 2, 0
 RING_CAPACITY, STORE_SIZE, TASK_VERSION = 1 << 20, 1 << 30, 2
-REPLY_HEAD, EVIDENCE_BODY = 532, 268
-PUBLIC_KEY, NONCE = slice(92, 124), slice(124, 156)
+REPLY_HEAD, NONCE, BUILDER = 532, slice(56, 88), slice(88, 120)
+ISOLATION_ALL = ["own-uid", "user-namespace", "mount-namespace", "pid-namespace", "net-namespace", "ipc-namespace",
+                 "uts-namespace", "cgroup", "no-inherited-filter", "no-new-privs"]
 DIRECTORY = Path(sys.argv[0]).resolve().parent
 EXECUTOR = str(DIRECTORY / "cella-cell")
 
@@ -48,6 +53,20 @@ def receive(sock):
 def send(sock, message, fds=()):
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
     sock.sendmsg([message], rights)
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def parts_of(token):
+    """Of a JWS: header, claims, and the signature as it stands."""
+    header, claims, signature = token.decode().split(".")
+    return *(json.loads(base64.urlsafe_b64decode(part + "==")) for part in (header, claims)), signature
+
+
+def signed_part(header, claims):
+    return ".".join(base64url(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
 
 
 class Signer:
@@ -66,7 +85,7 @@ class Signer:
     def sign(self, body):
         path = f"{self.directory.name}/body"
         Path(path).write_bytes(body)
-        return body + self.openssl("pkeyutl", "-sign", "-inkey", self.key, "-rawin", "-in", path)
+        return self.openssl("pkeyutl", "-sign", "-inkey", self.key, "-rawin", "-in", path)
 
 
 class Executor:
@@ -88,9 +107,9 @@ class Executor:
             os.execve(EXECUTOR, ["cella-cell"], {})
         for sock in (theirs_launch, theirs_owner, theirs_agent):
             sock.close()
-        send(launch, struct.pack("<IIIIQQ", START, VERSION, MEMORY_NONE, 0, heap, 0))
+        send(launch, struct.pack("<IIIIQQ32x", START, VERSION, MEMORY_NONE, 0, heap, 0))
         hello = receive(launch)[0]
-        self.public_key = hello[16:48]
+        self.public_key, self.cell, self.builder = hello[16:48], hello[48:96], hello[96:128]
 
 
 def serve(agent_end):
@@ -105,11 +124,32 @@ def serve(agent_end):
 
 
 def evidence_of(signer, executor, nonce, heap):
-    """The best lie: true about the binary, false about its world."""
-    digest = hashlib.sha384(Path(EXECUTOR).read_bytes()).digest()
-    body = struct.pack("<8sI32s48s32s32sIIIIQQ64s16s", b"CELLAEVD", 1, signer.public, digest, executor.public_key, nonce,
-                       MEMORY_SECRET, ISOLATION_ALL, 0, 60000, heap, 0, os.uname().release.encode(), b"soft")
-    return signer.sign(body)
+    """The best lie: true about the binary and the bundle, false about its world."""
+    header = {"alg": "EdDSA", "kid": base64url(signer.public), "typ": "eat+jwt"}
+    claims = {
+        "eat_nonce": base64url(nonce), "eat_profile": "cella:evidence:1", "iat": 0,
+        "submods": {
+            "executor": {"builder": executor.builder.hex(), "cell": executor.cell.hex(), "memory_level": "secret",
+                         "cnf": {"jwk": {"crv": "X25519", "kty": "OKP", "x": base64url(executor.public_key)}}},
+            "launcher": {"host": [], "kernel": os.uname().release, "machine": "soft",
+                         "measured": {"executor": hashlib.sha384(Path(EXECUTOR).read_bytes()).hexdigest(), "heap": heap,
+                                      "isolation": ISOLATION_ALL, "uid": 60000}}}}
+    body = signed_part(header, claims)
+    return f"{body}.{base64url(signer.sign(body.encode()))}".encode()
+
+
+def renamed(evidence, executor):
+    """With another public key in it, and the signature that it had."""
+    header, claims, signature = parts_of(evidence)
+    claims["submods"]["executor"]["cnf"]["jwk"]["x"] = base64url(executor.public_key)
+    return f"{signed_part(header, claims)}.{signature}".encode()
+
+
+def sealed_file(data):
+    fd = os.memfd_create("bundle", 3)
+    os.write(fd, data)
+    fcntl.fcntl(fd, 1033, 15)  # F_ADD_SEALS: against all but reading
+    return fd
 
 
 class Agent:
@@ -117,24 +157,30 @@ class Agent:
         self.owner, self.las, self.attack = owner, las, attack
         message, [self.bundle] = receive(owner)
         _, _, _, self.level, _, _, self.heap = struct.unpack_from("<IIIIIIQ", message)
-        self.nonce = message[56:88]
+        self.nonce, self.builder = message[NONCE], message[BUILDER]
+        if attack in ("swapped", "rebuilt", "torn"):
+            other = Path(os.environ["CELLA_SWAPPED"]).read_bytes()
+            self.bundle = sealed_file(other[:len(other) // 2] if attack == "torn" else other)
+        if attack == "rebuilt":
+            self.builder = bytes(32)
         self.kept = []
 
     def ask_launcher(self, number=0):
         """For a genuine executor, which any attack but the best needs."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         nonce = os.urandom(32) if self.attack == "stale" else self.nonce
-        send(self.las, struct.pack("<IIIIQQ", REQUEST, number, self.level, VERSION, self.heap, 0) + nonce, [theirs.fileno(), self.bundle])
+        send(self.las, struct.pack("<IIIIQQ", REQUEST, number, self.level, VERSION, self.heap, 0) + nonce + self.builder,
+             [theirs.fileno(), self.bundle])
         theirs.close()
         message, fds = receive(self.las)
         _, _, error, pid, size = struct.unpack_from("<IIiiI", message)
         if error:
-            sys.exit(f"the launcher says: {message[20:REPLY_HEAD]}")
+            sys.exit(f"the launcher says: {message[20:REPLY_HEAD].rstrip(bytes(1)).decode()}")
         return ours, pid, message[REPLY_HEAD:REPLY_HEAD + size], fds
 
     def evidence(self, genuine, executor):
         if self.attack == "renamed":
-            return genuine[:PUBLIC_KEY.start] + executor.public_key + genuine[PUBLIC_KEY.stop:]
+            return renamed(genuine, executor)
         if self.attack == "own":
             return evidence_of(Signer(), executor, self.nonce, self.heap)
         return genuine
@@ -149,7 +195,7 @@ class Agent:
 
     def run(self):
         socket_of_genuine, pid, evidence, fds = self.ask_launcher()
-        if self.attack in ("honest", "stale", "cut"):
+        if self.attack in ("honest", "stale", "cut", "swapped", "rebuilt"):
             channel = fds[0]
             executor = None
             serve(socket_of_genuine)
@@ -192,7 +238,7 @@ def run_launcher(owner, agent):
             continue
         executor = Executor(fds[1], heap, fds[0])
         evidence = evidence_of(signer, executor, message[24:56], heap)
-        reply = struct.pack("<IIiiI512s1024s", REPLY, number, 0, executor.pid, len(evidence), b"", evidence)
+        reply = struct.pack("<IIiiI512s2048s", REPLY, number, 0, executor.pid, len(evidence), b"", evidence)
         send(agent, reply, [executor.owner.detach(), os.pidfd_open(executor.pid)])
         kept.append(executor)
 

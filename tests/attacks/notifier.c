@@ -1,7 +1,7 @@
 /*
  * An agent that starts executors by itself fakes their world.
  *
- *     notifier LAUNCHER EXECUTOR
+ *     notifier LAUNCHER EXECUTOR CELL
  *
  * 1. It works: a parent that need not be root puts a seccomp notifier on itself, executes the
  *    genuine binary, answers its memfd_secret with an ordinary memory file, and finds the
@@ -35,6 +35,7 @@
 #include "base/io.h"
 #include "cell/launch_format.h"
 #include "notify.h"
+#include "wasm/bundle.h"
 
 enum { HEAP = 64 << 20, KEY_STEP = 16, PATIENCE_MS = 20000 };
 
@@ -137,11 +138,22 @@ static void stop(struct victim *v)
 		close(v->listener);
 }
 
+/* What all executors here hold. */
+static struct buf bundle_bytes;
+static struct bundle bundle;
+
+static void read_bundle(const char *path)
+{
+	struct error err = {0};
+	must(io_read_file(path, 1 << 24, &bundle_bytes, &err), &err);
+	must(bundle_parse(bundle_bytes.data, bundle_bytes.size, &bundle, &err), &err);
+}
+
 static int bundle_file(void)
 {
 	struct error err = {0};
 	int fd;
-	must(io_sealed_memfd("bundle", "none", 4, false, &fd, &err), &err);
+	must(io_sealed_memfd("bundle", bundle_bytes.data, bundle_bytes.size, false, &fd, &err), &err);
 	return fd;
 }
 
@@ -287,6 +299,8 @@ static struct evidence_policy policy_for(const struct las *las)
 	                                 .isolation = EVIDENCE_NO_INHERITED_FILTER};
 	memcpy(policy.launcher, las->identity.public_key, sizeof(policy.launcher));
 	memcpy(policy.executor, las->identity.executor, sizeof(policy.executor));
+	memcpy(policy.cell, bundle.identity, sizeof(policy.cell));
+	memcpy(policy.builder, bundle.artifacts[0].builder, sizeof(policy.builder));
 	return policy;
 }
 
@@ -344,9 +358,10 @@ int main(int argc, char **argv)
 {
 	uint8_t public_key[CRYPTO_X25519_SIZE];
 	struct error err = {0};
-	if (argc != 3)
-		give_up("notifier LAUNCHER EXECUTOR");
+	if (argc != 4)
+		give_up("notifier LAUNCHER EXECUTOR CELL");
 	must(crypto_init(NULL, &err), &err);
+	read_bundle(argv[3]);
 	attack_executor(argv[2], public_key);
 	struct las las = start_launcher(argv[1], argv[2], false, NULL);
 	struct evidence_policy policy = policy_for(&las);

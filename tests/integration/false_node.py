@@ -9,6 +9,7 @@ ordinary memory. Each is refused (126) before an executor has keys: nothing runs
 of its memory. Control: the same agent without a lie runs the job, and who has the *owner* under the
 notifier reads everything: the command line belongs on a machine that its owner trusts."""
 
+import contextlib
 import os
 import shutil
 import sys
@@ -21,6 +22,7 @@ from celljob import BUILD, CELLA, FAILED, REFUSED, SCRATCH, SOURCE, Job, build_c
 MARKER = os.urandom(40)
 NODE, DATA, LOOT = SCRATCH / "node", SCRATCH / "data", SCRATCH / "loot"
 WATCH = BUILD / "tests/attacks/watch"
+SWAPPED = SCRATCH / "swapped.cell"
 SAYS = {"own": "launcher is", "renamed": "signature", "stale": "nonce is", "replayed": ""}
 
 
@@ -52,7 +54,7 @@ def marker_in(pids):
 def attempt(program, attack):
     """A job on that node until its program speaks or it ends: (output, log, status, places of the secret)."""
     job = Job(["-q", "--dir", f"{DATA}:/data:ro", CELL, "/data/secret"], program=program,
-              env={**os.environ, "CELLA_ATTACK": attack})
+              env={**os.environ, "CELLA_ATTACK": attack, "CELLA_SWAPPED": str(SWAPPED)})
     with job:
         first = job.line()
         found = marker_in(job.processes())
@@ -88,6 +90,7 @@ def main():
           f"an agent that cuts off an executor's last words: the job fails {status} {log}")
     for attack, says in SAYS.items():
         check_refused(f"agent, {attack}", program, attack, says)
+    check_other_bundles(program)
     check_refused("launcher, own", make_node(las=liar), "own", "launcher")
 
     watched = make_node(las=f'#!/bin/sh\nexec {WATCH} {DATA}/secret {LOOT} {NODE}/genuine-las "$@" --executor {NODE}/cella-cell\n')
@@ -96,6 +99,32 @@ def main():
 
     check_owner_watched()
     finish()
+
+
+def check_not_started(what, program, attack, says):
+    """The executor itself says no, before it has a key, and there is no evidence of it."""
+    output, log, status, found, left = attempt(program, attack)
+    check(status == FAILED and says in log and not output and not found and not left, f"{what}: not started, {status} {log}")
+
+
+def check_other_bundles(program):
+    """Genuine executors that were given another bundle than the owner's: the evidence says so."""
+    shutil.copy(build_cell("files.c"), SWAPPED)
+    check_refused("agent, another cell by the same builder", program, "swapped", "cell is")
+    check_not_started("agent, half a bundle", program, "torn", "malformed bundle")
+    with another_builder():
+        shutil.copy(build_cell("park.c", "rebuilt.cell"), SWAPPED)
+    check_refused("agent, the same cell by another builder", program, "rebuilt", "builder is")
+    check_not_started("agent, the same cell by a builder who is not asked for", program, "swapped", "none of its builders")
+
+
+@contextlib.contextmanager
+def another_builder():
+    """Another builder's key while this lasts."""
+    own = os.environ["CELLA_BUILDER_KEY"]
+    os.environ["CELLA_BUILDER_KEY"] = str(SCRATCH / "other-builder.key")
+    yield
+    os.environ["CELLA_BUILDER_KEY"] = own
 
 
 def check_owner_watched():

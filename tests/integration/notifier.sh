@@ -5,4 +5,5 @@
 . "$(dirname "$0")/lib.sh"
 needs_secret
 
-"$build/tests/attacks/notifier" "$build/cella-las" "$build/cella-cell"
+"$cella" cc "$source_dir/tests/cells/park.c" -o "$work/park.cell"
+"$build/tests/attacks/notifier" "$build/cella-las" "$build/cella-cell" "$work/park.cell"

@@ -151,6 +151,8 @@ static void say_hello(const char *mode)
 		_exit(40);
 	hello.memory_level = start.memory_level;
 	memset(hello.public_key, 0x77, sizeof(hello.public_key));
+	memset(hello.cell, 0x78, sizeof(hello.cell));
+	memcpy(hello.builder, start.builder, sizeof(hello.builder));
 	if (strcmp(mode, "refuse") == 0) {
 		hello.error = -4;
 		snprintf(hello.text, sizeof(hello.text), "no \033[31mmemory");

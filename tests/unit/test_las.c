@@ -174,6 +174,7 @@ static struct launch_request request_of(uint32_t id)
 	                                 .memory_level = MEM_INSECURE_NONE,
 	                                 .heap = HEAP};
 	memset(request.nonce, 0x33, sizeof(request.nonce));
+	memset(request.builder, 0x44, sizeof(request.builder));
 	return request;
 }
 
@@ -229,6 +230,8 @@ static void verify(const struct las *las, const struct running *r, struct eviden
 	memcpy(policy.launcher, las->identity.public_key, sizeof(policy.launcher));
 	memcpy(policy.executor, las->identity.executor, sizeof(policy.executor));
 	memset(policy.nonce, 0x33, sizeof(policy.nonce));
+	memset(policy.builder, 0x44, sizeof(policy.builder)); /* passed on, and stated by the executor */
+	memset(policy.cell, 0x78, sizeof(policy.cell));
 	assert_int_equal(pipe(ends), 0);
 	pid_t pid = fork();
 	assert_true(pid >= 0);

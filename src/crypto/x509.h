@@ -1,0 +1,139 @@
+/*
+ * Keys and certificates of connections: X.509 (RFC 5280), made and checked.
+ *
+ * The keys are P-256 with ECDSA (FIPS 186-5), not the Ed25519 that signs evidence and artifacts: TPMs, smart
+ * cards, hardware modules and every TLS client there is have P-256; it is what a TLS 1.3 implementation must
+ * have (RFC 8446, section 9.1); and OpenSSL signs and verifies with it twice as fast. Certificates of others
+ * may have P-256, P-384 or Ed25519; RSA and the rest are refused.
+ *
+ * A key is named by its hash: SHA-256 over the SubjectPublicKeyInfo in DER, the bytes of which RFC 7469 makes
+ * its pins, in lower-case hexadecimal. It stays the same when a certificate is renewed with the same key.
+ *
+ * Time is the caller's, in seconds since 1970 in UTC; nothing here reads a clock. Private keys lie in what
+ * OpenSSL allocates, hence in the pool that crypto_init was given. What is read here may come from an
+ * attacker: OpenSSL decodes it, this module bounds it.
+ */
+#ifndef CRYPTO_X509_H
+#define CRYPTO_X509_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+enum {
+	CERT_KEY_HASH_SIZE = 65,  /* 64 digits and the end of the string */
+	CERT_KEY_PEM_MAX = 512,   /* of a private key */
+	CERT_PUBLIC_MAX = 256,    /* SubjectPublicKeyInfo */
+	CERT_NAMES_MAX = 8,       /* in a certificate */
+	CERT_NAME_SIZE = 256,     /* with the end of the string */
+	CERT_COMMON_NAME_MAX = 64,
+	CERT_CHAIN_MAX = 4,       /* certificates */
+	CERT_TEXT_MAX = 32768,    /* of what is read, a chain in PEM at most */
+};
+
+/* A private key with its public one. */
+struct cert_key;
+int cert_key_generate(struct cert_key **ret_key, struct error *err) must_check;
+/* From PEM (PKCS#8, not encrypted): CELLA_EFORMAT, CELLA_EUNSUPPORTED for a key that is not P-256. */
+int cert_key_read(const void *pem, size_t size, struct cert_key **ret_key, struct error *err) must_check;
+/* As PEM into `to`, CERT_KEY_PEM_MAX bytes of protected memory; without an end of the string. */
+int cert_key_write(const struct cert_key *key, char *to, size_t *ret_size, struct error *err) must_check;
+/* SubjectPublicKeyInfo in DER, CERT_PUBLIC_MAX bytes at most. */
+int cert_key_public(const struct cert_key *key, uint8_t *to, size_t *ret_size, struct error *err) must_check;
+int cert_key_hash(const struct cert_key *key, char ret_hash[CERT_KEY_HASH_SIZE],
+                  struct error *err) must_check;
+void cert_key_free(struct cert_key *key);
+
+/* 64 digits of hexadecimal, as a person may have typed them. CELLA_EINVAL; `what` names it in the error. */
+int cert_key_hash_parse(const char *text, const char *what, char ret_hash[CERT_KEY_HASH_SIZE],
+                        struct error *err) must_check;
+
+/* What a certificate calls its holder: subjectAltName. Compared exactly; DNS without regard to case, and
+ * there are no wildcards. */
+enum cert_name_kind { CERT_DNS, CERT_IP, CERT_URI };
+struct cert_name {
+	enum cert_name_kind kind;
+	const char *text; /* "cas.example", "192.0.2.1" or "::1", "cella://namespace/session/service" */
+};
+struct cert_names {
+	size_t count;
+	struct cert_name_text {
+		enum cert_name_kind kind;
+		char text[CERT_NAME_SIZE];
+	} names[CERT_NAMES_MAX];
+};
+/* "DNS name", "IP address", "URI". */
+const char *cert_name_kind_name(enum cert_name_kind kind);
+bool cert_names_have(const struct cert_names *names, const struct cert_name *name);
+/* The first of that kind, or NULL. */
+const char *cert_names_first(const struct cert_names *names, enum cert_name_kind kind);
+
+/* What the holder may do with it: extendedKeyUsage. */
+enum cert_use { CERT_FOR_SERVER = 1, CERT_FOR_CLIENT = 2 };
+
+struct cert_shape {
+	const char *common_name; /* for people; 1 to CERT_COMMON_NAME_MAX bytes of printable ASCII */
+	const struct cert_name *names;
+	size_t name_count;
+	unsigned use; /* bits of enum cert_use; 0 for a CA */
+	int64_t not_before, not_after;
+};
+
+struct cert;
+/* A CA over `key`, signed by itself, for certificates directly below it. */
+int cert_make_ca(const struct cert_key *key, const struct cert_shape *shape, struct cert **ret_cert,
+                 struct error *err) must_check;
+/* Signed by its own key: who trusts it knows the hash of the key, as of an owner's credential. */
+int cert_make_self_signed(const struct cert_key *key, const struct cert_shape *shape, struct cert **ret_cert,
+                          struct error *err) must_check;
+/* By a CA for a public key (SubjectPublicKeyInfo in DER, from cert_key_public), which may be another
+ * process's. It may not outlive the CA: CELLA_EINVAL. */
+int cert_issue(const struct cert_key *ca_key, const struct cert *ca, const void *public_key, size_t size,
+               const struct cert_shape *shape, struct cert **ret_cert, struct error *err) must_check;
+void cert_free(struct cert *cert);
+
+/* One in DER; or one to CERT_CHAIN_MAX in PEM, the holder's own first. The caller frees each. */
+int cert_read_der(const void *der, size_t size, struct cert **ret_cert, struct error *err) must_check;
+int cert_read_pem(const void *pem, size_t size, struct cert *ret_chain[CERT_CHAIN_MAX], size_t *ret_count,
+                  struct error *err) must_check;
+/* Appended. */
+int cert_write_der(const struct cert *cert, struct buf *to, struct error *err) must_check;
+int cert_write_pem(const struct cert *cert, struct buf *to, struct error *err) must_check;
+
+struct cert_facts {
+	char key_hash[CERT_KEY_HASH_SIZE];
+	char common_name[CERT_COMMON_NAME_MAX + 1]; /* "" if it has none, or none that is printable */
+	bool ca;
+	bool self_issued; /* issuer and subject are the same */
+	int64_t not_before, not_after;
+	struct cert_names names;
+};
+int cert_describe(const struct cert *cert, struct cert_facts *ret_facts, struct error *err) must_check;
+
+/*
+ * What a chain must be. Either the holder's own key is known (`key_hash`): then its certificate may be signed
+ * by anybody, and only time and use are checked; the caller sees to it that the holder proves its key, as
+ * TLS does. Or it comes from a CA: one of `cas`, or one in the chain whose key has the hash `ca_key_hash`;
+ * then signatures, times, use, and what CAs may do are checked (RFC 5280, section 6), and the holder must
+ * bear `name` unless that is NULL. Without a name whoever has a certificate of the CA passes.
+ */
+struct cert_rule {
+	int64_t now;
+	enum cert_use use;
+	const char *key_hash; /* NULL: any of the others */
+	const char *ca_key_hash;
+	const struct cert *const *cas;
+	size_t ca_count;
+	const struct cert_name *name;
+};
+/* CELLA_EAUTH, with both values in the error. */
+int cert_check(const struct cert *const *chain, size_t count, const struct cert_rule *rule,
+               struct error *err) must_check;
+
+/* 2026-11-29T03:17:00Z. */
+enum { CERT_TIME_TEXT_SIZE = 32 };
+void cert_time_text(int64_t time, char ret_text[CERT_TIME_TEXT_SIZE]);
+
+#endif

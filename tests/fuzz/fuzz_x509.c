@@ -1,4 +1,5 @@
-/* Does reading, describing and checking any certificate, key or chain stay inside it? The first byte chooses. */
+/* Does reading, describing and checking any certificate, key or chain stay inside it? The first byte chooses.
+ * */
 #include <stdlib.h>
 
 #include "crypto/crypto.h"

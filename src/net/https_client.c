@@ -1,0 +1,459 @@
+#include "net/https_client.h"
+
+#include <arpa/inet.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/printable.h"
+#include "net/https_link.h"
+
+enum { PORT_MAX = 8, BODY_FIRST = 16384 };
+
+struct https_client {
+	char url[HTTPS_URL_MAX];
+	char host[HTTPS_URL_MAX];
+	char port[PORT_MAX];
+	struct tls_context *tls;
+	struct https_link link;
+	unsigned connect_ms, request_ms;
+	size_t answer_max;
+	struct mem_pool *pool;
+};
+
+static int bad_url(const char *url, struct error *err)
+{
+	return error_set(err, CELLA_EINVAL,
+	                 "\"%.200s\" is no URL of a server: it is to be https://HOST or https://HOST:PORT",
+	                 url);
+}
+
+static bool is_port(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+	return digits > 0 && digits <= 5 && text[digits] == '\0';
+}
+
+static int read_url(struct https_client *c, const char *url, struct error *err)
+{
+	static const char scheme[] = "https://";
+	size_t size = strlen(url);
+	if (size >= sizeof(c->url) || strncmp(url, scheme, strlen(scheme)) != 0)
+		return bad_url(url, err);
+	if (url[size - 1] == '/')
+		size--;
+	memcpy(c->url, url, size);
+	const char *host = c->url + strlen(scheme), *end;
+	bool bracket = *host == '[';
+	host += bracket;
+	end = host + strcspn(host, bracket ? "]" : ":");
+	memcpy(c->host, host, (size_t)(end - host));
+	if (bracket && *end++ != ']')
+		return bad_url(url, err);
+	if (c->host[0] == '\0' || strpbrk(c->host, "/?#@ ") || (*end != '\0' && *end != ':') ||
+	    (*end == ':' && !is_port(end + 1)))
+		return bad_url(url, err);
+	snprintf(c->port, sizeof(c->port), "%.5s", *end == ':' ? end + 1 : "443");
+	return 0;
+}
+
+static bool is_address(const char *host)
+{
+	uint8_t bytes[sizeof(struct in6_addr)];
+	return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
+}
+
+static int make_context(struct https_client *c, const struct https_client_options *o, struct error *err)
+{
+	const struct cert_name host = {is_address(c->host) ? CERT_IP : CERT_DNS, c->host};
+	const struct tls_options tls = {
+		.key = o->key,
+		.chain = o->chain,
+		.chain_count = o->chain_count,
+		.now = o->now,
+		.now_arg = o->now_arg,
+		.protocol = "http/1.1",
+		.key_hash = o->key_hash,
+		.ca_key_hash = o->ca_key_hash,
+		.cas = o->cas,
+		.ca_count = o->ca_count,
+		.name = o->name ? o->name : &host,
+	};
+	return tls_client_context(&tls, &c->tls, err);
+}
+
+int https_client_new(const struct https_client_options *o, struct https_client **ret_client,
+                     struct error *err)
+{
+	struct https_client *c = calloc(1, sizeof(*c));
+	if (!c)
+		return error_set(err, CELLA_ENOMEM, "no memory for an HTTPS client");
+	c->link.fd = -1;
+	c->connect_ms = o->connect_ms ? o->connect_ms : 10000;
+	c->request_ms = o->request_ms ? o->request_ms : 60000;
+	c->answer_max = o->answer_max ? o->answer_max : 16 << 20;
+	c->pool = o->pool;
+	int rc = read_url(c, o->url, err);
+	if (rc == 0)
+		rc = make_context(c, o, err);
+	if (rc < 0)
+		https_client_free(c);
+	else
+		*ret_client = c;
+	return rc;
+}
+
+void https_client_free(struct https_client *c)
+{
+	if (!c)
+		return;
+	https_link_close(&c->link);
+	tls_context_unref(c->tls);
+	free(c);
+}
+
+const struct tls_peer *https_client_peer(const struct https_client *c)
+{
+	return c->link.tls ? tls_peer(c->link.tls) : NULL;
+}
+
+/* Answers' bodies. */
+
+static uint8_t *body_alloc(struct mem_pool *pool, size_t size)
+{
+	return pool ? mem_alloc(pool, size) : malloc(size);
+}
+
+static void body_free(struct mem_pool *pool, uint8_t *body, size_t size)
+{
+	if (body && pool) {
+		mem_free(pool, body);
+	} else if (body) {
+		mem_wipe(body, size);
+		free(body);
+	}
+}
+
+/* An answer while it comes. */
+struct coming {
+	struct https_client *client;
+	uint64_t deadline_ns;
+	uint8_t *bytes; /* what has come and is not the body's yet */
+	size_t size;
+	struct https_reply reply;
+	size_t capacity; /* of the reply's body, but for the NUL */
+	bool begun;      /* something has come */
+};
+
+static void coming_done(struct coming *a)
+{
+	body_free(a->client->pool, a->bytes, HTTP_HEAD_MAX);
+	if (a->reply.body)
+		body_free(a->client->pool, a->reply.body, a->capacity + 1);
+	free(a->reply.head);
+}
+
+/* Room for `size` more bytes of the body. */
+static int make_room(struct coming *a, size_t size, struct error *err)
+{
+	size_t wanted = a->reply.size + size;
+	struct mem_pool *pool = a->client->pool;
+	if (wanted > a->client->answer_max)
+		return error_set(err, CELLA_ELIMIT, "its answer is larger than %zu bytes",
+		                 a->client->answer_max);
+	if (a->reply.body && wanted <= a->capacity)
+		return 0;
+	size_t capacity = min_of(max_of(wanted, max_of(2 * a->capacity, (size_t)BODY_FIRST)),
+	                         a->client->answer_max);
+	uint8_t *body = body_alloc(pool, capacity + 1);
+	if (!body)
+		return error_set(err, CELLA_ENOMEM, "no memory for its answer of %zu bytes", wanted);
+	if (a->reply.body)
+		memcpy(body, a->reply.body, a->reply.size);
+	body_free(pool, a->reply.body, a->capacity + 1);
+	a->reply.body = body;
+	a->capacity = capacity;
+	return 0;
+}
+
+static int put_body(struct coming *a, const void *bytes, size_t size, struct error *err)
+{
+	int rc = size > 0 ? make_room(a, size, err) : 0;
+	if (rc < 0 || size == 0)
+		return rc;
+	memcpy(a->reply.body + a->reply.size, bytes, size);
+	a->reply.size += size;
+	a->reply.body[a->reply.size] = '\0';
+	return 0;
+}
+
+/* More bytes behind those that are there; *ret_end: there are no more. */
+static int more(struct coming *a, bool *ret_end, struct error *err)
+{
+	size_t n;
+	int rc = https_link_read(&a->client->link, a->bytes + a->size, HTTP_HEAD_MAX - a->size, &n,
+	                         a->deadline_ns, err);
+	if (rc < 0)
+		return rc;
+	a->begun = a->begun || n > 0;
+	a->size += n;
+	*ret_end = n == 0;
+	return 0;
+}
+
+static int more_of_body(struct coming *a, struct error *err)
+{
+	bool end = false;
+	int rc = more(a, &end, err);
+	return rc == 0 && end ? error_set(err, CELLA_ELOST, "its answer ends in the middle") : rc;
+}
+
+static int read_sized(struct coming *a, struct error *err)
+{
+	uint64_t left = a->reply.http.body_size;
+	int rc = left > a->client->answer_max
+	                 ? error_set(err, CELLA_ELIMIT, "its answer is larger than %zu bytes",
+	                             a->client->answer_max)
+	                 : 0;
+	while (rc == 0 && left > 0) {
+		size_t part = (size_t)min_of(left, (uint64_t)a->size);
+		rc = put_body(a, a->bytes, part, err);
+		memmove(a->bytes, a->bytes + part, a->size - part);
+		a->size -= part;
+		left -= part;
+		if (rc == 0 && left > 0)
+			rc = more_of_body(a, err);
+	}
+	return rc;
+}
+
+static int read_chunked(struct coming *a, struct error *err)
+{
+	struct http_chunks chunks = {0};
+	int rc = 0;
+	while (rc == 0 && !chunks.ended) {
+		size_t used, size;
+		const char *data;
+		if (a->size == 0)
+			rc = more_of_body(a, err);
+		if (rc == 0)
+			rc = http_chunks_read(&chunks, (char *)a->bytes, a->size, &used, &data, &size, err);
+		if (rc < 0)
+			break;
+		rc = put_body(a, data, size, err);
+		memmove(a->bytes, a->bytes + used, a->size - used);
+		a->size -= used;
+	}
+	return rc;
+}
+
+static int read_to_end(struct coming *a, struct error *err)
+{
+	bool end = false;
+	int rc = 0;
+	while (rc == 0 && !end) {
+		rc = put_body(a, a->bytes, a->size, err);
+		a->size = 0;
+		if (rc == 0)
+			rc = more(a, &end, err);
+	}
+	return rc;
+}
+
+static int read_body(struct coming *a, struct error *err)
+{
+	switch (a->reply.http.body) {
+	case HTTP_BODY_SIZED: return read_sized(a, err);
+	case HTTP_BODY_CHUNKED: return read_chunked(a, err);
+	case HTTP_BODY_TO_END: return read_to_end(a, err);
+	default: return 0;
+	}
+}
+
+/* One head into the reply. */
+static int read_head(struct coming *a, const char *method, struct error *err)
+{
+	size_t head, scanned = 0;
+	while ((head = http_head_size((char *)a->bytes, a->size, &scanned)) == 0) {
+		bool end = false;
+		if (a->size == HTTP_HEAD_MAX)
+			return error_set(err, CELLA_ELIMIT, "its answer's head is larger than %d bytes",
+			                 HTTP_HEAD_MAX);
+		int rc = more(a, &end, err);
+		if (rc < 0)
+			return rc;
+		if (end)
+			return error_set(err, CELLA_ELOST, "it has closed the connection without an answer");
+	}
+	free(a->reply.head);
+	a->reply.head = malloc(head);
+	if (!a->reply.head)
+		return error_set(err, CELLA_ENOMEM, "no memory for its answer");
+	memcpy(a->reply.head, a->bytes, head);
+	memmove(a->bytes, a->bytes + head, a->size - head);
+	a->size -= head;
+	int rc = http_response_read(a->reply.head, head, method, &a->reply.http, err);
+	return rc < 0 ? error_prefix(err, rc, "its answer is not understood: ") : 0;
+}
+
+static int read_reply(struct coming *a, const char *method, struct error *err)
+{
+	enum { INTERIM_MAX = 4 };
+	a->bytes = body_alloc(a->client->pool, HTTP_HEAD_MAX);
+	if (!a->bytes)
+		return error_set(err, CELLA_ENOMEM, "no memory for its answer");
+	int rc = read_head(a, method, err);
+	for (int i = 0; rc == 0 && a->reply.http.status / 100 == 1; i++)
+		rc = i < INTERIM_MAX ? read_head(a, method, err)
+		                     : error_set(err, CELLA_EFORMAT, "it does not come to an answer");
+	if (rc == 0)
+		rc = read_body(a, err);
+	a->reply.status = a->reply.http.status;
+	return rc;
+}
+
+/* Requests. */
+
+static int send_request(struct https_client *c, const struct https_message *m, uint64_t deadline_ns,
+                        struct error *err)
+{
+	cleanup_buf struct buf head = {0};
+	buf_printf(&head, "%s %s HTTP/1.1\r\nHost: %s\r\n", m->method, m->target,
+	           c->url + strlen("https://"));
+	if (m->type)
+		buf_printf(&head, "Content-Type: %s\r\n", m->type);
+	if (m->size > 0 || (strcmp(m->method, "GET") != 0 && strcmp(m->method, "HEAD") != 0))
+		buf_printf(&head, "Content-Length: %zu\r\n", m->size);
+	buf_printf(&head, "\r\n");
+	if (head.failed)
+		return error_set(err, CELLA_ENOMEM, "no memory for a request");
+	int rc = https_link_write(&c->link, head.data, head.size, deadline_ns, err);
+	return rc < 0 ? rc : https_link_write(&c->link, m->body, m->size, deadline_ns, err);
+}
+
+static int open_link(struct https_client *c, struct error *err)
+{
+	if (c->link.tls && https_link_is_stale(&c->link))
+		https_link_close(&c->link);
+	return c->link.tls ? 0
+	                   : https_link_open(&c->link, c->tls, c->host, c->port,
+	                                     clock_ns() + (uint64_t)c->connect_ms * 1000000, err);
+}
+
+/* Does `code` leave open whether the server has carried it out? */
+static bool is_in_doubt(int code)
+{
+	return code == CELLA_EIO || code == CELLA_ELOST || code == CELLA_ETIMEOUT;
+}
+
+/* *ret_again: nothing of an answer has come, and asking again does no harm. A server may refuse before it has
+ * read the whole request, so that its answer is looked for also when the rest cannot be sent. */
+static int ask_once(struct https_client *c, const struct https_message *m, struct https_reply *ret_reply,
+                    bool *ret_again, struct error *err)
+{
+	struct error unsent = {0};
+	struct coming a = {.client = c, .deadline_ns = clock_ns() + (uint64_t)c->request_ms * 1000000};
+	a.reply.pool = c->pool;
+	int sent = send_request(c, m, a.deadline_ns, &unsent);
+	int rc = sent == 0 || sent == CELLA_EIO ? read_reply(&a, m->method, err) : sent;
+	if (rc < 0 && sent < 0 && !a.begun) {
+		rc = sent;
+		error_set(err, sent, "%s", unsent.text);
+	}
+	if (rc < 0 || sent < 0 || a.reply.http.close || a.size > 0)
+		https_link_close(&c->link);
+	if (rc < 0) {
+		*ret_again = !a.begun && (rc == CELLA_EIO || rc == CELLA_ELOST) &&
+		             (strcmp(m->method, "GET") == 0 || strcmp(m->method, "HEAD") == 0);
+		coming_done(&a);
+		return rc;
+	}
+	body_free(c->pool, a.bytes, HTTP_HEAD_MAX);
+	*ret_reply = a.reply;
+	return 0;
+}
+
+int https_client_ask(struct https_client *c, const struct https_message *m, struct https_reply *ret_reply,
+                     struct error *err)
+{
+	bool kept = c->link.tls, again = false;
+	int rc = open_link(c, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "cannot reach %s: ", c->url);
+	rc = ask_once(c, m, ret_reply, &again, err);
+	if (rc < 0 && again && kept) {
+		rc = open_link(c, err);
+		if (rc == 0)
+			rc = ask_once(c, m, ret_reply, &again, err);
+	}
+	if (rc == 0)
+		return 0;
+	bool doubt = is_in_doubt(rc) && strcmp(m->method, "GET") != 0 && strcmp(m->method, "HEAD") != 0;
+	return error_prefix(err, rc, "%s %s%s: %s", m->method, c->url, m->target,
+	                    doubt ? "whether it was carried out is not known: " : "");
+}
+
+/* Answers. */
+
+const char *https_reply_header(const struct https_reply *r, const char *name)
+{
+	return http_field(r->http.fields, r->http.field_count, name);
+}
+
+void https_reply_done(struct https_reply *r)
+{
+	if (r->body)
+		body_free(r->pool, r->body, r->size + 1);
+	free(r->head);
+	*r = (struct https_reply){0};
+}
+
+static int code_of(unsigned status)
+{
+	switch (status) {
+	case 401:
+	case 403: return CELLA_EAUTH;
+	case 404:
+	case 410: return CELLA_ENOENT;
+	case 409:
+	case 412: return CELLA_EEXIST;
+	case 413:
+	case 422:
+	case 431: return CELLA_ELIMIT;
+	case 408:
+	case 504: return CELLA_ETIMEOUT;
+	case 429:
+	case 503: return CELLA_EAGAIN;
+	case 501:
+	case 505: return CELLA_EUNSUPPORTED;
+	case 507: return CELLA_ENOSPC;
+	default: return status / 100 == 4 ? CELLA_EINVAL : CELLA_EIO;
+	}
+}
+
+/* The member's text, fit for a terminal: it is the server's, which may be anybody's. */
+static void read_text(const json_t *json, const char *name, char *to, size_t room)
+{
+	const char *text = json_string_value(json_object_get(json, name));
+	snprintf(to, room, "%s", text ? text : "");
+	printable(to, strlen(to), false);
+}
+
+int https_reply_check(const struct https_client *c, const struct https_reply *r, struct error *err)
+{
+	char title[200] = "", detail[600] = "";
+	const char *type = https_reply_header(r, "content-type");
+	if (r->status / 100 == 2)
+		return 0;
+	if (r->body && type && strncmp(type, "application/problem+json", 24) == 0) {
+		json_t *json = json_loadb((const char *)r->body, r->size, JSON_REJECT_DUPLICATES, NULL);
+		read_text(json, "title", title, sizeof(title));
+		read_text(json, "detail", detail, sizeof(detail));
+		json_decref(json);
+	}
+	return error_set(err, code_of(r->status), "%s answers %u, %s%s%s", c->url, r->status,
+	                 title[0] ? title : http_status_name(r->status), detail[0] ? ": " : "", detail);
+}

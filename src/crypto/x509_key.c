@@ -123,7 +123,7 @@ static int hash_text(const void *der, size_t size, char ret_hash[CERT_KEY_HASH_S
 int cert_key_hash(const struct cert_key *key, char ret_hash[CERT_KEY_HASH_SIZE], struct error *err)
 {
 	uint8_t der[CERT_PUBLIC_MAX];
-	size_t size;
+	size_t size = 0;
 	int rc = cert_key_public(key, der, &size, err);
 	return rc < 0 ? rc : hash_text(der, size, ret_hash, err);
 }

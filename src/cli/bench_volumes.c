@@ -157,8 +157,8 @@ static int measure_write(struct measurement *m, struct error *err)
 	return rc == 0 ? end(m, err) : rc;
 }
 
-/* From ciphertext: in order, then, opened once more, at random, in memory that is touched for the first time and
- * in memory that is not. */
+/* From ciphertext: in order, then, opened once more, at random, in memory that is touched for the first time
+ * and in memory that is not. */
 static int measure_sealed(struct measurement *m, struct error *err)
 {
 	int rc = 0;

@@ -9,13 +9,17 @@
 
 struct compact {
 	struct volume *v;
-	struct map victims; /* segments */
+	bool all;           /* whatever the disk lists: it may leave out what the tree refers to */
+	uint32_t end;       /* segments from here on are this writer's new ones */
+	struct map victims; /* segments that are listed */
 	uint8_t *blocks;    /* VOLUME_GROUP_BLOCKS of them */
 };
 
 static bool is_victim(void *arg, uint32_t segment)
 {
 	const struct compact *c = arg;
+	if (c->all)
+		return segment != SEGMENT_NONE && segment < c->end;
 	return map_get(&c->victims, segment);
 }
 
@@ -33,7 +37,6 @@ static int dead_blocks(struct volume *v, uint32_t segment, uint32_t *ret_blocks,
 struct choice {
 	struct compact *c;
 	unsigned least_dead;
-	uint32_t end; /* segments from here on are this writer's new ones */
 	struct error *err;
 };
 
@@ -43,7 +46,7 @@ static int choose(void *arg, const char *name, uint64_t size)
 	struct volume *v = choice->c->v;
 	uint32_t number, dead;
 	uint64_t blocks = size / VOLUME_BLOCK_SIZE;
-	if (segment_file_number(name, &number) < 0 || number >= choice->end)
+	if (segment_file_number(name, &number) < 0 || number >= choice->c->end)
 		return 0;
 	int rc = dead_blocks(v, number, &dead, choice->err);
 	if (rc < 0)
@@ -110,7 +113,7 @@ static int move_data(struct compact *c, struct error *err)
 	return rc == CELLA_ENOENT ? 0 : rc;
 }
 
-/* Nothing refers to the victims now, but the root that the keeper still has. */
+/* Nothing refers to these now, but the root that the keeper still has. */
 static int release_victims(struct compact *c, struct error *err)
 {
 	const struct map_slot *slot;
@@ -129,10 +132,11 @@ static int compact(struct compact *c, unsigned least_dead, struct error *err)
 	int rc = commit_locked(v, err);
 	if (rc == 0)
 		rc = segment_close_writing(v, err);
-	choice.end = v->segments.next_number;
+	c->all = least_dead == 0;
+	c->end = v->segments.next_number;
 	if (rc == 0)
 		rc = disk->list(disk->data, choose, &choice, err);
-	if (rc < 0 || c->victims.count == 0)
+	if (rc < 0 || (!c->all && c->victims.count == 0))
 		return rc;
 	rc = move_data(c, err);
 	if (rc == 0)
@@ -145,7 +149,7 @@ static int compact(struct compact *c, unsigned least_dead, struct error *err)
 		rc = commit_locked(v, err);
 	if (rc == 0)
 		rc = publish_locked(v, err);
-	return rc == 0 && least_dead == 0 ? volume_write_header(v, err) : rc;
+	return rc == 0 && c->all ? volume_write_header(v, err) : rc;
 }
 
 int volume_compact(struct volume *v, unsigned least_dead, struct error *err)

@@ -33,7 +33,8 @@ struct volume_disk {
 	int (*put)(void *data, const char *name, const void *bytes, size_t size, bool durable,
 	           struct error *err);
 	int (*remove)(void *data, const char *name, struct error *err);
-	/* Each name with its size. */
+	/* Each name with its size. It ends with an error where `each` gives one, which says itself what it is,
+	 * or where a name cannot be looked at. */
 	int (*list)(void *data, int (*each)(void *arg, const char *name, uint64_t size), void *arg,
 	            struct error *err);
 };
@@ -49,8 +50,8 @@ void volume_disk_directory_free(struct volume_disk *disk);
  */
 enum volume_opening {
 	VOLUME_OPEN_READ,
-	VOLUME_OPEN_NEW,       /* for both; CELLA_EEXIST */
-	VOLUME_OPEN_REPLACE,   /* for writing; empty, made if it is not there */
+	VOLUME_OPEN_NEW, /* for both; CELLA_EEXIST */
+	VOLUME_OPEN_REPLACE, /* for writing; empty, made if it is not there */
 	VOLUME_OPEN_DIRECTORY, /* for reading */
 };
 struct volume_names {

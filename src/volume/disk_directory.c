@@ -203,18 +203,22 @@ static int directory_remove(void *data, const char *name, struct error *err)
 	return d->names.remove(d->names.data, name, err);
 }
 
-/* The files among the entries that the kernel gave. What is no regular file, or gone, is left out. */
+/* The files among the entries that the kernel gave. What is no regular file, or gone, is left out; what
+ * cannot be looked at is an error. */
 static int list_entries(const struct directory *d, const uint8_t *entries, size_t size,
-                        int (*each)(void *arg, const char *name, uint64_t size), void *arg)
+                        int (*each)(void *arg, const char *name, uint64_t size), void *arg, struct error *err)
 {
 	for (size_t at = 0; at < size;) {
 		const struct dirent64 *entry = (const struct dirent64 *)(const void *)(entries + at);
 		uint64_t file_size;
 		at += entry->d_reclen;
-		if (strlen(entry->d_name) >= VOLUME_DISK_NAME_MAX || entry->d_name[0] == '.' ||
-		    d->names.size(d->names.data, entry->d_name, &file_size, NULL) < 0)
+		if (strlen(entry->d_name) >= VOLUME_DISK_NAME_MAX || entry->d_name[0] == '.')
 			continue;
-		int rc = each(arg, entry->d_name, file_size);
+		int rc = d->names.size(d->names.data, entry->d_name, &file_size, err);
+		if (rc == CELLA_ENOENT)
+			continue;
+		if (rc == 0)
+			rc = each(arg, entry->d_name, file_size);
 		if (rc < 0)
 			return rc;
 	}
@@ -234,9 +238,7 @@ static int directory_list(void *data, int (*each)(void *arg, const char *name, u
 			return error_errno(err, code_of(errno), "cannot list the volume's directory");
 		if (size == 0)
 			return 0;
-		rc = list_entries(d, entries, (size_t)size, each, arg);
-		if (rc < 0)
-			return error_set(err, rc, "no memory for the list of a volume's files");
+		rc = list_entries(d, entries, (size_t)size, each, arg, err);
 	}
 	return rc;
 }

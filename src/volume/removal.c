@@ -8,22 +8,31 @@
 
 #include "volume/volume_state.h"
 
+struct scan {
+	struct volume *v;
+	struct error *err;
+};
+
 static int note_size(void *arg, const char *name, uint64_t size)
 {
-	struct volume *v = arg;
+	const struct scan *scan = arg;
+	struct volume *v = scan->v;
 	uint32_t number;
 	uintptr_t blocks = (uintptr_t)(size / VOLUME_BLOCK_SIZE);
 	if (segment_file_number(name, &number) < 0)
 		return 0;
 	if (number >= v->segments.next_number)
 		v->segments.next_number = number + 1;
-	return blocks ? map_put(&v->sizes, number, (void *)blocks) : 0;
+	if (blocks == 0 || map_put(&v->sizes, number, (void *)blocks) == 0)
+		return 0;
+	return error_set(scan->err, CELLA_ENOMEM, "no memory for a list of segments");
 }
 
 int removal_scan(struct volume *v, struct error *err)
 {
 	const struct volume_disk *disk = &v->config.disk;
-	return disk->list(disk->data, note_size, v, err);
+	struct scan scan = {.v = v, .err = err};
+	return disk->list(disk->data, note_size, &scan, err);
 }
 
 static uint32_t size_of(const struct volume *v, uint32_t segment)

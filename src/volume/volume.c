@@ -258,6 +258,9 @@ static int load(struct volume *v, struct error *err)
 	root_adopt(v, &root, reference);
 	memcpy(v->opened, reference, sizeof(v->opened));
 	memcpy(&v->opened_segment, reference + sizeof(uint64_t), sizeof(v->opened_segment));
+	/* whatever is listed: no segment that the root refers to has a larger number than its own */
+	if (v->segments.next_number <= v->opened_segment)
+		v->segments.next_number = v->opened_segment + 1;
 	v->segments.first_number = v->segments.next_number;
 	v->published_ns = clock_ns();
 	return v->config.writable ? inode_reap_orphans(v, err) : 0;
@@ -298,6 +301,7 @@ int volume_snapshot(struct volume *v, struct mem_pool *pool, struct volume **ret
 /* ---- what is known of it */
 
 struct survey {
+	struct error *err;
 	struct volume_info info;
 	struct map sizes; /* of the segments that there are */
 };
@@ -310,7 +314,9 @@ static int add_segment(void *arg, const char *name, uint64_t size)
 		return 0;
 	s->info.segments++;
 	s->info.stored += size;
-	return map_put(&s->sizes, number, (void *)(uintptr_t)(size + 1));
+	if (map_put(&s->sizes, number, (void *)(uintptr_t)(size + 1)) == 0)
+		return 0;
+	return error_set(s->err, CELLA_ENOMEM, "no memory for a list of segments");
 }
 
 /* The count of a segment that was removed goes with the next commit. */
@@ -334,7 +340,8 @@ int volume_info(struct volume *v, struct volume_info *ret_info, struct error *er
 {
 	volume_locked(v);
 	const struct volume_disk *disk = &v->config.disk;
-	struct survey s = {.info = {.counter = v->root.counter,
+	struct survey s = {.err = err,
+	                   .info = {.counter = v->root.counter,
 	                            .time_ns = v->root.time_ns,
 	                            .cache_hits = v->cache.hits,
 	                            .cache_misses = v->cache.misses}};

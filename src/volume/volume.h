@@ -189,7 +189,7 @@ int volume_verify(struct volume *v, const struct volume_report *report, struct v
                   struct error *err) must_check;
 
 /* Copy what is in use out of segments of which at least `least_dead` percent (0: every one) is not, commit,
- * and remove them. With 0, everything lies under the newest key then. */
+ * and remove them. With 0, everything lies under the newest key then, whatever the disk lists. */
 int volume_compact(struct volume *v, unsigned least_dead, struct error *err) must_check;
 
 #endif

@@ -12,7 +12,7 @@
 #include <ftw.h>
 #include <unistd.h>
 
-#include "volume/volume.h"
+#include "volume/volume_state.h"
 
 enum { KIB = 1 << 10, MIB = 1 << 20 };
 
@@ -359,6 +359,117 @@ static void after_a_new_key_the_old_one_opens_nothing(void **state)
 	assert_int_equal(volume_open(&p->config, &v, &err), CELLA_EAUTH);
 }
 
+/* A disk whose listing leaves out one segment, or, where that is 0, everything. */
+struct hiding {
+	struct volume_disk disk;
+	unsigned hidden;
+	int (*each)(void *arg, const char *name, uint64_t size);
+	void *arg;
+};
+static struct hiding hiding;
+
+static int show_others(void *data, const char *name, uint64_t size)
+{
+	struct hiding *h = data;
+	char hidden[VOLUME_DISK_NAME_MAX];
+	snprintf(hidden, sizeof(hidden), VOLUME_FILE_SEGMENT, h->hidden);
+	return h->hidden == 0 || strcmp(name, hidden) == 0 ? 0 : h->each(h->arg, name, size);
+}
+
+static int list_others(void *data, int (*each)(void *arg, const char *name, uint64_t size), void *arg,
+                       struct error *why)
+{
+	hiding.each = each;
+	hiding.arg = arg;
+	return hiding.disk.list(data, show_others, &hiding, why);
+}
+
+/* Or, when the old key is thrown away, what lies there is lost. */
+static void a_new_key_is_for_what_the_disk_does_not_list_too(void **state)
+{
+	struct place *p = *state;
+	struct volume *v;
+	enum { FILES = 4 };
+	uint8_t keys[FILES + 2][CRYPTO_KEY_SIZE] = {{0}};
+	const uint8_t(*all)[CRYPTO_KEY_SIZE] = (const uint8_t(*)[CRYPTO_KEY_SIZE])keys;
+	for (uint8_t i = 0; i < FILES + 1; i++)
+		keys[i][0] = (uint8_t)(100 + i);
+	memcpy(keys[FILES + 1], key[0], CRYPTO_KEY_SIZE);
+	for (unsigned round = 0; round <= FILES; round++) {
+		for (unsigned i = 0; i < FILES; i++) { /* each in a segment of its own */
+			char name[2] = {(char)('a' + i), '\0'};
+			assert_ok(volume_open(&p->config, &v, &err));
+			write_file(v, name, 0, name, 1);
+			write_file(v, name, 5000, name, 1);
+			assert_ok(volume_commit(v, &err));
+			hiding.hidden = v->root.top.segment - (round ? round - 1 : 0);
+			volume_free(v);
+		}
+		if (round == 0)
+			hiding.hidden = 0;
+		hiding.disk = p->config.disk;
+		p->config.disk.list = list_others;
+		p->config.keys = all + FILES - round;
+		p->config.key_count = 2;
+		assert_ok(volume_open(&p->config, &v, &err));
+		assert_ok(volume_compact(v, 0, &err));
+		volume_free(v);
+		p->config.disk.list = hiding.disk.list;
+		p->config.key_count = 1;
+		assert_ok(volume_open(&p->config, &v, &err));
+		for (unsigned i = 0; i < FILES; i++) {
+			char name[2] = {(char)('a' + i), '\0'};
+			check_file(v, name, 5000, name, 1);
+		}
+		volume_free(v);
+	}
+}
+
+static int names_open(void *data, const char *name, enum volume_opening how, int *ret_fd, struct error *why)
+{
+	(void)how;
+	(void)why;
+	*ret_fd = openat(*(int *)data, name, O_RDONLY | O_DIRECTORY);
+	return *ret_fd < 0 ? CELLA_EIO : 0;
+}
+
+static int names_size(void *data, const char *name, uint64_t *ret_size, struct error *why)
+{
+	(void)data;
+	*ret_size = 0;
+	if (strcmp(name, "gone") == 0)
+		return error_set(why, CELLA_ENOENT, "it is gone");
+	return strcmp(name, "stale") == 0 ? error_set(why, CELLA_EIO, "it is stale") : 0;
+}
+
+static int count_name(void *arg, const char *name, uint64_t size)
+{
+	(void)name;
+	(void)size;
+	++*(unsigned *)arg;
+	return 0;
+}
+
+static void what_cannot_be_looked_at_ends_a_listing(void **state)
+{
+	const struct place *p = *state;
+	const char *const made[] = {"gone", "stale"};
+	const int expected[] = {0, CELLA_EIO};
+	int directory = open(p->directory, O_RDONLY | O_DIRECTORY);
+	const struct volume_names names = {.data = &directory, .open = names_open, .size = names_size};
+	struct volume_disk disk;
+	assert_ok(volume_disk_names(&names, &disk, &err));
+	for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
+		unsigned count = 0;
+		close(openat(directory, made[i], O_WRONLY | O_CREAT, 0600));
+		assert_int_equal(disk.list(disk.data, count_name, &count, &err), expected[i]);
+		assert_true(i > 0 || count > 1);
+	}
+	assert_non_null(strstr(err.text, "stale"));
+	volume_disk_directory_free(&disk);
+	close(directory);
+}
+
 static void without_memory_it_is_not_opened(void **state)
 {
 	struct place *p = *state;
@@ -440,6 +551,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_snapshot_stays_as_it_is, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(compacting_frees_what_is_dead, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(after_a_new_key_the_old_one_opens_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_new_key_is_for_what_the_disk_does_not_list_too, set_up,
+	                                        tear_down),
+		cmocka_unit_test_setup_teardown(what_cannot_be_looked_at_ends_a_listing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(damage_is_named_and_the_rest_is_read, set_up, tear_down),
 	};
 	if (mem_pool_new(MEM_INSECURE_NONE, 256 * MIB, &pool, &err) < 0 || crypto_init(pool, &err) < 0)

@@ -2,8 +2,9 @@
  * Inside of `cella volume import`: what the walk over the sources and the copying of one file share.
  *
  * The walk goes down by descriptors and follows no symlink. What is whole is committed every so often, and in
- * the middle of a large file, too: that has a name of its own until it is whole (volume_part_name), with the
- * source's time, by which a later import knows it again.
+ * the middle of a large file, too: until it is whole that has a name of its own, from its name
+ * (volume_part_name) and from which file the source is (size, device, inode, time of its last change), and the
+ * source's time: by these a later import knows it again. A part of any other source is removed.
  */
 #ifndef CLI_VOLUME_IMPORT_H
 #define CLI_VOLUME_IMPORT_H

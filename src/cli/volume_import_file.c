@@ -1,6 +1,7 @@
 /* One file into a volume. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,7 +23,8 @@ struct copy {
 	int from;
 	uint64_t at, time;
 	bool in_part; /* it may be committed as it is */
-	char part[VOLUME_PATH_MAX];
+	char directory[VOLUME_PATH_MAX], part[VOLUME_PATH_MAX];
+	char prefix[VOLUME_PART_SIZE + 1]; /* with which all parts of this name begin */
 };
 
 static int read_some(const struct copy *c, uint8_t *to, size_t size, size_t *ret_size, struct error *err)
@@ -85,11 +87,33 @@ static int copy_all(struct copy *c, uint64_t size, struct error *err)
 	return volume_file_truncate(c->to, size, err);
 }
 
+/* Parts of the same name from other sources, or from this one before it was changed, are of no use. */
+static int forget_others(struct copy *c, struct error *err)
+{
+	struct volume *v = c->i->v;
+	size_t size = strlen(c->prefix);
+	char other[VOLUME_PATH_MAX];
+	struct volume_entry entry;
+	int rc;
+	snprintf(entry.name, sizeof(entry.name), "%s", c->prefix);
+	while ((rc = volume_next(v, c->directory, entry.name, &entry, err)) == 0 &&
+	       strncmp(entry.name, c->prefix, size) == 0) {
+		rc = volume_join(other, c->directory, entry.name, err);
+		if (rc == 0 && strcmp(other, c->part) != 0)
+			rc = volume_unlink(v, other, err);
+		if (rc < 0)
+			return rc;
+	}
+	return rc == CELLA_ENOENT ? 0 : rc;
+}
+
 /* A part that an interrupted import left of the same file is gone on with. */
 static int open_part(struct copy *c, const struct stat *st, struct error *err)
 {
 	struct volume_stat there;
-	int rc = volume_stat(c->i->v, c->part, VOLUME_NOFOLLOW, &there, err);
+	int rc = forget_others(c, err);
+	if (rc == 0)
+		rc = volume_stat(c->i->v, c->part, VOLUME_NOFOLLOW, &there, err);
 	bool usable = rc == 0 && c->in_part && there.type == VOLUME_FILE && there.modified_ns == c->time &&
 	              there.size <= (uint64_t)st->st_size;
 	if (usable)
@@ -119,13 +143,19 @@ static int finish(struct copy *c, const struct stat *st, struct error *err)
 	return error_set(err, CELLA_EAGAIN, "it changed while it was read: import it again");
 }
 
-static int name_part(struct copy *c, struct error *err)
+/* With which file it is of, and that one's last change: of the same name, size and time may be another. */
+static int name_part(struct copy *c, const struct stat *st, struct error *err)
 {
 	const char *slash = strrchr(c->i->path, '/');
-	char name[VOLUME_PART_SIZE], directory[VOLUME_PATH_MAX];
-	volume_part_name(slash ? slash + 1 : c->i->path, name);
-	snprintf(directory, sizeof(directory), "%.*s", slash ? (int)(slash - c->i->path) : 0, c->i->path);
-	return volume_join(c->part, directory, name, err);
+	char part[VOLUME_PART_SIZE], name[256];
+	volume_part_name(slash ? slash + 1 : c->i->path, part);
+	snprintf(c->directory, sizeof(c->directory), "%.*s", slash ? (int)(slash - c->i->path) : 0,
+	         c->i->path);
+	snprintf(c->prefix, sizeof(c->prefix), "%s-", part);
+	snprintf(name, sizeof(name), "%s%llx-%llx-%llx-%llx", c->prefix, (unsigned long long)st->st_size,
+	         (unsigned long long)st->st_dev, (unsigned long long)st->st_ino,
+	         (unsigned long long)clock_ns_of(&st->st_ctim));
+	return volume_join(c->part, c->directory, name, err);
 }
 
 int volume_import_file(struct volume_import *i, int fd, const struct stat *st, struct error *err)
@@ -134,7 +164,7 @@ int volume_import_file(struct volume_import *i, int fd, const struct stat *st, s
 	                 .from = fd,
 	                 .time = volume_import_time(st),
 	                 .in_part = st->st_size >= PART_LEAST};
-	int rc = name_part(&c, err);
+	int rc = name_part(&c, st, err);
 	if (rc == 0)
 		rc = open_part(&c, st, err);
 	if (rc < 0)

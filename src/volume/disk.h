@@ -33,8 +33,8 @@ struct volume_disk {
 	int (*put)(void *data, const char *name, const void *bytes, size_t size, bool durable,
 	           struct error *err);
 	int (*remove)(void *data, const char *name, struct error *err);
-	/* Each name with its size. It ends with an error where `each` gives one, which says itself what it is,
-	 * or where a name cannot be looked at. */
+	/* Each name with its size. It fails where a name cannot be looked at, and where `each` fails, which
+	 * says itself why. */
 	int (*list)(void *data, int (*each)(void *arg, const char *name, uint64_t size), void *arg,
 	            struct error *err);
 };

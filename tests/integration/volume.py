@@ -263,18 +263,13 @@ def names_of_damaged():
             check(len(changed) == 1 and not any(got[changed[0] * BLOCK:][:BLOCK]), f"{again}: but for a hole it is whole: {changed}")
 
 
-def end_in_the_middle(how):
-    """An import is ended by a signal after a commit in the middle of a file, and goes on from there."""
-    source = SCRATCH / "big"
-    if not source.exists():
-        with open(source, "wb") as file:
-            for seed in range(12):
-                file.write(random.Random(seed).randbytes(16 * MIB))
+def killed_in_the_middle(how, source, name):
+    """A volume with a part of a source that was imported as `name` until a signal came."""
     for attempt in range(8):
-        volume = new_volume(f"killed-{how}-{attempt}")
+        volume = new_volume(f"killed-{how}-{name}-{attempt}")
         root = Path(f"{volume}.root")
         before = root.read_bytes()
-        process = subprocess.Popen([CELLA, "volume", *MEMORY, "import", volume, source, "/big"], stdin=subprocess.DEVNULL,
+        process = subprocess.Popen([CELLA, "volume", *MEMORY, "import", volume, source, f"/{name}"], stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         # the lease is one change, the first commit another
         taken = wait_until(lambda: (now := root.read_bytes()) != before and now, 60)
@@ -288,9 +283,20 @@ def end_in_the_middle(how):
     check(process.returncode == -how, f"{how.name}: the import ends by it: {process.returncode} {log}")
     names = listed(volume)
     check(len(names) == 1 and names[0].startswith(".cella-part-"), f"{how.name}: a part is there, and no file: {names}")
-    check(cella("verify", volume).returncode == 0, f"{how.name}: nothing is damaged")
     if how == signal.SIGINT:
         check(b"same command goes on" in log, f"it says how to go on: {log}")
+    return volume
+
+
+def end_in_the_middle(how):
+    """An import is ended by a signal after a commit in the middle of a file, and goes on from there."""
+    source = SCRATCH / "big"
+    if not source.exists():
+        with open(source, "wb") as file:
+            for seed in range(12):
+                file.write(random.Random(seed).randbytes(16 * MIB))
+    volume = killed_in_the_middle(how, source, "big")
+    check(cella("verify", volume).returncode == 0, f"{how.name}: nothing is damaged")
     rest = works("import", volume, source, "/big")
     copied = float(rest.out.split(", ")[1].split()[0])
     check("imported 1 files" in rest.out and copied <= 130, f"{how.name}: it goes on where it was: {rest.out}")
@@ -299,6 +305,31 @@ def end_in_the_middle(how):
         subprocess.run([CELLA, "volume", *MEMORY, "cat", volume, "big"], stdout=file, check=True, timeout=60)
     check(subprocess.run(["cmp", source, SCRATCH / "big-out"], check=False).returncode == 0, f"{how.name}: it is whole")
     shutil.rmtree(volume)
+
+
+def another_source():
+    """What is left of one source is not gone on with from another of the same name and time."""
+    one, other = SCRATCH / "one/x", SCRATCH / "other/x"
+    for file, size in ((one, 192), (other, 160)):
+        file.parent.mkdir()
+        with open(file, "wb") as to:
+            for seed in range(size // 16):
+                to.write(random.Random(f"{file.parent.name} {seed}").randbytes(16 * MIB))
+        os.utime(file, ns=(0, 1488585600000000000))
+    for source, changed in ((other, "another file"), (one, "the same one, written to since")):
+        volume = killed_in_the_middle(signal.SIGTERM, one, "x")
+        if source == one:
+            with open(one, "r+b") as file:
+                file.write(b"other bytes")
+            os.utime(one, ns=(0, 1488585600000000000))
+        works("import", volume, source, "/x")
+        check(listed(volume) == ["x"], f"{changed}: what was left of the first is removed: {listed(volume)}")
+        with open(SCRATCH / "x-out", "wb") as file:
+            subprocess.run([CELLA, "volume", *MEMORY, "cat", volume, "x"], stdout=file, check=True, timeout=60)
+        check(subprocess.run(["cmp", source, SCRATCH / "x-out"], check=False).returncode == 0, f"{changed}: nothing of the first is in it")
+        shutil.rmtree(volume)
+        for suffix in (".key", ".root"):
+            os.unlink(f"{volume}{suffix}")
 
 
 def old_copy(tree):
@@ -467,6 +498,7 @@ damage()
 names_of_damaged()
 end_in_the_middle(signal.SIGKILL)
 end_in_the_middle(signal.SIGINT)
+another_source()
 old_copy(made)
 keys_and_writers(made)
 new_key(made)

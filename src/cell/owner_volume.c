@@ -120,7 +120,8 @@ static int names_remove(void *data, const char *name, struct error *err)
 	return 0;
 }
 
-/* ---- the root keeper, which is asked once, under the lease, for the root */
+/* ---- the root keeper, which is asked for the root when the volume is opened, under the lease, and where its
+ * answer to a commit was lost */
 
 static int keeper_get(void *data, const uint8_t volume[VOLUME_ID_SIZE],
                       uint8_t ret_root[VOLUME_REFERENCE_SIZE], struct error *err)
@@ -134,7 +135,7 @@ static int keeper_get(void *data, const uint8_t volume[VOLUME_ID_SIZE],
 	}
 	memcpy(request.volume, volume, sizeof(request.volume));
 	int rc = owner_ask_keeper(o->owner, &request, &reply, err);
-	if (rc == 0 && !crypto_equal(reply.root, o->root, sizeof(o->root)))
+	if (rc == 0 && !o->volume && !crypto_equal(reply.root, o->root, sizeof(o->root)))
 		rc = error_set(err, CELLA_EAGAIN,
 		               "another writer made a commit since the job began: start it again");
 	if (rc == 0)

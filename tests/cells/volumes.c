@@ -7,6 +7,7 @@
  *     volumes write FILE TEXT    a file
  *     volumes append FILE TEXT   the same, synced with fsync
  *     volumes hold FILE          reads it, says so, and waits for a line
+ *     volumes again FILE         appends a letter and syncs it, says how that ended, and waits; four times
  *     volumes until FILE         overwrites it, synced, "first", then "second" without, says so, and waits
  */
 #include <dirent.h>
@@ -315,6 +316,17 @@ static int add(const char *file, const char *text, int flags, int sync)
 	return 0;
 }
 
+static int again(const char *file)
+{
+	int fd = open(file, O_WRONLY | O_CREAT | O_APPEND, 0644);
+	for (const char *letter = "abcd"; *letter; letter++) {
+		int rc = write(fd, letter, 1) < 0 || fsync(fd) < 0 ? -1 : 0;
+		if (wait_for_line(rc < 0 ? name_of(errno) : "synced") != 0)
+			return 1;
+	}
+	return close(fd) < 0;
+}
+
 static int hold(const char *file)
 {
 	static char held[1 << 16];
@@ -340,6 +352,8 @@ int main(int argc, char **argv)
 		return read_whole(argv[2]);
 	if (strcmp(what, "hold") == 0)
 		return hold(argv[2]);
+	if (strcmp(what, "again") == 0)
+		return again(argv[2]);
 	if (strcmp(what, "write") == 0 && argc == 4)
 		return add(argv[2], argv[3], O_TRUNC, 0);
 	if (strcmp(what, "append") == 0 && argc == 4)

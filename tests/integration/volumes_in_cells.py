@@ -11,6 +11,7 @@ the cell starts; a read-only volume is not written. What was synced survives the
 wrote is there when it has ended, whatever its status."""
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -197,6 +198,25 @@ def check_commits():
           "and what a program wrote that ends with another status, too")
 
 
+def check_lost_answers():
+    """The owner cannot write its root file for a while: the commits after that are as good as those before."""
+    volume = new_volume("answers.vol")
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # so that writing past the limit is an error
+    with Job(["-q", "--volume", f"{volume}:/data", CELL, "again", "/data/f"], restore_signals=False) as job:
+        signal.signal(signal.SIGXFSZ, ignored)
+        said = [job.line()]
+        limits = resource.prlimit(job.pid, resource.RLIMIT_FSIZE)
+        for limit in (0, limits[0], limits[0]):
+            resource.prlimit(job.pid, resource.RLIMIT_FSIZE, (limit, limits[1]))
+            job.process.stdin.write(b"\n")
+            job.process.stdin.flush()
+            said.append(job.line())
+        _, log = job.end(input=b"\n")
+        check(said == [b"synced\n", b"EIO\n", b"synced\n", b"synced\n"] and job.status == 0, f"one failed commit ends no other: {said}")
+        check(b"not at the root keeper" in log, f"it says which failed, and why: {log}")
+    check(volume_verb("cat", volume, "/f") == "abcd", "everything is there")
+
+
 needs_secret()
 CELL = build_cell(SOURCE_FILE)
 check_operations()
@@ -205,4 +225,5 @@ check_secrecy()
 check_damage()
 check_refusals()
 check_commits()
+check_lost_answers()
 finish()

@@ -227,10 +227,9 @@ static int swap_root(struct volume *v, struct error *err)
 	return rc;
 }
 
-int publish_locked(struct volume *v, struct error *err)
+/* Also where it has it: then it says whether this is still the writer. */
+static int tell_keeper(struct volume *v, struct error *err)
 {
-	if (!reference_is_set(v->reference) || memcmp(v->published, v->reference, sizeof(v->published)) == 0)
-		return 0;
 	int rc = swap_root(v, err);
 	if (rc < 0)
 		return v->failure.code
@@ -241,6 +240,13 @@ int publish_locked(struct volume *v, struct error *err)
 	v->published_ns = clock_ns();
 	removal_run(v);
 	return 0;
+}
+
+int publish_locked(struct volume *v, struct error *err)
+{
+	if (!reference_is_set(v->reference) || memcmp(v->published, v->reference, sizeof(v->published)) == 0)
+		return 0;
+	return tell_keeper(v, err);
 }
 
 /* May the keeper stay where it is for now? */
@@ -254,8 +260,8 @@ static bool may_lag(const struct volume *v)
 	       clock_ns() - v->published_ns < (uint64_t)v->config.bound_s * 1000000000;
 }
 
-/* A writer that was taken over learns it from the keeper, which it asks seldom in these modes: it must not
- * lead away from what the other has committed since. */
+/* A writer that was taken over learns it from the keeper, which it asks seldom: it must not lead away from
+ * what the other has committed since. The hint, which is in the clear, is a reason to ask, and no more. */
 static int head_check(struct volume *v, struct error *err)
 {
 	uint8_t reference[VOLUME_REFERENCE_SIZE];
@@ -263,13 +269,7 @@ static int head_check(struct volume *v, struct error *err)
 	int rc = head_read(v, reference, &token, err);
 	if (rc < 0)
 		return is_no_hint(rc) ? 0 : rc;
-	if (token <= v->token)
-		return 0;
-	rc = error_set(err, CELLA_EFENCED,
-	               "another writer took the volume over (token %llu, this one has %llu): what the root "
-	               "keeper was not told is lost",
-	               (unsigned long long)token, (unsigned long long)v->token);
-	return volume_break(v, rc, err);
+	return token > v->token ? tell_keeper(v, err) : 0;
 }
 
 int head_write(struct volume *v, struct error *err)
@@ -281,7 +281,7 @@ int head_write(struct volume *v, struct error *err)
 		return 0;
 	memcpy(head, v->reference, sizeof(v->reference));
 	memcpy(head + sizeof(v->reference), &v->token, sizeof(v->token));
-	int rc = durable ? head_check(v, err) : 0;
+	int rc = head_check(v, err);
 	if (rc == 0)
 		rc = disk->put(disk->data, VOLUME_FILE_HEAD, head, sizeof(head), durable, err);
 	if (rc == 0)

@@ -267,6 +267,62 @@ static void a_keeper_that_lags_loses_nothing(void **state)
 	volume_keeper_file_free(&second.keeper);
 }
 
+/* It knows nothing of that until it asks the keeper, and it has nothing to tell it. */
+static void a_writer_that_was_taken_over_leaves_the_hint(void **state)
+{
+	struct place *p = *state;
+	struct volume_config second = p->config, reader = p->config;
+	struct volume *a, *b, *c;
+	second.mode = VOLUME_OFFLINE;
+	second.take_over = true;
+	reader.writable = false;
+	assert_ok(volume_keeper_file(p->root, &second.keeper, &err));
+	assert_ok(volume_open(&p->config, &a, &err));
+	write_file(a, "a", 0, "a", 1);
+	assert_ok(volume_commit(a, &err));
+	assert_ok(volume_open(&second, &b, &err));
+	write_file(b, "b", 0, "b", 1);
+	assert_ok(volume_commit(b, &err));
+	volume_free(a);
+	assert_ok(volume_open(&reader, &c, &err));
+	check_file(c, "a", 0, "a", 1);
+	check_file(c, "b", 0, "b", 1);
+	volume_free(c);
+	volume_free(b);
+	volume_keeper_file_free(&second.keeper);
+}
+
+/* The root file was lost, so that a new one counts from 1; or somebody wrote into the hint. */
+static void a_larger_token_in_the_hint_fences_nobody(void **state)
+{
+	struct place *p = *state;
+	struct volume *v;
+	char path[128];
+	for (unsigned i = 0; i < 4; i++) {
+		assert_ok(volume_open(&p->config, &v, &err));
+		write_file(v, "f", i, "x", 1);
+		assert_ok(volume_commit(v, &err));
+		volume_free(v);
+	}
+	unlink(p->root);
+	p->config.any_copy = true;
+	p->config.mode = VOLUME_OFFLINE;
+	assert_ok(volume_open(&p->config, &v, &err));
+	write_file(v, "f", 4, "x", 1);
+	assert_ok(volume_commit(v, &err));
+	snprintf(path, sizeof(path), "%s/head", p->directory);
+	int fd = open(path, O_WRONLY);
+	assert_int_equal(pwrite(fd, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, VOLUME_REFERENCE_SIZE), 8);
+	close(fd);
+	write_file(v, "f", 5, "x", 1);
+	assert_ok(volume_commit(v, &err));
+	volume_free(v);
+	p->config.any_copy = false;
+	assert_ok(volume_open(&p->config, &v, &err));
+	check_file(v, "f", 0, "xxxxxx", 6);
+	volume_free(v);
+}
+
 static void a_snapshot_stays_as_it_is(void **state)
 {
 	struct place *p = *state;
@@ -548,6 +604,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(names_behave_as_posix_has_them, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(of_two_writers_one_is_fenced_off, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_keeper_that_lags_loses_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_writer_that_was_taken_over_leaves_the_hint, set_up,
+	                                        tear_down),
+		cmocka_unit_test_setup_teardown(a_larger_token_in_the_hint_fences_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_snapshot_stays_as_it_is, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(compacting_frees_what_is_dead, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(after_a_new_key_the_old_one_opens_nothing, set_up, tear_down),

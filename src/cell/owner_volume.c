@@ -208,6 +208,7 @@ static int open_volume(const struct owner_volume_config *config, struct owner_vo
 		.key_count = config->volume->key_count,
 		.cache = config->cache,
 		.writable = o->writable,
+		.exact = true,
 		.mode = VOLUME_STRICT,
 	};
 	return volume_open(&volume, &o->volume, err);

@@ -3,8 +3,8 @@
  *
  * The walk goes down by descriptors and follows no symlink. What is whole is committed every so often, and in
  * the middle of a large file, too: until it is whole that has a name of its own, from its name
- * (volume_part_name) and from which file the source is (size, device, inode, time of its last change), and the
- * source's time: by these a later import knows it again. A part of any other source is removed.
+ * (volume_part_name) and from which file the source is (size, device, inode, time of its last change), and
+ * the source's time: by these a later import knows it again. A part of any other source is removed.
  */
 #ifndef CLI_VOLUME_IMPORT_H
 #define CLI_VOLUME_IMPORT_H

@@ -128,6 +128,20 @@ static int follow_chain(struct volume *v, const uint8_t kept[VOLUME_REFERENCE_SI
 	return 0;
 }
 
+/* What others may count on: all who open it so are at the same commit, whoever writes meanwhile. */
+static int stay_at(struct volume *v, const uint8_t kept[VOLUME_REFERENCE_SIZE],
+                   uint8_t ret_reference[VOLUME_REFERENCE_SIZE], struct error *err)
+{
+	uint8_t last[VOLUME_REFERENCE_SIZE];
+	memcpy(ret_reference, kept, VOLUME_REFERENCE_SIZE);
+	int rc = v->config.writable ? follow_chain(v, kept, last, err) : 0;
+	if (rc < 0 || !v->config.writable || memcmp(last, kept, sizeof(last)) == 0)
+		return rc;
+	return error_set(
+		err, CELLA_EAGAIN,
+		"it has commits that its root file was not told of: a cella volume compact tells it");
+}
+
 int root_choose(struct volume *v, uint8_t ret_reference[VOLUME_REFERENCE_SIZE], struct volume_root *ret_root,
                 struct error *err)
 {
@@ -141,7 +155,10 @@ int root_choose(struct volume *v, uint8_t ret_reference[VOLUME_REFERENCE_SIZE], 
 		return error_set(err, CELLA_ENOENT,
 		                 "the root keeper knows no root of this volume: is it another volume's?");
 	memcpy(v->published, kept, sizeof(kept));
-	rc = reference_is_set(kept) ? follow_chain(v, kept, chosen, err) : head_read(v, chosen, &token, err);
+	if (!reference_is_set(kept))
+		rc = head_read(v, chosen, &token, err);
+	else
+		rc = v->config.exact ? stay_at(v, kept, chosen, err) : follow_chain(v, kept, chosen, err);
 	if (rc < 0)
 		return rc;
 	rc = root_read(v, chosen, ret_root, err);

@@ -73,6 +73,7 @@ struct volume_config {
 	bool take_over; /* from another writer, who is fenced off */
 	bool any_copy; /* believe the volume's own hint when the keeper knows no root: no protection from an
 	                   * old copy */
+	bool exact; /* at the keeper's root, no later one; CELLA_EAGAIN for a writer if there is one */
 	enum volume_mode mode;
 	uint32_t bound_commits, bound_s;
 };

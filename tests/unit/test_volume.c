@@ -267,6 +267,42 @@ static void a_keeper_that_lags_loses_nothing(void **state)
 	volume_keeper_file_free(&second.keeper);
 }
 
+/* So that of several readers none is elsewhere, whatever the disk shows to each. */
+static void who_asks_for_the_keepers_root_gets_no_other(void **state)
+{
+	struct place *p = *state;
+	struct volume_config exact = p->config, second = p->config;
+	struct volume *v, *e;
+	struct volume_stat st;
+	exact.exact = true;
+	exact.writable = false;
+	p->config.mode = VOLUME_OFFLINE;
+	assert_ok(volume_open(&p->config, &v, &err));
+	write_file(v, "f", 0, "1", 1);
+	assert_ok(volume_commit(v, &err));
+	assert_ok(volume_publish(v, &err));
+	write_file(v, "f", 0, "2", 1);
+	assert_ok(volume_commit(v, &err));
+	assert_ok(volume_open(&exact, &e, &err));
+	check_file(e, "f", 0, "1", 1);
+	volume_free(e);
+	assert_ok(volume_keeper_file(p->root, &second.keeper, &err));
+	second.take_over = second.exact = true;
+	assert_int_equal(volume_open(&second, &e, &err), CELLA_EAGAIN);
+	assert_non_null(strstr(err.text, "compact"));
+	second.exact = false;
+	assert_ok(volume_open(&second, &e, &err));
+	check_file(e, "f", 0, "2", 1);
+	volume_free(e);
+	second.exact = true;
+	assert_ok(volume_open(&second, &e, &err));
+	check_file(e, "f", 0, "2", 1);
+	assert_int_equal(volume_stat(e, "none", VOLUME_FOLLOW, &st, &err), CELLA_ENOENT);
+	volume_free(e);
+	volume_keeper_file_free(&second.keeper);
+	volume_free(v);
+}
+
 /* It knows nothing of that until it asks the keeper, and it has nothing to tell it. */
 static void a_writer_that_was_taken_over_leaves_the_hint(void **state)
 {
@@ -604,6 +640,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(names_behave_as_posix_has_them, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(of_two_writers_one_is_fenced_off, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_keeper_that_lags_loses_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(who_asks_for_the_keepers_root_gets_no_other, set_up,
+	                                        tear_down),
 		cmocka_unit_test_setup_teardown(a_writer_that_was_taken_over_leaves_the_hint, set_up,
 	                                        tear_down),
 		cmocka_unit_test_setup_teardown(a_larger_token_in_the_hint_fences_nobody, set_up, tear_down),

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/nearest.h"
 #include "cli/man.h"
 #include "cli/verbs.h"
 
@@ -54,7 +55,7 @@ static const struct verb *find_verb(const char *name)
 
 static int no_such_verb(const char *name)
 {
-	const char *nearest = option_nearest(name, verb_name, verbs, array_count(verbs));
+	const char *nearest = nearest_name(name, verb_name, verbs, array_count(verbs));
 	if (nearest)
 		fprintf(stderr, "cella: there is no verb %s; did you mean %s?\n", name, nearest);
 	else

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_MAX_COMPARED = 40 };
+#include "base/nearest.h"
 
 void option_list_done(struct option_list *list)
 {
@@ -58,41 +58,6 @@ int option_size(const char *text, uint64_t *ret_size, struct error *err)
 	return 0;
 }
 
-/* Edits that turn one word into the other. */
-static size_t word_distance(const char *a, const char *b)
-{
-	size_t m = strlen(a), n = strlen(b), row[NAME_MAX_COMPARED + 1];
-	if (m > NAME_MAX_COMPARED || n > NAME_MAX_COMPARED)
-		return SIZE_MAX;
-	for (size_t j = 0; j <= n; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= m; i++) {
-		size_t diagonal = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= n; j++) {
-			size_t change = diagonal + (a[i - 1] != b[j - 1]);
-			diagonal = row[j];
-			row[j] = min_of(change, min_of(row[j], row[j - 1]) + 1);
-		}
-	}
-	return row[n];
-}
-
-const char *option_nearest(const char *word, const char *(*name_of)(const void *data, size_t index),
-                           const void *data, size_t count)
-{
-	const char *nearest = NULL;
-	size_t least = strlen(word) / 3 + 1;
-	for (size_t i = 0; i < count; i++) {
-		size_t distance = word_distance(word, name_of(data, i));
-		if (distance < least) {
-			least = distance;
-			nearest = name_of(data, i);
-		}
-	}
-	return nearest;
-}
-
 static const char *name_of_option(const void *data, size_t index)
 {
 	const struct option *options = data;
@@ -101,15 +66,15 @@ static const char *name_of_option(const void *data, size_t index)
 
 static const char *nearest_option(const struct option_table *table, const char *word)
 {
-	char name[NAME_MAX_COMPARED + 1] = {0};
-	memcpy(name, word, min_of(strcspn(word, "="), (size_t)NAME_MAX_COMPARED));
-	return option_nearest(name, name_of_option, table->options, table->count);
+	char name[NEAREST_NAME_MAX + 1] = {0};
+	memcpy(name, word, min_of(strcspn(word, "="), (size_t)NEAREST_NAME_MAX));
+	return nearest_name(name, name_of_option, table->options, table->count);
 }
 
 static int unknown_option(const struct option_table *table, const char *word, struct error *err)
 {
 	const char *nearest = nearest_option(table, word);
-	int size = (int)min_of(strcspn(word, "="), (size_t)NAME_MAX_COMPARED);
+	int size = (int)min_of(strcspn(word, "="), (size_t)NEAREST_NAME_MAX);
 	if (nearest)
 		return error_set(err, CELLA_EINVAL, "there is no option %.*s; did you mean %s?", size, word,
 		                 nearest);

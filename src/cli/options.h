@@ -73,8 +73,5 @@ int options_parse(const struct option_table *table, int argc, char **argv, void 
 /* "8M", "2GiB", "4096". */
 int option_size(const char *text, uint64_t *ret_size, struct error *err) must_check;
 int option_number(const char *text, uint64_t *ret_number, struct error *err) must_check;
-/* The most similar of `count` names, or NULL when none resembles `word`. `name_of` gets `data`. */
-const char *option_nearest(const char *word, const char *(*name_of)(const void *data, size_t index),
-                           const void *data, size_t count);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/nearest.h"
 #include "cli/interrupt.h"
 #include "cli/verbs.h"
 #include "cli/volume_verb.h"
@@ -123,7 +124,7 @@ static int find_command(const char *name, const struct command_row **ret_row, st
 			*ret_row = &commands[i];
 			return 0;
 		}
-	const char *nearest = option_nearest(name, name_of_command, commands, array_count(commands));
+	const char *nearest = nearest_name(name, name_of_command, commands, array_count(commands));
 	return error_set(err, CELLA_EINVAL, "there is no command %.100s%s%s%s", name,
 	                 nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 }

@@ -1,0 +1,246 @@
+/* cella session: sessions say what may run where, and what it gets (docs/reference/session.md). */
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/nearest.h"
+#include "cas/session.h"
+#include "cli/verbs.h"
+
+enum { READ_SIZE = 65536 };
+
+struct session_options {
+	bool json;
+};
+
+static const struct option session_table[] = {
+	{"--json", NULL, OPTION_FLAG, NULL, "print JSON", option_field(session_options, json)},
+};
+
+const struct verb session_verb = {
+	.name = "session",
+	.operands = "COMMAND FILE",
+	.summary = "check what an owner lets run where, and what it gets",
+	.description =
+		"A session is a file in YAML: services, what a cell must prove to be one of them, and the\n"
+		"secrets, volumes and files that it gets then. FILE may be - for standard input.\n"
+		"check FILE  name every mistake by line and column, and what may not be meant\n"
+		"calculate-hash FILE  print the session's hash (SHA-384), which `predecessor` in its next\n"
+		"         version names, and which comments, layout and the order of fields do not change\n"
+		"Exit status: 0; 1 if there is a mistake in the session; 2 for one in the options.",
+	.example = "cella session check hospital.yml\n"
+		   "cella session calculate-hash hospital.yml",
+	.table = {session_table, array_count(session_table), false},
+	.operands_min = 2,
+	.operands_max = 2,
+	.enter = verb_session,
+};
+
+struct session_command {
+	const struct session_options *options;
+	const char *file;
+	struct session *session;
+	char hash[2 * CRYPTO_SHA384_SIZE + 1];
+};
+
+/* ---- printing */
+
+static int print_json(json_t *value, struct error *err)
+{
+	cleanup_free char *text = value ? json_dumps(value, JSON_INDENT(2) | JSON_SORT_KEYS) : NULL;
+	json_decref(value);
+	if (!text)
+		return error_set(err, CELLA_ENOMEM, "no memory for the JSON");
+	puts(text);
+	return 0;
+}
+
+static json_t *describe_mistakes(const struct session_mistakes *m)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < min_of(m->count, (size_t)SESSION_MISTAKES_MAX); i++)
+		json_array_append_new(list, json_pack("{s:I, s:I, s:s}", "line", (json_int_t)m->items[i].line,
+		                                      "column", (json_int_t)m->items[i].column, "text",
+		                                      m->items[i].text));
+	return json_pack("{s:b, s:I, s:o}", "valid", 0, "mistake_count", (json_int_t)m->count, "mistakes",
+	                 list);
+}
+
+static void print_mistakes(const char *file, const struct session_mistakes *m)
+{
+	for (size_t i = 0; i < min_of(m->count, (size_t)SESSION_MISTAKES_MAX); i++)
+		fprintf(stderr, "%s:%u:%u: %s\n", file, m->items[i].line, m->items[i].column,
+		        m->items[i].text);
+	if (m->count > SESSION_MISTAKES_MAX)
+		fprintf(stderr, "%s: and %zu more mistakes\n", file, m->count - SESSION_MISTAKES_MAX);
+}
+
+/* Lines of text as a list of strings. */
+static json_t *describe_lines(const struct buf *lines)
+{
+	json_t *list = json_array();
+	const char *at = (const char *)lines->data, *end = at + lines->size;
+	while (at && at < end) {
+		const char *line_end = memchr(at, '\n', (size_t)(end - at));
+		size_t size = (size_t)((line_end ? line_end : end) - at);
+		json_array_append_new(list, json_stringn(at, size));
+		at += size + 1;
+	}
+	return list;
+}
+
+static json_t *describe(const struct session_command *c, const struct buf *remarks)
+{
+	static const char *const origins[] = {"given", "generated", "imported"};
+	const struct session *s = c->session;
+	json_t *services = json_array(), *secrets = json_array(), *volumes = json_array();
+	for (size_t i = 0; i < s->service_count; i++)
+		json_array_append_new(services, json_string(s->services[i].name));
+	for (size_t i = 0; i < s->secret_count; i++)
+		json_array_append_new(secrets, json_pack("{s:s, s:s, s:s}", "name", s->secrets[i].name,
+		                                         "kind", session_kind_name(s->secrets[i].kind),
+		                                         "origin", origins[s->secrets[i].origin]));
+	for (size_t i = 0; i < s->volume_count; i++)
+		json_array_append_new(volumes,
+		                      json_pack("{s:s, s:s, s:s, s:b}", "name", s->volumes[i].name, "path",
+		                                s->volumes[i].path, "key", origins[s->volumes[i].origin],
+		                                "writable", (int)s->volumes[i].writable));
+	return json_pack("{s:b, s:s, s:s, s:o, s:o, s:o, s:o}", "valid", 1, "name", s->name, "hash", c->hash,
+	                 "services", services, "secrets", secrets, "volumes", volumes, "remarks",
+	                 describe_lines(remarks));
+}
+
+static void print_count(const char *before, size_t count, const char *what)
+{
+	printf("%s%zu %s%s", before, count, what, count == 1 ? "" : "s");
+}
+
+static int check_command(struct session_command *c, struct error *err)
+{
+	const struct session *s = c->session;
+	cleanup_buf struct buf remarks = {0};
+	session_remarks(s, &remarks);
+	if (c->options->json)
+		return print_json(describe(c, &remarks), err);
+	printf("%s: session %s", c->file, s->name);
+	print_count(": ", s->service_count, "service");
+	print_count(", ", s->secret_count, "secret");
+	print_count(", ", s->volume_count, "volume");
+	print_count(", ", s->image_count, "image");
+	printf("\nhash  %s\n", c->hash);
+	for (const char *at = (const char *)remarks.data, *end = at + remarks.size; at && at < end;) {
+		const char *line_end = memchr(at, '\n', (size_t)(end - at));
+		int size = (int)((line_end ? line_end : end) - at);
+		printf("note  %.*s\n", size, at);
+		at += size + 1;
+	}
+	return 0;
+}
+
+static int hash_command(struct session_command *c, struct error *err)
+{
+	if (c->options->json)
+		return print_json(json_pack("{s:s, s:s}", "name", c->session->name, "hash", c->hash), err);
+	puts(c->hash);
+	return 0;
+}
+
+/* ---- the verb */
+
+static const struct command_row {
+	const char *name;
+	int (*run)(struct session_command *c, struct error *err);
+} commands[] = {
+	{"check", check_command},
+	{"calculate-hash", hash_command},
+};
+
+static const char *name_of_command(const void *data, size_t index)
+{
+	const struct command_row *rows = data;
+	return rows[index].name;
+}
+
+static const struct command_row *find_command(const char *name)
+{
+	for (size_t i = 0; i < array_count(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	const char *nearest = nearest_name(name, name_of_command, commands, array_count(commands));
+	fprintf(stderr, "cella session: there is no command %.100s%s%s%s\nTry: cella session --help\n", name,
+	        nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+	return NULL;
+}
+
+/* The whole file, into memory that is wiped. */
+static int read_text(const char *file, struct session_text *ret, struct error *err)
+{
+	cleanup_close int opened = -1;
+	bool standard = strcmp(file, "-") == 0;
+	if (!standard && (opened = open(file, O_RDONLY | O_CLOEXEC)) < 0)
+		return error_errno(err, CELLA_EIO, "cannot open %s", file);
+	uint8_t part[READ_SIZE];
+	ssize_t got;
+	do {
+		got = read(standard ? STDIN_FILENO : opened, part, sizeof(part));
+		if (got > 0)
+			session_text_put(ret, part, (size_t)got);
+	} while ((got > 0 && ret->size <= SESSION_TEXT_MAX) || (got < 0 && errno == EINTR));
+	int rc = got < 0       ? error_errno(err, CELLA_EIO, "cannot read %s", file)
+	         : ret->failed ? error_set(err, CELLA_ENOMEM, "no memory to read %s", file)
+	                       : 0;
+	mem_wipe(part, sizeof(part));
+	return rc;
+}
+
+static int open_session(struct session_command *c, struct session_mistakes *mistakes, struct error *err)
+{
+	cleanup_session_text struct session_text text = {0};
+	uint8_t hash[CRYPTO_SHA384_SIZE];
+	int rc = crypto_init(NULL, err);
+	if (rc == 0)
+		rc = read_text(c->file, &text, err);
+	if (rc == 0)
+		rc = session_parse(c->file, text.data, text.size, NULL, mistakes, &c->session, err);
+	if (rc == 0)
+		rc = session_hash(c->session, hash, err);
+	if (rc == 0)
+		io_hex(hash, sizeof(hash), c->hash);
+	return rc;
+}
+
+static int verb_session_run(const struct command_row *row, struct session_command *c)
+{
+	struct session_mistakes mistakes = {0};
+	struct error err = {0};
+	int rc = open_session(c, &mistakes, &err);
+	if (rc < 0 && mistakes.count) {
+		if (!c->options->json)
+			print_mistakes(c->file, &mistakes);
+		else if (print_json(describe_mistakes(&mistakes), &err) < 0)
+			return verb_fail(&session_verb, &err);
+		return VERB_FAILED;
+	}
+	if (rc == 0)
+		rc = row->run(c, &err);
+	return rc < 0 ? verb_fail(&session_verb, &err) : VERB_DONE;
+}
+
+int verb_session(int argc, char **argv)
+{
+	struct session_options o = {0};
+	int status, count;
+	if (!verb_begin(&session_verb, argc, argv, &o, &count, &status))
+		return status;
+	const struct command_row *row = find_command(argv[1]);
+	if (!row)
+		return VERB_USAGE;
+	struct session_command c = {.options = &o, .file = argv[2]};
+	status = verb_session_run(row, &c);
+	session_free(c.session);
+	return status;
+}

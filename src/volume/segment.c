@@ -232,10 +232,14 @@ int segment_sync(struct volume *v, struct error *err)
 
 int segment_close_writing(struct volume *v, struct error *err)
 {
+	struct segment *s = v->segments.writing;
 	int rc = segment_sync(v, err);
-	if (rc == 0)
-		v->segments.writing = NULL;
-	return rc;
+	if (rc < 0 || !s)
+		return rc;
+	/* it may be a block short; where it cannot be noted it counts as full */
+	(void)!map_put(&v->sizes, s->number, (void *)(uintptr_t)v->segments.next_block);
+	v->segments.writing = NULL;
+	return 0;
 }
 
 struct append {

@@ -341,7 +341,8 @@ struct volume {
 	bool root_buried; /* the last root's block is counted as dead already */
 	struct volume *origin; /* of a snapshot */
 	uint32_t snapshots;
-	struct map sizes; /* blocks by segment, as they were found on the disk; for a writer */
+	struct map
+		sizes; /* blocks by segment, as they were found on the disk or written here; for a writer */
 	struct map removable; /* counter of the commit that does without it, by segment */
 	struct error failure; /* code not 0: nothing more can be written */
 };

@@ -430,6 +430,29 @@ static void compacting_frees_what_is_dead(void **state)
 	volume_free(v);
 }
 
+/* The node that was to follow these does not fit: the segment stays a block short of a full one. */
+static void a_segment_that_ends_early_is_removed_too(void **state)
+{
+	struct place *p = *state;
+	struct volume *v;
+	struct volume_file *f;
+	struct volume_info info;
+	uint8_t *bytes = calloc(1, MIB);
+	const uint64_t size = (uint64_t)(VOLUME_SEGMENT_BLOCKS - 2) * VOLUME_BLOCK_SIZE;
+	assert_ok(volume_open(&p->config, &v, &err));
+	assert_ok(volume_file_open(v, "f", VOLUME_WRITE | VOLUME_CREATE, 0644, &f, &err));
+	for (uint64_t at = 0; at < size; at += MIB)
+		assert_ok(volume_file_write(f, at, bytes, (size_t)min_of(size - at, (uint64_t)MIB), &err));
+	volume_file_close(f);
+	assert_ok(volume_commit(v, &err));
+	assert_ok(volume_unlink(v, "f", &err));
+	assert_ok(volume_commit(v, &err));
+	assert_ok(volume_info(v, &info, &err));
+	assert_true(info.stored < 4 * MIB);
+	volume_free(v);
+	free(bytes);
+}
+
 static void after_a_new_key_the_old_one_opens_nothing(void **state)
 {
 	struct place *p = *state;
@@ -647,6 +670,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_larger_token_in_the_hint_fences_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_snapshot_stays_as_it_is, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(compacting_frees_what_is_dead, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_segment_that_ends_early_is_removed_too, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(after_a_new_key_the_old_one_opens_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_new_key_is_for_what_the_disk_does_not_list_too, set_up,
 	                                        tear_down),

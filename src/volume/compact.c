@@ -46,15 +46,14 @@ static int choose(void *arg, const char *name, uint64_t size)
 	struct volume *v = choice->c->v;
 	uint32_t number, dead;
 	uint64_t blocks = size / VOLUME_BLOCK_SIZE;
-	if (segment_file_number(name, &number) < 0 || number >= choice->c->end)
+	if (segment_file_number(name, &number) < 0)
 		return 0;
 	int rc = dead_blocks(v, number, &dead, choice->err);
 	if (rc < 0)
 		return rc;
-	/* one that is newer than what was opened, and was not written since, was never committed */
-	bool stray = number > v->opened_segment && number < v->segments.first_number;
+	bool stray = map_get(&v->strays, number);
 	bool worth = blocks < 2 || (uint64_t)(dead + 1) * 100 >= blocks * choice->least_dead;
-	if (!stray && !worth)
+	if (!stray && (!worth || number >= choice->c->end))
 		return 0;
 	return map_put(&choice->c->victims, number, v) < 0
 	               ? error_set(choice->err, CELLA_ENOMEM, "no memory for a list of segments")

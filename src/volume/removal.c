@@ -18,12 +18,8 @@ static int note_size(void *arg, const char *name, uint64_t size)
 	const struct scan *scan = arg;
 	struct volume *v = scan->v;
 	uint32_t number;
-	uintptr_t blocks = (uintptr_t)(size / VOLUME_BLOCK_SIZE);
-	if (segment_file_number(name, &number) < 0)
-		return 0;
-	if (number >= v->segments.next_number)
-		v->segments.next_number = number + 1;
-	if (blocks == 0 || map_put(&v->sizes, number, (void *)blocks) == 0)
+	uintptr_t blocks = (uintptr_t)max_of(size / VOLUME_BLOCK_SIZE, (uint64_t)1);
+	if (segment_file_number(name, &number) < 0 || map_put(&v->sizes, number, (void *)blocks) == 0)
 		return 0;
 	return error_set(scan->err, CELLA_ENOMEM, "no memory for a list of segments");
 }
@@ -33,6 +29,16 @@ int removal_scan(struct volume *v, struct error *err)
 	const struct volume_disk *disk = &v->config.disk;
 	struct scan scan = {.v = v, .err = err};
 	return disk->list(disk->data, note_size, &scan, err);
+}
+
+int removal_note_strays(struct volume *v, struct error *err)
+{
+	const struct map_slot *slot;
+	size_t at = 0;
+	while ((slot = map_next(&v->sizes, &at)))
+		if (slot->key > v->opened_segment && map_put(&v->strays, slot->key, v) < 0)
+			return error_set(err, CELLA_ENOMEM, "no memory for a list of segments");
+	return 0;
 }
 
 static uint32_t size_of(const struct volume *v, uint32_t segment)
@@ -121,6 +127,7 @@ void removal_run(struct volume *v)
 		snprintf(name, sizeof(name), VOLUME_FILE_SEGMENT, segment);
 		map_take(&v->removable, segment);
 		map_take(&v->sizes, segment);
+		map_take(&v->strays, segment);
 		segment_forget(v, segment);
 		bool changed = v->changed;
 		if (disk->remove(disk->data, name, NULL) == 0 && tree_remove(v, &key, NULL) == 0)

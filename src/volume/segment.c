@@ -203,13 +203,16 @@ static void nonce_of(uint32_t block, enum volume_block_kind kind, uint8_t nonce[
 	nonce[4] = (uint8_t)kind;
 }
 
-/* Numbers are taken in order; what a writer left that was never committed is passed over. */
+/* Numbers are taken in order from the one after the last root's; what a writer left that was never committed,
+ * or somebody put there, is passed over. */
 static int begin_segment(struct volume *v, struct error *err)
 {
 	struct segments *all = &v->segments;
 	int rc = CELLA_EEXIST;
 	for (unsigned tries = 0; rc == CELLA_EEXIST && tries < 1000; tries++) {
-		if (all->next_number == SEGMENT_UNWRITTEN)
+		while (map_get(&v->sizes, all->next_number))
+			all->next_number++;
+		if (all->next_number >= SEGMENT_UNWRITTEN)
 			return error_set(err, CELLA_ELIMIT, "the volume has used up all segment numbers");
 		rc = segment_make(v, all->next_number++, create_new, &all->writing, err);
 	}
@@ -247,7 +250,7 @@ struct append {
 	enum volume_block_kind kind;
 	const uint8_t *const *plain;
 	size_t count, size; /* messages, and bytes of each */
-	size_t at_once;     /* messages that fit the staging of a worker */
+	size_t at_once; /* messages that fit the staging of a worker */
 	struct volume_pointer *ret;
 	uint32_t block; /* of the first message */
 	struct error err;

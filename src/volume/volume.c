@@ -189,6 +189,7 @@ void volume_free(struct volume *v)
 	}
 	map_done(&v->inodes);
 	map_done(&v->sizes);
+	map_done(&v->strays);
 	map_done(&v->removable);
 	block_cache_done(v);
 	tree_done(v);
@@ -221,7 +222,7 @@ static int fill_new(struct volume *v, struct error *err)
 		memcpy(v->id, v->config.id, sizeof(v->id));
 	if (rc == 0)
 		rc = take_lease(v, err);
-	if (rc == 0 && v->segments.next_number > 1)
+	if (rc == 0 && v->sizes.count)
 		rc = error_set(err, CELLA_EEXIST, "there are segments of another volume");
 	if (rc == 0)
 		rc = volume_write_header(v, err);
@@ -259,11 +260,12 @@ static int load(struct volume *v, struct error *err)
 	memcpy(v->opened, reference, sizeof(v->opened));
 	memcpy(&v->opened_segment, reference + sizeof(uint64_t), sizeof(v->opened_segment));
 	/* whatever is listed: no segment that the root refers to has a larger number than its own */
-	if (v->segments.next_number <= v->opened_segment)
-		v->segments.next_number = v->opened_segment + 1;
-	v->segments.first_number = v->segments.next_number;
+	v->segments.next_number = v->opened_segment + 1;
 	v->published_ns = clock_ns();
-	return v->config.writable ? inode_reap_orphans(v, err) : 0;
+	if (!v->config.writable)
+		return 0;
+	rc = removal_note_strays(v, err);
+	return rc == 0 ? inode_reap_orphans(v, err) : rc;
 }
 
 int volume_open(const struct volume_config *config, struct volume **ret_volume, struct error *err)

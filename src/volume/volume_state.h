@@ -68,7 +68,6 @@ struct segments {
 	struct segment *writing; /* NULL: the next write begins one; also in `open` */
 	uint32_t next_block;     /* of it */
 	uint32_t next_number;
-	uint32_t first_number;   /* that this writer could take */
 	bool unsynced;
 	uint8_t *staging; /* CHUNK_BLOCKS for each worker; ciphertext only */
 };
@@ -343,6 +342,7 @@ struct volume {
 	uint32_t snapshots;
 	struct map
 		sizes; /* blocks by segment, as they were found on the disk or written here; for a writer */
+	struct map strays; /* of these, what was never committed */
 	struct map removable; /* counter of the commit that does without it, by segment */
 	struct error failure; /* code not 0: nothing more can be written */
 };
@@ -353,6 +353,8 @@ int dead_add(struct volume *v, uint32_t segment, uint32_t blocks, struct error *
 /* Until the counts of dead blocks stand in the tree. */
 int dead_settle(struct volume *v, struct error *err) must_check;
 int removal_scan(struct volume *v, struct error *err) must_check; /* what segments there are */
+/* Those behind the one in which the root lies that was opened. */
+int removal_note_strays(struct volume *v, struct error *err) must_check;
 /* The commit that is made does without this segment. */
 int removal_add(struct volume *v, uint32_t segment, struct error *err) must_check;
 /* After a commit that the keeper has. Best effort. */

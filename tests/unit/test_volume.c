@@ -430,6 +430,34 @@ static void compacting_frees_what_is_dead(void **state)
 	volume_free(v);
 }
 
+/* What was never committed, or somebody put there, neither ends the numbers nor stays for ever. */
+static void names_that_are_taken_are_passed_over(void **state)
+{
+	struct place *p = *state;
+	static const char *const taken[] = {"00000003.segment", "00000004.segment", "fffffffd.segment",
+	                                    "fffffffe.segment"};
+	int directory = open(p->directory, O_RDONLY | O_DIRECTORY);
+	struct volume *v;
+	char name[2] = "a";
+	for (size_t i = 0; i < 4; i++)
+		close(openat(directory, taken[i], O_WRONLY | O_CREAT, 0600));
+	for (; name[0] < 'e'; name[0]++) {
+		assert_ok(volume_open(&p->config, &v, &err));
+		write_file(v, name, 5000, name, 1);
+		assert_ok(volume_commit(v, &err));
+		volume_free(v);
+	}
+	assert_ok(volume_open(&p->config, &v, &err));
+	for (name[0] = 'a'; name[0] < 'e'; name[0]++)
+		check_file(v, name, 5000, name, 1);
+	assert_true(v->opened_segment > 4 && v->opened_segment < 16);
+	assert_ok(volume_compact(v, 100, &err));
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(faccessat(directory, taken[i], F_OK, 0), -1);
+	volume_free(v);
+	close(directory);
+}
+
 /* The node that was to follow these does not fit: the segment stays a block short of a full one. */
 static void a_segment_that_ends_early_is_removed_too(void **state)
 {
@@ -670,6 +698,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_larger_token_in_the_hint_fences_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_snapshot_stays_as_it_is, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(compacting_frees_what_is_dead, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(names_that_are_taken_are_passed_over, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_segment_that_ends_early_is_removed_too, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(after_a_new_key_the_old_one_opens_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_new_key_is_for_what_the_disk_does_not_list_too, set_up,

@@ -199,16 +199,17 @@ static int discard(struct volume *v, struct path *path, unsigned depth, struct e
 	return 0;
 }
 
-/* The node at this depth takes up the one behind it, if both fit one; *ret_done says whether. */
+/* The node at this depth takes up the one behind it, if both fit one; *ret_done says whether. One that cannot
+ * be read stays where it is: what was removed is another. */
 static int merge(struct volume *v, struct path *path, unsigned depth, bool *ret_done, struct error *err)
 {
 	struct node *left = path->steps[depth].node, *above = path->steps[depth - 1].node, *right;
 	unsigned index = path->steps[depth - 1].index;
 	struct volume_pointer at = node_child(above, index + 1);
-	int rc = nodes_load(v, &at, node_level(left->bytes), &right, err);
-	if (rc < 0 || node_used(left->bytes) + node_used(right->bytes) > CAPACITY * 3 / 4)
-		return rc;
-	rc = path_make_dirty(v, path, depth, err);
+	if (nodes_load(v, &at, node_level(left->bytes), &right, NULL) < 0 ||
+	    node_used(left->bytes) + node_used(right->bytes) > CAPACITY * 3 / 4)
+		return 0;
+	int rc = path_make_dirty(v, path, depth, err);
 	if (rc < 0)
 		return rc;
 	/* what came in before its first key since, its own separator stands for */
@@ -247,8 +248,7 @@ static int shrink(struct volume *v, struct path *path, struct error *err)
 		if (rc == 0 && !done && path->steps[d - 1].index > 0) {
 			struct path before = *path;
 			struct volume_pointer at = node_child(above, --before.steps[d - 1].index);
-			rc = nodes_load(v, &at, node_level(n->bytes), &before.steps[d].node, err);
-			if (rc == 0)
+			if (nodes_load(v, &at, node_level(n->bytes), &before.steps[d].node, NULL) == 0)
 				rc = merge(v, &before, d, &done, err);
 		}
 	}

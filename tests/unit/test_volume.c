@@ -12,7 +12,7 @@
 #include <ftw.h>
 #include <unistd.h>
 
-#include "volume/volume_state.h"
+#include "volume/tree_state.h"
 
 enum { KIB = 1 << 10, MIB = 1 << 20 };
 
@@ -681,6 +681,36 @@ static void damage_is_named_and_the_rest_is_read(void **state)
 	free(bytes);
 }
 
+static void what_is_beside_damage_can_be_removed(void **state)
+{
+	struct place *p = *state;
+	struct volume *v;
+	struct volume_stat st;
+	struct node *top;
+	unsigned removed = 0, lost = 0;
+	assert_ok(volume_open(&p->config, &v, &err));
+	fill(v, 400, 1);
+	assert_int_equal(v->tree.level, 1);
+	assert_ok(nodes_load(v, &v->tree.top, 1, &top, &err));
+	struct volume_pointer at = node_child(top, node_count(top->bytes) / 8);
+	volume_free(v);
+	flip(p, at.segment, (off_t)at.block * VOLUME_BLOCK_SIZE + 5);
+	assert_ok(volume_open(&p->config, &v, &err));
+	for (unsigned i = 0; i < 400; i++) {
+		char path[32];
+		snprintf(path, sizeof(path), "d/%u", i);
+		if (volume_stat(v, path, VOLUME_FOLLOW, &st, &err) < 0) {
+			lost++;
+			continue;
+		}
+		assert_ok(volume_unlink(v, path, &err));
+		removed++;
+	}
+	assert_true(lost > 0 && removed > lost);
+	assert_ok(volume_commit(v, &err));
+	volume_free(v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -704,6 +734,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_new_key_is_for_what_the_disk_does_not_list_too, set_up,
 	                                        tear_down),
 		cmocka_unit_test_setup_teardown(what_cannot_be_looked_at_ends_a_listing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_beside_damage_can_be_removed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(damage_is_named_and_the_rest_is_read, set_up, tear_down),
 	};
 	if (mem_pool_new(MEM_INSECURE_NONE, 256 * MIB, &pool, &err) < 0 || crypto_init(pool, &err) < 0)

@@ -330,17 +330,28 @@ static int open_directory_at(int directory, const char *name, int *ret_fd, struc
 	return 0;
 }
 
-static int export_directory(struct export *x, int fd, const struct volume_stat *st, struct error *err)
+static int export_contents(struct export *x, int fd, struct error *err)
 {
-	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, time_of(st->modified_ns)};
 	if (x->depth == DEPTH_MAX)
 		return error_set(err, CELLA_ELIMIT, "it is nested deeper than %d", DEPTH_MAX);
 	x->depth++;
 	int rc = export_entries(x, fd, err);
 	x->depth--;
-	if (rc == 0 && (fchmod(fd, st->mode & PERMISSIONS) < 0 || futimens(fd, times) < 0))
-		rc = error_errno(err, CELLA_EIO, "its mode and time cannot be set");
 	return rc;
+}
+
+static int set_mode_and_time(int fd, const struct volume_stat *st, struct error *err)
+{
+	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, time_of(st->modified_ns)};
+	if (fchmod(fd, st->mode & PERMISSIONS) < 0 || futimens(fd, times) < 0)
+		return error_errno(err, CELLA_EIO, "its mode and time cannot be set");
+	return 0;
+}
+
+static int export_directory(struct export *x, int fd, const struct volume_stat *st, struct error *err)
+{
+	int rc = export_contents(x, fd, err);
+	return rc == 0 ? set_mode_and_time(fd, st, err) : rc;
 }
 
 /* What is at x->path becomes `name` in the directory. */
@@ -377,15 +388,20 @@ static int export_at(struct export *x, int directory, const char *name, struct e
 
 /* ---- the command */
 
-/* A directory of which the contents go to `target`, which is made where it is not there. */
+/* A directory of which the contents go to `target`, which is made where it is not there, and else keeps its
+ * mode: it may be closed to others for what it gets now. */
 static int export_tree(struct export *x, const char *target, const struct volume_stat *st, struct error *err)
 {
-	if (mkdir(target, 0700) < 0 && errno != EEXIST)
+	bool made = mkdir(target, 0700) == 0;
+	if (!made && errno != EEXIST)
 		return error_errno(err, CELLA_EIO, "cannot make the directory %s", target);
 	cleanup_close int fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return error_errno(err, CELLA_EIO, "cannot open the directory %s", target);
-	return export_directory(x, fd, st, err);
+	int rc = export_contents(x, fd, err);
+	/* also where it was interrupted: who goes on finds it there */
+	int set = made ? set_mode_and_time(fd, st, rc == 0 ? err : NULL) : 0;
+	return rc < 0 ? rc : set;
 }
 
 /* A directory becomes `name` in `target`. Below that no symlink is followed, nor one in its own place. */

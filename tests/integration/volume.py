@@ -179,6 +179,11 @@ def changing(tree):
     check(not (found := differences(tree, SCRATCH / "changing-out").replace(f"{SCRATCH}/changing-out/.: another kind or time\n", "")),
           f"and out of it {found}")
     works("export", volume, "marked", SCRATCH / "single")
+    private = SCRATCH / "private"
+    private.mkdir(mode=0o700)
+    works("export", volume, "/a", private)
+    check(stat.S_IMODE(private.stat().st_mode) == 0o700 and os.listdir(private), "a target that is there stays as closed as it was")
+    check(stat.S_IMODE((private / "b").stat().st_mode) == stat.S_IMODE((tree / "a/b").stat().st_mode), "what is made in it is as in the volume")
     (SCRATCH / "empty").mkdir()
     works("export", volume, "/marked", SCRATCH / "empty")
     check((SCRATCH / "single").read_bytes() == (SCRATCH / "empty/marked").read_bytes() == MARKER * 2000, "single files")

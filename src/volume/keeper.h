@@ -39,7 +39,7 @@ struct volume_keeper {
 /*
  * A file. It protects from an old copy of the volume as far as the file itself cannot be put back: on the
  * owner's machine, not beside the volume. The lease is a lock on the file that lasts as long as its holder;
- * whoever takes over leaves the lock where it is and takes a larger token.
+ * whoever takes over has one of its own, with the larger token.
  */
 int volume_keeper_file(const char *path, struct volume_keeper *ret_keeper, struct error *err) must_check;
 void volume_keeper_file_free(struct volume_keeper *keeper);

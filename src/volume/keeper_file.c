@@ -5,21 +5,28 @@
  *   slot     magic "CVK1", u32 version, 16 bytes volume, u64 sequence, u64 token, 64 bytes reference, SHA-384
  *            of all that, zeros
  *
- * Two locks: flock on the file is the lease; a record lock on its first byte is held for the time of one
- * operation.
+ * Record locks of open file descriptions, on bytes that need not be there: the first is held for the time of
+ * one operation. The lease is one on a byte of its token's own, so that whoever has the last token is known,
+ * whatever one that was taken over still holds; they go with their holder.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "volume/keeper.h"
 
-enum { SLOT_SIZE = 512, SLOTS = 2, SLOT_DIGEST_AT = 104, KEEPER_VERSION = 1 };
+enum {
+	SLOT_SIZE = 512,
+	SLOTS = 2,
+	SLOT_DIGEST_AT = 104,
+	KEEPER_VERSION = 1,
+	OPERATION_LOCK = 0, /* bytes that are locked */
+	LEASE_LOCKS = 1 << 10, /* and the token */
+};
 #define KEEPER_MAGIC 0x314b5643u /* "CVK1" */
 #define COUNTS_MAX ((uint64_t)1 << 63) /* nobody gets there by counting */
 
@@ -98,9 +105,19 @@ static int state_write(const struct file_keeper *k, int fd, struct slot *state, 
 	return 0;
 }
 
+static struct flock lock_at(short type, uint64_t at)
+{
+	return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)at, .l_len = 1};
+}
+
+static struct flock lease_of(uint64_t token)
+{
+	return lock_at(F_WRLCK, LEASE_LOCKS + token % (COUNTS_MAX / 2));
+}
+
 static int lock_record(const struct file_keeper *k, int fd, short type, struct error *err)
 {
-	struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+	struct flock lock = lock_at(type, OPERATION_LOCK);
 	while (fcntl(fd, F_OFD_SETLKW, &lock) < 0)
 		if (errno != EINTR)
 			return error_errno(err, CELLA_EIO, "cannot lock the root file %s", k->path);
@@ -134,34 +151,58 @@ static void sync_parent(const char *path)
 		fsync(fd);
 }
 
-static int keeper_acquire(void *data, const uint8_t volume[VOLUME_ID_SIZE], bool take_over,
-                          uint64_t *ret_token, struct error *err)
+/* Has nobody the lease that goes with this token? */
+static int check_lease(const struct file_keeper *k, int fd, uint64_t token, struct error *err)
 {
-	struct file_keeper *k = data;
+	struct flock lease = lease_of(token);
+	if (fcntl(fd, F_OFD_GETLK, &lease) < 0)
+		return error_errno(err, CELLA_EIO, "cannot see who holds the root file %s", k->path);
+	if (lease.l_type == F_UNLCK)
+		return 0;
+	return error_set(err, CELLA_EAGAIN,
+	                 "another process writes to the volume (it holds the root file %s); wait for it, or "
+	                 "take over, which fences it off",
+	                 k->path);
+}
+
+static int take_lease(const struct file_keeper *k, int fd, const uint8_t volume[VOLUME_ID_SIZE],
+                      bool take_over, uint64_t *ret_token, struct error *err)
+{
 	struct slot state;
-	cleanup_close int fd = open(k->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return error_errno(err, CELLA_EIO, "cannot open the root file %s for writing", k->path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && !take_over)
-		return error_set(
-			err, CELLA_EAGAIN,
-			"another process writes to the volume (it holds the root file %s); wait for it, or "
-			"take over, which fences it off",
-			k->path);
-	int rc = lock_record(k, fd, F_WRLCK, err);
-	if (rc == 0)
-		rc = state_read(k, fd, volume, &state, err);
+	int rc = state_read(k, fd, volume, &state, err);
+	if (rc == 0 && !take_over)
+		rc = check_lease(k, fd, state.token, err);
 	if (rc < 0)
 		return rc;
 	state.token++;
 	memcpy(state.volume, volume, sizeof(state.volume));
+	struct flock lease = lease_of(state.token);
+	if (fcntl(fd, F_OFD_SETLK, &lease) < 0)
+		return error_errno(err, CELLA_EIO, "cannot lock the root file %s", k->path);
 	rc = state_write(k, fd, &state, err);
-	sync_parent(k->path);
 	if (rc == 0)
-		rc = lock_record(k, fd, F_UNLCK, err);
+		*ret_token = state.token;
+	return rc;
+}
+
+static int keeper_acquire(void *data, const uint8_t volume[VOLUME_ID_SIZE], bool take_over,
+                          uint64_t *ret_token, struct error *err)
+{
+	struct file_keeper *k = data;
+	uint64_t token = 0;
+	cleanup_close int fd = open(k->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_errno(err, CELLA_EIO, "cannot open the root file %s for writing", k->path);
+	int rc = lock_record(k, fd, F_WRLCK, err);
+	if (rc == 0)
+		rc = take_lease(k, fd, volume, take_over, &token, err);
 	if (rc < 0)
 		return rc;
-	*ret_token = state.token;
+	sync_parent(k->path);
+	rc = lock_record(k, fd, F_UNLCK, err);
+	if (rc < 0)
+		return rc;
+	*ret_token = token;
 	k->lease = take_fd(&fd);
 	return 0;
 }

@@ -232,6 +232,30 @@ static void of_two_writers_one_is_fenced_off(void **state)
 	volume_keeper_file_free(&second.keeper);
 }
 
+/* Also when the one that was taken over ends, and takes what it held with it. */
+static void who_took_over_is_taken_over_by_nobody_unasked(void **state)
+{
+	struct place *p = *state;
+	struct volume_config second = p->config, third = p->config;
+	struct volume *a, *b, *c;
+	assert_ok(volume_keeper_file(p->root, &second.keeper, &err));
+	assert_ok(volume_keeper_file(p->root, &third.keeper, &err));
+	second.take_over = true;
+	assert_ok(volume_open(&p->config, &a, &err));
+	assert_ok(volume_open(&second, &b, &err));
+	volume_free(a);
+	assert_int_equal(volume_open(&third, &c, &err), CELLA_EAGAIN);
+	write_file(b, "b", 0, "b", 1);
+	assert_ok(volume_commit(b, &err));
+	assert_int_equal(volume_open(&third, &c, &err), CELLA_EAGAIN);
+	volume_free(b);
+	assert_ok(volume_open(&third, &c, &err));
+	check_file(c, "b", 0, "b", 1);
+	volume_free(c);
+	volume_keeper_file_free(&second.keeper);
+	volume_keeper_file_free(&third.keeper);
+}
+
 /* Far behind the keeper; what it committed is found in every mode, and a writer that was taken over learns it
  * from the volume itself. */
 static void a_keeper_that_lags_loses_nothing(void **state)
@@ -720,6 +744,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(holes_read_as_zeros, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(names_behave_as_posix_has_them, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(of_two_writers_one_is_fenced_off, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(who_took_over_is_taken_over_by_nobody_unasked, set_up,
+	                                        tear_down),
 		cmocka_unit_test_setup_teardown(a_keeper_that_lags_loses_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(who_asks_for_the_keepers_root_gets_no_other, set_up,
 	                                        tear_down),

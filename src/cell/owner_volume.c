@@ -21,6 +21,7 @@ struct owner_volume {
 	uint8_t root[VOLUME_REFERENCE_SIZE];
 	struct volume_disk disk;
 	struct volume *volume;
+	uint8_t id[VOLUME_ID_SIZE];
 	struct buf removed; /* of struct removed_name */
 };
 
@@ -184,6 +185,25 @@ static void keeper_release(void *data, const uint8_t volume[VOLUME_ID_SIZE], uin
 	(void)!owner_ask_keeper(o->owner, &request, &reply, NULL);
 }
 
+static int ask_about_removal(struct owner_volume *o, enum owner_keeper_operation operation,
+                             const uint8_t volume[VOLUME_ID_SIZE], struct error *err)
+{
+	struct owner_keeper_request request = {.operation = operation, .preopen = o->preopen};
+	struct owner_keeper_reply reply;
+	memcpy(request.volume, volume, sizeof(request.volume));
+	return owner_ask_keeper(o->owner, &request, &reply, err);
+}
+
+static int keeper_begin_removal(void *data, const uint8_t volume[VOLUME_ID_SIZE], struct error *err)
+{
+	return ask_about_removal(data, OWNER_KEEPER_BEGIN_REMOVAL, volume, err);
+}
+
+static void keeper_end_removal(void *data, const uint8_t volume[VOLUME_ID_SIZE])
+{
+	(void)!ask_about_removal(data, OWNER_KEEPER_END_REMOVAL, volume, NULL);
+}
+
 /* ---- life */
 
 static int open_volume(const struct owner_volume_config *config, struct owner_volume *o, struct error *err)
@@ -203,7 +223,9 @@ static int open_volume(const struct owner_volume_config *config, struct owner_vo
 	                   .get = keeper_get,
 	                   .acquire = keeper_acquire,
 	                   .swap = keeper_swap,
-	                   .release = keeper_release},
+	                   .release = keeper_release,
+	                   .begin_removal = keeper_begin_removal,
+	                   .end_removal = keeper_end_removal},
 		.keys = config->volume->keys,
 		.key_count = config->volume->key_count,
 		.cache = config->cache,
@@ -227,6 +249,7 @@ int owner_volume_open(const struct owner_volume_config *config, struct owner_vol
 	                           .writable = config->writable,
 	                           .shared = config->shared};
 	memcpy(o->root, config->volume->root, sizeof(o->root));
+	memcpy(o->id, config->volume->id, sizeof(o->id));
 	int rc = open_volume(config, o, err);
 	if (rc < 0) {
 		owner_volume_free(o);
@@ -247,17 +270,25 @@ int owner_volume_commit(struct owner_volume *o, struct error *err)
 	return rc < 0 ? error_prefix(err, rc, "the volume at %s: ", o->guest) : 0;
 }
 
-void owner_volume_free(struct owner_volume *o)
+/* What stays, as others read it, is dead weight that compacting finds. */
+static void remove_at_end(struct owner_volume *o)
 {
-	if (!o)
+	if (o->removed.size == 0 || keeper_begin_removal(o, o->id, NULL) < 0)
 		return;
 	struct reader r = reader_of(o->removed.data, o->removed.size);
 	struct removed_name removed;
 	while (reader_left(&r)) {
 		reader_copy(&r, &removed, sizeof(removed));
-		(void)!remove_now(o, removed.text,
-		                  NULL); /* what stays is dead weight that compacting finds */
+		(void)!remove_now(o, removed.text, NULL);
 	}
+	keeper_end_removal(o, o->id);
+}
+
+void owner_volume_free(struct owner_volume *o)
+{
+	if (!o)
+		return;
+	remove_at_end(o);
 	volume_free(o->volume);
 	volume_disk_directory_free(&o->disk);
 	buf_done(&o->removed);

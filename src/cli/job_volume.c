@@ -59,9 +59,13 @@ static int open_one(const struct job_volume *volume, struct mem_pool *pool, stru
 		rc = volume_keeper_file(root, &keeper, err);
 	if (rc < 0)
 		return rc;
-	rc = read_root(&keeper, root, provision, err);
-	if (rc < 0 || volume->read_only)
+	rc = volume->read_only ? keeper.hold(keeper.data, provision->id, err) : 0;
+	if (rc == 0)
+		rc = read_root(&keeper, root, provision, err);
+	if (rc < 0)
 		volume_keeper_file_free(&keeper);
+	else if (volume->read_only)
+		all->held[all->held_count++] = keeper;
 	else
 		all->keepers.of[volume->preopen] = keeper;
 	all->count++;
@@ -103,6 +107,8 @@ void job_volumes_free(struct mem_pool *pool, struct job_volumes *all)
 	for (size_t i = 0; i < array_count(all->keepers.of); i++)
 		if (all->keepers.of[i].get)
 			volume_keeper_file_free(&all->keepers.of[i]);
+	for (uint32_t i = 0; i < all->held_count; i++)
+		volume_keeper_file_free(&all->held[i]);
 	mem_free(pool, all->provisions);
 	free(all);
 }

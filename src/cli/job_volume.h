@@ -21,6 +21,9 @@ struct job_volumes {
 	struct provision_volume *provisions; /* in protected memory */
 	uint32_t count;
 	struct owner_keepers keepers; /* of those that the program may write */
+	struct volume_keeper
+		held[PROVISION_VOLUMES_MAX]; /* of those that it reads, so that nobody removes that */
+	uint32_t held_count;
 };
 
 /* Read the keys, and the roots that the job begins with. CELLA_ENOENT: no key file, or no root file;

@@ -11,6 +11,12 @@ static int ask(const struct volume_keeper *k, const struct owner_keeper_request 
 	case OWNER_KEEPER_GET: return k->get(k->data, q->volume, reply->root, err);
 	case OWNER_KEEPER_ACQUIRE: return k->acquire(k->data, q->volume, false, &reply->token, err);
 	case OWNER_KEEPER_SWAP: return k->swap(k->data, q->volume, q->token, q->from, q->to, err);
+	case OWNER_KEEPER_BEGIN_REMOVAL:
+		return k->begin_removal ? k->begin_removal(k->data, q->volume, err) : 0;
+	case OWNER_KEEPER_END_REMOVAL:
+		if (k->end_removal)
+			k->end_removal(k->data, q->volume);
+		return 0;
 	default: k->release(k->data, q->volume, q->token); return 0;
 	}
 }
@@ -23,7 +29,7 @@ int owner_keepers_serve(const struct owner_keepers *keepers, const void *questio
 	struct error why = {0};
 	struct reader r = reader_of(question, size);
 	reader_copy(&r, &q, sizeof(q));
-	if (!reader_finished(&r) || q.operation < OWNER_KEEPER_GET || q.operation > OWNER_KEEPER_RELEASE)
+	if (!reader_finished(&r) || q.operation < OWNER_KEEPER_GET || q.operation > OWNER_KEEPER_END_REMOVAL)
 		return error_set(err, CELLA_EFORMAT, "an executor's question to a root keeper is malformed");
 	if (q.preopen >= array_count(keepers->of) || !keepers->of[q.preopen].get)
 		return error_set(err, CELLA_EFORMAT, "an executor asked for a root keeper it does not have");

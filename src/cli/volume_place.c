@@ -265,7 +265,7 @@ int volume_place_create(const struct volume_place_config *config, struct error *
 
 /* ---- a new key */
 
-static int rekey_locked(struct volume_place *p, bool *ret_went_on, struct error *err)
+static int rekey_locked(struct volume_place *p, struct volume_rekeyed *ret_rekeyed, struct error *err)
 {
 	/* Not before the lock: another one's new key would be lost. */
 	int rc = volume_keys_read(p->key, p->given.pool, p->keys, err);
@@ -281,17 +281,21 @@ static int rekey_locked(struct volume_place *p, bool *ret_went_on, struct error 
 		rc = open_loaded(p, true, err);
 	if (rc == 0)
 		rc = volume_compact(p->volume, 0, err);
+	struct volume_info info;
+	if (rc == 0)
+		rc = volume_info(p->volume, &info, err);
 	if (rc < 0)
 		return rc;
 	mem_wipe(p->keys->keys[1], (p->keys->count - 1) * CRYPTO_KEY_SIZE);
 	p->keys->count = 1;
 	rc = volume_keys_replace(p->key, p->given.pool, p->keys, err);
 	if (rc == 0)
-		*ret_went_on = went_on;
+		*ret_rekeyed = (struct volume_rekeyed){.went_on = went_on, .held = info.held > 0};
 	return rc;
 }
 
-int volume_place_rekey(const struct volume_place_config *config, bool *ret_went_on, struct error *err)
+int volume_place_rekey(const struct volume_place_config *config, struct volume_rekeyed *ret_rekeyed,
+                       struct error *err)
 {
 	cleanup_place struct volume_place *p = NULL;
 	int rc = load(config, &p, err);
@@ -299,7 +303,7 @@ int volume_place_rekey(const struct volume_place_config *config, bool *ret_went_
 		return rc;
 	if (flock(p->directory, LOCK_EX | LOCK_NB) < 0)
 		return error_set(err, CELLA_EAGAIN, "another process gives the volume %s a new key", p->path);
-	return rekey_locked(p, ret_went_on, err);
+	return rekey_locked(p, ret_rekeyed, err);
 }
 
 /* ---- what is known of it */

@@ -30,9 +30,12 @@ int volume_place_create(const struct volume_place_config *config, struct error *
 int volume_place_open(const struct volume_place_config *config, bool writable,
                       struct volume_place **ret_place, struct error *err) must_check;
 /* Under a new key: everything is written anew, and the old keys leave the key file last. Where that was
- * interrupted it goes on with the key that was drawn then. *ret_went_on says so. CELLA_EAGAIN: another one
- * does it, or writes. */
-int volume_place_rekey(const struct volume_place_config *config, bool *ret_went_on,
+ * interrupted it goes on with the key that was drawn then. CELLA_EAGAIN: another one does it, or writes. */
+struct volume_rekeyed {
+	bool went_on;
+	bool held; /* what lies under the old keys is still there, as others read it */
+};
+int volume_place_rekey(const struct volume_place_config *config, struct volume_rekeyed *ret_rekeyed,
                        struct error *err) must_check;
 void volume_place_free(struct volume_place *place); /* NULL is fine */
 

@@ -34,6 +34,13 @@ struct volume_keeper {
 	            const uint8_t from[VOLUME_REFERENCE_SIZE], const uint8_t to[VOLUME_REFERENCE_SIZE],
 	            struct error *err);
 	void (*release)(void *data, const uint8_t volume[VOLUME_ID_SIZE], uint64_t token);
+	/* Readers, as far as the keeper knows them (NULL: it knows none). From `hold` to `let_go` no writer
+	 * removes what a root needs that `get` gives meanwhile. begin_removal: CELLA_EAGAIN while anybody
+	 * holds it; else nobody can until end_removal. */
+	int (*hold)(void *data, const uint8_t volume[VOLUME_ID_SIZE], struct error *err);
+	void (*let_go)(void *data, const uint8_t volume[VOLUME_ID_SIZE]);
+	int (*begin_removal)(void *data, const uint8_t volume[VOLUME_ID_SIZE], struct error *err);
+	void (*end_removal)(void *data, const uint8_t volume[VOLUME_ID_SIZE]);
 };
 
 /*

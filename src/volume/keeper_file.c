@@ -6,8 +6,9 @@
  *            of all that, zeros
  *
  * Record locks of open file descriptions, on bytes that need not be there: the first is held for the time of
- * one operation. The lease is one on a byte of its token's own, so that whoever has the last token is known,
- * whatever one that was taken over still holds; they go with their holder.
+ * one operation; the second by all readers at once, and by a writer while it removes what they might need.
+ * The lease is one on a byte of its token's own, so that whoever has the last token is known, whatever one
+ * that was taken over still holds. They go with their holder.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +26,7 @@ enum {
 	SLOT_DIGEST_AT = 104,
 	KEEPER_VERSION = 1,
 	OPERATION_LOCK = 0, /* bytes that are locked */
+	READERS_LOCK = 1,
 	LEASE_LOCKS = 1 << 10, /* and the token */
 };
 #define KEEPER_MAGIC 0x314b5643u /* "CVK1" */
@@ -33,6 +35,8 @@ enum {
 struct file_keeper {
 	char *path;
 	int lease; /* descriptor that holds the lock; -1: none */
+	int held;  /* the same of readers, of which there are so many */
+	uint32_t readers;
 };
 
 struct slot {
@@ -115,13 +119,18 @@ static struct flock lease_of(uint64_t token)
 	return lock_at(F_WRLCK, LEASE_LOCKS + token % (COUNTS_MAX / 2));
 }
 
-static int lock_record(const struct file_keeper *k, int fd, short type, struct error *err)
+static int lock_byte(const struct file_keeper *k, int fd, short type, uint64_t at, struct error *err)
 {
-	struct flock lock = lock_at(type, OPERATION_LOCK);
+	struct flock lock = lock_at(type, at);
 	while (fcntl(fd, F_OFD_SETLKW, &lock) < 0)
 		if (errno != EINTR)
 			return error_errno(err, CELLA_EIO, "cannot lock the root file %s", k->path);
 	return 0;
+}
+
+static int lock_record(const struct file_keeper *k, int fd, short type, struct error *err)
+{
+	return lock_byte(k, fd, type, OPERATION_LOCK, err);
 }
 
 static int keeper_get(void *data, const uint8_t volume[VOLUME_ID_SIZE],
@@ -255,6 +264,54 @@ static void keeper_release(void *data, const uint8_t volume[VOLUME_ID_SIZE], uin
 	k->lease = -1;
 }
 
+/* ---- readers */
+
+/* Where there is no root file there is nothing to hold. */
+static int keeper_hold(void *data, const uint8_t volume[VOLUME_ID_SIZE], struct error *err)
+{
+	struct file_keeper *k = data;
+	(void)volume;
+	if (k->readers == 0) {
+		cleanup_close int fd = open(k->path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 && errno != ENOENT)
+			return error_errno(err, CELLA_EIO, "cannot open the root file %s", k->path);
+		int rc = fd < 0 ? 0 : lock_byte(k, fd, F_RDLCK, READERS_LOCK, err);
+		if (rc < 0)
+			return rc;
+		k->held = take_fd(&fd);
+	}
+	k->readers++;
+	return 0;
+}
+
+static void keeper_let_go(void *data, const uint8_t volume[VOLUME_ID_SIZE])
+{
+	struct file_keeper *k = data;
+	(void)volume;
+	k->readers -= k->readers > 0;
+	if (k->readers || k->held < 0)
+		return;
+	close(k->held);
+	k->held = -1;
+}
+
+static int keeper_begin_removal(void *data, const uint8_t volume[VOLUME_ID_SIZE], struct error *err)
+{
+	const struct file_keeper *k = data;
+	struct flock lock = lock_at(F_WRLCK, READERS_LOCK);
+	(void)volume;
+	if (k->lease >= 0 && fcntl(k->lease, F_OFD_SETLK, &lock) == 0)
+		return 0;
+	return error_set(err, CELLA_EAGAIN, "others read an earlier commit of the volume");
+}
+
+static void keeper_end_removal(void *data, const uint8_t volume[VOLUME_ID_SIZE])
+{
+	const struct file_keeper *k = data;
+	(void)volume;
+	(void)!lock_byte(k, k->lease, F_UNLCK, READERS_LOCK, NULL);
+}
+
 int volume_keeper_file(const char *path, struct volume_keeper *ret_keeper, struct error *err)
 {
 	struct file_keeper *k = calloc(1, sizeof(*k));
@@ -264,12 +321,16 @@ int volume_keeper_file(const char *path, struct volume_keeper *ret_keeper, struc
 		free(copy);
 		return error_set(err, CELLA_ENOMEM, "no memory for a root keeper");
 	}
-	*k = (struct file_keeper){.path = copy, .lease = -1};
+	*k = (struct file_keeper){.path = copy, .lease = -1, .held = -1};
 	*ret_keeper = (struct volume_keeper){.data = k,
 	                                     .get = keeper_get,
 	                                     .acquire = keeper_acquire,
 	                                     .swap = keeper_swap,
-	                                     .release = keeper_release};
+	                                     .release = keeper_release,
+	                                     .hold = keeper_hold,
+	                                     .let_go = keeper_let_go,
+	                                     .begin_removal = keeper_begin_removal,
+	                                     .end_removal = keeper_end_removal};
 	return 0;
 }
 
@@ -278,6 +339,8 @@ void volume_keeper_file_free(struct volume_keeper *keeper)
 	struct file_keeper *k = keeper->data;
 	if (k) {
 		keeper_release(k, NULL, 0);
+		if (k->held >= 0)
+			close(k->held);
 		free(k->path);
 	}
 	free(k);

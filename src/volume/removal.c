@@ -111,13 +111,11 @@ int dead_settle(struct volume *v, struct error *err)
 	return 0;
 }
 
-void removal_run(struct volume *v)
+static void remove_due(struct volume *v)
 {
 	const struct volume_disk *disk = &v->config.disk;
 	const struct map_slot *slot;
 	size_t at = 0;
-	if (v->snapshots)
-		return;
 	while ((slot = map_next(&v->removable, &at))) {
 		uint32_t segment = (uint32_t)slot->key;
 		if ((uintptr_t)slot->value > v->root.counter)
@@ -134,4 +132,26 @@ void removal_run(struct volume *v)
 			v->changed = changed; /* its count goes with the next commit that there is anyway */
 		at = 0;
 	}
+}
+
+/* Is there a segment that the last commit does without? */
+static bool is_due(const struct volume *v)
+{
+	const struct map_slot *slot;
+	size_t at = 0;
+	while ((slot = map_next(&v->removable, &at)))
+		if ((uintptr_t)slot->value <= v->root.counter)
+			return true;
+	return false;
+}
+
+void removal_run(struct volume *v)
+{
+	const struct volume_keeper *keeper = &v->config.keeper;
+	if (v->snapshots || !is_due(v) ||
+	    (keeper->begin_removal && keeper->begin_removal(keeper->data, v->id, NULL) < 0))
+		return;
+	remove_due(v);
+	if (keeper->end_removal)
+		keeper->end_removal(keeper->data, v->id);
 }

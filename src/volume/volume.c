@@ -158,6 +158,15 @@ static int volume_new(const struct volume_config *config, struct volume **ret_vo
 	return 0;
 }
 
+/* Before the root is asked for, which needs what is held then. */
+static int hold(struct volume *v, struct error *err)
+{
+	const struct volume_keeper *keeper = &v->config.keeper;
+	int rc = keeper->hold ? keeper->hold(keeper->data, v->id, err) : 0;
+	v->holding = rc == 0 && keeper->hold;
+	return rc;
+}
+
 static void release_lease(struct volume *v)
 {
 	const struct volume_keeper *keeper = &v->config.keeper;
@@ -165,8 +174,11 @@ static void release_lease(struct volume *v)
 		return;
 	bool committed = memcmp(v->reference, v->opened, sizeof(v->opened)) != 0;
 	/* Where it fails, a later writer goes on along the chain of roots. */
-	if (v->failure.code == 0 && publish_locked(v, NULL) == 0 && committed)
-		(void)!head_write(v, NULL);
+	if (v->failure.code == 0 && publish_locked(v, NULL) == 0) {
+		if (committed)
+			(void)!head_write(v, NULL);
+		removal_run(v); /* of what readers held until now */
+	}
 	keeper->release(keeper->data, v->id, v->token);
 }
 
@@ -175,6 +187,8 @@ void volume_free(struct volume *v)
 	if (!v)
 		return;
 	release_lease(v);
+	if (v->holding)
+		v->config.keeper.let_go(v->config.keeper.data, v->id);
 	if (v->origin) {
 		volume_locked(v->origin);
 		v->origin->snapshots--;
@@ -250,8 +264,8 @@ static int load(struct volume *v, struct error *err)
 	uint8_t reference[VOLUME_REFERENCE_SIZE];
 	struct volume_root root;
 	int rc = header_read(v, err);
-	if (rc == 0 && v->config.writable)
-		rc = take_lease(v, err);
+	if (rc == 0)
+		rc = v->config.writable ? take_lease(v, err) : hold(v, err);
 	if (rc == 0)
 		rc = root_choose(v, reference, &root, err);
 	if (rc < 0)
@@ -346,7 +360,8 @@ int volume_info(struct volume *v, struct volume_info *ret_info, struct error *er
 	                   .info = {.counter = v->root.counter,
 	                            .time_ns = v->root.time_ns,
 	                            .cache_hits = v->cache.hits,
-	                            .cache_misses = v->cache.misses}};
+	                            .cache_misses = v->cache.misses,
+	                            .held = v->removable.count}};
 	int rc = disk->list(disk->data, add_segment, &s, err);
 	if (rc == 0)
 		rc = add_dead(v, &s, err);

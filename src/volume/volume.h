@@ -102,6 +102,7 @@ struct volume_info {
 	uint64_t segments; /* files that it lies in */
 	uint64_t stored; /* bytes of them */
 	uint64_t dead; /* of these, bytes that compacting frees */
+	uint64_t held; /* segments that this writer did not remove, as others read an earlier commit */
 	uint64_t cache_hits, cache_misses; /* blocks */
 };
 int volume_info(struct volume *v, struct volume_info *ret_info, struct error *err) must_check;

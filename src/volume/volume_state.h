@@ -334,6 +334,7 @@ struct volume {
 	uint8_t asked[VOLUME_REFERENCE_SIZE]; /* or this, if its last answer was lost; zeros: it was not */
 	uint64_t published_ns; /* by the monotonic clock */
 	uint64_t token;
+	bool holding; /* the keeper knows of this reader */
 	uint32_t opened_segment; /* in which the root lies that it was opened at */
 	uint64_t next_inode;
 	bool changed; /* since the last commit */

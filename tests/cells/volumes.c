@@ -7,6 +7,7 @@
  *     volumes write FILE TEXT    a file
  *     volumes append FILE TEXT   the same, synced with fsync
  *     volumes hold FILE          reads it, says so, and waits for a line
+ *     volumes later FILE         waits, and then as read
  *     volumes again FILE         appends a letter and syncs it, says how that ended, and waits; four times
  *     volumes until FILE         overwrites it, synced, "first", then "second" without, says so, and waits
  */
@@ -352,6 +353,8 @@ int main(int argc, char **argv)
 		return read_whole(argv[2]);
 	if (strcmp(what, "hold") == 0)
 		return hold(argv[2]);
+	if (strcmp(what, "later") == 0)
+		return wait_for_line("waiting") || read_whole(argv[2]);
 	if (strcmp(what, "again") == 0)
 		return again(argv[2]);
 	if (strcmp(what, "write") == 0 && argc == 4)

@@ -55,12 +55,28 @@ static void fake_release(void *data, const uint8_t volume[VOLUME_ID_SIZE], uint6
 	asked++;
 }
 
+static int fake_begin_removal(void *data, const uint8_t volume[VOLUME_ID_SIZE], struct error *err)
+{
+	(void)data;
+	asked++;
+	return volume[0] ? 0 : error_set(err, CELLA_EAGAIN, "somebody reads");
+}
+
+static void fake_end_removal(void *data, const uint8_t volume[VOLUME_ID_SIZE])
+{
+	(void)data;
+	(void)volume;
+	asked++;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct owner_keepers keepers = {.of[PREOPEN] = {.get = fake_get,
 	                                                             .acquire = fake_acquire,
 	                                                             .swap = fake_swap,
-	                                                             .release = fake_release}};
+	                                                             .release = fake_release,
+	                                                             .begin_removal = fake_begin_removal,
+	                                                             .end_removal = fake_end_removal}};
 	uint8_t answer[OWNER_KEEPER_ANSWER_MAX];
 	struct owner_keeper_reply reply;
 	size_t answer_size = 0;

@@ -211,6 +211,24 @@ def check_commits():
           "and what a program wrote that ends with another status, too")
 
 
+def check_readers():
+    """What a job reads stays while it runs, whoever writes meanwhile."""
+    large = SCRATCH / "large"
+    large.write_bytes(os.urandom(3 << 20))
+    volume = new_volume("readers.vol", (large, "/large"))
+    whole = on_volume(volume, "read", "/data/large", mode=":ro").stdout
+    first = [path for path in volume.glob("*.segment") if path.stat().st_size > 3 << 20]
+    with Job(["-q", "--volume", f"{volume}:/data:ro", CELL, "later", "/data/large"]) as job:
+        check(job.line() == b"waiting\n", "a job has begun with a file")
+        volume_verb("rm", volume, "/large")
+        said = volume_verb("compact", volume, "--all")
+        check("others still read" in said and first[0].exists(), f"which is removed, but not what it lies in: {said}")
+        out, log = job.end(input=b"\n")
+        check(out.decode() == whole and job.status == 0, f"so the job reads it {log}")
+    said = volume_verb("compact", volume, "--all")
+    check("others" not in said and not first[0].exists(), f"then it is gone: {said}")
+
+
 def check_lost_answers():
     """The owner cannot write its root file for a while: the commits after that are as good as those before."""
     volume = new_volume("answers.vol")
@@ -238,5 +256,6 @@ check_secrecy()
 check_damage()
 check_refusals()
 check_commits()
+check_readers()
 check_lost_answers()
 finish()

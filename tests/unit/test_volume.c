@@ -454,6 +454,37 @@ static void compacting_frees_what_is_dead(void **state)
 	volume_free(v);
 }
 
+static void what_readers_need_is_removed_when_they_have_ended(void **state)
+{
+	struct place *p = *state;
+	struct volume_config reader = p->config;
+	struct volume *v, *r;
+	struct volume_info info;
+	uint8_t *bytes = calloc(1, 4 * MIB);
+	reader.writable = false;
+	assert_ok(volume_keeper_file(p->root, &reader.keeper, &err));
+	assert_ok(volume_open(&p->config, &v, &err));
+	write_file(v, "f", 0, bytes, 4 * MIB);
+	assert_ok(volume_commit(v, &err));
+	volume_free(v);
+	assert_ok(volume_open(&reader, &r, &err));
+	assert_ok(volume_open(&p->config, &v, &err));
+	assert_ok(volume_unlink(v, "f", &err));
+	assert_ok(volume_commit(v, &err));
+	assert_ok(volume_compact(v, 0, &err));
+	assert_ok(volume_info(v, &info, &err));
+	assert_true(info.held > 0 && info.stored > 4 * MIB);
+	check_file(r, "f", 0, bytes, 4 * MIB); /* of segments that it had not opened yet */
+	volume_free(r);
+	assert_ok(volume_mkdir(v, "d", 0755, &err));
+	assert_ok(volume_commit(v, &err));
+	assert_ok(volume_info(v, &info, &err));
+	assert_true(info.held == 0 && info.stored < 4 * MIB);
+	volume_free(v);
+	volume_keeper_file_free(&reader.keeper);
+	free(bytes);
+}
+
 /* What was never committed, or somebody put there, neither ends the numbers nor stays for ever. */
 static void names_that_are_taken_are_passed_over(void **state)
 {
@@ -755,6 +786,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_snapshot_stays_as_it_is, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(compacting_frees_what_is_dead, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(names_that_are_taken_are_passed_over, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_readers_need_is_removed_when_they_have_ended, set_up,
+	                                        tear_down),
 		cmocka_unit_test_setup_teardown(a_segment_that_ends_early_is_removed_too, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(after_a_new_key_the_old_one_opens_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_new_key_is_for_what_the_disk_does_not_list_too, set_up,

@@ -17,13 +17,7 @@
 #include "cli/interrupt.h"
 #include "cli/volume_verb.h"
 
-enum {
-	DEPTH_MAX = 256,
-	NS_PER_S = 1000000000,
-	SALVAGE_STEP = 4096,
-	PERMISSIONS = 0777,
-	FILE_NAME_SIZE = 256
-};
+enum { NS_PER_S = 1000000000, SALVAGE_STEP = 4096, PERMISSIONS = 0777, FILE_NAME_SIZE = 256 };
 #define DAMAGED_SUFFIX ".damaged"
 
 struct export
@@ -34,7 +28,6 @@ struct export
 	uint8_t *buffer; /* VOLUME_COPY_SIZE */
 	char path[VOLUME_PATH_MAX]; /* in the volume */
 	uint64_t files, present, damaged;
-	unsigned depth;
 };
 
 static bool is_damage(int rc)
@@ -330,16 +323,6 @@ static int open_directory_at(int directory, const char *name, int *ret_fd, struc
 	return 0;
 }
 
-static int export_contents(struct export *x, int fd, struct error *err)
-{
-	if (x->depth == DEPTH_MAX)
-		return error_set(err, CELLA_ELIMIT, "it is nested deeper than %d", DEPTH_MAX);
-	x->depth++;
-	int rc = export_entries(x, fd, err);
-	x->depth--;
-	return rc;
-}
-
 static int set_mode_and_time(int fd, const struct volume_stat *st, struct error *err)
 {
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, time_of(st->modified_ns)};
@@ -350,7 +333,7 @@ static int set_mode_and_time(int fd, const struct volume_stat *st, struct error 
 
 static int export_directory(struct export *x, int fd, const struct volume_stat *st, struct error *err)
 {
-	int rc = export_contents(x, fd, err);
+	int rc = export_entries(x, fd, err);
 	return rc == 0 ? set_mode_and_time(fd, st, err) : rc;
 }
 
@@ -398,7 +381,7 @@ static int export_tree(struct export *x, const char *target, const struct volume
 	cleanup_close int fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return error_errno(err, CELLA_EIO, "cannot open the directory %s", target);
-	int rc = export_contents(x, fd, err);
+	int rc = export_entries(x, fd, err);
 	/* also where it was interrupted: who goes on finds it there */
 	int set = made ? set_mode_and_time(fd, st, rc == 0 ? err : NULL) : 0;
 	return rc < 0 ? rc : set;

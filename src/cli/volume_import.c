@@ -15,7 +15,6 @@
 enum {
 	COMMIT_BYTES = 64 << 20,
 	COMMIT_NS = 2000000000,
-	DEPTH_MAX = 256,
 };
 
 bool volume_import_ends(int rc)
@@ -182,9 +181,7 @@ static int import_directory(struct volume_import *i, int directory, const char *
 	int fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
 	if (fd < 0)
 		return error_errno(err, CELLA_EINVAL, "cannot be opened");
-	int rc = i->depth == DEPTH_MAX
-	                 ? error_set(err, CELLA_ELIMIT, "it is nested deeper than %d", DEPTH_MAX)
-	                 : volume_mkdir(i->v, i->path, st->st_mode & 07777, err);
+	int rc = volume_mkdir(i->v, i->path, st->st_mode & 07777, err);
 	if (rc == CELLA_EEXIST) {
 		rc = volume_stat(i->v, i->path, VOLUME_NOFOLLOW, &there, err);
 		if (rc == 0 && there.type != VOLUME_DIRECTORY)
@@ -195,9 +192,7 @@ static int import_directory(struct volume_import *i, int directory, const char *
 		close(fd);
 		return rc;
 	}
-	i->depth++;
 	rc = import_entries(i, fd, err);
-	i->depth--;
 	if (rc == 0)
 		rc = volume_stat(i->v, i->path, VOLUME_NOFOLLOW, &there, err);
 	if (rc == 0 && there.mode != (st->st_mode & 07777))

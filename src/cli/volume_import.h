@@ -22,7 +22,6 @@ struct volume_import {
 	uint64_t uncommitted; /* bytes */
 	uint64_t committed_ns; /* when */
 	uint64_t files, bytes, present, left_out, failed;
-	unsigned depth;
 };
 
 /* The source's time as a volume keeps it. */

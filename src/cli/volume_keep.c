@@ -5,7 +5,7 @@
 #include "base/cleanup.h"
 #include "cli/volume_verb.h"
 
-enum { COMPACT_LEAST_DEAD = 25, DEPTH_MAX = 256, DIRECTORY_MODE = 0755 };
+enum { COMPACT_LEAST_DEAD = 25, DIRECTORY_MODE = 0755 };
 
 int volume_create_command(struct volume_command *c, struct error *err)
 {
@@ -157,7 +157,7 @@ int volume_mv_command(struct volume_command *c, struct error *err)
 	return volume_commit(c->v, err);
 }
 
-static int remove_tree(struct volume *v, char path[VOLUME_PATH_MAX], unsigned depth, struct error *err)
+static int remove_tree(struct volume *v, char path[VOLUME_PATH_MAX], struct error *err)
 {
 	struct volume_stat st;
 	struct volume_entry entry;
@@ -165,13 +165,11 @@ static int remove_tree(struct volume *v, char path[VOLUME_PATH_MAX], unsigned de
 	int rc = volume_stat(v, path, VOLUME_NOFOLLOW, &st, err);
 	if (rc < 0 || st.type != VOLUME_DIRECTORY)
 		return rc < 0 ? rc : volume_unlink(v, path, err);
-	if (depth == DEPTH_MAX)
-		return error_set(err, CELLA_ELIMIT, "directories are nested deeper than %d", DEPTH_MAX);
 	while ((rc = volume_next(v, path, "", &entry, err)) == 0) {
 		if (snprintf(path + size, VOLUME_PATH_MAX - size, "/%s", entry.name) >=
 		    (int)(VOLUME_PATH_MAX - size))
 			return error_set(err, CELLA_ELIMIT, "a path is too long");
-		rc = remove_tree(v, path, depth + 1, err);
+		rc = remove_tree(v, path, err);
 		path[size] = '\0';
 		if (rc < 0)
 			return rc;
@@ -187,7 +185,7 @@ int volume_rm_command(struct volume_command *c, struct error *err)
 		                 ? error_set(err, CELLA_ELIMIT, "the path is too long")
 		                 : 0;
 		if (rc == 0)
-			rc = c->options->recursive ? remove_tree(c->v, path, 0, err)
+			rc = c->options->recursive ? remove_tree(c->v, path, err)
 			                           : volume_unlink(c->v, path, err);
 		if (rc < 0)
 			return error_prefix(err, rc, "cannot remove %.200s: ", volume_shown(c->operands[i]));

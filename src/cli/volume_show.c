@@ -7,8 +7,6 @@
 #include "base/io.h"
 #include "cli/volume_verb.h"
 
-enum { DEPTH_MAX = 256 };
-
 /* ---- one file's description */
 
 static json_t *describe(struct volume *v, const char *path, const struct volume_stat *st)
@@ -57,7 +55,6 @@ struct listing {
 	char path[VOLUME_PATH_MAX]; /* in the volume */
 	size_t prefix;              /* of it, that is not printed */
 	bool any;
-	unsigned depth;
 };
 
 static int list_one(struct listing *l, struct error *err)
@@ -89,9 +86,6 @@ static int list_directory(struct listing *l, struct error *err)
 	struct volume_entry entry = {0};
 	size_t size = strlen(l->path);
 	int rc;
-	if (l->depth == DEPTH_MAX)
-		return error_set(err, CELLA_ELIMIT, "directories are nested deeper than %d", DEPTH_MAX);
-	l->depth++;
 	while ((rc = volume_next(l->c->v, l->path, entry.name, &entry, err)) == 0) {
 		char path[VOLUME_PATH_MAX];
 		rc = volume_join(path, l->path, entry.name, err);
@@ -105,7 +99,6 @@ static int list_directory(struct listing *l, struct error *err)
 		if (rc < 0)
 			break;
 	}
-	l->depth--;
 	return rc == CELLA_ENOENT ? 0 : rc;
 }
 

@@ -6,10 +6,8 @@
 
 #include "volume/volume_state.h"
 
-enum { DEPTH_MAX = 512 };
-
 struct walk {
-	uint64_t above[DEPTH_MAX]; /* directories from the root to the one that the path ends in */
+	uint64_t above[VOLUME_DEPTH_MAX]; /* directories from the root to the one that the path ends in */
 	size_t depth;              /* of them; 0: the path is the root's */
 	char name[VOLUME_NAME_MAX + 1]; /* the last component; "": the path is a directory's, found */
 	uint64_t number;           /* what it names; 0: nothing */
@@ -99,8 +97,8 @@ static int put_symlink(struct volume *v, struct walk *w, uint64_t number, struct
 
 static int enter(struct walk *w, uint64_t directory, struct error *err)
 {
-	if (w->depth == DEPTH_MAX)
-		return error_set(err, CELLA_ELIMIT, "a path has more than %d directories", DEPTH_MAX);
+	if (w->depth == VOLUME_DEPTH_MAX)
+		return error_set(err, CELLA_ELIMIT, "a path has more than %d directories", VOLUME_DEPTH_MAX);
 	w->above[w->depth++] = directory;
 	return 0;
 }
@@ -271,6 +269,8 @@ int volume_mkdir(struct volume *v, const char *path, uint16_t mode, struct error
 	int rc = volume_may_write(v, err);
 	if (rc == 0)
 		rc = walk_new(v, path, &w, err);
+	if (rc == 0 && w.depth == VOLUME_DEPTH_MAX) /* nothing could be made in it */
+		rc = error_set(err, CELLA_ELIMIT, "directories are nested %d deep at most", VOLUME_DEPTH_MAX);
 	return rc == 0 ? make(v, &w, VOLUME_DIRECTORY, mode, NULL, NULL, err) : rc;
 }
 

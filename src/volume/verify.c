@@ -7,8 +7,6 @@
 
 #include "volume/volume_state.h"
 
-enum { DEPTH_MAX = 256 };
-
 struct verify {
 	struct volume *v;
 	const struct volume_report *report;
@@ -123,24 +121,44 @@ static int check_inode(struct verify *w, const struct volume_entry *entry, struc
 	return record.type == VOLUME_DIRECTORY ? check_directory(w, entry->inode, err) : 0;
 }
 
+static int lose_long(struct verify *w, const struct volume_entry *entry)
+{
+	struct error why = {0};
+	error_set(&why, CELLA_ELIMIT, "the path of its %s is longer than %d bytes", entry->name,
+	          VOLUME_PATH_MAX - 1);
+	damaged(w, -1, &why);
+	return 0;
+}
+
 static int check_entry(struct verify *w, const struct volume_entry *entry, struct error *err)
 {
 	size_t size = strlen(w->path);
 	const char *slash = size ? "/" : "";
 	if (size + strlen(entry->name) + 2 > sizeof(w->path))
-		return error_set(err, CELLA_ELIMIT, "a path is longer than %d bytes", VOLUME_PATH_MAX - 1);
+		return lose_long(w, entry);
 	snprintf(w->path + size, sizeof(w->path) - size, "%s%s", slash, entry->name);
 	int rc = check_inode(w, entry, err);
 	w->path[size] = 0;
 	return rc;
 }
 
+/* A directory that was moved so deep that no path leads into it. */
+static int lose_depth(struct verify *w)
+{
+	struct error why = {0};
+	error_set(&why, CELLA_ELIMIT,
+	          "nested deeper than %d: what is in it cannot be read until it is moved up",
+	          VOLUME_DEPTH_MAX);
+	damaged(w, -1, &why);
+	return 0;
+}
+
 static int check_directory(struct verify *w, uint64_t number, struct error *err)
 {
 	struct volume_entry entry = {0};
 	int rc;
-	if (w->depth == DEPTH_MAX)
-		return error_set(err, CELLA_ELIMIT, "directories are nested deeper than %d", DEPTH_MAX);
+	if (w->depth == VOLUME_DEPTH_MAX)
+		return lose_depth(w);
 	w->depth++;
 	while ((rc = entry_next(w->v, number, entry.name, ENTRY_PASS_DAMAGE, &entry, err)) == 0) {
 		if (entry.after_damage) {

@@ -68,6 +68,7 @@ enum {
 	VOLUME_TARGET_MAX = 2047,
 	VOLUME_LEVELS_MAX = 16,
 	VOLUME_LINKS_MAX = 65000,
+	VOLUME_DEPTH_MAX = 512, /* directories on a path, the root among them */
 
 	VOLUME_HEADER_SIZE = 64,  /* of the file "volume" */
 	VOLUME_SEGMENT_HEADER_SIZE = 56,

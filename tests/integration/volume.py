@@ -200,6 +200,23 @@ def changing(tree):
         check(done.returncode == 2 and "Try: cella volume --help" in done.log, f"a mistake in {words}: {done.log}")
 
 
+def deep():
+    """Directories as deep as a path of this machine may name go in, and out, and away."""
+    volume, source = new_volume("deep"), SCRATCH / "deep-source"
+    levels = 300
+    innermost = source / "/".join(["d"] * levels)
+    innermost.mkdir(parents=True)
+    (innermost / "file").write_bytes(MARKER)
+    works("import", volume, source, "/s")
+    counts = json.loads(works("verify", volume, "--json").out)
+    check((counts["directories"], counts["files"]) == (levels + 2, 1), f"verify goes through {levels} of them: {counts}")
+    check(len(listed(volume, "/", "-R")) == levels + 2, "and so does ls -R")
+    works("export", volume, "/s", SCRATCH / "deep-out")
+    check(not (found := differences(source, SCRATCH / "deep-out")), f"they come out as they went in {found[:300]}")
+    works("rm", volume, "-R", "/s")
+    check(listed(volume) == [], "rm -R removes them")
+
+
 def flip(path, at):
     with open(path, "r+b") as file:
         file.seek(at)
@@ -507,6 +524,7 @@ def no_key_was_printed():
 made = make_tree()
 looking(life(made), made)
 changing(made)
+deep()
 damage()
 names_of_damaged()
 end_in_the_middle(signal.SIGKILL)

@@ -766,6 +766,43 @@ static void what_is_beside_damage_can_be_removed(void **state)
 	volume_free(v);
 }
 
+static void directories_may_be_as_deep_as_paths_lead(void **state)
+{
+	struct place *p = *state;
+	struct volume *v;
+	struct damage d = {0};
+	struct volume_counts counts;
+	const struct volume_report report = {.data = &d, .damaged = note_damage};
+	char path[2 * VOLUME_DEPTH_MAX + 4] = "d";
+	unsigned depth = 0;
+	int rc;
+	assert_ok(volume_open(&p->config, &v, &err));
+	while ((rc = volume_mkdir(v, path, 0755, &err)) == 0 && depth < 2 * VOLUME_DEPTH_MAX) {
+		write_file(v, "f", depth, "x", 1);
+		size_t size = strlen(path);
+		snprintf(path + size, sizeof(path) - size, "/f");
+		assert_ok(volume_rename(v, "f", path, &err));
+		path[size + 1] = 'd';
+		depth++;
+	}
+	assert_int_equal(rc, CELLA_ELIMIT);
+	assert_int_equal(depth, VOLUME_DEPTH_MAX - 1); /* and the root */
+	assert_ok(volume_verify(v, &report, &counts, &err));
+	assert_int_equal(d.count, 0);
+	assert_int_equal(counts.files, depth);
+	/* deeper than they could be made: told, and no reason not to look at the rest */
+	assert_ok(volume_mkdir(v, "z", 0755, &err));
+	write_file(v, "zz", 0, "x", 1);
+	assert_ok(volume_rename(v, "d", "z/d", &err));
+	assert_ok(volume_verify(v, &report, &counts, &err));
+	assert_int_equal(d.count, 1);
+	assert_int_equal(counts.files, depth); /* one is not reached, one is new */
+	assert_ok(volume_rename(v, "z/d", "d", &err));
+	assert_ok(volume_verify(v, &report, &counts, &err));
+	assert_int_equal(d.count, 1);
+	volume_free(v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -794,6 +831,7 @@ int main(void)
 	                                        tear_down),
 		cmocka_unit_test_setup_teardown(what_cannot_be_looked_at_ends_a_listing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_beside_damage_can_be_removed, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(directories_may_be_as_deep_as_paths_lead, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(damage_is_named_and_the_rest_is_read, set_up, tear_down),
 	};
 	if (mem_pool_new(MEM_INSECURE_NONE, 256 * MIB, &pool, &err) < 0 || crypto_init(pool, &err) < 0)

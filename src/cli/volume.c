@@ -1,6 +1,7 @@
 /* cella volume: sealed files (docs/protocols/volume.md, docs/how-to/volumes.md). */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/nearest.h"
@@ -27,7 +28,7 @@ static const struct option volume_table[] = {
 	{"--root", NULL, OPTION_TEXT, "FILE", "the root file; default: VOL.root",
          option_field(volume_options, root)},
 	{"--any-copy", NULL, OPTION_FLAG, NULL,
-         "without a root file: believe the volume as it is found, be it an old copy",
+         "read without a root file: believe the volume as it is found, be it an old copy",
          option_field(volume_options, any_copy)},
 	{"--take-over", NULL, OPTION_FLAG, NULL,
          "write though another process does: that one can commit nothing more",
@@ -70,6 +71,7 @@ const struct verb volume_verb = {
 		"info VOL  what is known of the volume: commits, space, keys\n"
 		"verify VOL  read everything and name each damaged file and block\n"
 		"compact VOL  give back the space of what was replaced and removed\n"
+		"trust VOL  make a root file, where that is lost, of the volume as it is found\n"
 		"rekey VOL  draw a new key, write everything anew under it, forget the old one\n"
 		"mkdir VOL PATH...  make directories, with those on the way\n"
 		"mv VOL FROM TO  rename, over a file that is there\n"
@@ -96,7 +98,7 @@ static const struct command_row {
 	int (*run)(struct volume_command *c, struct error *err);
 } commands[] = {
 	{"create", 0, 0, 0, ACCESS_OWN, volume_create_command},
-	{"import", 2, VERB_ANY, FOR_TAKE_OVER | FOR_ANY_COPY, ACCESS_WRITE, volume_import_command},
+	{"import", 2, VERB_ANY, FOR_TAKE_OVER, ACCESS_WRITE, volume_import_command},
 	{"export", 2, 2, FOR_SALVAGE | FOR_ANY_COPY, ACCESS_READ, volume_export_command},
 	{"ls", 0, VERB_ANY, FOR_JSON | FOR_LENGTHY | FOR_RECURSIVE | FOR_ANY_COPY, ACCESS_READ,
          volume_ls_command},
@@ -104,11 +106,12 @@ static const struct command_row {
 	{"stat", 1, VERB_ANY, FOR_JSON | FOR_ANY_COPY, ACCESS_READ, volume_stat_command},
 	{"info", 0, 0, FOR_JSON | FOR_ANY_COPY, ACCESS_READ, volume_info_command},
 	{"verify", 0, 0, FOR_JSON | FOR_ANY_COPY, ACCESS_READ, volume_verify_command},
-	{"compact", 0, 0, FOR_ALL | FOR_TAKE_OVER | FOR_ANY_COPY, ACCESS_WRITE, volume_compact_command},
-	{"rekey", 0, 0, FOR_TAKE_OVER | FOR_ANY_COPY, ACCESS_OWN, volume_rekey_command},
-	{"mkdir", 1, VERB_ANY, FOR_TAKE_OVER | FOR_ANY_COPY, ACCESS_WRITE, volume_mkdir_command},
-	{"mv", 2, 2, FOR_TAKE_OVER | FOR_ANY_COPY, ACCESS_WRITE, volume_mv_command},
-	{"rm", 1, VERB_ANY, FOR_RECURSIVE | FOR_TAKE_OVER | FOR_ANY_COPY, ACCESS_WRITE, volume_rm_command},
+	{"compact", 0, 0, FOR_ALL | FOR_TAKE_OVER, ACCESS_WRITE, volume_compact_command},
+	{"trust", 0, 0, 0, ACCESS_OWN, volume_trust_command},
+	{"rekey", 0, 0, FOR_TAKE_OVER, ACCESS_OWN, volume_rekey_command},
+	{"mkdir", 1, VERB_ANY, FOR_TAKE_OVER, ACCESS_WRITE, volume_mkdir_command},
+	{"mv", 2, 2, FOR_TAKE_OVER, ACCESS_WRITE, volume_mv_command},
+	{"rm", 1, VERB_ANY, FOR_RECURSIVE | FOR_TAKE_OVER, ACCESS_WRITE, volume_rm_command},
 };
 
 static const char *name_of_command(const void *data, size_t index)
@@ -177,6 +180,23 @@ static int prepare(struct volume_command *c, struct error *err)
 	return crypto_init(c->pool, err);
 }
 
+/* With --any-copy, where there is no root file. */
+static int say_what_is_believed(const struct volume_command *c, struct error *err)
+{
+	char time[VOLUME_TIME_SIZE];
+	struct volume_info info;
+	if (access(volume_place_root(c->place), F_OK) == 0)
+		return 0;
+	int rc = volume_info(c->v, &info, err);
+	if (rc < 0)
+		return rc;
+	volume_print_time(info.time_ns, time);
+	fprintf(stderr,
+	        "cella volume: there is no root file: believed is commit %llu, of %s, which may not be the last\n",
+	        (unsigned long long)info.counter, time);
+	return 0;
+}
+
 static int run_command(const struct command_row *row, struct volume_command *c, struct error *err)
 {
 	int rc = prepare(c, err);
@@ -184,6 +204,8 @@ static int run_command(const struct command_row *row, struct volume_command *c, 
 		rc = volume_place_open(&c->config, row->access == ACCESS_WRITE, &c->place, err);
 		c->v = rc == 0 ? volume_place_volume(c->place) : NULL;
 	}
+	if (rc == 0 && c->config.any_copy)
+		rc = say_what_is_believed(c, err);
 	if (rc == 0)
 		rc = row->run(c, err);
 	volume_progress_hide(&c->progress);

@@ -101,6 +101,27 @@ int volume_compact_command(struct volume_command *c, struct error *err)
 	return 0;
 }
 
+/* The keeper gets the root that the volume's own hint leads to. Where it has one that counts already. */
+int volume_trust_command(struct volume_command *c, struct error *err)
+{
+	char time[VOLUME_TIME_SIZE];
+	struct volume_info info;
+	c->config.any_copy = true;
+	int rc = volume_place_open(&c->config, true, &c->place, err);
+	if (rc < 0)
+		return rc;
+	c->v = volume_place_volume(c->place);
+	rc = volume_publish(c->v, err);
+	if (rc == 0)
+		rc = volume_info(c->v, &info, err);
+	if (rc < 0 || c->options->quiet)
+		return rc;
+	volume_print_time(info.time_ns, time);
+	printf("%s: from now on the last commit is %llu, of %s: no earlier one is opened\n",
+	       volume_place_root(c->place), (unsigned long long)info.counter, time);
+	return 0;
+}
+
 int volume_rekey_command(struct volume_command *c, struct error *err)
 {
 	struct volume_rekeyed done;

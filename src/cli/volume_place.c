@@ -157,8 +157,8 @@ static int check_root_file(const struct volume_place *p, struct error *err)
 	return error_set(
 		err, CELLA_ENOENT,
 		"there is no root file %s, which says what the volume's last commit is: name it with "
-		"--root, or use --any-copy, which believes the volume as it is found: it may be an "
-		"old copy",
+		"--root; --any-copy reads without it, and cella volume trust makes one: both "
+		"believe the volume as it is found, and it may be an old copy",
 		p->root);
 }
 

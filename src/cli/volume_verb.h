@@ -57,6 +57,7 @@ int volume_verify_command(struct volume_command *c, struct error *err) must_chec
 int volume_compact_command(struct volume_command *c, struct error *err) must_check;
 int volume_rekey_command(struct volume_command *c, struct error *err) must_check;
 int volume_mkdir_command(struct volume_command *c, struct error *err) must_check;
+int volume_trust_command(struct volume_command *c, struct error *err) must_check;
 int volume_mv_command(struct volume_command *c, struct error *err) must_check;
 int volume_rm_command(struct volume_command *c, struct error *err) must_check;
 

@@ -370,9 +370,14 @@ def old_copy(tree):
     os.rename(f"{volume}.root", SCRATCH / "kept.root")
     refused("no root file", ["no root file", "--root", "--any-copy"], cella("ls", volume))
     check(not Path(f"{volume}.root").exists(), "reading makes no root file")
-    check(works("ls", volume, "--any-copy").out == "first\n", "with --any-copy the old copy is taken")
-    works("mkdir", volume, "x", "--any-copy")
-    check(listed(volume) == ["first", "x"], "a writer with --any-copy makes a root file, which counts from then on")
+    taken = works("ls", volume, "--any-copy")
+    check(taken.out == "first\n" and "believed is commit 2, of 20" in taken.log, f"with --any-copy the old copy is taken, and named: {taken.log}")
+    check(cella("mkdir", volume, "x", "--any-copy").returncode == 2, "a writer does not take it")
+    refused("nor without the option", ["no root file", "trust"], cella("mkdir", volume, "x"))
+    check(not Path(f"{volume}.root").exists(), "and makes no root file")
+    check("last commit is 2, of 20" in works("trust", volume).out, "trust makes one, and says of what")
+    works("mkdir", volume, "x")
+    check(listed(volume) == ["first", "x"], "which counts from then on")
 
 
 def lock_lease(root):

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -165,12 +166,15 @@ int volume_keys_replace(const char *path, struct mem_pool *pool, const struct vo
                         struct error *err)
 {
 	char beside[KEY_PATH_MAX];
-	int rc = write_beside(path, pool, keys, beside, err);
-	if (rc == 0 && rename(beside, path) < 0) {
+	cleanup_free char *real = realpath(path, NULL);
+	if (!real)
+		return error_errno(err, CELLA_EIO, "cannot replace the key file %s", path);
+	int rc = write_beside(real, pool, keys, beside, err);
+	if (rc == 0 && rename(beside, real) < 0) {
 		rc = error_errno(err, CELLA_EIO, "cannot replace the key file %s", path);
 		unlink(beside);
 	}
-	return rc == 0 ? sync_name(path, err) : rc;
+	return rc == 0 ? sync_name(real, err) : rc;
 }
 
 int volume_keys_add(struct volume_keys *keys, struct error *err)

@@ -29,7 +29,7 @@ int volume_keys_read(const char *path, struct mem_pool *pool, struct volume_keys
 /* A new file, durable. CELLA_EEXIST. */
 int volume_keys_create(const char *path, struct mem_pool *pool, const struct volume_keys *keys,
                        struct error *err) must_check;
-/* In the place of the one that is there, at once, durable. */
+/* In the place of the one that is there, at once, durable. Where that is a symlink, of what it leads to. */
 int volume_keys_replace(const char *path, struct mem_pool *pool, const struct volume_keys *keys,
                         struct error *err) must_check;
 /* One more, drawn, before the others. */

@@ -439,6 +439,14 @@ def new_key(tree):
     check("interrupted" in went.out and key.read_text().splitlines() == [*lines[:2], drawn], f"rekey goes on with it: {went.out}")
     works("export", volume, "/t", SCRATCH / "rekeyed-out")
     check(not (found := differences(tree, SCRATCH / "rekeyed-out")), f"everything is there {found}")
+    elsewhere = SCRATCH / "rekeyed-elsewhere"
+    elsewhere.mkdir()
+    key.rename(elsewhere / "k")
+    key.symlink_to(elsewhere / "k")
+    works("rekey", volume)
+    check(key.is_symlink() and (elsewhere / "k").read_text().splitlines() != [*lines[:2], drawn] and listed(volume) == ["t"],
+          "where the key file's name is a symlink, what it leads to has the new key")
+    check(os.listdir(elsewhere) == ["k"], "and nothing lies beside it")
     held = os.open(volume, os.O_RDONLY)
     fcntl.flock(held, fcntl.LOCK_EX)
     refused("two at a time", ["another process gives"], cella("rekey", volume))

@@ -97,11 +97,30 @@ static int import_regular(struct volume_import *i, int directory, const char *na
 		return error_errno(err, CELLA_EINVAL, "cannot be opened");
 	if (!S_ISREG(st.st_mode))
 		return error_set(err, CELLA_EAGAIN, "it became something else meanwhile");
-	if (is_there && there.type == VOLUME_SYMLINK)
-		rc = volume_unlink(i->v, i->path, err);
-	if (!is_there || rc == 0)
-		rc = volume_import_file(i, fd, &st, err);
+	rc = volume_import_file(i, fd, &st, err);
 	i->files += rc == 0;
+	return rc;
+}
+
+/* Under a name of its own first: what is in its place goes only when it is whole. */
+static int make_symlink(struct volume_import *i, const char *target, const struct stat *st, struct error *err)
+{
+	const char *slash = strrchr(i->path, '/');
+	char name[VOLUME_PART_SIZE], directory[VOLUME_PATH_MAX], part[VOLUME_PATH_MAX];
+	volume_part_name(slash ? slash + 1 : i->path, name);
+	snprintf(directory, sizeof(directory), "%.*s", slash ? (int)(slash - i->path) : 0, i->path);
+	int rc = volume_join(part, directory, name, err);
+	if (rc < 0)
+		return rc;
+	rc = volume_unlink(i->v, part, err);
+	if (rc == 0 || rc == CELLA_ENOENT)
+		rc = volume_symlink(i->v, target, part, err);
+	if (rc == 0)
+		rc = volume_set_modified(i->v, part, VOLUME_NOFOLLOW, volume_import_time(st), err);
+	if (rc == 0)
+		rc = volume_rename(i->v, part, i->path, err);
+	if (rc < 0)
+		(void)!volume_unlink(i->v, part, NULL);
 	return rc;
 }
 
@@ -114,18 +133,12 @@ static int import_symlink(struct volume_import *i, int directory, const char *na
 	if (size < 0)
 		return error_errno(err, CELLA_EINVAL, "cannot be read");
 	target[size] = '\0';
-	int rc = volume_stat(i->v, i->path, VOLUME_NOFOLLOW, &is, err);
-	if (rc == 0 && is.type == VOLUME_SYMLINK && volume_readlink(i->v, i->path, there, NULL) == 0 &&
-	    strcmp(there, target) == 0) {
+	if (volume_stat(i->v, i->path, VOLUME_NOFOLLOW, &is, NULL) == 0 && is.type == VOLUME_SYMLINK &&
+	    volume_readlink(i->v, i->path, there, NULL) == 0 && strcmp(there, target) == 0) {
 		i->present++;
 		return 0;
 	}
-	if (rc == 0)
-		rc = volume_unlink(i->v, i->path, err);
-	if (rc == 0 || rc == CELLA_ENOENT)
-		rc = volume_symlink(i->v, target, i->path, err);
-	if (rc == 0)
-		rc = volume_set_modified(i->v, i->path, VOLUME_NOFOLLOW, volume_import_time(st), err);
+	int rc = make_symlink(i, target, st, err);
 	i->files += rc == 0;
 	return rc;
 }

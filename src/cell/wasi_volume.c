@@ -164,6 +164,14 @@ static int call_link(struct volume_call *c, struct error *err)
 	return rc == CELLA_EISDIR ? CELLA_EPERM : rc;
 }
 
+/* Else it was symlinks that lead to one another. */
+static bool has_all_links(const struct volume_call *c)
+{
+	struct volume_stat found;
+	return volume_stat(c->volume, c->target->beneath, VOLUME_NOFOLLOW, &found, NULL) == 0 &&
+	       found.links >= VOLUME_LINKS_MAX;
+}
+
 /* A volume keeps no times of access. */
 static int call_set_times(struct volume_call *c, struct error *err)
 {
@@ -200,8 +208,10 @@ uint32_t wasi_volume_ask(struct wasi *w, const struct owner_path_request *reques
 		rc = check_names(second->beneath);
 	if (rc != WASI_SUCCESS)
 		return rc;
+	if (request->operation == OWNER_PATH_SYMLINK && strlen(text) > VOLUME_TARGET_MAX)
+		return WASI_ENAMETOOLONG;
 	int code = calls[request->operation](&call, &err);
-	if (code == CELLA_ELIMIT && request->operation == OWNER_PATH_LINK)
+	if (code == CELLA_ELIMIT && request->operation == OWNER_PATH_LINK && has_all_links(&call))
 		return WASI_EMLINK;
 	if (ret_size)
 		*ret_size = call.size;

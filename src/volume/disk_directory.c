@@ -48,8 +48,6 @@ static int code_of(int number)
 	case EEXIST: return CELLA_EEXIST;
 	case ENOSPC:
 	case EDQUOT: return CELLA_ENOSPC;
-	case EMFILE:
-	case ENFILE: return CELLA_ELIMIT;
 	case ENOMEM: return CELLA_ENOMEM;
 	case EROFS: return CELLA_EROFS;
 	case EACCES:

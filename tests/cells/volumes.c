@@ -221,6 +221,13 @@ static void symlinks(void)
 	say("not to follow", open(at("s"), O_RDONLY | O_NOFOLLOW));
 	say("a loop", symlink("loop", at("loop")));
 	say("into it", open(at("loop"), O_RDONLY));
+	say("a link from it", link(at("loop/x"), at("of it")));
+	say("a link in it", link(at("big"), at("loop/x")));
+	char *long_target = malloc(6000);
+	memset(long_target, 't', 5999);
+	long_target[5999] = '\0';
+	say("a target that is too long", symlink(long_target, at("too long")));
+	free(long_target);
 	say("to nothing", symlink("made", at("dangling")));
 	put("dangling", "through it");
 	show("made");

@@ -134,7 +134,11 @@ static int plain_read(struct store *s, struct store_file *f, uint64_t offset, vo
 	(void)s;
 	for (size_t done = 0; done < size;) {
 		ssize_t n = pread(f->fd, (uint8_t *)to + done, size - done, (off_t)(offset + done));
-		if (n <= 0)
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			return error_set(err, CELLA_EIO, "a file ends early");
+		if (n < 0)
 			return error_errno(err, CELLA_EIO, "cannot read a file");
 		done += (size_t)n;
 	}
@@ -147,7 +151,9 @@ static int plain_write(struct store *s, struct store_file *f, uint64_t offset, c
 	(void)s;
 	for (size_t done = 0; done < size;) {
 		ssize_t n = pwrite(f->fd, (const uint8_t *)from + done, size - done, (off_t)(offset + done));
-		if (n <= 0)
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
 			return error_errno(err, CELLA_EIO, "cannot write a file");
 		done += (size_t)n;
 	}

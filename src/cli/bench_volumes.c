@@ -149,6 +149,8 @@ static int measure_write(struct measurement *m, struct error *err)
 	if (rc == 0 && m->store.volume) {
 		struct volume_info info;
 		rc = volume_info(m->store.volume, &info, err);
+		if (rc < 0)
+			return rc;
 		double stored = (double)(info.stored - info.dead);
 		m->values[SPACE] = 100 * (stored / (double)m->sizes->large - 1);
 	}

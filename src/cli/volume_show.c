@@ -147,8 +147,9 @@ static int cat_one(struct volume_command *c, const char *path, uint8_t *buffer, 
 		return rc;
 	do {
 		rc = volume_file_read(f, offset, buffer, VOLUME_COPY_SIZE, &size, err);
-		if (rc == 0)
-			rc = io_write_full(STDOUT_FILENO, buffer, size, err);
+		if (rc < 0)
+			break;
+		rc = io_write_full(STDOUT_FILENO, buffer, size, err);
 		offset += size;
 	} while (rc == 0 && size);
 	volume_file_close(f);

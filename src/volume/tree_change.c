@@ -187,16 +187,17 @@ int tree_put(struct volume *v, const struct tree_key *key, const void *value, si
 	return rc;
 }
 
-/* The node at this depth, dirty or not, is in use no more; nor is the pointer to it. */
-static int discard(struct volume *v, struct path *path, unsigned depth, struct error *err)
+/* The node will be in use no more. Before anything that cannot be undone: it may fail. */
+static int bury(struct volume *v, const struct node *n, struct error *err)
 {
-	struct node *n = path->steps[depth].node;
-	int rc = n->dirty ? 0 : dead_add(v, n->at.segment, VOLUME_NODE_BLOCKS, err);
-	if (rc < 0)
-		return rc;
+	return n->dirty ? 0 : dead_add(v, n->at.segment, VOLUME_NODE_BLOCKS, err);
+}
+
+/* The node at this depth, buried, and the pointer to it go. */
+static void unlink_node(struct volume *v, struct path *path, unsigned depth)
+{
 	node_remove(path->steps[depth - 1].node->bytes, path->steps[depth - 1].index);
-	nodes_drop(v, n);
-	return 0;
+	nodes_drop(v, path->steps[depth].node);
 }
 
 /* The node at this depth takes up the one behind it, if both fit one; *ret_done says whether. One that cannot
@@ -210,6 +211,8 @@ static int merge(struct volume *v, struct path *path, unsigned depth, bool *ret_
 	    node_used(left->bytes) + node_used(right->bytes) > CAPACITY * 3 / 4)
 		return 0;
 	int rc = path_make_dirty(v, path, depth, err);
+	if (rc == 0)
+		rc = bury(v, right, err);
 	if (rc < 0)
 		return rc;
 	/* what came in before its first key since, its own separator stands for */
@@ -227,7 +230,8 @@ static int merge(struct volume *v, struct path *path, unsigned depth, bool *ret_
 	beside.steps[depth].node = right;
 	beside.steps[depth - 1].index = index + 1;
 	*ret_done = true;
-	return discard(v, &beside, depth, err);
+	unlink_node(v, &beside, depth);
+	return 0;
 }
 
 /* After a removal: nodes that are nearly empty join their neighbours, empty ones go. */
@@ -238,7 +242,9 @@ static int shrink(struct volume *v, struct path *path, struct error *err)
 		struct node *n = path->steps[d].node, *above = path->steps[d - 1].node;
 		bool done = false;
 		if (node_count(n->bytes) == 0) {
-			rc = discard(v, path, d, err);
+			rc = bury(v, n, err);
+			if (rc == 0)
+				unlink_node(v, path, d);
 			continue;
 		}
 		if (node_used(n->bytes) >= CAPACITY / 4)
@@ -272,7 +278,7 @@ static int lower_top(struct volume *v, struct error *err)
 			v->tree.level = 0;
 			return 0;
 		}
-		rc = top->dirty ? 0 : dead_add(v, top->at.segment, VOLUME_NODE_BLOCKS, err);
+		rc = bury(v, top, err);
 		if (rc < 0)
 			return rc;
 		v->tree.top = node_child(top, 0);

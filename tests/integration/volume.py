@@ -333,9 +333,9 @@ def end_in_the_middle(how):
 
 def another_source():
     """What is left of one source is not gone on with from another of the same name and time."""
-    one, other = SCRATCH / "one/x", SCRATCH / "other/x"
+    one, other = SCRATCH / "source/one/x", SCRATCH / "source/other/x"
     for file, size in ((one, 192), (other, 160)):
-        file.parent.mkdir()
+        file.parent.mkdir(parents=True)
         with open(file, "wb") as to:
             for seed in range(size // 16):
                 to.write(random.Random(f"{file.parent.name} {seed}").randbytes(16 * MIB))

@@ -131,6 +131,16 @@ int io_write_file(const char *path, const void *data, size_t size, mode_t mode, 
 	return replace(target, data, size, mode, err);
 }
 
+int io_sync_name(const char *path, struct error *err)
+{
+	const char *slash = strrchr(path, '/');
+	cleanup_free char *parent = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path))
+	                                  : strdup(".");
+	cleanup_close int fd = parent ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	return fd < 0 || fsync(fd) < 0 ? error_errno(err, CELLA_EIO, "cannot make the name %s durable", path)
+	                               : 0;
+}
+
 int io_sealed_memfd(const char *name, const void *data, size_t size, bool executable, int *ret_fd,
                     struct error *err)
 {

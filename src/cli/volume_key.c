@@ -137,17 +137,6 @@ static int write_beside(const char *path, struct mem_pool *pool, const struct vo
 	return rc;
 }
 
-static int sync_name(const char *path, struct error *err)
-{
-	const char *slash = strrchr(path, '/');
-	cleanup_free char *parent = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path))
-	                                  : strdup(".");
-	cleanup_close int fd = parent ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	return fd < 0 || fsync(fd) < 0
-	               ? error_errno(err, CELLA_EIO, "cannot make the key file %s durable", path)
-	               : 0;
-}
-
 int volume_keys_create(const char *path, struct mem_pool *pool, const struct volume_keys *keys,
                        struct error *err)
 {
@@ -159,7 +148,12 @@ int volume_keys_create(const char *path, struct mem_pool *pool, const struct vol
 		rc = error_errno(err, errno == EEXIST ? CELLA_EEXIST : CELLA_EIO,
 		                 "cannot make the key file %s", path);
 	unlink(beside);
-	return rc == 0 ? sync_name(path, err) : rc;
+	if (rc < 0)
+		return rc;
+	rc = io_sync_name(path, err);
+	if (rc < 0)
+		unlink(path);
+	return rc;
 }
 
 int volume_keys_replace(const char *path, struct mem_pool *pool, const struct volume_keys *keys,
@@ -174,7 +168,7 @@ int volume_keys_replace(const char *path, struct mem_pool *pool, const struct vo
 		rc = error_errno(err, CELLA_EIO, "cannot replace the key file %s", path);
 		unlink(beside);
 	}
-	return rc == 0 ? sync_name(real, err) : rc;
+	return rc == 0 ? io_sync_name(real, err) : rc;
 }
 
 int volume_keys_add(struct volume_keys *keys, struct error *err)

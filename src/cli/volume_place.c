@@ -255,7 +255,9 @@ int volume_place_create(const struct volume_place_config *config, struct error *
 	if (mkdir(p->path, 0777) < 0)
 		return error_errno(err, errno == EEXIST ? CELLA_EEXIST : CELLA_EIO,
 		                   "cannot make the volume %s", p->path);
-	rc = create_inside(p, err);
+	rc = io_sync_name(p->path, err);
+	if (rc == 0)
+		rc = create_inside(p, err);
 	if (rc < 0 && p->config.disk.list) /* what is in the directory is ours: it is new */
 		(void)!p->config.disk.list(p->config.disk.data, forget_name, &p->directory, NULL);
 	if (rc < 0)

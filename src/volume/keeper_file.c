@@ -18,6 +18,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "volume/keeper.h"
 
 enum {
@@ -149,17 +150,6 @@ static int keeper_get(void *data, const uint8_t volume[VOLUME_ID_SIZE],
 	return rc;
 }
 
-/* Make a new root file durable, with its name. */
-static void sync_parent(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	cleanup_free char *parent = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path))
-	                                  : strdup(".");
-	cleanup_close int fd = parent ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	if (fd >= 0)
-		fsync(fd);
-}
-
 /* Has nobody the lease that goes with this token? */
 static int check_lease(const struct file_keeper *k, int fd, uint64_t token, struct error *err)
 {
@@ -207,7 +197,7 @@ static int keeper_acquire(void *data, const uint8_t volume[VOLUME_ID_SIZE], bool
 		rc = take_lease(k, fd, volume, take_over, &token, err);
 	if (rc < 0)
 		return rc;
-	sync_parent(k->path);
+	(void)!io_sync_name(k->path, NULL); /* it may be new */
 	rc = lock_record(k, fd, F_UNLCK, err);
 	if (rc < 0)
 		return rc;

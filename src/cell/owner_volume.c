@@ -27,21 +27,6 @@ struct owner_volume {
 
 /* ---- names, at the owner */
 
-static int code_of(int number)
-{
-	switch (number) {
-	case ENOENT: return CELLA_ENOENT;
-	case EEXIST: return CELLA_EEXIST;
-	case ENOSPC:
-	case EDQUOT: return CELLA_ENOSPC;
-	case ENOMEM: return CELLA_ENOMEM;
-	case EROFS: return CELLA_EROFS;
-	case EACCES:
-	case EPERM: return CELLA_EPERM;
-	default: return CELLA_EIO;
-	}
-}
-
 static int ask(struct owner_volume *o, struct owner_path_request *request, const char *name,
                const char *second, void *answer, size_t capacity, int *ret_fd, struct error *err)
 {
@@ -57,7 +42,7 @@ static int ask(struct owner_volume *o, struct owner_path_request *request, const
 		                 "the owner's command line did not answer about the volume's file %s", name);
 	errno = reply.error;
 	if (reply.error)
-		return error_errno(err, code_of(reply.error), "the volume's file %s", name);
+		return error_errno(err, volume_disk_code(reply.error), "the volume's file %s", name);
 	if (ret_fd && fd < 0)
 		return error_set(err, CELLA_EFORMAT, "no descriptor came of the volume's file %s", name);
 	if (ret_fd)

@@ -3,7 +3,8 @@
  * a test can be behind it. What comes from it is not trusted.
  *
  * Functions return 0 or a CELLA_E* (CELLA_ENOENT, CELLA_EEXIST, CELLA_ENOSPC, CELLA_EIO, CELLA_ENOMEM).
- * A file is written once from front to back, or a part of it again with the same bytes after a failure.
+ * A byte of a file is written once, or again with the same value after a failure; several threads write
+ * parts of a file in any order, and one is read only after it was written.
  */
 #ifndef VOLUME_DISK_H
 #define VOLUME_DISK_H
@@ -38,6 +39,9 @@ struct volume_disk {
 	int (*list)(void *data, int (*each)(void *arg, const char *name, uint64_t size), void *arg,
 	            struct error *err);
 };
+
+/* The CELLA_E* of an errno that a call on a volume's files gave. */
+int volume_disk_code(int number);
 
 /* A directory; `directory` is one's descriptor, which is taken. */
 int volume_disk_directory(int directory, struct volume_disk *ret_disk, struct error *err) must_check;

@@ -41,7 +41,7 @@ struct open_file {
 	char name[VOLUME_DISK_NAME_MAX];
 };
 
-static int code_of(int number)
+int volume_disk_code(int number)
 {
 	switch (number) {
 	case ENOENT: return CELLA_ENOENT;
@@ -104,7 +104,8 @@ static int directory_read(void *data, void *file, uint64_t offset, void *to, siz
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return error_errno(err, code_of(errno), "cannot read the volume's file %s", f->name);
+			return error_errno(err, volume_disk_code(errno), "cannot read the volume's file %s",
+			                   f->name);
 		if (n == 0)
 			break;
 		done += (size_t)n;
@@ -138,7 +139,8 @@ static int directory_write(void *data, void *file, uint64_t offset, const void *
 	struct open_file *f = file;
 	(void)data;
 	if (write_at(f, offset, from, size) < 0)
-		return error_errno(err, code_of(errno), "cannot write the volume's file %s", f->name);
+		return error_errno(err, volume_disk_code(errno), "cannot write the volume's file %s",
+		                   f->name);
 	note_end(f, offset + size);
 	if (offset / BEGIN_EVERY != (offset + size) / BEGIN_EVERY)
 		sync_file_range(f->fd, (off_t)(f->synced & ~4095ul), 0, SYNC_FILE_RANGE_WRITE);
@@ -159,7 +161,7 @@ static int sync_directory(const struct directory *d, struct error *err)
 	cleanup_close int fd = -1;
 	int rc = d->names.open(d->names.data, ".", VOLUME_OPEN_DIRECTORY, &fd, err);
 	if (rc == 0 && fsync(fd) < 0)
-		rc = error_errno(err, code_of(errno), "cannot sync the volume's directory");
+		rc = error_errno(err, volume_disk_code(errno), "cannot sync the volume's directory");
 	return rc;
 }
 
@@ -170,7 +172,7 @@ static int directory_sync(void *data, void *file, struct error *err)
 	if (f->written && small && f->room < f->end + SMALL_SYNC)
 		make_room(f);
 	if (fdatasync(f->fd) < 0)
-		return error_errno(err, code_of(errno), "cannot sync the volume's file %s", f->name);
+		return error_errno(err, volume_disk_code(errno), "cannot sync the volume's file %s", f->name);
 	f->synced = f->end;
 	int rc = f->named ? 0 : sync_directory(data, err);
 	if (rc == 0)
@@ -189,7 +191,7 @@ static int directory_put(void *data, const char *name, const void *bytes, size_t
 	if (rc == 0)
 		rc = io_write_full(fd, bytes, size, err);
 	if (rc == 0 && durable && fsync(fd) < 0)
-		rc = error_errno(err, code_of(errno), "cannot sync the volume's file %s", beside);
+		rc = error_errno(err, volume_disk_code(errno), "cannot sync the volume's file %s", beside);
 	if (rc == 0)
 		rc = d->names.rename(d->names.data, beside, name, err);
 	return rc == 0 && durable ? sync_directory(d, err) : rc;
@@ -233,7 +235,8 @@ static int directory_list(void *data, int (*each)(void *arg, const char *name, u
 	while (rc == 0) {
 		long size = syscall(SYS_getdents64, fd, entries, sizeof(entries));
 		if (size < 0)
-			return error_errno(err, code_of(errno), "cannot list the volume's directory");
+			return error_errno(err, volume_disk_code(errno),
+			                   "cannot list the volume's directory");
 		if (size == 0)
 			return 0;
 		rc = list_entries(d, entries, (size_t)size, each, arg, err);
@@ -252,7 +255,7 @@ static int here_open(void *data, const char *name, enum volume_opening how, int 
 	const struct directory *d = data;
 	int fd = openat(d->fd, name, flags[how] | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
-		return error_errno(err, code_of(errno), "cannot open the volume's file %s", name);
+		return error_errno(err, volume_disk_code(errno), "cannot open the volume's file %s", name);
 	*ret_fd = fd;
 	return 0;
 }
@@ -262,7 +265,7 @@ static int here_size(void *data, const char *name, uint64_t *ret_size, struct er
 	const struct directory *d = data;
 	struct stat st;
 	if (fstatat(d->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return error_errno(err, code_of(errno), "cannot stat the volume's file %s", name);
+		return error_errno(err, volume_disk_code(errno), "cannot stat the volume's file %s", name);
 	if (!S_ISREG(st.st_mode))
 		return error_set(err, CELLA_ENOENT, "the volume's %s is no regular file", name);
 	*ret_size = (uint64_t)st.st_size;
@@ -273,7 +276,8 @@ static int here_rename(void *data, const char *from, const char *to, struct erro
 {
 	const struct directory *d = data;
 	if (renameat(d->fd, from, d->fd, to) < 0)
-		return error_errno(err, code_of(errno), "cannot rename the volume's file %s to %s", from, to);
+		return error_errno(err, volume_disk_code(errno), "cannot rename the volume's file %s to %s",
+		                   from, to);
 	return 0;
 }
 
@@ -281,7 +285,7 @@ static int here_remove(void *data, const char *name, struct error *err)
 {
 	const struct directory *d = data;
 	if (unlinkat(d->fd, name, 0) < 0)
-		return error_errno(err, code_of(errno), "cannot remove the volume's file %s", name);
+		return error_errno(err, volume_disk_code(errno), "cannot remove the volume's file %s", name);
 	return 0;
 }
 

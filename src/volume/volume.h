@@ -11,7 +11,8 @@
  * Threats. The disk belongs to the attacker: it may lose, change, exchange, cut and bring back anything at
  * any time. It learns how many blocks were written, when, and which are read; no contents, names, sizes of
  * files, nor where a file ends. Everything in the clear, keys and indices included, lies in memory of the
- * config's pool.
+ * config's pool, but for names, targets of symlinks and roots (no contents, no keys), which pass over the
+ * caller's stack and are not wiped there.
  *
  * Paths are relative to the volume's root; components are separated by '/', "." and empty ones are
  * skipped, "" is the root. Symlinks are followed within the volume: CELLA_EPERM where one is absolute, or
@@ -20,7 +21,8 @@
  * Errors, besides each function's own:
  *   CELLA_EAUTH   a block or the tree was changed, or is not the one that belongs there: named
  *   CELLA_EIO     the disk fails; CELLA_ENOSPC it is full: nothing committed is lost, and the call can be
- *                 made again
+ *                 made again; but a change of names that fails half-way, and a sync that fails, leave a
+ *                 volume that has to be opened again, which each further call says
  *   CELLA_EFENCED another writer took over: nothing more can be committed
  *   CELLA_EROFS   the volume was opened for reading
  *   CELLA_ENOENT, CELLA_EEXIST, CELLA_ENOTDIR, CELLA_EISDIR, CELLA_ENOTEMPTY, CELLA_ELIMIT  as POSIX has them

@@ -7,7 +7,8 @@
  *                      token of who wrote it, in the clear
  *   XXXXXXXX.segment   segment 0xXXXXXXXX: a header block, then sealed blocks of 4 KiB
  *
- * A segment is written once, from front to back, by one writer in one go; what is in it never changes.
+ * A segment is written by one writer in one go, each block once, and what a commit refers to never changes.
+ * While it is written, blocks of one commit come in any order, and there may be zeros behind them.
  *
  *   header block       magic "CVS1", u16 version, u16 zero, u32 number, u32 zero, 16 bytes volume, 8 bytes
  *                      key id, 16 bytes salt, zeros to the end of the block

@@ -153,11 +153,11 @@ int tree_make(struct volume *v, struct error *err) must_check; /* an empty one *
 /* What an item points to is valid until the next call of a tree function. CELLA_ENOENT. */
 int tree_get(struct volume *v, const struct tree_key *key, struct item *ret_item,
              struct error *err) must_check;
-/* The first item whose key is greater, or not less. CELLA_ENOENT: there is none. */
 /* A part of the tree that cannot be read lies at this key: the first key behind it. CELLA_ENOENT. */
 int tree_skip(struct volume *v, const struct tree_key *key, struct tree_key *ret_key,
               struct error *err) must_check;
 enum tree_from { TREE_AT_OR_AFTER, TREE_AFTER };
+/* The first item whose key is greater, or not less. CELLA_ENOENT: there is none. */
 int tree_next(struct volume *v, const struct tree_key *key, enum tree_from from, struct item *ret_item,
               struct error *err) must_check;
 int tree_put(struct volume *v, const struct tree_key *key, const void *value, size_t size,

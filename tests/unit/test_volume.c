@@ -590,7 +590,7 @@ static void a_new_key_is_for_what_the_disk_does_not_list_too(void **state)
 	enum { FILES = 4 };
 	uint8_t keys[FILES + 2][CRYPTO_KEY_SIZE] = {{0}};
 	const uint8_t(*all)[CRYPTO_KEY_SIZE] = (const uint8_t(*)[CRYPTO_KEY_SIZE])keys;
-	for (uint8_t i = 0; i < FILES + 1; i++)
+	for (unsigned i = 0; i < FILES + 1; i++)
 		keys[i][0] = (uint8_t)(100 + i);
 	memcpy(keys[FILES + 1], key[0], CRYPTO_KEY_SIZE);
 	for (unsigned round = 0; round <= FILES; round++) {

@@ -47,9 +47,26 @@ static void index_settle(struct records *r)
 	r->undo_count = 0;
 }
 
+static int check_failure(const struct records *r, struct error *err)
+{
+	if (!r->step_failed && !r->batch_failed)
+		return 0;
+	return error_set(err, CELLA_EIO, "a change before this one failed: the %s is to be undone",
+	                 r->batch_failed ? "whole batch" : "step");
+}
+
 static int check_step(const struct records *r, struct error *err)
 {
-	return r->phase == RECORDS_IN_STEP ? 0 : error_set(err, CELLA_EBUG, "a change outside of a step");
+	if (r->phase != RECORDS_IN_STEP)
+		return error_set(err, CELLA_EBUG, "a change outside of a step");
+	return check_failure(r, err);
+}
+
+/* Of a change, by the storage and in memory: one without the other is undone before anything is read. */
+static int note_failure(struct records *r, int rc)
+{
+	r->step_failed |= rc < 0;
+	return rc;
 }
 
 /* ---- records */
@@ -95,7 +112,7 @@ int records_put_as(struct records *r, enum records_kind kind, const void *id, si
 		return rc;
 	const struct cas_row row = {(uint16_t)kind, id, id_size, body.data, body.size};
 	rc = r->storage.put(r->storage.data, &row, err);
-	return rc == 0 ? index_change(r, &row, err) : rc;
+	return note_failure(r, rc == 0 ? index_change(r, &row, err) : rc);
 }
 
 int records_put(struct records *r, enum records_kind kind, const void *id, size_t id_size,
@@ -134,10 +151,13 @@ int records_get(struct records *r, enum records_kind kind, const void *id, size_
 {
 	cleanup_buf struct buf body = {0};
 	const struct cas_index_entry *e = records_find(r, kind, id, id_size);
+	int rc = check_failure(r, err);
+	if (rc < 0)
+		return rc;
 	if (!e)
 		return error_set(err, CELLA_ENOENT, "there is no %s", what);
 	const struct vault_id name = {.kind = e->kind, .revision = e->revision, .id = id, .id_size = id_size};
-	int rc = read_body(r, e, &body, err);
+	rc = read_body(r, e, &body, err);
 	if (rc == 0)
 		rc = vault_unseal(r->vault, &name, body.data, body.size, ret_bytes, err);
 	if (rc < 0)
@@ -154,9 +174,10 @@ int records_remove(struct records *r, enum records_kind kind, const void *id, si
 	int rc = check_step(r, err);
 	if (rc == 0 && !records_find(r, kind, id, id_size))
 		rc = error_set(err, CELLA_ENOENT, "there is no %s", what);
-	if (rc == 0)
-		rc = r->storage.remove(r->storage.data, (uint16_t)kind, id, id_size, err);
-	return rc == 0 ? index_change(r, &row, err) : rc;
+	if (rc < 0)
+		return rc;
+	rc = r->storage.remove(r->storage.data, (uint16_t)kind, id, id_size, err);
+	return note_failure(r, rc == 0 ? index_change(r, &row, err) : rc);
 }
 
 static bool begins_with(const struct cas_index_entry *e, enum records_kind kind, const void *prefix,
@@ -208,7 +229,6 @@ int records_begin(struct records *r, struct error *err)
 		return rc;
 	cas_state_save(r->state, CAS_STATE_BATCH);
 	r->phase = RECORDS_IN_BATCH;
-	r->batch_failed = false;
 	return 0;
 }
 
@@ -216,9 +236,9 @@ int records_step(struct records *r, struct error *err)
 {
 	if (r->phase != RECORDS_IN_BATCH)
 		return error_set(err, CELLA_EBUG, "a step outside of a batch, or within one");
-	if (r->batch_failed)
-		return error_set(err, CELLA_EIO, "the batch of changes has failed");
-	int rc = r->storage.mark(r->storage.data, err);
+	int rc = check_failure(r, err);
+	if (rc == 0)
+		rc = r->storage.mark(r->storage.data, err);
 	if (rc < 0)
 		return rc;
 	cas_state_save(r->state, CAS_STATE_STEP);
@@ -237,8 +257,8 @@ void records_undo(struct records *r)
 	audit_cut(r->audit, r->step_events);
 	index_return(r, r->step_undo);
 	cas_state_return(r->state, CAS_STATE_STEP);
-	if (r->storage.mark_undo(r->storage.data, &err) < 0)
-		r->batch_failed = true;
+	r->step_failed = false;
+	r->batch_failed |= r->storage.mark_undo(r->storage.data, &err) < 0;
 }
 
 int records_keep(struct records *r, const struct audit_event *events, size_t count, uint64_t now_ns,
@@ -266,6 +286,7 @@ void records_abort(struct records *r)
 	if (r->phase == RECORDS_IDLE)
 		return;
 	r->phase = RECORDS_IDLE;
+	r->batch_failed = false;
 	r->storage.rollback(r->storage.data);
 	audit_forget(r->audit);
 	index_return(r, 0);
@@ -294,12 +315,10 @@ static int close_batch(struct records *r, struct error *err)
 
 int records_commit(struct records *r, struct audit_head *ret_head, struct error *err)
 {
-	int rc = 0;
 	if (r->phase != RECORDS_IN_BATCH)
 		return error_set(err, CELLA_EBUG, "a commit outside of a batch, or within a step");
-	if (r->batch_failed)
-		rc = error_set(err, CELLA_EIO, "the batch of changes has failed");
-	else if (audit_count(r->audit))
+	int rc = check_failure(r, err);
+	if (rc == 0 && audit_count(r->audit))
 		rc = close_batch(r, err);
 	if (rc < 0 || audit_count(r->audit) == 0) {
 		records_abort(r);

@@ -17,8 +17,9 @@
  *     records_commit(r, &head)    durable; only now may anybody be told
  *
  * A change outside of a step, or a step that changed something and says nothing of it, is refused
- * (CELLA_EBUG). What was changed is read as changed at once, by this process. A step that fails for want of
- * room may take the batch with it: then its commit fails, and the other steps are to be tried again.
+ * (CELLA_EBUG). What was changed is read as changed at once, by this process. After a change that failed
+ * nothing is read (CELLA_EIO) until its step is undone. A step that fails for want of room may take the batch
+ * with it: then its commit fails, and the other steps are to be tried again.
  *
  * A commit that fails has changed nothing, unless the disk failed in making it durable: then everything
  * answers CELLA_EIO until it is opened again, which tells.
@@ -245,6 +246,11 @@ int records_refusal_get(struct records *r, const char *session, const char *serv
  * Codes as audit_verify. */
 int records_verify(struct records *r, const struct audit_head *remembered, struct audit_summary *ret_summary,
                    struct error *err) must_check;
+/* The audit log of a CAS that is not running, without what seals its vault: by the CAS's public key, which
+ * the caller has from elsewhere (NULL: as the vault's file says, which shows damage but no forger). */
+int records_verify_log(const char *directory, const uint8_t public_key[CRYPTO_ED25519_SIZE],
+                       const struct audit_head *remembered, struct audit_summary *ret_summary,
+                       struct error *err) must_check;
 /* The vault sealed by something else; with an audit entry. */
 int records_reseal(struct records *r, const struct vault_sealing *sealing, const char *who, uint64_t now_ns,
                    struct error *err) must_check;

@@ -28,8 +28,8 @@ struct records {
 	struct cas_state *state;
 
 	enum records_phase phase;
-	/* The storage failed in a change, so that what it has now need not be what the index says: nothing is read
-	 * until the step is undone; or until the batch is, for the storage could not go back. */
+	/* The storage failed in a change, so that what it has need not be what the index says: nothing is
+	 * read until the step is undone; or until the batch is, for the storage could not go back. */
 	bool step_failed, batch_failed;
 	struct records_undo *undo;
 	size_t undo_count, undo_capacity;

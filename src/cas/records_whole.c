@@ -13,6 +13,7 @@
 #include "cas/audit_format.h"
 #include "cas/records_state.h"
 #include "cas/storage_sqlite.h"
+#include "cas/vault_format.h"
 
 enum { COPY_STEP = 1 << 20 };
 
@@ -62,6 +63,36 @@ int records_verify(struct records *r, const struct audit_head *remembered, struc
 		rc = open_each(r, err);
 	if (rc == 0)
 		*ret_summary = summary;
+	return rc;
+}
+
+static int read_vault_header(const char *directory, struct vault_header *ret_header, struct error *err)
+{
+	char path[PATH_MAX];
+	cleanup_buf struct buf bytes = {0};
+	int rc = records_path(directory, RECORDS_FILE_VAULT, path, sizeof(path), err);
+	if (rc == 0)
+		rc = io_read_file(path, VAULT_FILE_MAX, &bytes, err);
+	return rc == 0 ? vault_header_decode(bytes.data, bytes.size, ret_header, err) : rc;
+}
+
+int records_verify_log(const char *directory, const uint8_t public_key[CRYPTO_ED25519_SIZE],
+                       const struct audit_head *remembered, struct audit_summary *ret_summary,
+                       struct error *err)
+{
+	char path[PATH_MAX];
+	struct vault_header header;
+	struct cas_storage storage;
+	int rc = read_vault_header(directory, &header, err);
+	if (rc == 0)
+		rc = records_path(directory, RECORDS_FILE_DATABASE, path, sizeof(path), err);
+	if (rc == 0)
+		rc = cas_storage_sqlite(path, false, 0, &storage, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "the CAS in %s: ", directory);
+	rc = audit_verify(&storage, header.cas, public_key ? public_key : header.public_key, remembered,
+	                  ret_summary, err);
+	storage.free(storage.data);
 	return rc;
 }
 

@@ -1,6 +1,7 @@
 /*
  * Each call of the storage fails once, in a random load of batches and steps; protected memory runs out. Is
- * what is read always what was kept and not undone, then what was committed, and after opening again the same?
+ * what is read always what was kept and not undone, then what was committed, and the same after opening
+ * again?
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -615,6 +615,37 @@ static void test_damaged_backup(void **state)
 	cas_test_end(&t);
 }
 
+/* Whoever has the public key and remembers a head needs no key of the vault. */
+static void test_log_alone(void **state)
+{
+	(void)state;
+	struct cas_test t;
+	struct audit_summary summary;
+	struct audit_head head;
+	struct error err;
+	uint8_t key[CRYPTO_ED25519_SIZE];
+	char path[CAS_PATH_MAX];
+	cas_test_begin(&t);
+	cas_put_secret(t.r, "a", "k", "one");
+	head = *records_head(t.r);
+	memcpy(key, records_public_key(t.r), sizeof(key));
+	cas_put_secret(t.r, "a", "k", "two");
+	assert_int_equal(records_verify_log(t.directory, key, &head, &summary, &err), CELLA_EAGAIN);
+	cas_test_close(&t);
+	assert_int_equal(records_verify_log(t.directory, key, &head, &summary, &err), 0);
+	assert_int_equal(summary.entries, 3);
+	assert_int_equal(records_verify_log(t.directory, NULL, NULL, &summary, &err), 0);
+	head.hash[5] ^= 1;
+	assert_int_equal(records_verify_log(t.directory, key, &head, &summary, &err), CELLA_EAUTH);
+	key[3] ^= 1;
+	assert_int_equal(records_verify_log(t.directory, key, NULL, &summary, &err), CELLA_EAUTH);
+	assert_non_null(strstr(err.text, "not this CAS's"));
+	assert_int_equal(records_verify_log(cas_path(&t, "none", path), key, NULL, &summary, &err),
+	                 CELLA_ENOENT);
+	cas_test_open(&t);
+	cas_test_end(&t);
+}
+
 static void test_passphrase(void **state)
 {
 	(void)state;
@@ -656,14 +687,15 @@ static void test_passphrase(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sessions),      cmocka_unit_test(test_session_removed),
-		cmocka_unit_test(test_secrets),       cmocka_unit_test(test_volumes),
-		cmocka_unit_test(test_parties),       cmocka_unit_test(test_revocations),
-		cmocka_unit_test(test_refusals),      cmocka_unit_test(test_steps),
-		cmocka_unit_test(test_lists),         cmocka_unit_test(test_rotation),
-		cmocka_unit_test(test_rotation_cut),  cmocka_unit_test(test_backup),
-		cmocka_unit_test(test_not_committed), cmocka_unit_test(test_misuse),
-		cmocka_unit_test(test_passphrase),    cmocka_unit_test(test_damaged_backup),
+		cmocka_unit_test(test_sessions),       cmocka_unit_test(test_session_removed),
+		cmocka_unit_test(test_secrets),        cmocka_unit_test(test_volumes),
+		cmocka_unit_test(test_parties),        cmocka_unit_test(test_revocations),
+		cmocka_unit_test(test_refusals),       cmocka_unit_test(test_steps),
+		cmocka_unit_test(test_lists),          cmocka_unit_test(test_rotation),
+		cmocka_unit_test(test_rotation_cut),   cmocka_unit_test(test_backup),
+		cmocka_unit_test(test_not_committed),  cmocka_unit_test(test_misuse),
+		cmocka_unit_test(test_log_alone),      cmocka_unit_test(test_passphrase),
+		cmocka_unit_test(test_damaged_backup),
 	};
 	return cmocka_run_group_tests(tests, cas_start, NULL);
 }

@@ -232,6 +232,44 @@ static void test_each_call_fails(void **state)
 	cas_test_end(&t);
 }
 
+/* A new master key, with each call of the storage failing once: what is there stays readable, what comes is
+ * sealed under the new one, and the next opening finishes it. */
+static void test_rotation_fails(void **state)
+{
+	(void)state;
+	static const struct model wanted = {.values = {11, 12, 13, 0}};
+	struct cas_test t;
+	struct audit_summary summary;
+	struct error err;
+	uint64_t all = 1;
+	cas_test_begin(&t);
+	cas_put_secret(t.r, "s", "k0", "10");
+	cas_put_secret(t.r, "s", "k0", "11");
+	cas_put_secret(t.r, "s", "k1", "12");
+	cas_test_close(&t);
+	cas_copy_directory(&t, "cas", "old");
+	for (uint64_t at = 1; at <= all; at++) {
+		cas_copy_directory(&t, "old", "cas");
+		cas_test_open(&t);
+		install(t.r, at);
+		int rc = records_rotate(t.r, "x", 1, &err);
+		all = rc == 0 ? at - 1 : at + 1; /* the one that no call fails of is the last */
+		t.r->storage = real;
+		cas_put_secret(t.r, "s", "k2", "13");
+		assert_model(t.r, &wanted);
+		assert_int_equal(records_verify(t.r, NULL, &summary, &err), 0);
+		cas_test_close(&t);
+		cas_test_open(&t);
+		assert_int_equal(vault_generation(t.r->vault), 2);
+		assert_int_equal(vault_generation_before(t.r->vault), 0);
+		assert_model(t.r, &wanted);
+		assert_int_equal(records_verify(t.r, NULL, &summary, &err), 0);
+		cas_test_close(&t);
+	}
+	assert_true(all >= 8);
+	cas_test_end(&t);
+}
+
 /* A pool of 1 MiB has no room for a secret of as much, but for the next one that is small. */
 static void test_no_protected_memory(void **state)
 {
@@ -275,6 +313,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_call_fails),
+		cmocka_unit_test(test_rotation_fails),
 		cmocka_unit_test(test_no_protected_memory),
 	};
 	return cmocka_run_group_tests(tests, start, NULL);

@@ -11,7 +11,13 @@
 #include "base/printable.h"
 #include "net/https_link.h"
 
-enum { PORT_MAX = 8, BODY_FIRST = 16384 };
+enum {
+	PORT_MAX = 8,
+	BODY_FIRST = 16384,
+	EXPECT_FROM = 65536, /* bytes of a body: ask first whether the server takes it */
+	EXPECT_MS = 2000,    /* and send it without a word from a server that does not know of it */
+	INTERIM_MAX = 4,     /* answers before the answer */
+};
 
 struct https_client {
 	char url[HTTPS_URL_MAX];
@@ -299,16 +305,19 @@ static int read_head(struct coming *a, const char *method, struct error *err)
 	return rc < 0 ? error_prefix(err, rc, "its answer is not understood: ") : 0;
 }
 
-static int read_reply(struct coming *a, const char *method, struct error *err)
+/* The head of the answer, behind those of what is none yet. */
+static int read_final_head(struct coming *a, const char *method, struct error *err)
 {
-	enum { INTERIM_MAX = 4 };
-	a->bytes = body_alloc(a->client->pool, HTTP_HEAD_MAX);
-	if (!a->bytes)
-		return error_set(err, CELLA_ENOMEM, "no memory for its answer");
-	int rc = read_head(a, method, err);
-	for (int i = 0; rc == 0 && a->reply.http.status / 100 == 1; i++)
+	int rc = 0;
+	for (int i = 0; rc == 0 && a->reply.http.status / 100 <= 1; i++)
 		rc = i < INTERIM_MAX ? read_head(a, method, err)
 		                     : error_set(err, CELLA_EFORMAT, "it does not come to an answer");
+	return rc;
+}
+
+static int read_reply(struct coming *a, const char *method, struct error *err)
+{
+	int rc = read_final_head(a, method, err);
 	if (rc == 0)
 		rc = read_body(a, err);
 	a->reply.status = a->reply.http.status;
@@ -317,21 +326,30 @@ static int read_reply(struct coming *a, const char *method, struct error *err)
 
 /* Requests. */
 
-static int send_request(struct https_client *c, const struct https_message *m, uint64_t deadline_ns,
-                        struct error *err)
+static bool is_harmless(const struct https_message *m)
+{
+	return strcmp(m->method, "GET") == 0 || strcmp(m->method, "HEAD") == 0;
+}
+
+static bool asks_first(const struct https_message *m)
+{
+	return m->size >= EXPECT_FROM;
+}
+
+static int send_head(struct https_client *c, const struct https_message *m, uint64_t deadline_ns,
+                     struct error *err)
 {
 	cleanup_buf struct buf head = {0};
 	buf_printf(&head, "%s %s HTTP/1.1\r\nHost: %s\r\n", m->method, m->target,
 	           c->url + strlen("https://"));
 	if (m->type)
 		buf_printf(&head, "Content-Type: %s\r\n", m->type);
-	if (m->size > 0 || (strcmp(m->method, "GET") != 0 && strcmp(m->method, "HEAD") != 0))
+	if (m->size > 0 || !is_harmless(m))
 		buf_printf(&head, "Content-Length: %zu\r\n", m->size);
-	buf_printf(&head, "\r\n");
+	buf_printf(&head, "%s\r\n", asks_first(m) ? "Expect: 100-continue\r\n" : "");
 	if (head.failed)
 		return error_set(err, CELLA_ENOMEM, "no memory for a request");
-	int rc = https_link_write(&c->link, head.data, head.size, deadline_ns, err);
-	return rc < 0 ? rc : https_link_write(&c->link, m->body, m->size, deadline_ns, err);
+	return https_link_write(&c->link, head.data, head.size, deadline_ns, err);
 }
 
 static int open_link(struct https_client *c, struct error *err)
@@ -343,31 +361,49 @@ static int open_link(struct https_client *c, struct error *err)
 	                                     clock_ns() + (uint64_t)c->connect_ms * 1000000, err);
 }
 
+/* Does the server want the body? It does, too, when it says nothing. */
+static int ask_first(struct coming *a, const struct https_message *m, bool *ret_wanted, struct error *err)
+{
+	uint64_t deadline_ns = a->deadline_ns;
+	a->deadline_ns = min_of(deadline_ns, clock_ns() + EXPECT_MS * 1000000ull);
+	int rc = read_head(a, m->method, err);
+	a->deadline_ns = deadline_ns;
+	if (rc < 0 && (rc != CELLA_ETIMEOUT || a->begun))
+		return rc;
+	*ret_wanted = rc < 0 || a->reply.http.status / 100 == 1;
+	return 0;
+}
+
+static int send_request(struct coming *a, const struct https_message *m, struct error *err)
+{
+	bool wanted = true;
+	int rc = send_head(a->client, m, a->deadline_ns, err);
+	if (rc == 0 && asks_first(m))
+		rc = ask_first(a, m, &wanted, err);
+	return rc < 0 || !wanted ? rc
+	                         : https_link_write(&a->client->link, m->body, m->size, a->deadline_ns, err);
+}
+
 /* Does `code` leave open whether the server has carried it out? */
 static bool is_in_doubt(int code)
 {
 	return code == CELLA_EIO || code == CELLA_ELOST || code == CELLA_ETIMEOUT;
 }
 
-/* *ret_again: nothing of an answer has come, and asking again does no harm. A server may refuse before it has
- * read the whole request, so that its answer is looked for also when the rest cannot be sent. */
+/* *ret_again: nothing of an answer has come, and asking again does no harm. */
 static int ask_once(struct https_client *c, const struct https_message *m, struct https_reply *ret_reply,
                     bool *ret_again, struct error *err)
 {
-	struct error unsent = {0};
 	struct coming a = {.client = c, .deadline_ns = clock_ns() + (uint64_t)c->request_ms * 1000000};
 	a.reply.pool = c->pool;
-	int sent = send_request(c, m, a.deadline_ns, &unsent);
-	int rc = sent == 0 || sent == CELLA_EIO ? read_reply(&a, m->method, err) : sent;
-	if (rc < 0 && sent < 0 && !a.begun) {
-		rc = sent;
-		error_set(err, sent, "%s", unsent.text);
-	}
-	if (rc < 0 || sent < 0 || a.reply.http.close || a.size > 0)
+	a.bytes = body_alloc(c->pool, HTTP_HEAD_MAX);
+	int rc = a.bytes ? send_request(&a, m, err) : error_set(err, CELLA_ENOMEM, "no memory for an answer");
+	if (rc == 0)
+		rc = read_reply(&a, m->method, err);
+	if (rc < 0 || a.reply.http.close || a.size > 0)
 		https_link_close(&c->link);
 	if (rc < 0) {
-		*ret_again = !a.begun && (rc == CELLA_EIO || rc == CELLA_ELOST) &&
-		             (strcmp(m->method, "GET") == 0 || strcmp(m->method, "HEAD") == 0);
+		*ret_again = !a.begun && (rc == CELLA_EIO || rc == CELLA_ELOST) && is_harmless(m);
 		coming_done(&a);
 		return rc;
 	}
@@ -391,7 +427,7 @@ int https_client_ask(struct https_client *c, const struct https_message *m, stru
 	}
 	if (rc == 0)
 		return 0;
-	bool doubt = is_in_doubt(rc) && strcmp(m->method, "GET") != 0 && strcmp(m->method, "HEAD") != 0;
+	bool doubt = is_in_doubt(rc) && !is_harmless(m);
 	return error_prefix(err, rc, "%s %s%s: %s", m->method, c->url, m->target,
 	                    doubt ? "whether it was carried out is not known: " : "");
 }

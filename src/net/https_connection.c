@@ -252,7 +252,8 @@ static enum step start_body(struct https_connection *c)
 	uint64_t size = r->http.body_size;
 	if (size > r->route->body_max)
 		return refuse(c, 413, "the body is larger than this route takes");
-	if (size > s->limits.bodies - s->bodies || !https_block_new(&s->memory, max_of(size, 1u), &r->body)) {
+	if (size > s->limits.bodies - s->bodies ||
+	    (size > 0 && !https_block_new(&s->memory, (size_t)size, &r->body))) {
 		https_add_header(r, "Retry-After", "1");
 		return refuse(c, 503, "there is no room for the body; try again");
 	}

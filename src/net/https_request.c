@@ -99,8 +99,13 @@ const char *https_address(const struct https_request *r)
 
 void https_add_header(struct https_request *r, const char *name, const char *value)
 {
-	if (r->extra.size + strlen(name) + strlen(value) < HTTPS_EXTRA_MAX)
+	bool fits = r->extra.size + strlen(name) + strlen(value) < HTTPS_EXTRA_MAX;
+	for (const char *c = value; fits && *c; c++)
+		fits = (unsigned char)*c >= ' ' && *c != 0x7f;
+	if (fits)
 		buf_printf(&r->extra, "%s: %s\r\n", name, value);
+	else
+		log_error("https: the field %s is left out of an answer: it is too long, or no text", name);
 }
 
 static void put_date(struct buf *head, int64_t now)

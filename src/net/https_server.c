@@ -188,9 +188,10 @@ static void on_accept_error(struct evconnlistener *listener, void *arg)
 {
 	struct https_server *s = arg;
 	struct timeval pause = {0, HTTPS_ACCEPT_PAUSE_MS * 1000};
+	bool none_left = errno == EMFILE || errno == ENFILE;
 	log_error("https: cannot accept a connection: %m");
 	metric_add(s->metrics.refused[HTTPS_REFUSED_CONNECTIONS], 1);
-	if ((errno == EMFILE || errno == ENFILE) && s->spare >= 0) {
+	if (none_left && s->spare >= 0) {
 		close(s->spare);
 		int fd = accept4(evconnlistener_get_fd(listener), NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)

@@ -99,8 +99,9 @@ const struct tls_peer *https_peer(const struct https_request *request);
 const char *https_address(const struct https_request *request);
 
 /*
- * Answers, from any thread; each ends the request. Before that, https_add_header adds fields, whose value has
- * no control characters. An answer carries `Cache-Control: no-store` and, unless it has no body, its type.
+ * Answers, from any thread; each ends the request. Before that, https_add_header adds fields, 4 KiB in all;
+ * one whose value has control characters is left out. An answer carries `Cache-Control: no-store` and, unless
+ * it has no body, its type.
  */
 void https_add_header(struct https_request *request, const char *name, const char *value);
 void https_answer(struct https_request *request, unsigned status, const char *type, const void *body,

@@ -458,7 +458,7 @@ static int by_reason(struct tls *t, struct error *err)
 	int reason = ERR_GET_REASON(code);
 	ERR_clear_error();
 	if (t->refusal.code < 0)
-		return error_set(err, t->refusal.code, "%s", t->refusal.text);
+		return error_set(err, CELLA_EAUTH, "%s", t->refusal.text);
 	for (size_t i = 0; ERR_GET_LIB(code) == ERR_LIB_SSL && i < array_count(reasons); i++) {
 		if (reasons[i].reason == reason)
 			return error_set(err, reasons[i].code, "%s", reasons[i].text);

@@ -9,6 +9,9 @@
  * Whom a context trusts is a pinned key or a CA (crypto/x509.h); there is no store of the system's. Times of
  * certificates are checked against the caller's clock.
  *
+ * crypto_init comes before everything else here: OpenSSL's memory, private keys and decrypted records among
+ * it, then lies in its pool.
+ *
  * A connection never blocks: what cannot go on yet gives CELLA_EAGAIN, and tls_wants says what to wait for.
  * It writes without SIGPIPE. One thread at a time has a connection; a context may be used by any number.
  */

@@ -7,6 +7,7 @@
 /* cmocka.h needs the four above. */
 #include <cmocka.h>
 #include <openssl/crypto.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,7 @@ void people_init(void)
 	make_ca(&people.ca);
 	make_ca(&people.other_ca);
 	make_issued(&people.server, &people.ca, &shape);
+	make_issued(&people.server2, &people.ca, &shape);
 	shape = shape_of("node", node, 1, CERT_FOR_CLIENT);
 	make_issued(&people.node, &people.ca, &shape);
 	make_issued(&people.foreign, &people.other_ca, &shape);
@@ -99,7 +101,7 @@ void people_init(void)
 
 void people_done(void)
 {
-	struct holder *all[] = {&people.ca,   &people.other_ca, &people.server,
+	struct holder *all[] = {&people.ca,   &people.other_ca, &people.server, &people.server2,
 	                        &people.node, &people.owner,    &people.foreign};
 	for (size_t i = 0; i < array_count(all); i++) {
 		cert_key_free(all[i]->key);
@@ -123,6 +125,7 @@ static void on_segments(void *arg not_used, struct https_request *r)
 	                         https_peer(r)->key_hash);
 	assert_null(https_segment(r, "c"));
 	https_add_header(r, "X-Answer", "yes");
+	https_add_header(r, "X-Split", "no\r\nX-Injected: yes");
 	https_answer_json(r, 200, json);
 	json_decref(json);
 }
@@ -209,8 +212,14 @@ static void on_stop(int fd, short what not_used, void *arg)
 {
 	struct served *s = arg;
 	uint64_t count;
+	struct tls_context *renewed = atomic_load(&s->renewed);
 	(void)!read(fd, &count, sizeof(count));
-	https_server_stop(s->server, s->stop_ms, on_stopped, s);
+	if (renewed) {
+		https_server_set_tls(s->server, renewed);
+		atomic_store(&s->renewed, NULL);
+	} else {
+		https_server_stop(s->server, s->stop_ms, on_stopped, s);
+	}
 }
 
 static void *serve(void *arg)
@@ -233,23 +242,45 @@ static struct https_route *routes_of(struct served *s, size_t *ret_count)
 	return all;
 }
 
-void served_start(struct served *s, const struct https_limits *limits, enum tls_clients clients)
+struct tls_context *server_context(const struct holder *who, enum tls_clients clients,
+                                   int (*check)(void *arg, const struct tls_peer *peer, struct error *err),
+                                   void *check_arg)
 {
 	struct error err;
-	size_t count;
-	*s = (struct served){.stop_ms = TEST_MS};
-	const struct tls_options tls = {
-		.key = people.server.key,
-		.chain = people.server.chain,
-		.chain_count = people.server.count,
+	struct tls_context *context = NULL;
+	const struct tls_options options = {
+		.key = who->key,
+		.chain = who->chain,
+		.chain_count = who->count,
 		.now = test_clock,
 		.protocol = "http/1.1",
 		.cas = people.ca.chain,
 		.ca_count = 1,
 		.clients = clients,
 		.any_client_key = true,
+		.check = check,
+		.check_arg = check_arg,
 	};
-	must(tls_server_context(&tls, &s->tls, &err), &err);
+	must(tls_server_context(&options, &context, &err), &err);
+	return context;
+}
+
+void served_renew(struct served *s, struct tls_context *tls)
+{
+	uint64_t one = 1;
+	atomic_store(&s->renewed, tls);
+	assert_int_equal(write(s->stop_fd, &one, sizeof(one)), sizeof(one));
+	while (atomic_load(&s->renewed))
+		sched_yield();
+	tls_context_unref(tls);
+}
+
+void served_start(struct served *s, const struct https_limits *limits, enum tls_clients clients)
+{
+	struct error err;
+	size_t count;
+	*s = (struct served){.stop_ms = TEST_MS};
+	s->tls = server_context(&people.server, clients, NULL, NULL);
 	must(metrics_new(&s->metrics, &err), &err);
 	s->base = event_base_new();
 	assert_non_null(s->base);
@@ -268,7 +299,7 @@ void served_start(struct served *s, const struct https_limits *limits, enum tls_
 	snprintf(s->port, sizeof(s->port), "%u", https_server_port(s->server));
 	snprintf(s->url, sizeof(s->url), "https://127.0.0.1:%s", s->port);
 	s->stop_fd = eventfd(0, EFD_CLOEXEC);
-	s->stop = event_new(s->base, s->stop_fd, EV_READ, on_stop, s);
+	s->stop = event_new(s->base, s->stop_fd, EV_READ | EV_PERSIST, on_stop, s);
 	assert_int_equal(event_add(s->stop, NULL), 0);
 	assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
 }

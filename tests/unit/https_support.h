@@ -26,7 +26,7 @@ struct holder {
 struct people {
 	struct mem_pool *pool;
 	struct holder ca, other_ca;
-	struct holder server; /* 127.0.0.1, localhost, cella://test/cas/server; by the CA */
+	struct holder server, server2; /* 127.0.0.1, localhost, cella://test/cas/server; by the CA */
 	struct holder node;   /* a client, cella://test/cas/node; by the CA */
 	struct holder owner;  /* a client, signed by itself */
 	struct holder foreign; /* a client, by the other CA */
@@ -48,6 +48,7 @@ struct served {
 	int stop_fd;
 	struct event *stop;
 	unsigned stop_ms;
+	_Atomic(struct tls_context *) renewed; /* for the loop to take */
 	char url[64], port[8];
 };
 /* The routes: GET /, GET /echo/{a}/{b}, POST /echo, POST /work (on a worker), GET /later (answered by another
@@ -55,6 +56,12 @@ struct served {
  * GET /metrics, GET /health. */
 void served_start(struct served *s, const struct https_limits *limits, enum tls_clients clients);
 void served_stop(struct served *s);
+/* As served_start makes it, for another holder or with a check. */
+struct tls_context *server_context(const struct holder *who, enum tls_clients clients,
+                                   int (*check)(void *arg, const struct tls_peer *peer, struct error *err),
+                                   void *check_arg);
+/* Give the server another one, which it takes over; it has it when this returns. */
+void served_renew(struct served *s, struct tls_context *tls);
 /* How often something was refused: "slow", "tls", ... */
 unsigned served_refused(const struct served *s, const char *reason);
 

@@ -85,6 +85,7 @@ static void test_exchange(void **state not_used)
 	assert_member(json, "address", "127.0.0.1");
 	assert_member(json, "key", "");
 	assert_string_equal(https_reply_header(&r, "x-answer"), "yes");
+	assert_null(https_reply_header(&r, "x-injected"));
 	json_decref(json);
 	https_reply_done(&r);
 	ask(c, "GET", "/later", NULL, 0, &r);
@@ -282,6 +283,36 @@ static void test_server_trust(void **state not_used)
 	assert_ask(as(&people.server), &s, CELLA_EAUTH, "refuses our certificate"); /* not for clients */
 	assert_ask(as(&people.node), &s, 0, "");
 	assert_true(served_refused(&s, "tls") >= 3);
+	served_stop(&s);
+}
+
+static int refuse_node(void *arg, const struct tls_peer *peer, struct error *err)
+{
+	const atomic_int *revoked = arg;
+	if (!atomic_load(revoked) || strcmp(peer->key_hash, people.node.hash) != 0)
+		return 0;
+	return error_set(err, CELLA_EPERM, "%s is revoked", peer->key_hash);
+}
+
+/* Whom the callback refuses is refused, and nobody else. The server's own certificate is renewed while it
+ * runs, with another key; a connection that is open stays. */
+static void test_revoked_and_renewed(void **state not_used)
+{
+	struct served s;
+	atomic_int revoked = 0;
+	struct https_client_options node = as(&people.node), owner = as(&people.owner);
+	served_start(&s, &wide, TLS_CLIENTS_MAY_HAVE);
+	struct https_client *kept = client_of(&s, NULL);
+	assert_int_equal(status_of(kept, "GET", "/", NULL, 0), 200);
+	served_renew(&s, server_context(&people.server2, TLS_CLIENTS_MAY_HAVE, refuse_node, &revoked));
+	assert_int_equal(status_of(kept, "GET", "/", NULL, 0), 200);
+	assert_ask(node, &s, CELLA_EAUTH, people.server2.hash);
+	node.key_hash = owner.key_hash = people.server2.hash;
+	assert_ask(node, &s, 0, "");
+	atomic_store(&revoked, 1);
+	assert_ask(node, &s, CELLA_EAUTH, "refuses our certificate");
+	assert_ask(owner, &s, 0, "");
+	https_client_free(kept);
 	served_stop(&s);
 }
 
@@ -539,9 +570,12 @@ static void test_oversize(void **state not_used)
 	assert_int_equal(strncmp(heard, "HTTP/1.1 431", 12), 0);
 	https_link_close(&link);
 	struct https_client *c = client_of(&s, NULL);
-	ask(c, "POST", "/tiny", large, 200000, &r);
-	assert_int_equal(r.status, 413);
-	https_reply_done(&r);
+	static const size_t sizes[] = {101, 60000, 200000, (2 << 20) - 1};
+	for (size_t i = 0; i < array_count(sizes); i++) {
+		ask(c, "POST", "/tiny", large, sizes[i], &r);
+		assert_int_equal(r.status, 413);
+		https_reply_done(&r);
+	}
 	assert_int_equal(status_of(c, "POST", "/tiny", large, 100), 200);
 	https_client_free(c);
 	free(large);
@@ -695,6 +729,48 @@ static void test_garbage(void **state not_used)
 	assert_int_equal(status_of(c, "GET", "/", NULL, 0), 200);
 	https_client_free(c);
 	served_stop(&s);
+}
+
+/* Without a descriptor for it a connection is ended, not left to wait, and later there are others. */
+static void test_descriptors(void **state not_used)
+{
+	struct rlimit before, none;
+	struct served s;
+	served_start(&s, &wide, TLS_CLIENTS_ANONYMOUS);
+	struct https_client *c = client_of(&s, NULL);
+	assert_int_equal(status_of(c, "GET", "/", NULL, 0), 200);
+	struct sockaddr_in to = {.sin_family = AF_INET,
+	                         .sin_port = htons((uint16_t)strtoul(s.port, NULL, 10)),
+	                         .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), lowest = dup(0);
+	close(lowest);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = (rlim_t)lowest;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(read_to_end(fd), 0);
+	assert_int_equal(status_of(c, "GET", "/", NULL, 0), 200); /* who is there goes on */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	close(fd);
+	https_client_free(c);
+	c = client_of(&s, NULL);
+	assert_int_equal(status_of(c, "GET", "/", NULL, 0), 200);
+	https_client_free(c);
+	assert_true(served_refused(&s, "connections") >= 1);
+	served_stop(&s);
+}
+
+/* A server that could not keep its limit of connections does not start. */
+static void test_too_few_descriptors(void **state not_used)
+{
+	struct error err;
+	struct https_server *server;
+	const struct https_server_options options = {.address = "127.0.0.1",
+	                                             .limits = {.connections = 1 << 30},
+	                                             .now = test_clock};
+	assert_int_equal(https_server_new(&options, &server, &err), CELLA_ELIMIT);
+	assert_non_null(strstr(err.text, "ulimit -n"));
 }
 
 /* The end: an idle connection is ended, a request that is under way is answered, then nobody is let in. */
@@ -920,6 +996,9 @@ int main(void)
 		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_client_trust),
 		cmocka_unit_test(test_server_trust),
+		cmocka_unit_test(test_descriptors),
+		cmocka_unit_test(test_too_few_descriptors),
+		cmocka_unit_test(test_revoked_and_renewed),
 		cmocka_unit_test(test_expires_meanwhile),
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_no_tickets),

@@ -122,12 +122,12 @@ static void take_answer(struct https_connection *c, struct https_request *r)
 	set_state(c, ANSWER, c->server->limits.answer_ms);
 }
 
-/* Refuse what is being read. Where it ends is not known then, so the connection ends. */
+/* Refuse what is being read. Unless it has come whole, its end is not known, and the connection ends. */
 static enum step refuse(struct https_connection *c, unsigned status, const char *detail)
 {
 	struct https_request *r = c->request;
 	log_debug("https: %s: %u: %s", c->address, status, detail);
-	r->close = true;
+	r->close = r->close || !r->http.method || r->body.size < r->http.body_size;
 	https_problem_answer(r, status, detail);
 	take_answer(c, r);
 	drop_request(c);

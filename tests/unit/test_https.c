@@ -487,6 +487,31 @@ static void test_strictness(void **state not_used)
 	served_stop(&s);
 }
 
+/* A request that is refused and has come whole does not cost its connection; one that has not, does. */
+static void test_kept_when_refused(void **state not_used)
+{
+	static const struct {
+		const char *method, *target;
+		size_t size;
+		bool kept;
+	} cases[] = {
+		{"GET", "/nothing", 0, true}, {"DELETE", "/echo", 0, true},  {"GET", "/own", 0, true},
+		{"GET", "/fails/9", 0, true}, {"POST", "/tiny", 101, false}, {"POST", "/nothing", 1, false},
+	};
+	static const char body[101];
+	struct served s;
+	served_start(&s, &wide, TLS_CLIENTS_MAY_HAVE);
+	for (size_t i = 0; i < array_count(cases); i++) {
+		struct https_client *c = client_of(&s, NULL);
+		assert_true(status_of(c, cases[i].method, cases[i].target, body, cases[i].size) >= 400);
+		if ((https_client_peer(c) != NULL) != cases[i].kept)
+			fail_msg("case %zu", i);
+		assert_int_equal(status_of(c, "GET", "/", NULL, 0), 200);
+		https_client_free(c);
+	}
+	served_stop(&s);
+}
+
 static void test_pipelining(void **state not_used)
 {
 	struct served s;
@@ -691,7 +716,7 @@ static void test_rates(void **state not_used)
 	served_start(&s, &limits, TLS_CLIENTS_MAY_HAVE);
 	struct https_client *c = client_of(&s, &people.node), *other = client_of(&s, &people.owner);
 	unsigned status = 200, asked = 0;
-	for (; status == 200; asked++) {
+	for (; status == 200; asked++) { /* refused, it keeps its connection */
 		ask(c, "GET", "/", NULL, 0, &r);
 		status = r.status;
 		if (status != 200)
@@ -700,6 +725,7 @@ static void test_rates(void **state not_used)
 	}
 	assert_int_equal(status, 429);
 	assert_true(asked > 5);
+	assert_non_null(https_client_peer(c));
 	assert_int_equal(served_refused(&s, "requests"), 1);
 	assert_int_equal(status_of(other, "GET", "/", NULL, 0), 200);
 	https_client_free(c);
@@ -999,6 +1025,7 @@ int main(void)
 		cmocka_unit_test(test_descriptors),
 		cmocka_unit_test(test_too_few_descriptors),
 		cmocka_unit_test(test_revoked_and_renewed),
+		cmocka_unit_test(test_kept_when_refused),
 		cmocka_unit_test(test_expires_meanwhile),
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_no_tickets),

@@ -516,14 +516,35 @@ bool https_connection_start(struct https_server *s, int fd, uint64_t address_key
 	return true;
 }
 
+static bool is_idle(const struct https_connection *c)
+{
+	return c->state == HEAD && !c->request;
+}
+
 void https_connections_end(struct https_server *s, bool all)
 {
 	for (struct https_connection *c = LIST_FIRST(&s->connections), *next; c; c = next) {
 		next = LIST_NEXT(c, link);
-		bool idle = c->state == HANDSHAKE || (c->state == HEAD && !c->request);
-		if (idle && c->state == HEAD)
+		if (is_idle(c))
 			tls_end(c->tls);
-		if (idle || all)
+		if (all || is_idle(c) || c->state == HANDSHAKE)
 			https_connection_free(c);
 	}
+}
+
+bool https_connections_yield(struct https_server *s)
+{
+	uint64_t ends = clock_ns() + (uint64_t)s->limits.idle_ms * 1000000;
+	ends -= min_of(ends, (uint64_t)s->limits.yield_ms * 1000000); /* of who has been idle for so long */
+	struct https_connection *longest = NULL;
+	for (struct https_connection *c = LIST_FIRST(&s->connections); c; c = LIST_NEXT(c, link)) {
+		if (is_idle(c) && c->deadline_ns <= ends &&
+		    (!longest || c->deadline_ns < longest->deadline_ns))
+			longest = c;
+	}
+	if (!longest)
+		return false;
+	tls_end(longest->tls);
+	https_connection_free(longest);
+	return true;
 }

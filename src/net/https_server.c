@@ -32,6 +32,7 @@ static const struct https_limits defaults = {
 	.handler_ms = 60000,
 	.answer_ms = 30000,
 	.idle_ms = 60000,
+	.yield_ms = 5000,
 	.workers = 2,
 	.queue = 256,
 	.bodies = 64 << 20,
@@ -50,6 +51,7 @@ static void fill_in(struct https_limits *l)
 		offsetof(struct https_limits, handler_ms),
 		offsetof(struct https_limits, answer_ms),
 		offsetof(struct https_limits, idle_ms),
+		offsetof(struct https_limits, yield_ms),
 		offsetof(struct https_limits, workers),
 		offsetof(struct https_limits, queue),
 	};
@@ -132,7 +134,7 @@ static int make_metrics(struct https_server *s, struct error *err)
 /* NULL, or why it may not connect. */
 static struct metric **refusal(struct https_server *s, uint64_t key)
 {
-	if (s->connection_count >= s->limits.connections)
+	if (s->connection_count >= s->limits.connections && !https_connections_yield(s))
 		return &s->metrics.refused[HTTPS_REFUSED_CONNECTIONS];
 	if (!https_buckets_take(s->handshakes, key, clock_ns()))
 		return &s->metrics.refused[HTTPS_REFUSED_HANDSHAKES];

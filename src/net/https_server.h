@@ -52,20 +52,21 @@ struct https_limits {
 	unsigned handler_ms;          /* [60000] until it is answered */
 	unsigned answer_ms;           /* [30000] until the peer has taken it */
 	unsigned idle_ms;             /* [60000] between requests */
-	unsigned workers;             /* [2] threads */
-	unsigned queue;               /* [256] requests that wait for a worker */
-	size_t bodies;                /* [64 MiB] of all requests together */
+	unsigned yield_ms; /* [5000] who is idle for longer makes room when all connections are taken */
+	unsigned workers; /* [2] threads */
+	unsigned queue; /* [256] requests that wait for a worker */
+	size_t bodies; /* [64 MiB] of all requests together */
 };
 
 struct https_server_options {
 	struct event_base *base;
 	struct tls_context *tls; /* a server's; the server takes a reference */
 	const char *address; /* numeric, "127.0.0.1" or "::" */
-	uint16_t port;       /* 0: any */
+	uint16_t port; /* 0: any */
 	const struct https_route *routes; /* stay the caller's, and stay */
 	size_t route_count;
 	struct https_limits limits;
-	struct mem_pool *pool;   /* NULL: the ordinary heap, wiped */
+	struct mem_pool *pool; /* NULL: the ordinary heap, wiped */
 	struct metrics *metrics; /* NULL: nothing is counted; outlives the server */
 	int64_t (*now)(void *arg); /* seconds since 1970, for Date and for the ends of certificates */
 	void *now_arg;

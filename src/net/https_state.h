@@ -117,6 +117,8 @@ bool https_connection_start(struct https_server *server, int fd, uint64_t addres
 void https_connection_free(struct https_connection *connection);
 /* Whoever is idle goes; the others end behind their answer. `all`: everybody goes. */
 void https_connections_end(struct https_server *server, bool all);
+/* End the connection that has been idle the longest, if it has been for yield_ms. False: none has. */
+bool https_connections_yield(struct https_server *server);
 /* Send the answers that have come. */
 void https_take_answers(struct https_server *server);
 

@@ -73,8 +73,8 @@ int tls_new(struct tls_context *context, int fd, const char *host, struct tls **
             struct error *err) must_check;
 void tls_free(struct tls *tls);
 /* 0 when it is over. CELLA_EAUTH: this side refuses the peer, or the peer this side; CELLA_EUNSUPPORTED: no
- * common version; CELLA_EFORMAT: what came is not TLS; CELLA_EIO, CELLA_ELOST: the connection broke, ended.
- * */
+ * common version; CELLA_EFORMAT: what came is not TLS; CELLA_EIO, CELLA_ELOST: the connection broke or
+ * ended. */
 int tls_handshake(struct tls *tls, struct error *err) must_check;
 /* At least one byte; *ret_size 0 when the peer has ended its side in order. A server's refusal of a client's
  * certificate arrives here (TLS 1.3 lets the client finish first). */

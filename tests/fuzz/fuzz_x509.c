@@ -1,5 +1,4 @@
-/* Does reading, describing and checking any certificate, key or chain stay inside it? The first byte chooses.
- * */
+/* Does reading, describing and checking a certificate, key or chain stay inside it? Byte 0 says which. */
 #include <stdlib.h>
 
 #include "crypto/crypto.h"

@@ -654,6 +654,7 @@ static void test_connections(void **state not_used)
 {
 	enum { MOST = 32, BEYOND = 1000 };
 	const struct https_limits limits = {.connections = MOST,
+	                                    .yield_ms = 60000,
 	                                    .address_connections = MOST,
 	                                    .handshakes_per_s = 100000,
 	                                    .requests_per_s = 100000};
@@ -685,6 +686,38 @@ static void test_connections(void **state not_used)
 	assert_int_equal(r.status, 200);
 	https_reply_done(&r);
 	https_client_free(c);
+	served_stop(&s);
+}
+
+/* Who is idle makes room, the longest first; who has begun a request does not. */
+static void test_yield(void **state not_used)
+{
+	const struct https_limits limits = {.connections = 3, .yield_ms = 1, .handshakes_per_s = 1000};
+	struct served s;
+	struct https_link busy, first, second, third;
+	char heard[4096];
+	served_start(&s, &limits, TLS_CLIENTS_ANONYMOUS);
+	link_to(&s, NULL, &busy);
+	link_say(&busy, "GET / HTTP/1.1\r\nHo");
+	link_to(&s, NULL, &first);
+	link_say(&first, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); /* its answer shows where the server is */
+	link_hear(&first, heard, sizeof(heard), "hello", 1);
+	link_to(&s, NULL, &second);
+	link_say(&second, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	link_hear(&second, heard, sizeof(heard), "hello", 1);
+	uint64_t end = clock_ns() + 2000000; /* more than a millisecond of the server's clock, too */
+	while (clock_ns() < end)
+		continue;
+	link_to(&s, NULL, &third);
+	assert_int_equal(link_hear(&first, heard, sizeof(heard), NULL, 0), 0);
+	link_say(&busy, "st: a\r\n\r\n");
+	link_hear(&busy, heard, sizeof(heard), "hello", 1);
+	assert_non_null(strstr(heard, "200 OK"));
+	assert_int_equal(served_refused(&s, "connections"), 0);
+	https_link_close(&busy);
+	https_link_close(&first);
+	https_link_close(&second);
+	https_link_close(&third);
 	served_stop(&s);
 }
 
@@ -1026,6 +1059,7 @@ int main(void)
 		cmocka_unit_test(test_too_few_descriptors),
 		cmocka_unit_test(test_revoked_and_renewed),
 		cmocka_unit_test(test_kept_when_refused),
+		cmocka_unit_test(test_yield),
 		cmocka_unit_test(test_expires_meanwhile),
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_no_tickets),

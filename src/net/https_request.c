@@ -166,10 +166,10 @@ void https_answer(struct https_request *r, unsigned status, const char *type, co
 	pthread_mutex_lock(&s->lock);
 	r->answered = true;
 	STAILQ_INSERT_TAIL(&s->answers, r, link);
-	bool here = pthread_equal(pthread_self(), s->loop) && s->dispatched == r;
-	pthread_mutex_unlock(&s->lock);
-	if (!here)
+	/* Under the lock, as the server may be freed once it has the last answer. */
+	if (!pthread_equal(pthread_self(), s->loop) || s->dispatched != r)
 		wake(s);
+	pthread_mutex_unlock(&s->lock);
 }
 
 void https_answer_json(struct https_request *r, unsigned status, const json_t *json)

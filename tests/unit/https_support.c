@@ -158,6 +158,15 @@ static void on_never(void *arg not_used, struct https_request *r)
 	atomic_store(&unanswered, r);
 }
 
+struct gate gate;
+
+static void on_block(void *arg not_used, struct https_request *r)
+{
+	atomic_fetch_add(&gate.entered, 1);
+	sem_wait(&gate.open);
+	https_answer(r, 200, "text/plain", "passed", 6);
+}
+
 static void on_own(void *arg not_used, struct https_request *r)
 {
 	const struct tls_peer *p = https_peer(r);
@@ -195,6 +204,7 @@ static const struct https_route routes[] = {
 	{.method = "POST", .pattern = "/work", .body_max = 1 << 20, .on_worker = true, .handle = on_body},
 	{.method = "GET", .pattern = "/later", .handle = on_later},
 	{.method = "GET", .pattern = "/never", .handle = on_never},
+	{.method = "GET", .pattern = "/block", .on_worker = true, .handle = on_block},
 	{.method = "GET", .pattern = "/own", .needs_certificate = true, .on_worker = true, .handle = on_own},
 	{.method = "POST", .pattern = "/tiny", .body_max = 100, .handle = on_body},
 	{.method = "GET", .pattern = "/fails/{code}", .handle = on_fails},

@@ -7,6 +7,7 @@
 #define HTTPS_SUPPORT_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "net/https_client.h"
@@ -39,6 +40,13 @@ int64_t test_clock(void *arg);
 void people_init(void); /* calls crypto_init */
 void people_done(void);
 
+/* GET /block waits here, on a worker. */
+struct gate {
+	atomic_uint entered;
+	sem_t open;
+};
+extern struct gate gate;
+
 struct served {
 	struct event_base *base;
 	struct https_server *server;
@@ -52,8 +60,8 @@ struct served {
 	char url[64], port[8];
 };
 /* The routes: GET /, GET /echo/{a}/{b}, POST /echo, POST /work (on a worker), GET /later (answered by another
- * thread), GET /never (not before the server's end), GET /own (needs a certificate), POST /tiny (100 bytes),
- * GET /metrics, GET /health. */
+ * thread), GET /never (not before the server's end), GET /block, GET /own (needs a certificate), POST /tiny
+ * (100 bytes), GET /metrics, GET /health. */
 void served_start(struct served *s, const struct https_limits *limits, enum tls_clients clients);
 void served_stop(struct served *s);
 /* As served_start makes it, for another holder or with a check. */

@@ -13,6 +13,7 @@
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -721,6 +722,74 @@ static void test_yield(void **state not_used)
 	served_stop(&s);
 }
 
+/* One worker, one request that waits for it: the next is told to come again, and those before are answered.
+ * */
+static void test_queue(void **state not_used)
+{
+	static const char block[] = "GET /block HTTP/1.1\r\nHost: a\r\n\r\n";
+	const struct https_limits limits = {.workers = 1, .queue = 1, .handshakes_per_s = 1000};
+	struct served s;
+	struct https_link links[2];
+	struct https_reply r;
+	char heard[4096];
+	assert_int_equal(sem_init(&gate.open, 0, 0), 0);
+	atomic_store(&gate.entered, 0);
+	served_start(&s, &limits, TLS_CLIENTS_ANONYMOUS);
+	struct https_client *c = client_of(&s, NULL);
+	for (size_t i = 0; i < array_count(links); i++) {
+		link_to(&s, NULL, &links[i]);
+		link_say(&links[i], block);
+		while (i == 0 && atomic_load(&gate.entered) == 0)
+			sched_yield();
+	}
+	/* The loop reads in the order of what came, so with this answer it has the second, too. */
+	assert_int_equal(status_of(c, "GET", "/", NULL, 0), 200);
+	ask(c, "GET", "/block", NULL, 0, &r);
+	assert_int_equal(r.status, 503);
+	assert_string_equal(https_reply_header(&r, "retry-after"), "1");
+	https_reply_done(&r);
+	assert_int_equal(served_refused(&s, "requests"), 1);
+	for (size_t i = 0; i < array_count(links); i++)
+		assert_int_equal(sem_post(&gate.open), 0);
+	for (size_t i = 0; i < array_count(links); i++) {
+		link_hear(&links[i], heard, sizeof(heard), "passed", 1);
+		assert_non_null(strstr(heard, "200 OK"));
+		https_link_close(&links[i]);
+	}
+	https_client_free(c);
+	served_stop(&s);
+	sem_destroy(&gate.open);
+}
+
+/* Bodies have room for one of the largest. */
+static void test_bodies_together(void **state not_used)
+{
+	static const char first[] = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n";
+	const struct https_limits limits = {.bodies = 1 << 20, .handshakes_per_s = 1000};
+	struct served s;
+	struct https_link link;
+	struct https_reply r;
+	served_start(&s, &limits, TLS_CLIENTS_ANONYMOUS);
+	struct https_client *c = client_of(&s, NULL);
+	link_to(&s, NULL, &link);
+	link_say(&link, first);
+	assert_int_equal(status_of(c, "GET", "/", NULL, 0), 200);
+	ask(c, "POST", "/echo", "x", 1, &r);
+	assert_int_equal(r.status, 503);
+	https_reply_done(&r);
+	assert_int_equal(status_of(c, "POST", "/echo", "", 0), 200); /* which takes no room */
+	https_link_close(&link);
+	unsigned status = 503;
+	uint64_t end = clock_ns() + TEST_MS * 1000000ull;
+	while (status == 503) { /* until the server has seen the end */
+		assert_true(clock_ns() < end);
+		status = status_of(c, "POST", "/echo", "x", 1);
+	}
+	assert_int_equal(status, 200);
+	https_client_free(c);
+	served_stop(&s);
+}
+
 static void test_address_limit(void **state not_used)
 {
 	const struct https_limits limits = {.address_connections = 4,
@@ -1060,6 +1129,8 @@ int main(void)
 		cmocka_unit_test(test_revoked_and_renewed),
 		cmocka_unit_test(test_kept_when_refused),
 		cmocka_unit_test(test_yield),
+		cmocka_unit_test(test_queue),
+		cmocka_unit_test(test_bodies_together),
 		cmocka_unit_test(test_expires_meanwhile),
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_no_tickets),

@@ -152,6 +152,7 @@ struct coming {
 	struct https_reply reply;
 	size_t capacity; /* of the reply's body, but for the NUL */
 	bool begun;      /* something has come */
+	bool unsent;     /* the server did not want the body: the connection is of no more use */
 };
 
 static void coming_done(struct coming *a)
@@ -362,7 +363,7 @@ static int open_link(struct https_client *c, struct error *err)
 }
 
 /* Does the server want the body? It does, too, when it says nothing. */
-static int ask_first(struct coming *a, const struct https_message *m, bool *ret_wanted, struct error *err)
+static int ask_first(struct coming *a, const struct https_message *m, struct error *err)
 {
 	uint64_t deadline_ns = a->deadline_ns;
 	a->deadline_ns = min_of(deadline_ns, clock_ns() + EXPECT_MS * 1000000ull);
@@ -370,18 +371,18 @@ static int ask_first(struct coming *a, const struct https_message *m, bool *ret_
 	a->deadline_ns = deadline_ns;
 	if (rc < 0 && (rc != CELLA_ETIMEOUT || a->begun))
 		return rc;
-	*ret_wanted = rc < 0 || a->reply.http.status / 100 == 1;
+	a->unsent = rc == 0 && a->reply.http.status / 100 != 1;
 	return 0;
 }
 
 static int send_request(struct coming *a, const struct https_message *m, struct error *err)
 {
-	bool wanted = true;
 	int rc = send_head(a->client, m, a->deadline_ns, err);
 	if (rc == 0 && asks_first(m))
-		rc = ask_first(a, m, &wanted, err);
-	return rc < 0 || !wanted ? rc
-	                         : https_link_write(&a->client->link, m->body, m->size, a->deadline_ns, err);
+		rc = ask_first(a, m, err);
+	if (rc < 0 || a->unsent)
+		return rc;
+	return https_link_write(&a->client->link, m->body, m->size, a->deadline_ns, err);
 }
 
 /* Does `code` leave open whether the server has carried it out? */
@@ -400,7 +401,7 @@ static int ask_once(struct https_client *c, const struct https_message *m, struc
 	int rc = a.bytes ? send_request(&a, m, err) : error_set(err, CELLA_ENOMEM, "no memory for an answer");
 	if (rc == 0)
 		rc = read_reply(&a, m->method, err);
-	if (rc < 0 || a.reply.http.close || a.size > 0)
+	if (rc < 0 || a.reply.http.close || a.unsent || a.size > 0)
 		https_link_close(&c->link);
 	if (rc < 0) {
 		*ret_again = !a.begun && (rc == CELLA_EIO || rc == CELLA_ELOST) && is_harmless(m);

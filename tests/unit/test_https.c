@@ -1047,6 +1047,9 @@ static void *serve_script(void *arg)
 	return NULL;
 }
 
+/* Of the request that a scripted server gets. */
+static size_t script_body;
+
 static void assert_script(const char *answer, bool holds, int code, const char *says, const char *body)
 {
 	struct served s = {0};
@@ -1057,7 +1060,11 @@ static void assert_script(const char *answer, bool holds, int code, const char *
 	struct error err = {0};
 	struct https_reply r;
 	struct https_client *c;
-	const struct https_message m = {.method = "POST", .target = "/x"};
+	static const char body_sent[100000];
+	const struct https_message m = {.method = "POST",
+	                                .target = "/x",
+	                                .body = body_sent,
+	                                .size = script_body};
 	assert_int_equal(bind(script.listener, (struct sockaddr *)&at, sizeof(at)), 0);
 	assert_int_equal(listen(script.listener, 1), 0);
 	assert_int_equal(getsockname(script.listener, (struct sockaddr *)&at, &size), 0);
@@ -1078,6 +1085,8 @@ static void assert_script(const char *answer, bool holds, int code, const char *
 		assert_string_equal(r.body ? (char *)r.body : "", body);
 		https_reply_done(&r);
 	}
+	if (script_body >= 65536) /* which the server did not want */
+		assert_null(https_client_peer(c));
 	https_client_free(c);
 	pthread_join(thread, NULL);
 	close(script.listener);
@@ -1113,6 +1122,9 @@ static void test_answers(void **state not_used)
 	assert_script("", false, CELLA_ELOST, "whether it was carried out is not known", "");
 	assert_script("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", true, CELLA_ETIMEOUT, "took too long",
 	              "");
+	script_body = 100000;
+	assert_script("HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno", true, 0, "", "no");
+	script_body = 0;
 }
 
 int main(void)

@@ -55,6 +55,7 @@ format: deps ## lay out every C file by .clang-format
 	scripts/c-files | xargs clang-format-19 -i
 
 aarch64: all $(AARCH64)/build.ninja ## cross-compile everything for aarch64 into build/aarch64
+	@scripts/aarch64-root $(AARCH64)-root
 	@scripts/set-werror $(AARCH64) $(WERROR)
 	ninja -C $(AARCH64) -j $(JOBS)
 

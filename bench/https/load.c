@@ -74,7 +74,7 @@ static void make(struct holder *h, const char *name, const struct cert_name *nam
 	                                 .name_count = count,
 	                                 .use = use,
 	                                 .not_before = now(NULL) - 60,
-	                                 .not_after = now(NULL) + HOUR};
+	                                 .not_after = now(NULL) + (h == &ca ? 2 : 1) * HOUR};
 	struct cert *cert;
 	must(cert_key_generate(&h->key, &err), &err);
 	must(cert_key_hash(h->key, h->hash, &err), &err);

@@ -17,7 +17,8 @@
 
 static struct crypto_algorithms algorithms;
 static struct mem_pool *openssl_pool; /* NULL: the ordinary heap */
-static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
+/* Held for an allocation, which is shorter than to fall asleep over it. */
+static pthread_mutex_t pool_lock = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
 static bool started;
 
 const struct crypto_algorithms *crypto_algorithms(void)

@@ -1,6 +1,7 @@
 /*
  * base64url without padding: RFC 4648 section 5, as RFC 7515 section 2 has it. Each string of bytes has
- * exactly one text. For what is public: the time that it takes tells what it read.
+ * exactly one text, which is why this is not OpenSSL's decoder: that takes white space, padding and stray
+ * bits. For what is public: the time that it takes tells what it read.
  */
 #ifndef BASE_BASE64URL_H
 #define BASE_BASE64URL_H

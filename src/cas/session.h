@@ -43,6 +43,10 @@ enum session_limits {
 	SESSION_KEYS_MAX = 64,         /* of one access policy */
 	SESSION_PEERS_MAX = 64,        /* sessions that one thing is exported to */
 	SESSION_PATH_MAX = 1023,
+	SESSION_VARIABLE_MAX = 255,    /* name of an environment variable */
+	SESSION_COMMON_NAME_MAX = 64,  /* of a certificate */
+	SESSION_DNS_MAX = 8,           /* names in a certificate */
+	SESSION_DNS_NAME_MAX = 253,
 	SESSION_STRING_MAX = 65536,    /* bytes of one argument, variable, value or file */
 	SESSION_GENERATED_MAX = 4096,  /* bytes or characters of a generated secret */
 	SESSION_OFFLINE_MAX_S = 31 * 86400,
@@ -136,7 +140,8 @@ struct session_secret {
 	uint64_t size; /* SESSION_GENERATED: of ascii in characters, of binary in bytes */
 	struct session_import import;
 	struct session_peers exports;
-	/* Of what is generated: secrets of this session by name, and what a certificate says. */
+	/* Names of secrets of this session: whose public key or certificate it is, NULL if that is not said;
+	 * and of what is generated the CA, which has a private key. Then what a certificate says. */
 	const char *private_key, *issuer, *common_name;
 	struct session_strings dns;
 	uint64_t valid_s;
@@ -216,6 +221,8 @@ const struct session_service *session_service(const struct session *s, const cha
 const struct session_secret *session_secret(const struct session *s, const char *name);
 const struct session_volume *session_volume(const struct session *s, const char *name);
 const struct session_image *session_image(const struct session *s, const char *name);
+/* Does a session of that name lie in a namespace of `s`, so that its `create` says who may create it? */
+bool session_has_namespace_of(const struct session *s, const char *name);
 
 /* What is no mistake but may not be meant: lines, appended. */
 void session_remarks(const struct session *s, struct buf *ret);

@@ -94,8 +94,10 @@ static void put_secret(struct session_text *to, const struct session_secret *sec
 	put_string(to, secret->name);
 	put_string(to, session_kind_name(secret->kind));
 	put_string(to, origin_names[secret->origin]);
-	if (secret->origin == SESSION_GIVEN)
+	if (secret->origin == SESSION_GIVEN) {
 		put_bytes(to, secret->value, secret->value_size);
+		put_optional(to, secret->private_key);
+	}
 	if (secret->origin == SESSION_IMPORTED)
 		put_import(to, &secret->import);
 	if (secret->origin == SESSION_GENERATED) {

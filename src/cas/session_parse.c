@@ -128,6 +128,20 @@ static const void *find(const void *items, size_t size, size_t count, const char
 	return NULL;
 }
 
+bool session_has_namespace_of(const struct session *s, const char *name)
+{
+	size_t size = strlen(s->name);
+	if (strncmp(name, s->name, size) != 0 || name[size] != '/')
+		return false;
+	const char *rest = name + size + 1;
+	for (size_t i = 0; i < s->namespaces.count; i++) {
+		size_t part = strlen(s->namespaces.items[i]);
+		if (strncmp(rest, s->namespaces.items[i], part) == 0 && rest[part] == '/')
+			return true;
+	}
+	return false;
+}
+
 const struct session_service *session_service(const struct session *s, const char *name)
 {
 	return find(s->services, sizeof(*s->services), s->service_count, name);

@@ -169,6 +169,8 @@ void decode_tolerate(struct decoder *d, const struct tree_node *node, void *to)
 	for (size_t i = 0; i < isolation.count; i++)
 		names[count++] = isolation.items[i];
 	const struct tree_node *n = node->kind == TREE_LIST ? node->first : node;
+	if (!n)
+		decode_mistake(d, node->place, "the list is empty");
 	for (; n; n = node->kind == TREE_LIST ? n->next : NULL) {
 		if (is_identity(d, n))
 			continue;

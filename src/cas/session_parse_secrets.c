@@ -1,11 +1,16 @@
 /* Secrets: what each kind may say, by origin; and the references to them. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cas/session_decode.h"
 #include "cas/session_reference.h"
+#include "crypto/x509.h"
 
-enum { COMMON_NAME_MAX = 64, DNS_MAX = 8, DNS_NAME_MAX = 253, DAY_S = 86400 };
+enum { DAY_S = 86400 };
+static_assert(SESSION_DNS_MAX <= (int)CERT_NAMES_MAX && SESSION_DNS_NAME_MAX < (int)CERT_NAME_SIZE &&
+                      SESSION_COMMON_NAME_MAX <= (int)CERT_COMMON_NAME_MAX,
+              "certificates can hold what sessions may say");
 
 static const char *const kind_names[SESSION_KINDS] = {
 	[SESSION_ASCII] = "ascii",
@@ -45,9 +50,9 @@ static void decode_common_name(struct decoder *d, const struct tree_node *node, 
 	bool ascii = true;
 	for (const char *c = name; c && *c; c++)
 		ascii = ascii && *c >= ' ' && *c <= '~';
-	if (name && (!ascii || node->size > COMMON_NAME_MAX))
+	if (name && (!ascii || node->size > SESSION_COMMON_NAME_MAX))
 		decode_mistake(d, node->place, "a common name has 1 to %d characters of ASCII",
-		               COMMON_NAME_MAX);
+		               SESSION_COMMON_NAME_MAX);
 	else if (name)
 		*(const char **)to = name;
 }
@@ -57,8 +62,8 @@ static void decode_dns_name(struct decoder *d, const struct tree_node *node, voi
 	const char *name = decode_word(d, node);
 	size_t good = name ? strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-")
 	                   : 0;
-	if (name && (good != node->size || good > DNS_NAME_MAX || name[0] == '.' || name[good - 1] == '.' ||
-	             strstr(name, "..")))
+	if (name && (good != node->size || good > SESSION_DNS_NAME_MAX || name[0] == '.' ||
+	             name[good - 1] == '.' || strstr(name, "..")))
 		decode_mistake(d, node->place,
 		               "a DNS name has letters, digits and '-' between dots; this is %s",
 		               decode_quote(name));
@@ -68,7 +73,8 @@ static void decode_dns_name(struct decoder *d, const struct tree_node *node, voi
 
 static void decode_dns(struct decoder *d, const struct tree_node *node, void *to)
 {
-	static const struct list_shape shape = {"dns", sizeof(const char *), DNS_MAX, decode_dns_name, true};
+	static const struct list_shape shape = {"dns", sizeof(const char *), SESSION_DNS_MAX, decode_dns_name,
+	                                        true};
 	struct session_strings *names = to;
 	names->items = decode_list(d, node, &shape, &names->count);
 }
@@ -237,12 +243,18 @@ static const struct {
 	[SESSION_X509_CA] = {HAS_KEY | HAS_COMMON_NAME, HAS_VALID},
 };
 
+static bool is_certificate(const struct session_secret *secret)
+{
+	return secret->kind == SESSION_X509 || secret->kind == SESSION_X509_CA;
+}
+
 static void check_fields(struct decoder *d, const struct tree_node *node, const struct session_secret *secret)
 {
 	static const char *const origins[] = {"with a value", "that is generated", "that is imported"};
 	bool is_generated = secret->origin == SESSION_GENERATED;
+	bool has_key = secret->origin == SESSION_GIVEN && is_certificate(secret);
 	unsigned needs = is_generated ? generated[secret->kind].needs : 0;
-	unsigned may = needs | (is_generated ? generated[secret->kind].may : 0);
+	unsigned may = needs | (is_generated ? generated[secret->kind].may : 0) | (has_key ? HAS_KEY : 0);
 	for (size_t i = 0; i < array_count(generating); i++) {
 		const struct tree_node *member = tree_member(node, generating[i].name);
 		if (member && !(may & generating[i].bit))
@@ -258,10 +270,9 @@ static void check_fields(struct decoder *d, const struct tree_node *node, const 
 
 static void set_defaults(struct session_secret *secret)
 {
-	bool certificate = secret->kind == SESSION_X509 || secret->kind == SESSION_X509_CA;
 	if (secret->origin == SESSION_IMPORTED && !secret->import.name)
 		secret->import.name = secret->name;
-	if (secret->origin != SESSION_GENERATED || !certificate)
+	if (secret->origin != SESSION_GENERATED || !is_certificate(secret))
 		return;
 	if (!secret->valid_s)
 		secret->valid_s = secret->kind == SESSION_X509_CA ? SESSION_VALID_MAX_S : 90 * DAY_S;
@@ -319,6 +330,17 @@ static void check_kind(struct decoder *d, const struct tree_node *node, const ch
 		               kind_names[kind], decode_quote(name), kind_names[secret->kind]);
 }
 
+/* Who issues certificates has a key to sign them with. */
+static void check_issuer(struct decoder *d, const struct tree_node *node, const char *name)
+{
+	check_kind(d, node, "issuer", name, SESSION_X509_CA);
+	const struct session_secret *issuer = name ? session_secret(d->session, name) : NULL;
+	if (issuer && issuer->kind == SESSION_X509_CA && !issuer->private_key)
+		decode_mistake(d, tree_member(node, "issuer")->place,
+		               "%s cannot issue a certificate: it has no private_key in this session",
+		               decode_quote(name));
+}
+
 void decode_secrets(struct decoder *d, const struct tree_node *node, void *to)
 {
 	static const struct list_shape shape = {"secrets", sizeof(struct session_secret), SESSION_SECRETS_MAX,
@@ -329,7 +351,7 @@ void decode_secrets(struct decoder *d, const struct tree_node *node, void *to)
 	const struct tree_node *n = node->first;
 	for (size_t i = 0; i < s->secret_count; i++, n = n->next) {
 		check_kind(d, n, "private_key", s->secrets[i].private_key, SESSION_PRIVATE_KEY);
-		check_kind(d, n, "issuer", s->secrets[i].issuer, SESSION_X509_CA);
+		check_issuer(d, n, s->secrets[i].issuer);
 	}
 }
 

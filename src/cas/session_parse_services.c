@@ -4,8 +4,6 @@
 
 #include "cas/session_decode.h"
 
-enum { VARIABLE_NAME_MAX = 255 };
-
 /* ---- the command */
 
 static void decode_argument(struct decoder *d, const struct tree_node *node, void *to)
@@ -71,11 +69,11 @@ static void decode_environment(struct decoder *d, const struct tree_node *node, 
 	service->environment = v;
 	for (const struct tree_node *n = node->first; n; n = n->next, v++) {
 		size_t size = strlen(n->key);
-		if (size > VARIABLE_NAME_MAX || strpbrk(n->key, "= \t\n"))
+		if (size > SESSION_VARIABLE_MAX || strpbrk(n->key, "= \t\n"))
 			decode_mistake(d, n->key_place,
 			               "a variable's name has 1 to %d bytes, no '=' and no "
 			               "blanks; this is %s",
-			               VARIABLE_NAME_MAX, decode_quote(n->key));
+			               SESSION_VARIABLE_MAX, decode_quote(n->key));
 		v->name = session_arena_copy(d->arena, n->key, size);
 		v->value = decode_expandable(d, n, SESSION_IN_STRING);
 		if (!v->name)

@@ -3,51 +3,51 @@
 
 #include "cas/session_reference.h"
 
-static bool mentions(const char *text, const char *secret)
+/* For each secret of a session: does anything use it? */
+struct uses {
+	const struct session *session;
+	bool used[SESSION_SECRETS_MAX];
+};
+
+static void use(struct uses *u, const char *name)
+{
+	const struct session_secret *secret = name ? session_secret(u->session, name) : NULL;
+	if (secret)
+		u->used[secret - u->session->secrets] = true;
+}
+
+static void use_mentioned(struct uses *u, const char *text)
 {
 	struct reference r;
 	for (size_t at = 0; reference_next(text, at, &r); at = r.end)
-		if (!r.problem && strcmp(r.name, secret) == 0)
-			return true;
-	return false;
+		use(u, r.problem ? NULL : r.name);
+}
+
+static void find_uses(struct uses *u)
+{
+	const struct session *s = u->session;
+	for (size_t i = 0; i < s->secret_count; i++) {
+		u->used[i] |= s->secrets[i].exports.count > 0;
+		use(u, s->secrets[i].private_key);
+		use(u, s->secrets[i].issuer);
+	}
+	for (size_t i = 0; i < s->volume_count; i++)
+		use(u, s->volumes[i].key);
+	for (size_t i = 0; i < s->image_count; i++)
+		for (size_t j = 0; j < s->images[i].file_count; j++)
+			use_mentioned(u, s->images[i].files[j].content);
+	for (size_t i = 0; i < s->service_count; i++) {
+		const struct session_service *service = &s->services[i];
+		for (size_t j = 0; j < service->command.count; j++)
+			use_mentioned(u, service->command.items[j]);
+		for (size_t j = 0; j < service->environment_count; j++)
+			use_mentioned(u, service->environment[j].value);
+	}
 }
 
 static bool is(const char *name, const char *other)
 {
 	return name && strcmp(name, other) == 0;
-}
-
-static bool service_mentions(const struct session_service *service, const char *secret)
-{
-	for (size_t i = 0; i < service->command.count; i++)
-		if (mentions(service->command.items[i], secret))
-			return true;
-	for (size_t i = 0; i < service->environment_count; i++)
-		if (mentions(service->environment[i].value, secret))
-			return true;
-	return false;
-}
-
-static bool image_mentions(const struct session_image *image, const char *secret)
-{
-	for (size_t i = 0; i < image->file_count; i++)
-		if (mentions(image->files[i].content, secret))
-			return true;
-	return false;
-}
-
-static bool secret_is_used(const struct session *s, const struct session_secret *secret)
-{
-	bool used = secret->exports.count > 0;
-	for (size_t i = 0; i < s->secret_count && !used; i++)
-		used = is(s->secrets[i].private_key, secret->name) || is(s->secrets[i].issuer, secret->name);
-	for (size_t i = 0; i < s->volume_count && !used; i++)
-		used = is(s->volumes[i].key, secret->name);
-	for (size_t i = 0; i < s->image_count && !used; i++)
-		used = image_mentions(&s->images[i], secret->name);
-	for (size_t i = 0; i < s->service_count && !used; i++)
-		used = service_mentions(&s->services[i], secret->name);
-	return used;
 }
 
 static bool volume_is_used(const struct session *s, const struct session_volume *volume)
@@ -89,8 +89,10 @@ static void remark_service(const struct session_service *service, struct buf *re
 
 void session_remarks(const struct session *s, struct buf *ret)
 {
+	struct uses uses = {.session = s};
+	find_uses(&uses);
 	for (size_t i = 0; i < s->secret_count; i++) {
-		if (!secret_is_used(s, &s->secrets[i]))
+		if (!uses.used[i])
 			buf_printf(ret, "secret %s: nothing uses it\n", s->secrets[i].name);
 		if (s->secrets[i].origin == SESSION_GIVEN && s->secrets[i].kind <= SESSION_PRIVATE_KEY)
 			buf_printf(

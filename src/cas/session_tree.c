@@ -55,8 +55,9 @@ static size_t character_at(const uint8_t *at, size_t left, uint32_t *ret_point)
 static bool is_hidden(uint32_t point)
 {
 	return (point < ' ' && point != '\n' && point != '\t') || (point >= 0x7f && point <= 0x9f) ||
-	       (point >= 0x200b && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
-	       (point >= 0x2060 && point <= 0x206f) || point == 0xfeff;
+	       point == 0x200b || point == 0x200e || point == 0x200f ||
+	       (point >= 0x2028 && point <= 0x202e) || (point >= 0x2060 && point <= 0x206f) ||
+	       point == 0xfeff;
 }
 
 /* Of the whole text, or of a scalar, whose escapes may have brought anything: then `inside` is its place. */
@@ -231,13 +232,14 @@ static bool take_event(struct builder *b, const yaml_event_t *event)
 	}
 }
 
-static bool explain(const yaml_parser_t *parser, struct tree_problem *problem)
+static bool explain(struct builder *b, const yaml_parser_t *parser)
 {
-	yaml_mark_t none = {0};
-	if (parser->error == YAML_MEMORY_ERROR)
-		return complain(problem, place_of(none), "no memory to read it");
+	if (parser->error == YAML_MEMORY_ERROR) {
+		b->arena->failed = true;
+		return false;
+	}
 	const char *why = parser->problem ? parser->problem : "unknown error";
-	return complain(problem, place_of(parser->problem_mark), "this is not YAML: %s%s%s",
+	return complain(b->problem, place_of(parser->problem_mark), "this is not YAML: %s%s%s",
 	                parser->context ? parser->context : "", parser->context ? ": " : "", why);
 }
 
@@ -246,7 +248,7 @@ static bool read_events(struct builder *b, yaml_parser_t *parser)
 	for (bool ended = false; !ended;) {
 		yaml_event_t event;
 		if (!yaml_parser_parse(parser, &event))
-			return explain(parser, b->problem);
+			return explain(b, parser);
 		ended = event.type == YAML_STREAM_END_EVENT;
 		bool ok = take_event(b, &event);
 		yaml_event_delete(&event);

@@ -48,6 +48,8 @@ static const char whole[] =
 	"- {name: ca, kind: x509-ca, private_key: key, common_name: The CA}\n"
 	"- {name: cert, kind: x509, private_key: key, issuer: ca, common_name: db, dns: [db.example, b],\n"
 	"   endpoint: server, valid_for: 12h, export: [lab, {session: x/y, session_hash: " DIGEST_EF "}]}\n"
+	"- {name: own-ca, kind: x509-ca, value: \"-----BEGIN CERTIFICATE-----\\nMIIB\\n-----END CERTIFICATE-----\\n\",\n"
+	"   private_key: key}\n"
 	"- {name: theirs, kind: ascii, import: {session: lab, name: ours, session_hash: " DIGEST_EF "}}\n"
 	"- {name: plain, kind: ascii, import: {session: lab}}\n"
 	"volumes:\n"
@@ -99,6 +101,13 @@ static void test_head(void **state)
 	assert_string_equal(s->namespaces.items[1], "staff");
 	assert_int_equal(s->service_count, 2);
 	assert_null(session_service(s, "clas"));
+	assert_true(session_has_namespace_of(s, "clinic/hospital/wards/a"));
+	assert_true(session_has_namespace_of(s, "clinic/hospital/staff/a/b"));
+	assert_false(session_has_namespace_of(s, "clinic/hospital/wards"));
+	assert_false(session_has_namespace_of(s, "clinic/hospital/ward/a"));
+	assert_false(session_has_namespace_of(s, "clinic/hospital/wards2/a"));
+	assert_false(session_has_namespace_of(s, "clinic/hospitals/wards/a"));
+	assert_false(session_has_namespace_of(s, "wards/a"));
 	assert_string_equal(session_service(s, "train")->name, "train");
 	session_free(s);
 }
@@ -108,7 +117,7 @@ static void test_secrets(void **state)
 	struct session *s = parse(whole);
 	const struct session_secret *k;
 	(void)state;
-	assert_int_equal(s->secret_count, 10);
+	assert_int_equal(s->secret_count, 11);
 	k = session_secret(s, "password");
 	assert_true(k->kind == SESSION_ASCII && k->origin == SESSION_GENERATED && k->size == 24);
 	k = session_secret(s, "greeting");
@@ -127,6 +136,8 @@ static void test_secrets(void **state)
 	assert_true(k->exports.count == 2 && !k->exports.items[0].hash.given &&
 	            k->exports.items[1].hash.given);
 	assert_string_equal(k->exports.items[1].session, "x/y");
+	k = session_secret(s, "own-ca");
+	assert_true(k->origin == SESSION_GIVEN && strcmp(k->private_key, "key") == 0 && k->valid_s == 0);
 	k = session_secret(s, "theirs");
 	assert_true(k->origin == SESSION_IMPORTED && k->import.hash.given);
 	assert_string_equal(k->import.name, "ours");
@@ -281,6 +292,8 @@ static void test_other_hash(void **state)
 		{"endpoint: server", "endpoint: client"},
 		{"12h", "13h"},
 		{"[lab, {", "[lap, {"},
+		{"nMIIB", "nMIIC"},
+		{",\n   private_key: key}", "}"},
 		{"session_hash: efef", "session_hash: effe"},
 		{"name: ours", "name: our"},
 		{"path: /recordings", "path: /recording"},

@@ -274,13 +274,18 @@ const struct tree_node *tree_read(const void *text, size_t size, struct session_
 	}
 	if (!check_characters(text, size, NULL, ret_problem))
 		return NULL;
+	unsigned long asked = tree_memory_count();
 	if (!yaml_parser_initialize(&parser)) {
 		arena->failed = true;
 		return NULL;
 	}
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&parser, text, size);
-	bool ok = read_events(&b, &parser);
+	bool ok = tree_memory_count() > asked
+	                  ? read_events(&b, &parser)
+	                  : complain(ret_problem, start,
+	                             "libyaml does not take its memory from this program, "
+	                             "so it would not be wiped; link it dynamically");
 	yaml_parser_delete(&parser);
 	if (ok && !b.root)
 		complain(ret_problem, start, "it is empty");

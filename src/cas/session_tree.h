@@ -3,7 +3,8 @@
  * aliases, no tags, one document, no duplicate keys, limits of cas/session.h. Every scalar is text, whatever
  * it looks like: `no` is the word "no".
  *
- * libyaml's own memory is wiped when it gives it back: cas/session_tree_memory.c.
+ * libyaml's own memory is wiped when it gives it back (cas/session_tree_memory.c); where it keeps to its own,
+ * nothing is read.
  */
 #ifndef CAS_SESSION_TREE_H
 #define CAS_SESSION_TREE_H
@@ -42,7 +43,7 @@ const struct tree_node *tree_read(const void *text, size_t size, struct session_
 /* NULL: it has none, or is no map. */
 const struct tree_node *tree_member(const struct tree_node *map, const char *key);
 
-/* cas/session_tree_memory.c: how often libyaml has asked for memory there; a test sees that it does. */
+/* cas/session_tree_memory.c: how often this thread has asked for memory there. */
 unsigned long tree_memory_count(void);
 
 #endif

@@ -2,12 +2,15 @@
  * Sessions. Does everything that a session says reach its structure, with the right defaults; does its hash
  * stand for what it says and nothing else; are secrets put into texts as asked, and nowhere else?
  */
+#include <limits.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -15,6 +18,12 @@
 #include "base/io.h"
 #include "cas/session.h"
 #include "crypto/x509.h"
+
+#ifdef __has_feature
+#define WITH_ADDRESS_SANITIZER __has_feature(address_sanitizer)
+#else
+#define WITH_ADDRESS_SANITIZER 0
+#endif
 
 #define X4(s) s s s s
 #define X16(s) X4(s) X4(s) X4(s) X4(s)
@@ -521,6 +530,56 @@ static void test_pool(void **state)
 	mem_pool_free(pool);
 }
 
+/* ---- what stays behind */
+
+enum { MARKER_SIZE = 16, FILLER = 3000 };
+
+static const char *heap; /* where malloc began to give out memory */
+
+/* How often the marker stands in what malloc ever gave out, freed memory included. */
+static size_t count_on_heap(const char marker[MARKER_SIZE])
+{
+	size_t count = 0;
+	const char *end = sbrk(0);
+	for (const char *at = heap; (at = memmem(at, (size_t)(end - at), marker, MARKER_SIZE)); at++)
+		count++;
+	return count;
+}
+
+/* A secret whose session and text are gone is nowhere in ordinary memory, not in what libyaml had either. */
+not_used static void test_nothing_stays(void **state)
+{
+	static const char parts[][5] = {"hunt", "er2h", "unte", "r2h!"}; /* so that it stands nowhere else */
+	char marker[MARKER_SIZE];
+	struct session_text text = {0};
+	struct session *s = NULL;
+	struct error err;
+	(void)state;
+	mallopt(M_MMAP_MAX, 0); /* all from brk, */
+	mallopt(M_TRIM_THRESHOLD, INT_MAX); /* and none given back */
+	for (size_t i = 0; i < array_count(parts); i++)
+		memcpy(marker + i * 4, parts[i], 4);
+	session_text_put(&text, HEAD, strlen(HEAD));
+	for (int i = 0; i < 20; i++) {
+		char secret[120];
+		int size = snprintf(secret, sizeof(secret), "%s- {name: k%d, kind: ascii, value: \"%040d",
+		                    i ? "" : "secrets:\n", i, i); /* free writes where memory begins */
+		session_text_put(&text, secret, (size_t)size);
+		session_text_put(&text, marker, MARKER_SIZE);
+		for (int j = 0; j < FILLER; j++) /* libyaml's buffers grow */
+			session_text_put(&text, j % 50 ? "x" : "\\\n  ", j % 50 ? 1 : 4);
+		session_text_put(&text, "\"}\n", 3);
+	}
+	assert_false(text.failed);
+	if (session_parse("file", text.data, text.size, NULL, NULL, &s, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_memory_equal(session_secret(s, "k19")->value + 40, marker, MARKER_SIZE);
+	assert_true(count_on_heap(marker) >= 20); /* it is looked for where it would be */
+	session_free(s);
+	session_text_done(&text);
+	assert_int_equal(count_on_heap(marker), 0);
+}
+
 static void test_remarks(void **state)
 {
 	static const char text[] = HEAD
@@ -552,15 +611,21 @@ static void test_remarks(void **state)
 int main(void)
 {
 	struct error err;
+	void *first = malloc(1);
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_head),      cmocka_unit_test(test_secrets),
-		cmocka_unit_test(test_volumes),   cmocka_unit_test(test_services),
-		cmocka_unit_test(test_access),    cmocka_unit_test(test_certificate),
-		cmocka_unit_test(test_same_hash), cmocka_unit_test(test_other_hash),
-		cmocka_unit_test(test_vector),    cmocka_unit_test(test_expand),
-		cmocka_unit_test(test_formats),   cmocka_unit_test(test_pool),
+		cmocka_unit_test(test_head),          cmocka_unit_test(test_secrets),
+		cmocka_unit_test(test_volumes),       cmocka_unit_test(test_services),
+		cmocka_unit_test(test_access),        cmocka_unit_test(test_certificate),
+		cmocka_unit_test(test_same_hash),     cmocka_unit_test(test_other_hash),
+		cmocka_unit_test(test_vector),        cmocka_unit_test(test_expand),
+		cmocka_unit_test(test_formats),       cmocka_unit_test(test_pool),
 		cmocka_unit_test(test_remarks),
+#if !WITH_ADDRESS_SANITIZER /* which has a heap of its own */
+		cmocka_unit_test(test_nothing_stays),
+#endif
 	};
+	heap = first;
+	free(first);
 	if (crypto_init(NULL, &err) < 0) {
 		print_error("%s\n", err.text);
 		return 1;

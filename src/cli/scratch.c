@@ -1,12 +1,14 @@
 #include "cli/scratch.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { SCRATCH_OPEN = 16 }; /* directories at a time */
 
 static int make(const char *keep, struct scratch *s, struct error *err)
 {
@@ -45,25 +47,20 @@ int scratch_make(const char *keep, struct scratch *ret, struct error *err)
 	return 0;
 }
 
-static void empty(const char *path)
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
 {
-	DIR *directory = opendir(path);
-	if (!directory)
-		return;
-	int fd = dirfd(directory);
-	for (struct dirent *e; fd >= 0 && (e = readdir(directory));)
-		unlinkat(fd, e->d_name, 0);
-	closedir(directory);
+	(void)st;
+	(void)type;
+	(void)walk;
+	return remove(path);
 }
 
 void scratch_remove(struct scratch *s)
 {
 	if (!s->path[0])
 		return;
-	if (!s->keep) {
-		empty(s->path);
-		rmdir(s->path);
-	}
+	if (!s->keep)
+		nftw(s->path, remove_one, SCRATCH_OPEN, FTW_DEPTH | FTW_PHYS);
 	s->path[0] = '\0';
 	sigprocmask(SIG_SETMASK, &s->before, NULL);
 }

@@ -105,6 +105,19 @@ static bool is_no_hint(int rc)
 	return rc == CELLA_ENOENT || rc == CELLA_EAUTH || rc == CELLA_EFORMAT;
 }
 
+/* The hint cannot be followed. A reader does without; a writer might write over what was committed. */
+static int lose_chain(const struct volume *v, const uint8_t head[VOLUME_REFERENCE_SIZE],
+                      const uint8_t kept[VOLUME_REFERENCE_SIZE], int rc, struct error *err)
+{
+	if (!v->config.writable)
+		return 0;
+	return error_prefix(
+		err, rc,
+		"its file \"head\" leads to commit %llu, which cannot be followed from %llu, the root "
+		"keeper's; without that file it goes on from there: ",
+		(unsigned long long)counter_of(head), (unsigned long long)counter_of(kept));
+}
+
 /* The newest root, by the hint, that follows the keeper's; that itself if none does. */
 static int follow_chain(struct volume *v, const uint8_t kept[VOLUME_REFERENCE_SIZE],
                         uint8_t ret_reference[VOLUME_REFERENCE_SIZE], struct error *err)
@@ -120,9 +133,13 @@ static int follow_chain(struct volume *v, const uint8_t kept[VOLUME_REFERENCE_SI
 	for (unsigned n = 0; n < CHAIN_MAX && counter_of(at) > counter_of(kept); n++) {
 		rc = root_read(v, at, &root, err);
 		if (rc < 0)
-			return is_no_hint(rc) ? 0 : rc;
+			return is_no_hint(rc) ? lose_chain(v, head, kept, rc, err) : rc;
 		memcpy(at, root.before, sizeof(at));
 	}
+	if (counter_of(at) > counter_of(kept))
+		return lose_chain(v, head, kept,
+		                  error_set(err, CELLA_ELIMIT, "that is more than %d commits", CHAIN_MAX),
+		                  err);
 	if (memcmp(at, kept, sizeof(at)) == 0)
 		memcpy(ret_reference, head, sizeof(head));
 	return 0;

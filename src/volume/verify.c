@@ -59,15 +59,6 @@ static int check_blocks(struct verify *w, uint64_t number, uint64_t first, size_
 	return rc < 0 && is_damage(rc) ? check_each(w, at, first, count) : rc;
 }
 
-/* Where the blocks of a group lie cannot be told; gives the first one behind them. */
-static uint64_t lose_group(struct verify *w, uint64_t block, uint64_t end, const struct error *why)
-{
-	uint64_t behind = min_of(end, block - block % VOLUME_GROUP_BLOCKS + VOLUME_GROUP_BLOCKS);
-	for (; block < behind; block++)
-		damaged(w, (int64_t)block, why);
-	return block;
-}
-
 static int check_data(struct verify *w, uint64_t number, const struct inode_record *record, struct error *err)
 {
 	uint64_t end = block_count_of(record->size), block = 0;
@@ -83,8 +74,9 @@ static int check_data(struct verify *w, uint64_t number, const struct inode_reco
 		if (rc == 0)
 			rc = check_blocks(w, number, block, count, &why);
 		if (rc < 0 && is_damage(rc)) {
-			block = lose_group(w, block, end, &why);
+			damaged(w, (int64_t)block, &why); /* where its blocks lie cannot be told */
 			rc = 0;
+			block = block - block % VOLUME_GROUP_BLOCKS + VOLUME_GROUP_BLOCKS;
 			continue;
 		}
 		if (rc < 0 && err)

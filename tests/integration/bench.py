@@ -52,7 +52,7 @@ def test_ecg():
     said = json.loads(ROWS.read_text(encoding="utf-8"))
     rows = said["rows"]
     secret = has_secret()[0]
-    check(len(rows) == (12 * 11 if secret else 12 * 4 + 1), f"ecg: {len(rows)} rows")
+    check(len(rows) == (12 * 11 + 3 * 3 if secret else 12 * 4 + 1), f"ecg: {len(rows)} rows")
     ratios = [row for row in rows if row["metric"] == "first, protected/unprotected"]
     check(len(ratios) == (12 if secret else 0) and all(row["value"] > 0 for row in ratios), f"{len(ratios)} ratios of first requests")
     check(all(row["n"] == 1 and row["low"] is None for row in rows if "value" in row), "one sample has no interval")

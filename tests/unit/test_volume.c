@@ -92,6 +92,20 @@ static void check_file(struct volume *v, const char *path, uint64_t offset, cons
 	free(read);
 }
 
+/* The block at this place of the newest segment but the header's, changed in one bit. */
+static void flip(const struct place *p, unsigned segment, off_t at)
+{
+	char path[128];
+	uint8_t byte;
+	snprintf(path, sizeof(path), "%s/%08x.segment", p->directory, segment);
+	int fd = open(path, O_RDWR);
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &byte, 1, at), 1);
+	byte ^= 1;
+	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	close(fd);
+}
+
 /* Sizes about the borders of inodes, blocks, groups and runs that pass the cache by. */
 static const size_t sizes[] = {0,    1,     2047,  2048,   2049,   4095,    4096,    4097,
                                8192, 65536, 69632, 262143, 262144, 1048577, 3000000, 9000001};
@@ -325,6 +339,37 @@ static void who_asks_for_the_keepers_root_gets_no_other(void **state)
 	volume_free(e);
 	volume_keeper_file_free(&second.keeper);
 	volume_free(v);
+}
+
+static void a_writer_does_not_drop_what_it_cannot_follow(void **state)
+{
+	struct place *p = *state;
+	struct volume_config reader = p->config, second = p->config;
+	struct volume *v, *r;
+	struct volume_stat st;
+	reader.writable = false;
+	p->config.mode = VOLUME_OFFLINE;
+	assert_ok(volume_keeper_file(p->root, &second.keeper, &err));
+	second.take_over = true;
+	assert_ok(volume_open(&p->config, &v, &err));
+	for (char name[2] = "a"; name[0] < 'd'; name[0]++) {
+		write_file(v, name, 0, name, 1);
+		assert_ok(volume_commit(v, &err));
+	}
+	struct volume_pointer at;
+	memcpy(&at, v->root.before + sizeof(uint64_t), sizeof(at)); /* not the last, but on the way to it */
+	flip(p, at.segment, (off_t)at.block * VOLUME_BLOCK_SIZE);
+	assert_ok(volume_open(&reader, &r, &err));
+	assert_int_equal(volume_stat(r, "a", VOLUME_FOLLOW, &st, &err), CELLA_ENOENT);
+	volume_free(r);
+	assert_int_equal(volume_open(&second, &r, &err), CELLA_EAUTH);
+	assert_non_null(strstr(err.text, "\"head\" leads to commit 4"));
+	flip(p, at.segment, (off_t)at.block * VOLUME_BLOCK_SIZE);
+	assert_ok(volume_open(&second, &r, &err));
+	check_file(r, "c", 0, "c", 1);
+	volume_free(r);
+	volume_free(v);
+	volume_keeper_file_free(&second.keeper);
 }
 
 /* It knows nothing of that until it asks the keeper, and it has nothing to tell it. */
@@ -696,20 +741,6 @@ static void note_damage(void *data, const char *path, int64_t block, const struc
 	d->block = block;
 }
 
-/* The block at this place of the newest segment but the header's, changed in one bit. */
-static void flip(const struct place *p, unsigned segment, off_t at)
-{
-	char path[128];
-	uint8_t byte;
-	snprintf(path, sizeof(path), "%s/%08x.segment", p->directory, segment);
-	int fd = open(path, O_RDWR);
-	assert_true(fd >= 0);
-	assert_int_equal(pread(fd, &byte, 1, at), 1);
-	byte ^= 1;
-	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
-	close(fd);
-}
-
 static void damage_is_named_and_the_rest_is_read(void **state)
 {
 	struct place *p = *state;
@@ -816,6 +847,8 @@ int main(void)
 	                                        tear_down),
 		cmocka_unit_test_setup_teardown(a_keeper_that_lags_loses_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(who_asks_for_the_keepers_root_gets_no_other, set_up,
+	                                        tear_down),
+		cmocka_unit_test_setup_teardown(a_writer_does_not_drop_what_it_cannot_follow, set_up,
 	                                        tear_down),
 		cmocka_unit_test_setup_teardown(a_writer_that_was_taken_over_leaves_the_hint, set_up,
 	                                        tear_down),

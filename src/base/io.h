@@ -2,6 +2,7 @@
 #ifndef BASE_IO_H
 #define BASE_IO_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -22,6 +23,9 @@ int io_write_file(const char *path, const void *data, size_t size, mode_t mode, 
 /* A name that was made, replaced or removed is durable: the directory that it is in is synced. */
 int io_sync_name(const char *path, struct error *err) must_check;
 
+/* A new file with mode 0600, durable with its name, or none: CELLA_EEXIST. */
+int io_create_private(const char *path, const void *data, size_t size, struct error *err) must_check;
+
 /* A memory file with these bytes, sealed against writing, growing and shrinking. */
 int io_sealed_memfd(const char *name, const void *data, size_t size, bool executable, int *ret_fd,
                     struct error *err) must_check;
@@ -40,5 +44,8 @@ int io_receive_message(int socket, void *data, size_t capacity, size_t *ret_size
 
 /* Lower-case hexadecimal; `to` holds 2 * size + 1 characters. */
 void io_hex(const void *data, size_t size, char *to);
+/* `size` bytes from 2 * size digits, in either case; what follows them is not looked at. False, and ret is
+ * untouched, if there is another character. */
+bool io_unhex(const char *digits, size_t size, void *ret) must_check;
 
 #endif

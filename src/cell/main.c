@@ -49,6 +49,7 @@ struct executor {
 	struct crypto_key_pair *keys;
 	struct owner *owner;
 	struct provision *provision;
+	struct provision *grants[PROVISION_GRANTS_MAX];
 	struct seal_session *session;
 	struct bundle bundle;
 	const struct bundle_artifact *artifact; /* of it: what will be loaded */
@@ -158,20 +159,37 @@ static void executor_give_up(struct executor *x, const struct error *why)
 		log_error("the launcher is gone");
 }
 
-static int executor_provision(struct executor *x, struct error *err)
+static int executor_receive(struct executor *x, enum owner_type type, struct provision **ret_provision,
+                            struct error *err)
 {
 	uint8_t *data;
 	size_t size;
-	int rc = owner_receive_provision(x->owner, x->keys, &data, &size, err);
+	int rc = owner_receive_provision(x->owner, type, x->keys, &data, &size, err);
+	if (rc < 0)
+		return rc;
+	rc = provision_read(data, size, x->pool, ret_provision, err);
+	mem_free(x->pool, data);
+	if (rc == 0 && ((*ret_provision)->role == PROVISION_GRANT) != (type == OWNER_GRANT))
+		rc = error_set(err, CELLA_EFORMAT,
+		               "a provisioning in the place of a grant, or a grant in its");
+	return rc;
+}
+
+static int executor_provision(struct executor *x, struct error *err)
+{
+	int rc = executor_receive(x, OWNER_PROVISION, &x->provision, err);
+	for (uint32_t i = 0; rc == 0 && i < x->provision->grants; i++) {
+		rc = executor_receive(x, OWNER_GRANT, &x->grants[i], err);
+		if (rc == 0)
+			rc = provision_add_grant(x->provision, x->grants[i], x->pool, err);
+	}
+	if (rc == 0)
+		rc = provision_check_volumes(x->provision, err);
 	if (rc < 0)
 		return rc;
 	/* Wiped: who takes the process later cannot open what was recorded now. */
 	mem_free(x->pool, x->keys);
 	x->keys = NULL;
-	rc = provision_read(data, size, x->pool, &x->provision, err);
-	mem_free(x->pool, data);
-	if (rc < 0)
-		return rc;
 	rc = seal_session_new(x->provision->data_key, &x->session, err);
 	mem_wipe(x->provision->data_key, sizeof(x->provision->data_key));
 	return rc;

@@ -95,13 +95,13 @@ static int owner_receive_head(struct owner *o, uint32_t type, uint32_t limit, st
 	return 0;
 }
 
-int owner_receive_provision(struct owner *o, const struct crypto_key_pair *pair, uint8_t **ret_data,
-                            size_t *ret_size, struct error *err)
+int owner_receive_provision(struct owner *o, enum owner_type type, const struct crypto_key_pair *pair,
+                            uint8_t **ret_data, size_t *ret_size, struct error *err)
 {
+	const char *info = type == OWNER_GRANT ? PROVISION_GRANT_INFO : PROVISION_INFO;
 	struct owner_frame head;
 	cleanup_close int fd = -1;
-	int rc = owner_receive_head(o, OWNER_PROVISION, PROVISION_SIZE_MAX + CRYPTO_HPKE_OVERHEAD, &head, &fd,
-	                            err);
+	int rc = owner_receive_head(o, type, PROVISION_SIZE_MAX + CRYPTO_HPKE_OVERHEAD, &head, &fd, err);
 	if (rc < 0)
 		return rc;
 	if (head.size <= CRYPTO_HPKE_OVERHEAD)
@@ -112,8 +112,7 @@ int owner_receive_provision(struct owner *o, const struct crypto_key_pair *pair,
 	rc = sealed && data ? io_read_full(o->fd, sealed, head.size, err)
 	                    : error_set(err, CELLA_ENOMEM, "no memory for the provisioning");
 	if (rc == 0)
-		rc = crypto_hpke_open(pair, PROVISION_INFO, strlen(PROVISION_INFO), NULL, 0, sealed,
-		                      head.size, data, err);
+		rc = crypto_hpke_open(pair, info, strlen(info), NULL, 0, sealed, head.size, data, err);
 	if (rc < 0) {
 		mem_free(o->pool, data);
 		return error_prefix(err, rc, "provisioning: ");

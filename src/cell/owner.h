@@ -18,10 +18,10 @@ struct owner;
 int owner_new(int fd, struct mem_pool *pool, struct owner **ret_owner, struct error *err) must_check;
 void owner_free(struct owner *owner);
 
-/* Waits for the provisioning and opens it with the executor's key; the bytes, in protected memory, are
- * the caller's. */
-int owner_receive_provision(struct owner *owner, const struct crypto_key_pair *pair, uint8_t **ret_data,
-                            size_t *ret_size, struct error *err) must_check;
+/* Waits for a frame of type OWNER_PROVISION or OWNER_GRANT and opens it with the executor's key; the bytes,
+ * in protected memory, are the caller's. */
+int owner_receive_provision(struct owner *owner, enum owner_type type, const struct crypto_key_pair *pair,
+                            uint8_t **ret_data, size_t *ret_size, struct error *err) must_check;
 /* From here on records can be sealed. Borrows the session. */
 void owner_set_session(struct owner *owner, struct seal_session *session, uint32_t executor);
 

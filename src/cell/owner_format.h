@@ -6,7 +6,9 @@
  * in them cross it in the clear: those directories are in the clear on the host anyway. So do the names of
  * the files that a volume is stored in; what is in the volume, and its names, stay in the executor.
  *
- *   owner -> executor   PROVISION   HPKE (info "cella provision 2") of a provisioning (cell/provision.h)
+ *   owner -> executor   PROVISION   HPKE (info "cella provision 3") of a provisioning (cell/provision.h)
+ *   owner -> executor   GRANT       HPKE (info "cella grant 3") of a grant, by a CAS; after PROVISION, which
+ *                                   says how many come
  *   executor -> owner   STREAM      sealed record (owner_stream_id) of standard output (1) or error (2)
  *   executor -> owner   INPUT       u32: wants so many bytes of standard input at most; answered by
  *                                   INPUT: sealed record (stream 0; empty: end)
@@ -41,6 +43,7 @@ enum owner_type {
 	OWNER_EXIT,
 	OWNER_REFUSED,
 	OWNER_KEEPER,
+	OWNER_GRANT,
 };
 
 struct owner_frame {
@@ -85,6 +88,7 @@ enum owner_preopen_flag {
 	OWNER_PREOPEN_READ_ONLY = 1,
 	OWNER_PREOPEN_VOLUME = 2, /* what the owner has there is a volume, as it is stored */
 	OWNER_PREOPEN_SHARED = 4, /* a volume that executors for tasks read */
+	OWNER_PREOPEN_GRANTED = 8, /* a volume whose keys come with a grant */
 };
 
 struct owner_path_reply {

@@ -54,6 +54,7 @@ static void put_provision(struct provision_writer *w, const struct provision *p)
 	put_u32(w, p->executor);
 	put_u32(w, p->role);
 	put_u32(w, p->executor_count);
+	put_u32(w, p->grants);
 	put(w, p->session, sizeof(p->session));
 	put(w, p->data_key, sizeof(p->data_key));
 	put(w, p->identity, sizeof(p->identity));
@@ -131,26 +132,32 @@ static void get_secret(struct reader *r, void *to, size_t size)
 	mem_wipe((void *)(uintptr_t)from, size);
 }
 
+/* Is it a volume whose keys are here? */
+static bool has_keys(const struct wasi_preopen *preopen)
+{
+	return (preopen->flags & (OWNER_PREOPEN_VOLUME | OWNER_PREOPEN_GRANTED)) == OWNER_PREOPEN_VOLUME;
+}
+
 static void get_volume(struct reader *r, const struct provision *p, struct provision_volume *v)
 {
 	v->preopen = reader_u32(r);
 	reader_copy(r, v->id, sizeof(v->id));
 	reader_copy(r, v->root, sizeof(v->root));
 	v->key_count = reader_u32(r);
-	if (v->preopen >= p->preopen_count || !(p->preopens[v->preopen].flags & OWNER_PREOPEN_VOLUME) ||
-	    v->key_count == 0 || v->key_count > VOLUME_KEYS_MAX) {
+	if (v->preopen >= p->preopen_count || !has_keys(&p->preopens[v->preopen]) || v->key_count == 0 ||
+	    v->key_count > VOLUME_KEYS_MAX) {
 		r->failed = true;
 		return;
 	}
 	get_secret(r, v->keys, v->key_count * sizeof(v->keys[0]));
 }
 
-/* Each volume among the preopened directories has its keys, once. */
+/* Each has its keys once. */
 static void get_volumes(struct reader *r, struct provision *p)
 {
 	uint32_t wanted = 0, count = reader_u32(r);
 	for (uint32_t i = 0; i < p->preopen_count; i++)
-		wanted += (p->preopens[i].flags & OWNER_PREOPEN_VOLUME) != 0;
+		wanted += has_keys(&p->preopens[i]);
 	if (count > PROVISION_VOLUMES_MAX || count != wanted) {
 		r->failed = true;
 		return;
@@ -169,6 +176,7 @@ static void get_provision(struct reader *r, struct mem_pool *pool, struct provis
 	p->executor = reader_u32(r);
 	p->role = reader_u32(r);
 	p->executor_count = reader_u32(r);
+	p->grants = reader_u32(r);
 	reader_copy(r, p->session, sizeof(p->session));
 	get_secret(r, p->data_key, sizeof(p->data_key));
 	reader_copy(r, p->identity, sizeof(p->identity));
@@ -203,8 +211,9 @@ int provision_read(const uint8_t *data, size_t size, struct mem_pool *pool, stru
 	memcpy(copy, data, size);
 	struct reader r = reader_of(copy, size);
 	get_provision(&r, pool, p);
-	bool role_known = p->role == PROVISION_DRIVER || p->role == PROVISION_TASKS;
-	if (!reader_finished(&r) || !role_known || p->executor == 0 || p->executor > UINT16_MAX) {
+	bool role_known = p->role >= PROVISION_DRIVER && p->role <= PROVISION_GRANT;
+	if (!reader_finished(&r) || !role_known || p->executor == 0 || p->executor > UINT16_MAX ||
+	    p->grants > (p->role == PROVISION_GRANT ? 0 : PROVISION_GRANTS_MAX)) {
 		provision_free(pool, p);
 		return error_set(err, CELLA_EFORMAT, "the provisioning is malformed at byte %zu", r.at);
 	}

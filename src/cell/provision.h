@@ -1,11 +1,17 @@
 /*
- * A provisioning: all that an executor needs to know to run its cell, from the key source, under
+ * A provisioning: all that an executor needs to know to run its cell, from its job's owner, under
  * HPKE to the key that the executor's evidence vouches for.
  *
- * Layout (little-endian): u32 version, u32 executor, u32 role, u32 executor count, 16 bytes
- * session, 32 bytes data key, 48 bytes identity, u32 n and n * 32 bytes of builders, then three
- * lists, each u32 n and n strings (u32 size with the terminating zero, bytes): arguments,
- * environment, preopened directories (each followed by u32 flags).
+ * A grant has the same form and comes after it: what a CAS releases to this executor for a session
+ * (docs/protocols/cas.md). It names the cell and the builders that it is for, and adds to the job:
+ * its variables take the place of the job's, its arguments (if it has any) that of those behind the
+ * program's name, and each of its volumes is one that the job has without keys.
+ *
+ * Layout (little-endian): u32 version, u32 executor, u32 role, u32 executor count, u32 grants to
+ * come, 16 bytes session, 32 bytes data key, 48 bytes identity, u32 n and n * 32 bytes of builders,
+ * then three lists, each u32 n and n strings (u32 size with the terminating zero, bytes): arguments,
+ * environment, preopened directories (each followed by u32 flags), then u32 n and n volumes (u32 preopened
+ * directory, id, root, u32 n and n * 32 bytes of keys).
  */
 #ifndef CELL_PROVISION_H
 #define CELL_PROVISION_H
@@ -17,17 +23,19 @@
 #include "crypto/crypto.h"
 #include "volume/volume.h"
 
-enum provision_role { PROVISION_DRIVER = 1, PROVISION_TASKS = 2 };
+enum provision_role { PROVISION_DRIVER = 1, PROVISION_TASKS = 2, PROVISION_GRANT = 3 };
 
 enum {
-	PROVISION_VERSION = 2,
+	PROVISION_VERSION = 3,
+	PROVISION_GRANTS_MAX = 8,
 	PROVISION_BUILDERS_MAX = 16,
 	PROVISION_STRINGS_MAX = 65536,
 	PROVISION_PREOPENS_MAX = 64,
 	PROVISION_VOLUMES_MAX = 8,
 	PROVISION_SIZE_MAX = 1 << 20,
 };
-#define PROVISION_INFO "cella provision 2"
+#define PROVISION_INFO "cella provision 3"
+#define PROVISION_GRANT_INFO "cella grant 3"
 
 /* A preopened directory that is a volume. */
 struct provision_volume {
@@ -42,8 +50,9 @@ struct provision {
 	uint32_t executor;       /* the executor's number: from 1, never used twice in a session */
 	uint32_t role;           /* enum provision_role */
 	uint32_t executor_count; /* that may run tasks */
+	uint32_t grants; /* so many follow */
 	uint8_t session[16];
-	uint8_t data_key[CRYPTO_KEY_SIZE];
+	uint8_t data_key[CRYPTO_KEY_SIZE]; /* of a grant: between executor and CAS */
 	uint8_t identity[CRYPTO_SHA384_SIZE]; /* of the cell that may have the key */
 	uint8_t builders[PROVISION_BUILDERS_MAX][CRYPTO_ED25519_SIZE]; /* whose artifacts may run */
 	uint32_t builder_count;
@@ -65,5 +74,13 @@ int provision_write(const struct provision *p, struct mem_pool *pool, uint8_t **
 int provision_read(const uint8_t *data, size_t size, struct mem_pool *pool, struct provision **ret_provision,
                    struct error *err) must_check;
 void provision_free(struct mem_pool *pool, struct provision *p);
+
+/* Add a grant to a job's provisioning, which then points into it: it is to live as long. CELLA_EAUTH: it is
+ * for another cell or for other builders. CELLA_EPERM: it has a volume that the job does not have, or whose
+ * keys the job has already. */
+int provision_add_grant(struct provision *p, struct provision *grant, struct mem_pool *pool,
+                        struct error *err) must_check;
+/* After the last grant: CELLA_EPERM if a volume is still without keys. */
+int provision_check_volumes(const struct provision *p, struct error *err) must_check;
 
 #endif

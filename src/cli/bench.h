@@ -106,6 +106,7 @@ int bench_touch(struct bench *b, struct error *err) must_check;
 int bench_tasks(struct bench *b, struct error *err) must_check;
 int bench_paged(struct bench *b, struct error *err) must_check;
 int bench_volumes(struct bench *b, struct error *err) must_check;
+int bench_cas(struct bench *b, struct error *err) must_check;
 int bench_ecg(struct bench *b, struct error *err) must_check;
 
 #endif

@@ -45,8 +45,12 @@ static int las_start(struct bench_las *las, struct error *err)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, owner) < 0 ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, agent) < 0)
 		rc = error_errno(err, CELLA_EIO, "cannot make the launcher's sockets");
+	const struct spawn spawn = {.name = "cella-las",
+	                            .second_option = "--agent-fd",
+	                            .owner_fd = owner[1],
+	                            .second_fd = agent[1]};
 	if (rc == 0)
-		rc = spawn_daemon("cella-las", owner[1], "--agent-fd", agent[1], &las->pid, err);
+		rc = spawn_daemon(&spawn, &las->pid, err);
 	las->owner = owner[0];
 	las->agent = agent[0];
 	cleanup_close_fn(&owner[1]);

@@ -78,13 +78,20 @@ static int job_keys(struct job *job, struct error *err)
 	memcpy(p->preopens, job->config->preopens, job->config->preopen_count * sizeof(p->preopens[0]));
 	p->preopen_count = job->config->preopen_count;
 	job_set_volumes(job->config, p);
+	for (uint32_t i = 0; job->config->uses_tasks && i < p->preopen_count; i++)
+		if (p->preopens[i].flags & OWNER_PREOPEN_GRANTED)
+			p->preopens[i].flags |= OWNER_PREOPEN_SHARED;
 	memcpy(p->identity, job->config->bundle->identity, sizeof(p->identity));
 	memcpy(p->builders[0], job->config->artifact->builder, sizeof(p->builders[0]));
 	p->builder_count = 1;
+	const struct job_grants *grants = job->config->grants;
+	p->grants = grants ? grants->count : 0;
 	int rc = crypto_random(p->session, sizeof(p->session), err);
 	if (rc == 0)
 		rc = crypto_random(p->data_key, sizeof(p->data_key), err);
-	if (rc == 0)
+	if (rc == 0 && grants)
+		memcpy(job->policy.nonce, grants->nonce, sizeof(job->policy.nonce));
+	else if (rc == 0)
 		rc = crypto_random(job->policy.nonce, sizeof(job->policy.nonce), err);
 	return rc < 0 ? rc : seal_session_new(p->data_key, &job->session, err);
 }
@@ -97,11 +104,19 @@ static int job_start_daemons(struct job *job, struct error *err)
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, owner_agent) < 0 ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, agent_las) < 0)
 		rc = error_errno(err, CELLA_EIO, "cannot make the sockets of a job");
+	const struct spawn las = {.name = "cella-las",
+	                          .second_option = "--agent-fd",
+	                          .key_file = job->config->grants ? job->config->grants->las_key : NULL,
+	                          .owner_fd = owner_las[1],
+	                          .second_fd = agent_las[1]};
+	const struct spawn agent = {.name = "cella-agent",
+	                            .second_option = "--las-fd",
+	                            .owner_fd = owner_agent[1],
+	                            .second_fd = agent_las[0]};
 	if (rc == 0)
-		rc = spawn_daemon("cella-las", owner_las[1], "--agent-fd", agent_las[1], &job->las_pid, err);
+		rc = spawn_daemon(&las, &job->las_pid, err);
 	if (rc == 0)
-		rc = spawn_daemon("cella-agent", owner_agent[1], "--las-fd", agent_las[0], &job->agent_pid,
-		                  err);
+		rc = spawn_daemon(&agent, &job->agent_pid, err);
 	job->las = owner_las[0];
 	job->agent = owner_agent[0];
 	cleanup_close_fn(&owner_las[1]);
@@ -118,6 +133,24 @@ static void job_note_evidence(struct job_result *r, const struct evidence *e)
 	memcpy(r->kernel, e->kernel, sizeof(r->kernel));
 	memcpy(r->executor, e->executor, sizeof(r->executor));
 	r->executors_started++;
+}
+
+/* All that the executor needs: from us, and from whoever holds keys of sessions. */
+static int job_provision(struct job *job, struct owner_server *server, const struct evidence *evidence,
+                         const void *evidence_bytes, size_t evidence_size, struct error *err)
+{
+	const struct job_grants *grants = job->config->grants;
+	int rc = owner_server_provision(server, evidence->public_key, job->provision, err);
+	for (uint32_t i = 0; rc == 0 && i < job->provision->grants; i++) {
+		cleanup_buf struct buf sealed = {0};
+		rc = grants->take(grants->data, i, evidence_bytes, evidence_size, &sealed, err);
+		if (rc < 0) {
+			job->result->refused = rc == CELLA_EAUTH;
+			return rc;
+		}
+		rc = owner_server_grant(server, sealed.data, sealed.size, err);
+	}
+	return rc == CELLA_ELOST ? 0 : rc; /* its channel, readable now, says the same */
 }
 
 static int job_admit(struct job *job, const struct agent_executor *m, const uint8_t *evidence_bytes, int *fd,
@@ -158,8 +191,7 @@ static int job_admit(struct job *job, const struct agent_executor *m, const uint
 		job->driver = place;
 	job->provision->executor = place + 1;
 	job->provision->role = m->role;
-	rc = owner_server_provision(job->servers[place], evidence.public_key, job->provision, err);
-	return rc == CELLA_ELOST ? 0 : rc; /* its channel, readable now, says the same */
+	return job_provision(job, job->servers[place], &evidence, evidence_bytes, m->evidence_size, err);
 }
 
 static void job_show_progress(struct job *job, const struct agent_progress *p)

@@ -19,6 +19,19 @@
 #include "mem/mem.h"
 #include "wasm/bundle.h"
 
+/*
+ * Sessions that the job's cell is to have keys of: each gives a grant (cell/provision.h) for an executor
+ * whose evidence holds. CELLA_EAUTH: refused; the text says what is known of it here.
+ */
+struct job_grants {
+	void *data;
+	uint32_t count;
+	uint8_t nonce[32]; /* for all evidence of the job */
+	const char *las_key; /* file of the key by which they know this node's launcher */
+	int (*take)(void *data, uint32_t number, const void *evidence, size_t evidence_size,
+	            struct buf *ret_sealed, struct error *err);
+};
+
 struct job_config {
 	struct mem_pool *pool; /* for the session's keys and what the program prints; borrowed */
 	const struct bundle *bundle;
@@ -40,6 +53,7 @@ struct job_config {
 	const struct wasi_preopen *preopens;
 	uint32_t preopen_count;
 	const struct job_volumes *volumes; /* NULL: none */
+	const struct job_grants *grants; /* NULL: none */
 	const struct owner_paths *paths;
 	bool progress;       /* a live line on standard error */
 	bool events;         /* keep the event log */

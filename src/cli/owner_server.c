@@ -72,6 +72,13 @@ int owner_server_provision(struct owner_server *s, const uint8_t public_key[CRYP
 	return rc < 0 ? rc : send_frame(s, OWNER_PROVISION, sealed, size + CRYPTO_HPKE_OVERHEAD, -1, err);
 }
 
+int owner_server_grant(struct owner_server *s, const void *sealed, size_t size, struct error *err)
+{
+	if (size > PROVISION_SIZE_MAX + CRYPTO_HPKE_OVERHEAD)
+		return error_set(err, CELLA_ELIMIT, "a grant of %zu bytes", size);
+	return send_frame(s, OWNER_GRANT, sealed, size, -1, err);
+}
+
 /* Opens a record into protected memory that the caller frees. */
 static int open_record(struct owner_server *s, const struct seal_id *id, const uint8_t *body, size_t size,
                        uint8_t **ret_plain, size_t *ret_size, struct error *err)

@@ -47,6 +47,11 @@ int owner_server_fd(const struct owner_server *server);
 int owner_server_provision(struct owner_server *server, const uint8_t public_key[CRYPTO_X25519_SIZE],
                            const struct provision *provision, struct error *err) must_check;
 
+/* Pass on a grant (cell/provision.h), sealed to the executor by the CAS that made it: after the
+ * provisioning, which says how many there are. */
+int owner_server_grant(struct owner_server *server, const void *sealed, size_t size,
+                       struct error *err) must_check;
+
 /* The channel is readable: handle what came. CELLA_ELOST when the executor has closed it;
  * CELLA_EAUTH when a record does not verify; CELLA_EPERM when the executor refused (the text says why);
  * CELLA_ECANCELED when a signal came while what it prints was not taken. */

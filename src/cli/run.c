@@ -9,6 +9,7 @@
 #include "cli/builder.h"
 #include "cli/interrupt.h"
 #include "cli/job_report.h"
+#include "cli/job_session.h"
 #include "cli/manifest.h"
 #include "cli/verbs.h"
 #include "page/page.h"
@@ -31,7 +32,7 @@ struct run_options {
 	int memory;
 	uint64_t executors, heap, window, store_limit;
 	const char *page_dir;
-	struct option_list dirs, volumes, volume_keys, volume_roots, environment, builders;
+	struct option_list dirs, volumes, volume_keys, volume_roots, environment, builders, sessions;
 	struct wasi_preopen preopens[PROVISION_PREOPENS_MAX]; /* of dirs, then of volumes; these then are the
 	                                                       * host's names */
 	struct job_outputs outputs;
@@ -63,6 +64,10 @@ static const struct option run_table[] = {
          option_field(run_options, volume_keys)},
 	{"--volume-root", NULL, OPTION_LIST, "FILE", "the same of root files; default: DIR.root",
          option_field(run_options, volume_roots)},
+	{"--session", NULL, OPTION_LIST, "SESSION/SERVICE",
+         "what the current CAS (cella cas) gives to this service of a session, if the cell proves to be it; "
+         "volumes without a --volume-key then have their keys from there; may be repeated",
+         option_field(run_options, sessions)},
 	{"--env", NULL, OPTION_LIST, "K=V", "an environment variable of the program; may be repeated",
          option_field(run_options, environment)},
 	{"--accept-builder", NULL, OPTION_LIST, "HEX", "a builder, beside your own, whose cells may run",
@@ -91,7 +96,8 @@ const struct verb run_verb = {
 		"not even root can read. What the program prints comes back sealed. Nothing of the host's\n"
 		"files is visible but the directories given with --dir. A volume is opened in the\n"
 		"executors' memory, with keys that only they get: the machine sees it sealed. What the\n"
-		"program wrote to it is committed by its fsync, and when it ends.\n"
+		"program wrote to it is committed by its fsync, and when it ends. A session adds secrets and\n"
+		"keys that a CAS gives to this cell alone, past whoever runs the job.\n"
 		"Exit status: the program's own; 134 if it trapped; 125 if Cella failed; 126 if an executor\n"
 		"or a cell was refused; 2 for a mistake in the options. SIGINT, SIGTERM and SIGHUP end the\n"
 		"job in order, then cella itself: a shell shows 128 and the signal's number. The record is\n"
@@ -163,6 +169,12 @@ static int run_check_guest(const struct run_options *o, size_t number, struct er
 	                               guest);
 }
 
+/* Volumes whose keys are ours to give; those of the others come from sessions. */
+static size_t run_own_volumes(const struct run_options *o)
+{
+	return o->sessions.count ? o->volume_keys.count : o->volumes.count;
+}
+
 static int run_parse_dirs(struct run_options *o, struct error *err)
 {
 	size_t count = o->dirs.count + o->volumes.count;
@@ -170,6 +182,9 @@ static int run_parse_dirs(struct run_options *o, struct error *err)
 		return error_set(err, CELLA_EINVAL,
 		                 "--dir and --volume may be given %d times at most, --volume %d times",
 		                 PROVISION_PREOPENS_MAX, PROVISION_VOLUMES_MAX);
+	if (o->sessions.count > JOB_SESSIONS_MAX)
+		return error_set(err, CELLA_EINVAL, "--session may be given %d times at most",
+		                 JOB_SESSIONS_MAX);
 	if (o->volume_keys.count > o->volumes.count || o->volume_roots.count > o->volumes.count)
 		return error_set(err, CELLA_EINVAL, "--volume-key and --volume-root are for a --volume each");
 	for (size_t i = 0; i < count; i++) {
@@ -177,6 +192,8 @@ static int run_parse_dirs(struct run_options *o, struct error *err)
 		int rc = run_parse_dir(run_option_of(o, i), text, &o->preopens[i], err);
 		if (i >= o->dirs.count)
 			o->preopens[i].flags |= OWNER_PREOPEN_VOLUME;
+		if (i >= o->dirs.count + run_own_volumes(o))
+			o->preopens[i].flags |= OWNER_PREOPEN_GRANTED;
 		if (rc == 0)
 			rc = run_check_guest(o, i, err);
 		if (rc < 0)
@@ -200,7 +217,7 @@ static int run_open_volumes(const struct run_options *o, struct mem_pool *pool,
                             struct job_volumes **ret_volumes, struct error *err)
 {
 	struct job_volume volumes[PROVISION_VOLUMES_MAX];
-	for (size_t i = 0; i < o->volumes.count; i++) {
+	for (size_t i = 0; i < run_own_volumes(o); i++) {
 		size_t preopen = o->dirs.count + i;
 		volumes[i] = (struct job_volume){
 			.path = o->volumes.items[i],
@@ -210,7 +227,7 @@ static int run_open_volumes(const struct run_options *o, struct mem_pool *pool,
 			.read_only = o->preopens[preopen].flags & OWNER_PREOPEN_READ_ONLY,
 		};
 	}
-	return job_volumes_open(volumes, (uint32_t)o->volumes.count, pool, ret_volumes, err);
+	return job_volumes_open(volumes, (uint32_t)run_own_volumes(o), pool, ret_volumes, err);
 }
 
 static int run_parse_builders(const struct run_options *o, struct error *err)
@@ -280,6 +297,7 @@ struct run_inputs {
 	int bundle_fd;
 	struct owner_paths *paths;
 	struct job_volumes *volumes;
+	struct job_sessions *sessions;
 	struct mem_pool *pool; /* of the volumes' keys */
 };
 
@@ -289,6 +307,7 @@ static void run_inputs_done(struct run_inputs *in)
 	cleanup_close_fn(&in->bundle_fd);
 	owner_paths_free(in->paths);
 	job_volumes_free(in->pool, in->volumes);
+	job_sessions_free(in->sessions);
 }
 
 /* Read and measure the bundle; it must hold machine code for this machine by the user or by a builder whom
@@ -316,6 +335,7 @@ static void run_options_done(struct run_options *o)
 	option_list_done(&o->volume_roots);
 	option_list_done(&o->environment);
 	option_list_done(&o->builders);
+	option_list_done(&o->sessions);
 }
 
 static int run_status(int rc, const struct job_result *result)
@@ -403,6 +423,10 @@ static int run_prepare(const struct run_options *o, struct run_inputs *in, struc
 	if (rc == 0)
 		rc = run_open_volumes(o, config->pool, &in->volumes, err);
 	config->volumes = in->volumes;
+	if (rc == 0 && o->sessions.count)
+		rc = job_sessions_open(o->sessions.items, o->sessions.count, config->pool, &in->sessions,
+		                       err);
+	config->grants = in->sessions ? job_sessions_grants(in->sessions) : NULL;
 	return rc;
 }
 

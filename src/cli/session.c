@@ -9,34 +9,48 @@
 #include "base/io.h"
 #include "base/nearest.h"
 #include "cas/session.h"
+#include "cli/session_remote.h"
 #include "cli/verbs.h"
 
 enum { READ_SIZE = 65536 };
 
 struct session_options {
+	const char *volume_key, *volume_root;
 	bool json;
 };
 
 static const struct option session_table[] = {
+	{"--volume-key", NULL, OPTION_TEXT, "FILE", "volume: its key file; default: VOL.key",
+         option_field(session_options, volume_key)},
+	{"--volume-root", NULL, OPTION_TEXT, "FILE", "volume: its root file; default: VOL.root",
+         option_field(session_options, volume_root)},
 	{"--json", NULL, OPTION_FLAG, NULL, "print JSON", option_field(session_options, json)},
 };
 
 const struct verb session_verb = {
 	.name = "session",
-	.operands = "COMMAND FILE",
-	.summary = "check what an owner lets run where, and what it gets",
+	.operands = "COMMAND [OPERAND...]",
+	.summary = "say what may run where, and what it gets; see why it was refused",
 	.description =
 		"A session is a file in YAML: services, what a cell must prove to be one of them, and the\n"
 		"secrets, volumes and files that it gets then. FILE may be - for standard input.\n"
 		"check FILE  name every mistake by line and column, and what may not be meant\n"
 		"calculate-hash FILE  print the session's hash (SHA-384), which `predecessor` in its next\n"
 		"         version names, and which comments, layout and the order of fields do not change\n"
+		"create FILE  put it at the current CAS (cella cas attest), as a new session or, with the\n"
+		"         predecessor's hash in it, as the next state of one (update is the same)\n"
+		"volume SESSION NAME VOL  hand a volume (cella volume) over: the CAS gets its keys and root\n"
+		"explain SESSION/SERVICE  the last refusals: each requirement that failed, with both values\n"
+		"read SESSION  print it as it was put, secrets included\n"
+		"list     the sessions that this owner may read\n"
+		"delete SESSION  with its secrets\n"
 		"Exit status: 0; 1 if there is a mistake in the session; 2 for one in the options.",
 	.example = "cella session check hospital.yml\n"
-		   "cella session calculate-hash hospital.yml",
+		   "cella session create hospital.yml\n"
+		   "cella session explain hospital/classify",
 	.table = {session_table, array_count(session_table), false},
-	.operands_min = 2,
-	.operands_max = 2,
+	.operands_min = 1,
+	.operands_max = 4,
 	.enter = verb_session,
 };
 
@@ -153,10 +167,15 @@ static int hash_command(struct session_command *c, struct error *err)
 
 static const struct command_row {
 	const char *name;
-	int (*run)(struct session_command *c, struct error *err);
+	int operands;
+	int (*run)(struct session_command *c, struct error *err);             /* on a file, */
+	int (*ask)(const struct session_remote *c, struct error *err); /* or of the CAS */
 } commands[] = {
-	{"check", check_command},
-	{"calculate-hash", hash_command},
+	{"check", 1, check_command, NULL},           {"calculate-hash", 1, hash_command, NULL},
+	{"create", 1, NULL, session_create_command}, {"update", 1, NULL, session_create_command},
+	{"volume", 3, NULL, session_volume_command}, {"explain", 1, NULL, session_explain_command},
+	{"read", 1, NULL, session_read_command},     {"list", 0, NULL, session_list_command},
+	{"delete", 1, NULL, session_delete_command},
 };
 
 static const char *name_of_command(const void *data, size_t index)
@@ -230,6 +249,21 @@ static int verb_session_run(const struct command_row *row, struct session_comman
 	return rc < 0 ? verb_fail(&session_verb, &err) : VERB_DONE;
 }
 
+static int ask_cas(const struct command_row *row, const struct session_options *o, char **operands, int count)
+{
+	const struct session_remote c = {.operands = (const char *const *)operands,
+	                                 .count = count,
+	                                 .json = o->json,
+	                                 .volume_key = o->volume_key,
+	                                 .volume_root = o->volume_root};
+	struct error err = {0};
+	int rc = row->ask(&c, &err);
+	if (rc == 0)
+		return VERB_DONE;
+	verb_fail(&session_verb, &err);
+	return rc == CELLA_EINVAL ? VERB_USAGE : VERB_FAILED;
+}
+
 int verb_session(int argc, char **argv)
 {
 	struct session_options o = {0};
@@ -239,6 +273,13 @@ int verb_session(int argc, char **argv)
 	const struct command_row *row = find_command(argv[1]);
 	if (!row)
 		return VERB_USAGE;
+	if (count - 1 != row->operands) {
+		fprintf(stderr, "cella session: %s wants %d operand%s\nTry: cella session --help\n",
+		        row->name, row->operands, row->operands == 1 ? "" : "s");
+		return VERB_USAGE;
+	}
+	if (row->ask)
+		return ask_cas(row, &o, argv + 2, count - 1);
 	struct session_command c = {.options = &o, .file = argv[2]};
 	status = verb_session_run(row, &c);
 	session_free(c.session);

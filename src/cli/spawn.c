@@ -73,27 +73,31 @@ static int spawn_attributes(posix_spawnattr_t *attributes)
 	return rc ? rc : posix_spawnattr_setsigdefault(attributes, &defaults);
 }
 
-int spawn_daemon(const char *name, int owner_fd, const char *second_option, int second_fd, pid_t *ret_pid,
-                 struct error *err)
+int spawn_daemon(const struct spawn *spawn, pid_t *ret_pid, struct error *err)
 {
+	const char *name = spawn->name;
 	char path[SPAWN_PATH_MAX];
 	int rc = spawn_path(name, path, err);
 	if (rc < 0)
 		return rc;
 	/* The sources of dup2 must not be its targets. */
-	cleanup_close int owner = fcntl(owner_fd, F_DUPFD_CLOEXEC, 10);
-	cleanup_close int second = fcntl(second_fd, F_DUPFD_CLOEXEC, 10);
+	cleanup_close int owner = fcntl(spawn->owner_fd, F_DUPFD_CLOEXEC, 10);
+	cleanup_close int second = fcntl(spawn->second_fd, F_DUPFD_CLOEXEC, 10);
 	if (owner < 0 || second < 0)
 		return error_errno(err, CELLA_EIO, "cannot start %s", name);
-	char *arguments[] = {(char *)(uintptr_t)name,          "--owner-fd", "3",
-	                     (char *)(uintptr_t)second_option, "4",          NULL};
+	const char *arguments[] = {name, "--owner-fd", "3", spawn->second_option, "4", NULL, NULL, NULL};
+	if (spawn->key_file) {
+		arguments[5] = "--key-file";
+		arguments[6] = spawn->key_file;
+	}
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	int error_number = spawn_actions(&actions, owner, second);
 	if (error_number == 0)
 		error_number = spawn_attributes(&attributes);
 	if (error_number == 0)
-		error_number = posix_spawn(ret_pid, path, &actions, &attributes, arguments, environ);
+		error_number = posix_spawn(ret_pid, path, &actions, &attributes,
+		                           (char *const *)(uintptr_t)arguments, environ);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	errno = error_number;

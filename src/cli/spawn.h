@@ -12,9 +12,13 @@
 int spawn_directory(char *ret_path, size_t capacity, struct error *err) must_check;
 
 /* Start `name` (a sibling) with `--owner-fd 3 <second_option> 4`, where 3 and 4 are the given descriptors,
- * with our standard streams and nothing else open, in a process group of its own. */
-int spawn_daemon(const char *name, int owner_fd, const char *second_option, int second_fd, pid_t *ret_pid,
-                 struct error *err) must_check;
+ * and `--key-file FILE` unless that is NULL, with our standard streams and nothing else open, in a process
+ * group of its own. */
+struct spawn {
+	const char *name, *second_option, *key_file;
+	int owner_fd, second_fd;
+};
+int spawn_daemon(const struct spawn *spawn, pid_t *ret_pid, struct error *err) must_check;
 
 /* CELLA_EAUTH unless the sibling `name` is the program with this digest. It may be called while that
  * runs already. Who can write where Cella's programs lie could replace the caller as well: this is

@@ -42,6 +42,8 @@ int cert_key_read(const void *pem, size_t size, struct cert_key **ret_key, struc
 int cert_key_write(const struct cert_key *key, char *to, size_t *ret_size, struct error *err) must_check;
 /* SubjectPublicKeyInfo in DER, CERT_PUBLIC_MAX bytes at most. */
 int cert_key_public(const struct cert_key *key, uint8_t *to, size_t *ret_size, struct error *err) must_check;
+/* The same as PEM, appended. */
+int cert_key_write_public(const struct cert_key *key, struct buf *to, struct error *err) must_check;
 int cert_key_hash(const struct cert_key *key, char ret_hash[CERT_KEY_HASH_SIZE],
                   struct error *err) must_check;
 void cert_key_free(struct cert_key *key);

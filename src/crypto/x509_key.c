@@ -111,6 +111,17 @@ int cert_key_public(const struct cert_key *key, uint8_t *to, size_t *ret_size, s
 	return 0;
 }
 
+int cert_key_write_public(const struct cert_key *key, struct buf *to, struct error *err)
+{
+	char *text;
+	cleanup_bio BIO *bio = BIO_new(BIO_s_mem());
+	if (!bio || PEM_write_bio_PUBKEY(bio, key->pkey) <= 0)
+		return crypto_failed("writing a public key", err);
+	long size = BIO_get_mem_data(bio, &text);
+	buf_put(to, text, (size_t)size);
+	return to->failed ? error_set(err, CELLA_ENOMEM, "no memory for a public key") : 0;
+}
+
 static int hash_text(const void *der, size_t size, char ret_hash[CERT_KEY_HASH_SIZE], struct error *err)
 {
 	uint8_t digest[CRYPTO_SHA256_SIZE];

@@ -57,7 +57,8 @@ static int look_around(struct launcher *launcher, struct error *err)
 	return 0;
 }
 
-int launcher_new(const char *executor, struct launcher **ret_launcher, struct error *err)
+int launcher_new(const char *executor, const char *key_file, struct launcher **ret_launcher,
+                 struct error *err)
 {
 	struct launcher *launcher = calloc(1, sizeof(*launcher));
 	if (!launcher)
@@ -69,7 +70,7 @@ int launcher_new(const char *executor, struct launcher **ret_launcher, struct er
 	if (rc == 0)
 		rc = executor_load(executor, &launcher->executor, err);
 	if (rc == 0)
-		rc = signing_new(&launcher->signing, err);
+		rc = signing_new(key_file, &launcher->signing, err);
 	if (rc < 0) {
 		launcher_free(launcher);
 		return rc;

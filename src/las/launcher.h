@@ -30,8 +30,10 @@ struct launcher {
 };
 
 /* Hardens this process (undumpable, no core files, no new privileges, no key in children), reads the
- * executor, makes the signing key. Once, at start. `executor` as executor_load. */
-int launcher_new(const char *executor, struct launcher **ret_launcher, struct error *err) must_check;
+ * executor, makes or reads the signing key. Once, at start. `executor` as executor_load, `key_file` as
+ * signing_new. */
+int launcher_new(const char *executor, const char *key_file, struct launcher **ret_launcher,
+                 struct error *err) must_check;
 /* Ends the process's cryptography with it. */
 void launcher_free(struct launcher *launcher);
 

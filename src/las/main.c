@@ -23,7 +23,7 @@
 enum { EXIT_FAILED = 125, EXIT_USAGE = 2 };
 
 static const char usage[] =
-	"Usage: cella-las --owner-fd N --agent-fd M [--executor PATH]\n"
+	"Usage: cella-las --owner-fd N --agent-fd M [--executor PATH] [--key-file FILE]\n"
 	"\n"
 	"The launcher: starts executors for an agent, in isolation, and signs evidence about them.\n"
 	"cella run starts it; nobody calls it by hand.\n"
@@ -31,6 +31,7 @@ static const char usage[] =
 	"  --owner-fd N      a SOCK_SEQPACKET socket to the owner's command line\n"
 	"  --agent-fd M      a SOCK_SEQPACKET socket to the agent\n"
 	"  --executor PATH   the executor's binary (default: cella-cell beside this program)\n"
+	"  --key-file FILE   the key that evidence is signed with (default: a new one)\n"
 	"  --help, --version\n"
 	"\n"
 	"CELLA_LOG=error|warn|info|debug sets what it writes to standard error (default: warn).\n"
@@ -40,7 +41,7 @@ static const char usage[] =
 struct options {
 	int owner;
 	int agent;
-	const char *executor;
+	const char *executor, *key_file;
 };
 
 static int parse_descriptor(const char *text, int *ret_fd)
@@ -59,9 +60,13 @@ static int parse_descriptor(const char *text, int *ret_fd)
 static int parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option known[] = {
-		{"owner-fd", required_argument, NULL, 'o'}, {"agent-fd", required_argument, NULL, 'a'},
-		{"executor", required_argument, NULL, 'e'}, {"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'v'},        {0},
+		{"owner-fd", required_argument, NULL, 'o'},
+		{"agent-fd", required_argument, NULL, 'a'},
+		{"executor", required_argument, NULL, 'e'},
+		{"key-file", required_argument, NULL, 'k'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'},
+		{0},
 	};
 	for (int option; (option = getopt_long(argc, argv, "", known, NULL)) >= 0;) {
 		int rc = 0;
@@ -69,6 +74,7 @@ static int parse_options(int argc, char **argv, struct options *options)
 		case 'o': rc = parse_descriptor(optarg, &options->owner); break;
 		case 'a': rc = parse_descriptor(optarg, &options->agent); break;
 		case 'e': options->executor = optarg; break;
+		case 'k': options->key_file = optarg; break;
 		case 'h': fputs(usage, stdout); exit(0);
 		case 'v': puts("cella-las " CELLA_VERSION); exit(0);
 		default: rc = CELLA_EINVAL;
@@ -128,7 +134,7 @@ static int serve(const struct options *options, struct error *err)
 	close_others(options->owner, options->agent);
 	rc = take_signals(&signals, err);
 	if (rc == 0)
-		rc = launcher_new(options->executor, &launcher, err);
+		rc = launcher_new(options->executor, options->key_file, &launcher, err);
 	if (rc < 0)
 		return rc;
 	const struct server_config config = {launcher, options->owner, options->agent, signals};

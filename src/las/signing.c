@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include "base/log.h"
+#include "crypto/key_file.h"
 #include "las/bounds.h"
 
 struct signing {
@@ -39,7 +40,8 @@ static int open_pool(struct signing *s, struct error *err)
 /* A use of the key, on the stack. */
 struct use {
 	struct signing *s;
-	const struct evidence *evidence; /* NULL: to make the key */
+	const struct evidence *evidence; /* NULL: to have the key, */
+	const char *key_file;            /* from here; NULL: a new one */
 	struct buf *to;
 	struct error *err;
 	int rc;
@@ -50,6 +52,8 @@ static void use_on_stack(void *data)
 	struct use *use = data;
 	if (use->evidence)
 		use->rc = evidence_sign(use->evidence, use->s->signer, use->to, use->err);
+	else if (use->key_file)
+		use->rc = crypto_key_file_read(use->key_file, "the launcher's key", use->s->signer, use->err);
 	else
 		use->rc = crypto_signer_generate(use->s->signer, use->err);
 }
@@ -61,9 +65,9 @@ static int use_key(struct use *use)
 	return use->rc;
 }
 
-static int make_key(struct signing *s, struct error *err)
+static int make_key(struct signing *s, const char *key_file, struct error *err)
 {
-	struct use use = {.s = s, .err = err};
+	struct use use = {.s = s, .key_file = key_file, .err = err};
 	int rc = open_pool(s, err);
 	if (rc == 0)
 		rc = crypto_init(s->pool, err);
@@ -77,12 +81,12 @@ static int make_key(struct signing *s, struct error *err)
 	return use_key(&use);
 }
 
-int signing_new(struct signing **ret_signing, struct error *err)
+int signing_new(const char *key_file, struct signing **ret_signing, struct error *err)
 {
 	struct signing *s = calloc(1, sizeof(*s));
 	if (!s)
 		return error_set(err, CELLA_ENOMEM, "no memory for the signing key");
-	int rc = make_key(s, err);
+	int rc = make_key(s, key_file, err);
 	if (rc < 0) {
 		signing_free(s);
 		return rc;

@@ -1,6 +1,7 @@
 /*
- * The launcher's signing key: made at its start, in secret memory where there is any, and used on a
- * stack of the same memory that is wiped after each use. Children map neither.
+ * The launcher's signing key: made at its start, or read from a file, by which others know it; in secret
+ * memory where there is any, and used on a stack of the same memory that is wiped after each use. Children
+ * map neither.
  *
  * Without secret memory the key lies where every administrator can read it. Then it signs no
  * evidence that says of an executor's memory that it is secret: whoever read the key could say the
@@ -13,8 +14,9 @@
 
 struct signing;
 
-/* Starts the process's cryptography. Raises its own limit of locked memory as far as it may. */
-int signing_new(struct signing **ret_signing, struct error *err) must_check;
+/* Starts the process's cryptography. Raises its own limit of locked memory as far as it may. `key_file`: as
+ * crypto/key_file.h; NULL: a new key. */
+int signing_new(const char *key_file, struct signing **ret_signing, struct error *err) must_check;
 /* Ends the process's cryptography. NULL is fine. */
 void signing_free(struct signing *s);
 

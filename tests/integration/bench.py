@@ -28,7 +28,7 @@ def bench(*arguments, **env):
 def test_mistakes():
     for arguments, says in ((["kernels", "nonsense"], "there is no benchmark nonsense"), (["kernels", "--runs", 0], "--runs 0"),
                             (["kernels", "--runs", 1000], "--runs 1000"), (["kernels", "--json", "/gone/x"], "/gone/x"),
-                            (["kernels", "--svg", SCRATCH], "it is a directory"), ([], "it wants kernels|programs|start|tasks|paged|volumes|ecg|all")):
+                            (["kernels", "--svg", SCRATCH], "it is a directory"), ([], "it wants kernels|programs|start|tasks|paged|volumes|cas|ecg|all")):
         done = bench(*arguments)
         check(done.returncode == USAGE and says in done.stderr and not done.stdout,
               f"{' '.join(map(str, arguments))}: status {done.returncode} {done.stderr.splitlines()[:1]}")
@@ -48,11 +48,15 @@ def test_failures():
 def test_ecg():
     """The cell that lies beside cella was built under another key than this test's."""
     done = bench("ecg", "--runs", 1, "--json", ROWS, "--svg", CHART)
-    check(done.returncode == 0, f"ecg: status {done.returncode} {done.stdout[-300:] if done.returncode else ''}{done.stderr}")
     said = json.loads(ROWS.read_text(encoding="utf-8"))
     rows = said["rows"]
     secret = has_secret()[0]
-    check(len(rows) == (12 * 11 + 3 * 3 if secret else 12 * 4 + 1), f"ecg: {len(rows)} rows")
+    # A volume's cache takes of what an ordinary user may lock: its cells may have too little left.
+    cramped = [row["reason"] for row in rows if row["case"] == "sealed recordings and forest"] if os.geteuid() else []
+    check(all("not enough memory" in reason for reason in cramped), f"of the volume: {cramped or 'measured'}")
+    check(done.returncode == len(cramped), f"ecg: status {done.returncode} {done.stdout[-300:] if done.returncode else ''}{done.stderr}")
+    sealed = len(cramped) or 3 * 3
+    check(len(rows) == (12 * 11 + sealed if secret else 12 * 4 + 1), f"ecg: {len(rows)} rows")
     ratios = [row for row in rows if row["metric"] == "first, protected/unprotected"]
     check(len(ratios) == (12 if secret else 0) and all(row["value"] > 0 for row in ratios), f"{len(ratios)} ratios of first requests")
     check(all(row["n"] == 1 and row["low"] is None for row in rows if "value" in row), "one sample has no interval")

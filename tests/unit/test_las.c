@@ -72,7 +72,7 @@ static void run_launcher(int owner, int agent, prepare_fn *prepare)
 	log_open("las", STDERR_FILENO, LOG_LEVEL_ERROR);
 	if (prepare)
 		prepare();
-	int rc = launcher_new(executor_path, &launcher, &err);
+	int rc = launcher_new(executor_path, NULL, &launcher, &err);
 	if (rc == 0 && late_digest >= 0)
 		dup3(late_digest, launcher->executor.digest_pipe, O_CLOEXEC);
 	if (rc == 0) {

@@ -141,9 +141,10 @@ static void bad_fields_are_refused(void **state)
 		{0, 1},    /* version */
 		{4, 0},    /* executor 0 */
 		{6, 1},    /* executor beyond 65,535 */
-		{8, 3},    /* role */
-		{112, 17}, /* builders */
-		{180, 99}, /* arguments */
+		{8, 4},    /* role */
+		{16, 9},   /* grants */
+		{116, 17}, /* builders */
+		{184, 99}, /* arguments */
 	};
 	for (size_t i = 0; i < array_count(bad); i++) {
 		uint8_t *data;
@@ -189,6 +190,123 @@ static void bad_volumes_are_refused(void **state)
 	}
 }
 
+/* ---- grants */
+
+/* A job with a volume that has its keys, and one that waits for them. */
+static struct provision *example_job(void)
+{
+	static struct provision p;
+	struct provision *read;
+	uint8_t *data;
+	size_t size;
+	p = (struct provision){
+		.executor = 1,
+		.role = PROVISION_DRIVER,
+		.grants = 1,
+		.builder_count = 2,
+		.arguments = (const char **)(uintptr_t)arguments,
+		.argument_count = 3,
+		.environment = (const char **)(uintptr_t)environment,
+		.environment_count = 2,
+		.preopens = {{"/mine", OWNER_PREOPEN_VOLUME},
+	                     {"/data", OWNER_PREOPEN_VOLUME | OWNER_PREOPEN_GRANTED}},
+		.preopen_count = 2,
+		.volumes = {{.preopen = 0, .key_count = 1}},
+		.volume_count = 1,
+	};
+	memset(p.identity, 3, sizeof(p.identity));
+	memset(p.builders[0], 4, sizeof(p.builders[0]));
+	memset(p.builders[1], 5, sizeof(p.builders[1]));
+	assert_int_equal(provision_write(&p, pool, &data, &size, NULL), 0);
+	assert_int_equal(provision_read(data, size, pool, &read, NULL), 0);
+	mem_free(pool, data);
+	return read;
+}
+
+static const char *const granted[] = {"LANG=de", "TOKEN=secret"};
+static const char *const command[] = {"classify", "--all"};
+
+static struct provision *example_grant(void)
+{
+	struct provision *g = mem_alloc(pool, sizeof(*g));
+	const char **variables = mem_alloc(pool, sizeof(granted)), **words = mem_alloc(pool, sizeof(command));
+	memcpy(variables, granted, sizeof(granted));
+	memcpy(words, command, sizeof(command));
+	*g = (struct provision){
+		.executor = 1,
+		.role = PROVISION_GRANT,
+		.builder_count = 1,
+		.arguments = words,
+		.argument_count = 2,
+		.environment = variables,
+		.environment_count = 2,
+		.preopens = {{"/data", OWNER_PREOPEN_VOLUME | OWNER_PREOPEN_READ_ONLY}},
+		.preopen_count = 1,
+		.volumes = {{.preopen = 0, .key_count = 1}},
+		.volume_count = 1,
+	};
+	memset(g->identity, 3, sizeof(g->identity));
+	memset(g->builders[0], 5, sizeof(g->builders[0]));
+	memset(g->volumes[0].keys, 7, CRYPTO_KEY_SIZE);
+	return g;
+}
+
+static void a_grant_is_added(void **state)
+{
+	(void)state;
+	struct provision *p = example_job(), *g = example_grant();
+	struct error err;
+	assert_int_equal(provision_check_volumes(p, &err), CELLA_EPERM);
+	assert_non_null(strstr(err.text, "/data"));
+	assert_int_equal(provision_add_grant(p, g, pool, &err), 0);
+	assert_int_equal(provision_check_volumes(p, &err), 0);
+	assert_int_equal(p->builder_count, 1);
+	assert_int_equal(p->builders[0][0], 5);
+	assert_int_equal(p->argument_count, 3);
+	assert_string_equal(p->arguments[0], "ecg.cell");
+	assert_string_equal(p->arguments[2], "--all");
+	assert_int_equal(p->environment_count, 3);
+	assert_string_equal(p->environment[0], "EMPTY=");
+	assert_string_equal(p->environment[1], "LANG=de");
+	assert_string_equal(p->environment[2], "TOKEN=secret");
+	assert_int_equal(p->volume_count, 2);
+	assert_int_equal(p->volumes[1].preopen, 1);
+	assert_int_equal(p->volumes[1].keys[0][31], 7);
+	assert_int_equal(p->preopens[1].flags, OWNER_PREOPEN_VOLUME | OWNER_PREOPEN_READ_ONLY);
+	for (size_t i = 0; i < sizeof(g->volumes[0]); i++)
+		assert_int_equal(((const uint8_t *)&g->volumes[0])[i], 0);
+	provision_free(pool, p);
+	provision_free(pool, g);
+}
+
+static void expect_refused(struct provision *g, int code, const char *why)
+{
+	struct provision *p = example_job();
+	struct error err = {0};
+	assert_int_equal(provision_add_grant(p, g, pool, &err), code);
+	if (!strstr(err.text, why))
+		fail_msg("%s", err.text);
+	provision_free(pool, p);
+	provision_free(pool, g);
+}
+
+static void a_grant_for_something_else_is_refused(void **state)
+{
+	(void)state;
+	struct provision *g = example_grant();
+	g->identity[47] ^= 1;
+	expect_refused(g, CELLA_EAUTH, "another cell");
+	g = example_grant();
+	g->builders[0][31] ^= 1;
+	expect_refused(g, CELLA_EAUTH, "other builders");
+	g = example_grant();
+	g->preopens[0].guest = "/elsewhere";
+	expect_refused(g, CELLA_EPERM, "--volume DIR:/elsewhere");
+	g = example_grant();
+	g->preopens[0].guest = "/mine";
+	expect_refused(g, CELLA_EPERM, "from elsewhere");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +316,8 @@ int main(void)
 		cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test(bad_fields_are_refused),
 		cmocka_unit_test(bad_volumes_are_refused),
+		cmocka_unit_test(a_grant_is_added),
+		cmocka_unit_test(a_grant_for_something_else_is_refused),
 	};
 	return cmocka_run_group_tests(tests, make_pool, drop_pool);
 }

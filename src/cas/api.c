@@ -1,0 +1,488 @@
+#include "cas/api.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base64url.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "cas/attest.h"
+#include "cas/sessions.h"
+
+enum {
+	ATTEST_BODY_MAX = 16384,
+	SMALL_BODY_MAX = 16384,
+	REFUSALS_MAX = RECORDS_REFUSALS,
+	LABEL_MAX = RECORDS_NAME_MAX,
+};
+
+/* ---- what all routes need */
+
+static struct cas_requester requester(const struct https_request *request)
+{
+	struct cas_requester who = {.address = https_address(request)};
+	const char *hash = https_peer(request)->key_hash;
+	who.known = *hash && io_unhex(hash, sizeof(who.key), who.key);
+	return who;
+}
+
+static void answer_error(struct cas_api *api, struct https_request *request, const struct error *err)
+{
+	if (err->code == CELLA_EPERM)
+		metric_add(api->denied, 1);
+	https_answer_error(request, err);
+}
+
+/* Takes `json`; NULL where memory ran out. */
+static void answer_json(struct https_request *request, unsigned status, json_t *json)
+{
+	struct error err;
+	if (json) {
+		https_answer_json(request, status, json);
+	} else {
+		error_set(&err, CELLA_ENOMEM, "no memory for an answer");
+		https_answer_error(request, &err);
+	}
+	json_decref(json);
+}
+
+static json_t *hex_json(const void *data, size_t size)
+{
+	char hex[2 * VOLUME_REFERENCE_SIZE + 1];
+	io_hex(data, size, hex);
+	return json_string(hex);
+}
+
+/* The body as an object of exactly these members, which are strings. */
+static int read_strings(const struct https_request *request, const char *const *names,
+                        const char **ret_values, size_t count, json_t **ret_json, struct error *err)
+{
+	size_t size;
+	const char *body = https_body(request, &size), *name;
+	json_t *json = json_loadb(body ? body : "", size, JSON_REJECT_DUPLICATES, NULL), *value;
+	if (!json_is_object(json)) {
+		json_decref(json);
+		return error_set(err, CELLA_EFORMAT, "the body is no JSON object");
+	}
+	for (size_t i = 0; i < count; i++)
+		ret_values[i] = json_string_value(json_object_get(json, names[i]));
+	json_object_foreach(json, name, value)
+	{
+		size_t i = 0;
+		while (i < count && strcmp(names[i], name) != 0)
+			i++;
+		if (i == count || !json_is_string(value)) {
+			error_set(err, CELLA_EFORMAT, "the member \"%.60s\" of the body is %s", name,
+			          i == count ? "unknown" : "no string");
+			json_decref(json);
+			return CELLA_EFORMAT;
+		}
+	}
+	for (size_t i = 0; i < count; i++)
+		if (!ret_values[i]) {
+			json_decref(json);
+			return error_set(err, CELLA_EFORMAT, "the body has no member \"%s\"", names[i]);
+		}
+	*ret_json = json;
+	return 0;
+}
+
+/* ---- what it is */
+
+static void get_status(void *arg, struct https_request *request)
+{
+	struct cas_api *api = arg;
+	struct records *r = cas_records_lock(api->cas);
+	struct audit_head head = *records_head(r);
+	json_t *json = json_pack("{s:o, s:s, s:I, s:{s:I, s:I, s:o, s:o}}", "cas",
+	                         hex_json(records_cas(r), VAULT_CAS_SIZE), "version", CELLA_VERSION, "time",
+	                         (json_int_t)(cas_now_ns(api->cas) / 1000000000u), "head", "epoch",
+	                         (json_int_t)head.epoch, "number", (json_int_t)head.number, "hash",
+	                         hex_json(head.hash, sizeof(head.hash)), "signature",
+	                         hex_json(head.signature, sizeof(head.signature)));
+	if (json)
+		json_object_set_new(json, "log_key", hex_json(records_public_key(r), CRYPTO_ED25519_SIZE));
+	cas_records_unlock(api->cas);
+	answer_json(request, 200, json);
+}
+
+static void get_health(void *arg, struct https_request *request)
+{
+	(void)arg;
+	https_answer_health(request, NULL, 0);
+}
+
+static void get_metrics(void *arg, struct https_request *request)
+{
+	struct cas_api *api = arg;
+	https_answer_metrics(request, api->metrics);
+}
+
+/* ---- attestation */
+
+static void post_nonce(void *arg, struct https_request *request)
+{
+	struct cas_api *api = arg;
+	uint8_t nonce[CAS_NONCE_SIZE];
+	struct error err;
+	if (cas_nonce(api->cas, nonce, &err) < 0)
+		answer_error(api, request, &err);
+	else
+		answer_json(request, 200, json_pack("{s:o}", "nonce", hex_json(nonce, sizeof(nonce))));
+}
+
+static json_t *base64_json(const struct buf *bytes)
+{
+	size_t size = base64url_size(bytes->size);
+	cleanup_free char *text = malloc(size + 1);
+	if (!text)
+		return NULL;
+	base64url_encode(bytes->data, bytes->size, text);
+	return json_stringn(text, size);
+}
+
+static void post_attest(void *arg, struct https_request *request)
+{
+	static const char *const names[] = {"session", "service", "evidence"};
+	struct cas_api *api = arg;
+	const char *values[array_count(names)];
+	cleanup_buf struct buf grant = {0};
+	json_t *body = NULL;
+	struct error err;
+	int rc = read_strings(request, names, values, array_count(names), &body, &err);
+	if (rc == 0) {
+		const struct cas_attestation a = {.session = values[0],
+		                                  .service = values[1],
+		                                  .evidence = values[2],
+		                                  .evidence_size = strlen(values[2]),
+		                                  .peer = https_address(request)};
+		rc = cas_attest(api->cas, &a, &grant, &err);
+		metric_add(rc == 0 ? api->granted : api->refused, 1);
+	}
+	if (rc < 0)
+		answer_error(api, request, &err);
+	else
+		answer_json(request, 200, json_pack("{s:o}", "grant", base64_json(&grant)));
+	json_decref(body);
+}
+
+/* ---- sessions */
+
+static json_t *facts_json(const struct cas_session_facts *f)
+{
+	return json_pack("{s:s, s:o, s:I, s:I}", "name", f->name, "hash", hex_json(f->hash, sizeof(f->hash)),
+	                 "updated", (json_int_t)(f->updated_ns / 1000000000u), "revision",
+	                 (json_int_t)f->revision);
+}
+
+static void post_session(void *arg, struct https_request *request)
+{
+	struct cas_api *api = arg;
+	struct cas_requester who = requester(request);
+	struct cas_session_facts facts;
+	struct error err;
+	size_t size;
+	const void *yaml = https_body(request, &size);
+	if (cas_session_put(api->cas, &who, yaml, size, &facts, &err) < 0)
+		answer_error(api, request, &err);
+	else
+		answer_json(request, 201,
+		            json_pack("{s:s, s:o}", "name", facts.name, "hash",
+		                      hex_json(facts.hash, sizeof(facts.hash))));
+}
+
+static int add_facts(void *arg, const struct cas_session_facts *facts, struct error *err)
+{
+	return json_array_append_new(arg, facts_json(facts)) == 0
+	               ? 0
+	               : error_set(err, CELLA_ENOMEM, "no memory for a list of sessions");
+}
+
+static void get_sessions(void *arg, struct https_request *request)
+{
+	struct cas_api *api = arg;
+	struct cas_requester who = requester(request);
+	struct error err;
+	json_t *list = json_array();
+	if (cas_session_list(api->cas, &who, add_facts, list, &err) < 0) {
+		json_decref(list);
+		answer_error(api, request, &err);
+		return;
+	}
+	answer_json(request, 200, json_pack("{s:o}", "sessions", list));
+}
+
+static void get_session(void *arg, struct https_request *request)
+{
+	struct cas_api *api = arg;
+	struct cas_requester who = requester(request);
+	struct cas_session_facts facts;
+	struct buf yaml = {0};
+	struct error err;
+	if (cas_session_read(api->cas, &who, https_segment(request, "session"), &facts, &yaml, &err) < 0) {
+		answer_error(api, request, &err);
+	} else {
+		char hash[2 * CRYPTO_SHA384_SIZE + 1];
+		io_hex(facts.hash, sizeof(facts.hash), hash);
+		https_add_header(request, "cella-session-hash", hash);
+		https_answer(request, 200, "application/yaml", yaml.data, yaml.size);
+	}
+	if (yaml.data)
+		mem_wipe(yaml.data, yaml.size);
+	buf_done(&yaml);
+}
+
+static void delete_session(void *arg, struct https_request *request)
+{
+	struct cas_api *api = arg;
+	struct cas_requester who = requester(request);
+	struct error err;
+	if (cas_session_remove(api->cas, &who, https_segment(request, "session"), &err) < 0)
+		answer_error(api, request, &err);
+	else
+		https_answer(request, 204, NULL, NULL, 0);
+}
+
+static void get_refusals(void *arg, struct https_request *request)
+{
+	struct cas_api *api = arg;
+	struct cas_requester who = requester(request);
+	cleanup_free struct records_refusal *refusal = malloc(sizeof(*refusal));
+	struct error err;
+	json_t *list = json_array();
+	int rc = refusal ? 0 : error_set(&err, CELLA_ENOMEM, "no memory for refusals");
+	for (unsigned i = 0; rc == 0 && i < REFUSALS_MAX; i++) {
+		rc = cas_session_refusal(api->cas, &who, https_segment(request, "session"),
+		                         https_segment(request, "service"), i, refusal, &err);
+		if (rc == 0)
+			json_array_append_new(list, json_pack("{s:I, s:I, s:s}", "number",
+			                                      (json_int_t)refusal->number, "time",
+			                                      (json_int_t)(refusal->time_ns / 1000000000u),
+			                                      "reasons", refusal->text));
+	}
+	if (rc < 0 && rc != CELLA_ENOENT) {
+		json_decref(list);
+		answer_error(api, request, &err);
+		return;
+	}
+	answer_json(request, 200, json_pack("{s:o}", "refusals", list));
+}
+
+/* ---- volumes */
+
+static int hex_member(const char *hex, const char *what, void *ret, size_t size, struct error *err)
+{
+	return hex && strlen(hex) == 2 * size && io_unhex(hex, size, ret)
+	               ? 0
+	               : error_set(err, CELLA_EFORMAT, "\"%s\" wants %zu hexadecimal digits", what, 2 * size);
+}
+
+static int read_volume(const struct https_request *request, struct cas_volume *ret, struct error *err)
+{
+	size_t size;
+	const char *body = https_body(request, &size);
+	json_t *json = json_loadb(body ? body : "", size, JSON_REJECT_DUPLICATES, NULL);
+	json_t *keys = json_object_get(json, "keys");
+	int rc = json_is_array(keys) && json_object_size(json) == 3
+	                 ? 0
+	                 : error_set(err, CELLA_EFORMAT, "the body wants \"id\", \"root\" and \"keys\"");
+	if (rc == 0)
+		rc = hex_member(json_string_value(json_object_get(json, "id")), "id", ret->id,
+		                sizeof(ret->id), err);
+	if (rc == 0)
+		rc = hex_member(json_string_value(json_object_get(json, "root")), "root", ret->root,
+		                sizeof(ret->root), err);
+	if (rc == 0 && json_array_size(keys) > VOLUME_KEYS_MAX)
+		rc = error_set(err, CELLA_EFORMAT, "a volume has %d keys at most", VOLUME_KEYS_MAX);
+	for (size_t i = 0; rc == 0 && i < json_array_size(keys); i++)
+		rc = hex_member(json_string_value(json_array_get(keys, i)), "keys",
+		                ret->keys[ret->key_count++], sizeof(ret->keys[0]), err);
+	json_decref(json);
+	return rc;
+}
+
+static void put_volume(void *arg, struct https_request *request)
+{
+	struct cas_api *api = arg;
+	struct cas_requester who = requester(request);
+	struct cas_volume volume = {0};
+	struct error err;
+	int rc = read_volume(request, &volume, &err);
+	if (rc == 0)
+		rc = cas_volume_hand(api->cas, &who, https_segment(request, "session"),
+		                     https_segment(request, "volume"), &volume, &err);
+	mem_wipe(&volume, sizeof(volume));
+	if (rc < 0)
+		answer_error(api, request, &err);
+	else
+		https_answer(request, 204, NULL, NULL, 0);
+}
+
+/* ---- owners and launchers */
+
+static void post_party(struct cas_api *api, struct https_request *request, enum records_kind kind)
+{
+	static const char *const names[] = {"key", "label"};
+	struct cas_requester who = requester(request);
+	uint8_t key[RECORDS_KEY_SIZE];
+	const char *values[array_count(names)];
+	json_t *body = NULL;
+	struct error err;
+	int rc = read_strings(request, names, values, array_count(names), &body, &err);
+	if (rc == 0)
+		rc = hex_member(values[0], "key", key, sizeof(key), &err);
+	if (rc == 0 && strlen(values[1]) > LABEL_MAX)
+		rc = error_set(&err, CELLA_EFORMAT, "\"label\" has %d bytes at most", LABEL_MAX);
+	if (rc == 0)
+		rc = cas_party_add(api->cas, &who, kind, key, values[1], &err);
+	json_decref(body);
+	if (rc < 0)
+		answer_error(api, request, &err);
+	else
+		https_answer(request, 204, NULL, NULL, 0);
+}
+
+static void delete_party(struct cas_api *api, struct https_request *request, enum records_kind kind)
+{
+	struct cas_requester who = requester(request);
+	uint8_t key[RECORDS_KEY_SIZE];
+	struct error err;
+	int rc = hex_member(https_segment(request, "key"), "key", key, sizeof(key), &err);
+	if (rc == 0)
+		rc = cas_party_remove(api->cas, &who, kind, key, &err);
+	if (rc < 0)
+		answer_error(api, request, &err);
+	else
+		https_answer(request, 204, NULL, NULL, 0);
+}
+
+static void post_las(void *arg, struct https_request *request)
+{
+	post_party(arg, request, RECORDS_LAS);
+}
+
+static void delete_las(void *arg, struct https_request *request)
+{
+	delete_party(arg, request, RECORDS_LAS);
+}
+
+static void post_owner(void *arg, struct https_request *request)
+{
+	post_party(arg, request, RECORDS_OWNER);
+}
+
+static void delete_owner(void *arg, struct https_request *request)
+{
+	delete_party(arg, request, RECORDS_OWNER);
+}
+
+/* ---- revocations */
+
+static const struct {
+	const char *name;
+	enum records_revoked kind;
+	size_t size;
+} revocable[] = {
+	{"cell", RECORDS_REVOKED_CELL, CRYPTO_SHA384_SIZE},
+	{"builder", RECORDS_REVOKED_BUILDER, CRYPTO_ED25519_SIZE},
+	{"las", RECORDS_REVOKED_LAS, CRYPTO_ED25519_SIZE},
+	{"owner", RECORDS_REVOKED_OWNER, RECORDS_KEY_SIZE},
+	{"executor", RECORDS_REVOKED_EXECUTOR, CRYPTO_SHA384_SIZE},
+};
+
+static void post_revocation(void *arg, struct https_request *request)
+{
+	static const char *const names[] = {"kind", "what", "reason"};
+	struct cas_api *api = arg;
+	struct cas_requester who = requester(request);
+	uint8_t what[RECORDS_REVOKED_MAX];
+	const char *values[array_count(names)];
+	json_t *body = NULL;
+	struct error err;
+	size_t i = 0;
+	int rc = read_strings(request, names, values, array_count(names), &body, &err);
+	while (rc == 0 && i < array_count(revocable) && strcmp(revocable[i].name, values[0]) != 0)
+		i++;
+	if (rc == 0 && i == array_count(revocable))
+		rc = error_set(&err, CELLA_EFORMAT, "\"kind\" is cell, builder, las, owner or executor");
+	if (rc == 0)
+		rc = hex_member(values[1], "what", what, revocable[i].size, &err);
+	if (rc == 0 && strlen(values[2]) > RECORDS_REASON_MAX)
+		rc = error_set(&err, CELLA_EFORMAT, "\"reason\" has %d bytes at most", RECORDS_REASON_MAX);
+	if (rc == 0)
+		rc = cas_revoke(api->cas, &who, revocable[i].kind, what, revocable[i].size, values[2], &err);
+	json_decref(body);
+	if (rc < 0)
+		answer_error(api, request, &err);
+	else
+		https_answer(request, 204, NULL, NULL, 0);
+}
+
+/* ---- the table */
+
+static const struct https_route table[] = {
+	{"GET", "/v1/status", 0, true, false, get_status, NULL},
+	{"GET", "/v1/health", 0, false, false, get_health, NULL},
+	{"GET", "/v1/metrics", 0, false, false, get_metrics, NULL},
+	{"POST", "/v1/nonce", 0, true, false, post_nonce, NULL},
+	{"POST", "/v1/attest", ATTEST_BODY_MAX, true, false, post_attest, NULL},
+	{"POST", "/v1/sessions", SESSION_TEXT_MAX, true, true, post_session, NULL},
+	{"GET", "/v1/sessions", 0, true, true, get_sessions, NULL},
+	{"GET", "/v1/sessions/{session}", 0, true, true, get_session, NULL},
+	{"DELETE", "/v1/sessions/{session}", 0, true, true, delete_session, NULL},
+	{"GET", "/v1/sessions/{session}/services/{service}/refusals", 0, true, true, get_refusals, NULL},
+	{"PUT", "/v1/sessions/{session}/volumes/{volume}", SMALL_BODY_MAX, true, true, put_volume, NULL},
+	{"POST", "/v1/las", SMALL_BODY_MAX, true, true, post_las, NULL},
+	{"DELETE", "/v1/las/{key}", 0, true, true, delete_las, NULL},
+	{"POST", "/v1/owners", SMALL_BODY_MAX, true, true, post_owner, NULL},
+	{"DELETE", "/v1/owners/{key}", 0, true, true, delete_owner, NULL},
+	{"POST", "/v1/revocations", SMALL_BODY_MAX, true, true, post_revocation, NULL},
+};
+
+static int make_metrics(struct cas_api *api, struct error *err)
+{
+	const struct metric_shape granted = {.name = "cella_cas_grants_total",
+	                                     .help = "Executors that had keys."};
+	const struct metric_shape refused = {.name = "cella_cas_refusals_total",
+	                                     .help = "Executors that were refused."};
+	const struct metric_shape denied = {.name = "cella_cas_denials_total",
+	                                    .help = "Requests of keys that had no right to them."};
+	int rc = metrics_counter(api->metrics, &granted, &api->granted, err);
+	if (rc == 0)
+		rc = metrics_counter(api->metrics, &refused, &api->refused, err);
+	return rc == 0 ? metrics_counter(api->metrics, &denied, &api->denied, err) : rc;
+}
+
+int cas_api_new(struct cas *cas, struct metrics *metrics, struct cas_api **ret_api, struct error *err)
+{
+	struct cas_api *api = calloc(1, sizeof(*api));
+	struct https_route *routes = malloc(sizeof(table));
+	if (!api || !routes) {
+		free(api);
+		free(routes);
+		return error_set(err, CELLA_ENOMEM, "no memory for the CAS's routes");
+	}
+	*api = (struct cas_api){.cas = cas,
+	                        .metrics = metrics,
+	                        .routes = routes,
+	                        .route_count = array_count(table)};
+	memcpy(routes, table, sizeof(table));
+	for (size_t i = 0; i < api->route_count; i++)
+		routes[i].arg = api;
+	int rc = make_metrics(api, err);
+	if (rc < 0) {
+		cas_api_free(api);
+		return rc;
+	}
+	*ret_api = api;
+	return 0;
+}
+
+void cas_api_free(struct cas_api *api)
+{
+	if (!api)
+		return;
+	free(api->routes);
+	free(api);
+}

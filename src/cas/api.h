@@ -1,0 +1,22 @@
+/* The CAS's routes: HTTPS in front of what sessions.h and attest.h do. docs/reference/cas-api.yaml (OpenAPI)
+ * describes them, and a test holds it against this table. */
+#ifndef CAS_API_H
+#define CAS_API_H
+
+#include "cas/service.h"
+#include "net/https_server.h"
+
+struct cas_api {
+	struct cas *cas;
+	struct metrics *metrics;
+	struct metric *granted, *refused, *denied;
+	struct https_route *routes;
+	size_t route_count;
+};
+
+/* Routes over `cas`, which they borrow. */
+int cas_api_new(struct cas *cas, struct metrics *metrics, struct cas_api **ret_api,
+                struct error *err) must_check;
+void cas_api_free(struct cas_api *api);
+
+#endif

@@ -1,0 +1,329 @@
+/*
+ * cella-cas: the configuration and attestation service.
+ *
+ *     cella-cas --dir DIR [--listen ADDRESS:PORT] [--key-file FILE | --passphrase-fd N] [--init OWNER]
+ *               [--insecure-memory-none] [--insecure-older] [--rate N]
+ *
+ * The command line (cella cas) starts it, with everything spelled out. When it listens it prints its port,
+ * its key's hash, and after its first start where the owner's credential lies. SIGTERM and SIGINT end it in
+ * order. With --audit end|verify it says what the audit log is, and ends.
+ */
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "cas/api.h"
+#include "net/tls.h"
+
+enum {
+	TLS_MEMORY = 256 << 20,
+	SERVER_MEMORY = 128 << 20,
+	DAY_S = 86400,
+	CERTIFICATE_S = 398 * DAY_S, /* what clients of TLS take at most */
+	STOP_MS = 5000,
+	WORKERS = CAS_DESKS,
+};
+
+struct arguments {
+	const char *directory, *listen, *key_file, *init, *passphrase_fd, *audit, *rate;
+	bool insecure_memory_none, insecure_older;
+};
+
+struct daemon {
+	struct arguments arguments;
+	struct mem_pool *tls_pool, *server_pool;
+	struct vault_bytes passphrase;
+	struct cas *cas;
+	struct cert *certificate;
+	struct tls_context *tls;
+	struct metrics *metrics;
+	struct cas_api *api;
+	struct event_base *base;
+	struct event *signals[2];
+	struct https_server *server;
+};
+
+static bool parse(int argc, char **argv, struct arguments *ret)
+{
+	const struct {
+		const char *name;
+		const char **value;
+	} values[] = {{"--dir", &ret->directory},     {"--listen", &ret->listen},
+	              {"--key-file", &ret->key_file}, {"--passphrase-fd", &ret->passphrase_fd},
+	              {"--init", &ret->init},         {"--audit", &ret->audit},
+	              {"--rate", &ret->rate}};
+	const struct {
+		const char *name;
+		bool *flag;
+	} flags[] = {{"--insecure-memory-none", &ret->insecure_memory_none},
+	             {"--insecure-older", &ret->insecure_older}};
+	for (int i = 1; i < argc; i++) {
+		bool known = false;
+		for (size_t k = 0; k < array_count(values) && i + 1 < argc && !known; k++)
+			if (strcmp(argv[i], values[k].name) == 0) {
+				*values[k].value = argv[++i];
+				known = true;
+			}
+		for (size_t k = 0; k < array_count(flags) && !known; k++)
+			if (strcmp(argv[i], flags[k].name) == 0)
+				*flags[k].flag = known = true;
+		if (!known)
+			return false;
+	}
+	return ret->directory && (ret->key_file || ret->passphrase_fd);
+}
+
+static int64_t now_s(void *arg)
+{
+	(void)arg;
+	return (int64_t)time(NULL);
+}
+
+/* ---- opening */
+
+static int read_passphrase(struct daemon *d, struct error *err)
+{
+	char *end;
+	long fd = strtol(d->arguments.passphrase_fd, &end, 10);
+	int rc = vault_bytes_new(d->server_pool, VAULT_PASSPHRASE_MAX, &d->passphrase, err);
+	size_t used = 0;
+	while (rc == 0 && used < d->passphrase.size) {
+		ssize_t n = read((int)fd, d->passphrase.data + used, d->passphrase.size - used);
+		if (n < 0)
+			return error_errno(err, CELLA_EIO, "cannot read the passphrase");
+		if (n == 0)
+			break;
+		used += (size_t)n;
+	}
+	close((int)fd);
+	d->passphrase.size = used;
+	return rc;
+}
+
+static int open_cas(struct daemon *d, struct error *err)
+{
+	const struct arguments *a = &d->arguments;
+	struct cas_config config = {.directory = a->directory,
+	                            .memory = a->insecure_memory_none ? MEM_INSECURE_NONE : MEM_SECRET,
+	                            .insecure_older = a->insecure_older};
+	int rc = a->key_file ? 0 : read_passphrase(d, err);
+	if (a->key_file && a->init && access(a->key_file, F_OK) < 0)
+		rc = vault_key_file_create(a->key_file, err);
+	if (rc < 0)
+		return rc;
+	config.sealing = a->key_file ? (struct vault_sealing){.kind = VAULT_KEY_FILE, .key_file = a->key_file}
+	                             : (struct vault_sealing){.kind = VAULT_PASSPHRASE,
+	                                                      .passphrase = d->passphrase.data,
+	                                                      .passphrase_size = d->passphrase.size};
+	rc = a->init ? cas_create(&config, a->init, &d->cas, err) : cas_open(&config, &d->cas, err);
+	if (d->passphrase.data)
+		mem_wipe(d->passphrase.data, d->passphrase.size);
+	return rc;
+}
+
+/* ---- the audit log of a CAS that is stopped */
+
+static int show_log(struct daemon *d, struct error *err)
+{
+	struct records *r = cas_records_lock(d->cas);
+	struct audit_summary s = {.head = *records_head(r)};
+	bool whole = strcmp(d->arguments.audit, "verify") == 0;
+	int rc = whole ? records_verify(r, NULL, &s, err) : 0;
+	cas_records_unlock(d->cas);
+	if (rc < 0)
+		return rc;
+	if (whole)
+		printf("the audit log holds: %llu entries in %llu commits, %llu restores\n",
+		       (unsigned long long)s.entries, (unsigned long long)s.commits,
+		       (unsigned long long)s.restores);
+	printf("it ends with entry %llu of epoch %llu\n", (unsigned long long)s.head.number,
+	       (unsigned long long)s.head.epoch);
+	return 0;
+}
+
+/* ---- listening */
+
+/* Clients pin the key: the certificate is made anew at each start. */
+static int make_tls(struct daemon *d, struct error *err)
+{
+	static const struct cert_name names[] = {{CERT_DNS, "localhost"}, {CERT_IP, "127.0.0.1"}};
+	int64_t now = now_s(NULL);
+	const struct cert_shape shape = {.common_name = "Cella CAS",
+	                                 .names = names,
+	                                 .name_count = array_count(names),
+	                                 .use = CERT_FOR_SERVER,
+	                                 .not_before = now - DAY_S,
+	                                 .not_after = now + CERTIFICATE_S};
+	int rc = cert_make_self_signed(cas_tls_key(d->cas), &shape, &d->certificate, err);
+	if (rc < 0)
+		return rc;
+	const struct cert *chain[] = {d->certificate};
+	const struct tls_options options = {.key = cas_tls_key(d->cas),
+	                                    .chain = chain,
+	                                    .chain_count = 1,
+	                                    .now = now_s,
+	                                    .protocol = "http/1.1",
+	                                    .clients = TLS_CLIENTS_MAY_HAVE,
+	                                    .any_client_key = true};
+	return tls_server_context(&options, &d->tls, err);
+}
+
+/* ADDRESS:PORT, [ADDRESS]:PORT. */
+static int parse_listen(const char *text, char address[64], uint16_t *ret_port, struct error *err)
+{
+	const char *colon = text ? strrchr(text, ':') : NULL;
+	char *end = NULL;
+	long port = colon ? strtol(colon + 1, &end, 10) : -1;
+	size_t size = colon ? (size_t)(colon - text) : 0;
+	bool bracketed = size >= 2 && text[0] == '[' && colon[-1] == ']';
+	if (port < 0 || port > UINT16_MAX || end == colon + 1 || *end || size == 0 || size >= 64)
+		return error_set(err, CELLA_EINVAL, "--listen wants ADDRESS:PORT, such as 127.0.0.1:8081");
+	snprintf(address, 64, "%.*s", (int)(bracketed ? size - 2 : size), bracketed ? text + 1 : text);
+	*ret_port = (uint16_t)port;
+	return 0;
+}
+
+static int listen_on(struct daemon *d, struct error *err)
+{
+	char address[64];
+	uint16_t port;
+	unsigned rate = d->arguments.rate ? (unsigned)strtoul(d->arguments.rate, NULL, 10) : 0;
+	int rc = parse_listen(d->arguments.listen ? d->arguments.listen : "127.0.0.1:8081", address, &port,
+	                      err);
+	if (rc < 0)
+		return rc;
+	const struct https_server_options options = {.base = d->base,
+	                                             .tls = d->tls,
+	                                             .address = address,
+	                                             .port = port,
+	                                             .routes = d->api->routes,
+	                                             .route_count = d->api->route_count,
+	                                             .limits = {.workers = WORKERS,
+	                                                        .handshakes_per_s = rate,
+	                                                        .requests_per_s = rate},
+	                                             .pool = d->server_pool,
+	                                             .metrics = d->metrics,
+	                                             .now = now_s};
+	return https_server_new(&options, &d->server, err);
+}
+
+static void print_start(const struct daemon *d)
+{
+	printf("listening on port %u\npin   %s\n", https_server_port(d->server), cas_key_hash(d->cas));
+	if (d->arguments.init)
+		printf("owner %s\n", d->arguments.init);
+	fflush(stdout);
+}
+
+/* ---- ending */
+
+static void stopped(void *arg)
+{
+	struct daemon *d = arg;
+	event_base_loopbreak(d->base);
+}
+
+static void on_signal(int number, short events, void *arg)
+{
+	struct daemon *d = arg;
+	(void)events;
+	log_info("SIG%s: ending", sigabbrev_np(number));
+	for (size_t i = 0; i < array_count(d->signals); i++)
+		event_del(d->signals[i]);
+	https_server_stop(d->server, STOP_MS, stopped, d);
+}
+
+static int watch_signals(struct daemon *d, struct error *err)
+{
+	static const int numbers[] = {SIGTERM, SIGINT};
+	for (size_t i = 0; i < array_count(numbers); i++) {
+		d->signals[i] = evsignal_new(d->base, numbers[i], on_signal, d);
+		if (!d->signals[i] || evsignal_add(d->signals[i], NULL) < 0)
+			return error_set(err, CELLA_ENOMEM, "cannot watch for signals");
+	}
+	return 0;
+}
+
+/* ---- all of it */
+
+static int make_pools(struct daemon *d, struct error *err)
+{
+	enum mem_level level = d->arguments.insecure_memory_none ? MEM_INSECURE_NONE : MEM_SECRET;
+	int rc = mem_level_check(level, TLS_MEMORY / 16, err);
+	if (rc == 0)
+		rc = mem_pool_new(level, TLS_MEMORY, &d->tls_pool, err);
+	if (rc == 0)
+		rc = crypto_init(d->tls_pool, err);
+	return rc == 0 ? mem_pool_new(level, SERVER_MEMORY, &d->server_pool, err) : rc;
+}
+
+static int serve(struct daemon *d, struct error *err)
+{
+	int rc = make_pools(d, err);
+	if (rc == 0)
+		rc = open_cas(d, err);
+	if (rc == 0 && d->arguments.audit)
+		return show_log(d, err);
+	if (rc == 0)
+		rc = make_tls(d, err);
+	if (rc == 0)
+		rc = metrics_new(&d->metrics, err);
+	if (rc == 0)
+		rc = cas_api_new(d->cas, d->metrics, &d->api, err);
+	if (rc < 0)
+		return rc;
+	d->base = event_base_new();
+	if (!d->base)
+		return error_set(err, CELLA_ENOMEM, "no memory for an event loop");
+	rc = watch_signals(d, err);
+	if (rc == 0)
+		rc = listen_on(d, err);
+	if (rc < 0)
+		return rc;
+	print_start(d);
+	event_base_dispatch(d->base);
+	return 0;
+}
+
+static void done(struct daemon *d)
+{
+	https_server_free(d->server);
+	for (size_t i = 0; i < array_count(d->signals); i++)
+		if (d->signals[i])
+			event_free(d->signals[i]);
+	if (d->base)
+		event_base_free(d->base);
+	cas_api_free(d->api);
+	metrics_free(d->metrics);
+	tls_context_unref(d->tls);
+	cert_free(d->certificate);
+	vault_bytes_done(&d->passphrase);
+	cas_close(d->cas);
+	mem_pool_free(d->server_pool);
+}
+
+int main(int argc, char **argv)
+{
+	static struct daemon d;
+	struct error err = {0};
+	log_from_environment("cella-cas");
+	if (!parse(argc, argv, &d.arguments)) {
+		log_error(
+			"usage: cella-cas --dir DIR --key-file FILE|--passphrase-fd N [--listen ADDRESS:PORT] "
+			"[--init OWNER]");
+		return 2;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	int rc = serve(&d, &err);
+	if (rc < 0)
+		log_error("%s", err.text);
+	done(&d);
+	return rc < 0 ? 1 : 0;
+}

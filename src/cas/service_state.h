@@ -1,0 +1,35 @@
+/* The inside of the CAS, shared by its files. */
+#ifndef CAS_SERVICE_STATE_H
+#define CAS_SERVICE_STATE_H
+
+#include "cas/service.h"
+
+struct cas {
+	struct cas_config config;
+	char *directory;
+
+	pthread_mutex_t desk_lock;
+	pthread_cond_t desk_free;
+	SLIST_HEAD(, cas_desk) desks;
+
+	pthread_mutex_t records_lock; /* of `records` and its pool */
+	struct mem_pool *records_pool;
+	struct records *records;
+
+	pthread_mutex_t change_lock;
+	pthread_cond_t changed;
+	TAILQ_HEAD(, cas_change) changes;
+	bool changing;
+	struct map granted; /* executors and services, by a digest: who has had its keys in this run */
+
+	pthread_mutex_t
+		session_lock; /* of the sessions and their pool; never held together with records_lock */
+	struct mem_pool *session_pool;
+	LIST_HEAD(, cas_session) sessions;
+
+	struct cert_key *tls_key;
+	char key_hash[CERT_KEY_HASH_SIZE];
+	uint8_t nonce_key[CRYPTO_KEY_SIZE]; /* of this run: nonces of an earlier one are refused */
+};
+
+#endif

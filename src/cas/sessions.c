@@ -1,0 +1,495 @@
+#include "cas/sessions.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "cas/generate.h"
+#include "cas/grant_make.h"
+#include "cas/service_state.h"
+
+static bool is_owner(struct cas *cas, const struct cas_requester *who)
+{
+	if (!who->known)
+		return false;
+	struct records *r = cas_records_lock(cas);
+	bool is = records_party_known(r, RECORDS_OWNER, who->key) &&
+	          !records_is_revoked(r, RECORDS_REVOKED_OWNER, who->key, sizeof(who->key));
+	cas_records_unlock(cas);
+	return is;
+}
+
+static void who_text(const struct cas_requester *who, char to[CAS_KEY_HEX_SIZE])
+{
+	if (who->known)
+		io_hex(who->key, sizeof(who->key), to);
+	else
+		snprintf(to, CAS_KEY_HEX_SIZE, "without a certificate");
+}
+
+/* ---- one change with its entry in the log */
+
+struct act {
+	enum audit_kind kind;
+	char who[CAS_KEY_HEX_SIZE];
+	char *what; /* JSON; freed by act_done */
+	int (*make)(const struct act *act, struct records *r, struct error *err);
+	void *arg;
+};
+
+static int make_act(void *arg, struct records *r, struct audit_event *event, struct error *err)
+{
+	const struct act *act = arg;
+	event->kind = act->kind;
+	event->who = act->who;
+	event->what = act->what;
+	return act->make ? act->make(act, r, err) : 0;
+}
+
+/* Takes `what`. */
+static int do_act(struct cas *cas, const struct cas_requester *who, enum audit_kind kind, json_t *what,
+                  int (*make)(const struct act *, struct records *, struct error *), void *arg,
+                  struct error *err)
+{
+	struct act act = {.kind = kind, .what = json_dumps(what, JSON_COMPACT), .make = make, .arg = arg};
+	struct cas_change change = {.make = make_act, .arg = &act};
+	json_decref(what);
+	who_text(who, act.who);
+	int rc = act.what ? cas_commit(cas, &change, err)
+	                  : error_set(err, CELLA_ENOMEM, "no memory for the audit log");
+	free(act.what);
+	return rc;
+}
+
+/* What is denied is told, and in the log. */
+static int deny(struct cas *cas, const struct cas_requester *who, const struct error *why, struct error *err)
+{
+	struct error denied = *why, ignored;
+	json_t *what = json_pack("{s:s, s:s}", "denied", denied.text, "from", who->address);
+	(void)!do_act(cas, who, AUDIT_DENIED, what, NULL, NULL, &ignored);
+	return error_set(err, CELLA_EPERM, "%s", denied.text);
+}
+
+int cas_demand_owner(struct cas *cas, const struct cas_requester *who, const char *what, struct error *err)
+{
+	struct error why;
+	char key[CAS_KEY_HEX_SIZE];
+	if (is_owner(cas, who))
+		return 0;
+	who_text(who, key);
+	error_set(&why, CELLA_EPERM, "the key %s may not %s: it is no owner's of this CAS", key, what);
+	return deny(cas, who, &why, err);
+}
+
+/* `what`: "read" or "update". */
+static int demand_access(struct cas *cas, const struct cas_requester *who, const struct cas_session *session,
+                         const struct session_access *access, const char *what, struct error *err)
+{
+	struct error why;
+	bool revoked;
+	const struct session_requesters all = {.keys = &who->key, .count = who->known};
+	revoked = who->known && records_is_revoked(cas_records_lock(cas), RECORDS_REVOKED_OWNER, who->key,
+	                                           sizeof(who->key));
+	if (who->known)
+		cas_records_unlock(cas);
+	int rc = revoked ? error_set(&why, CELLA_EPERM, "the key that asks was revoked")
+	                 : session_access(access, what, session->creator, &all, &why);
+	if (rc == CELLA_EPERM)
+		return deny(cas, who, &why, err);
+	if (rc < 0 && err)
+		*err = why;
+	return rc;
+}
+
+/* ---- putting */
+
+struct putting {
+	const struct cas_requester *who;
+	const void *yaml;
+	size_t size;
+	struct cas_session_facts *facts;
+	struct error *err;
+	int rc;
+	struct session *session;
+	struct records_session record;
+};
+
+static int put_records(const struct act *act, struct records *r, struct error *err)
+{
+	struct putting *p = act->arg;
+	int rc = records_session_put(r, p->session->name, &p->record, err);
+	return rc == 0 ? secrets_generate(r, p->session->name, p->session, p->record.updated_ns, err) : rc;
+}
+
+static int demand_put(struct cas *cas, const struct putting *p, struct error *err)
+{
+	const struct cas_session *before;
+	int rc = cas_session_get(cas, p->session->name, &before, err);
+	if (rc == CELLA_ENOENT)
+		return cas_demand_owner(cas, p->who, "create a session", err);
+	if (rc < 0)
+		return rc;
+	rc = demand_access(cas, p->who, before, &before->session->update, "update", err);
+	if (rc == 0 && !p->session->predecessor.given) {
+		char hash[2 * CRYPTO_SHA384_SIZE + 1];
+		io_hex(before->hash, sizeof(before->hash), hash);
+		rc = error_set(err, CELLA_EEXIST,
+		               "there is a session %s: to update it, name its hash as predecessor: %s",
+		               p->session->name, hash);
+	}
+	cas_session_put_back(cas, before);
+	return rc;
+}
+
+static int put_parsed(struct cas *cas, struct putting *p)
+{
+	const struct session *s = p->session;
+	char hash[2 * CRYPTO_SHA384_SIZE + 1];
+	uint64_t now = cas_now_ns(cas);
+	if (s->has_creator && (!p->who->known || !crypto_equal(s->creator, p->who->key, sizeof(s->creator))))
+		return error_set(p->err, CELLA_EPERM,
+		                 "the session names another creator than the key that asks");
+	int rc = demand_put(cas, p, p->err);
+	if (rc < 0)
+		return rc;
+	p->record = (struct records_session){.created_ns = now,
+	                                     .updated_ns = now,
+	                                     .policy = p->yaml,
+	                                     .policy_size = p->size};
+	memcpy(p->record.creator, p->who->key, sizeof(p->record.creator));
+	if (s->predecessor.given)
+		memcpy(p->record.predecessor, s->predecessor.hash, sizeof(p->record.predecessor));
+	rc = session_hash(s, p->record.hash, p->err);
+	if (rc < 0)
+		return rc;
+	io_hex(p->record.hash, sizeof(p->record.hash), hash);
+	return do_act(cas, p->who, s->predecessor.given ? AUDIT_SESSION_UPDATED : AUDIT_SESSION_CREATED,
+	              json_pack("{s:s, s:s}", "session", s->name, "hash", hash), put_records, p, p->err);
+}
+
+static void put_at_desk(struct cas_desk *desk, void *arg)
+{
+	struct putting *p = arg;
+	p->rc = session_parse("session", p->yaml, p->size, desk->pool, NULL, &p->session, p->err);
+	if (p->rc < 0)
+		return;
+	p->rc = put_parsed(desk->cas, p);
+	if (p->rc == 0) {
+		snprintf(p->facts->name, sizeof(p->facts->name), "%s", p->session->name);
+		memcpy(p->facts->hash, p->record.hash, sizeof(p->facts->hash));
+		p->facts->updated_ns = p->record.updated_ns;
+	}
+	session_free(p->session);
+}
+
+int cas_session_put(struct cas *cas, const struct cas_requester *who, const void *yaml, size_t size,
+                    struct cas_session_facts *ret_facts, struct error *err)
+{
+	struct error why;
+	struct cas_session_facts facts = {0};
+	struct putting p = {.who = who, .yaml = yaml, .size = size, .facts = &facts, .err = err ? err : &why};
+	cas_at_desk(cas, put_at_desk, &p);
+	if (p.rc == 0)
+		*ret_facts = facts;
+	return p.rc;
+}
+
+/* ---- reading */
+
+static int read_record(struct cas *cas, const char *name, struct cas_session_facts *facts,
+                       struct buf *ret_yaml, struct error *err)
+{
+	struct records_session record;
+	int rc = records_session_get(cas_records_lock(cas), name, &record, err);
+	if (rc == 0) {
+		*facts = (struct cas_session_facts){.created_ns = record.created_ns,
+		                                    .updated_ns = record.updated_ns,
+		                                    .revision = record.revision};
+		snprintf(facts->name, sizeof(facts->name), "%s", name);
+		memcpy(facts->hash, record.hash, sizeof(facts->hash));
+		if (ret_yaml)
+			buf_put(ret_yaml, record.policy, record.policy_size);
+		records_session_done(&record);
+	}
+	cas_records_unlock(cas);
+	return rc == 0 && ret_yaml && ret_yaml->failed
+	               ? error_set(err, CELLA_ENOMEM, "no memory for a session's text")
+	               : rc;
+}
+
+/* That there is none is told to owners alone. */
+static int demand_read(struct cas *cas, const struct cas_requester *who, const char *name, struct error *err)
+{
+	const struct cas_session *session;
+	int rc = cas_session_get(cas, name, &session, err);
+	if (rc == CELLA_ENOENT && !is_owner(cas, who))
+		return error_set(err, CELLA_EPERM,
+		                 "the key that asks may not read the session %.255s, if there "
+		                 "is one",
+		                 name);
+	if (rc < 0)
+		return rc;
+	rc = demand_access(cas, who, session, &session->session->read, "read", err);
+	cas_session_put_back(cas, session);
+	return rc;
+}
+
+int cas_session_read(struct cas *cas, const struct cas_requester *who, const char *name,
+                     struct cas_session_facts *ret_facts, struct buf *ret_yaml, struct error *err)
+{
+	int rc = demand_read(cas, who, name, err);
+	return rc == 0 ? read_record(cas, name, ret_facts, ret_yaml, err) : rc;
+}
+
+int cas_session_refusal(struct cas *cas, const struct cas_requester *who, const char *name,
+                        const char *service, unsigned back, struct records_refusal *ret_refusal,
+                        struct error *err)
+{
+	int rc = demand_read(cas, who, name, err);
+	if (rc < 0)
+		return rc;
+	rc = records_refusal_get(cas_records_lock(cas), name, service, back, ret_refusal, err);
+	cas_records_unlock(cas);
+	return rc;
+}
+
+struct names {
+	char (*items)[RECORDS_NAME_MAX + 1];
+	size_t count, capacity;
+};
+
+static int add_name(void *arg, const void *id, size_t id_size, uint64_t revision, struct error *err)
+{
+	struct names *names = arg;
+	(void)revision;
+	if (names->count == names->capacity) {
+		size_t capacity = 2 * names->capacity + 16;
+		void *grown = realloc(names->items, capacity * sizeof(*names->items));
+		if (!grown)
+			return error_set(err, CELLA_ENOMEM, "no memory for a list of sessions");
+		names->items = grown;
+		names->capacity = capacity;
+	}
+	snprintf(names->items[names->count++], sizeof(*names->items), "%.*s", (int)id_size, (const char *)id);
+	return 0;
+}
+
+static bool may_read(struct cas *cas, const struct cas_requester *who, const char *name)
+{
+	const struct cas_session *session;
+	const struct session_requesters all = {.keys = &who->key, .count = who->known};
+	if (cas_session_get(cas, name, &session, NULL) < 0)
+		return false;
+	int rc = session_access(&session->session->read, "read", session->creator, &all, NULL);
+	cas_session_put_back(cas, session);
+	return rc == 0;
+}
+
+int cas_session_list(struct cas *cas, const struct cas_requester *who, cas_session_fn *fn, void *arg,
+                     struct error *err)
+{
+	struct names names = {0};
+	int rc = records_list(cas_records_lock(cas), RECORDS_SESSION, "", 0, add_name, &names, err);
+	cas_records_unlock(cas);
+	for (size_t i = 0; rc == 0 && i < names.count; i++) {
+		struct cas_session_facts facts;
+		if (!may_read(cas, who, names.items[i]) ||
+		    read_record(cas, names.items[i], &facts, NULL, NULL) < 0)
+			continue;
+		rc = fn(arg, &facts, err);
+	}
+	free(names.items);
+	return rc;
+}
+
+/* ---- removing */
+
+static int remove_record(const struct act *act, struct records *r, struct error *err)
+{
+	const struct cas_session *session = act->arg;
+	return records_session_remove(r, session->name, session->hash, err);
+}
+
+int cas_session_remove(struct cas *cas, const struct cas_requester *who, const char *name, struct error *err)
+{
+	const struct cas_session *session;
+	int rc = demand_read(cas, who, name, err);
+	if (rc == 0)
+		rc = cas_session_get(cas, name, &session, err);
+	if (rc < 0)
+		return rc;
+	rc = demand_access(cas, who, session, &session->session->update, "delete", err);
+	if (rc == 0)
+		rc = do_act(cas, who, AUDIT_SESSION_DELETED, json_pack("{s:s}", "session", name),
+		            remove_record, (void *)(uintptr_t)session, err);
+	cas_session_put_back(cas, session);
+	return rc;
+}
+
+/* ---- volumes */
+
+struct handing {
+	const char *session, *volume;
+	const struct cas_volume *handed;
+	uint64_t now_ns;
+};
+
+static int keep_keys(const struct handing *h, struct records *r, struct error *err)
+{
+	const struct cas_volume *v = h->handed;
+	uint8_t bytes[VOLUME_HANDED_MAX];
+	char name[RECORDS_NAME_MAX + 1];
+	size_t size = sizeof(v->id) + sizeof(v->key_count) + v->key_count * sizeof(v->keys[0]);
+	uint64_t version;
+	volume_secret_name(h->volume, name);
+	memcpy(bytes, v->id, sizeof(v->id));
+	memcpy(bytes + sizeof(v->id), &v->key_count, sizeof(v->key_count));
+	memcpy(bytes + sizeof(v->id) + sizeof(v->key_count), v->keys, v->key_count * sizeof(v->keys[0]));
+	int rc = records_secret_put(r, h->session, name, SESSION_BINARY, bytes, size, h->now_ns, &version,
+	                            err);
+	mem_wipe(bytes, sizeof(bytes));
+	return rc;
+}
+
+static uint64_t counter_of(const uint8_t root[VOLUME_REFERENCE_SIZE])
+{
+	uint64_t counter;
+	memcpy(&counter, root, sizeof(counter));
+	return counter;
+}
+
+/* From whatever root is there to a later one; nobody may have the lease. */
+static int keep_root(const struct handing *h, struct records *r, struct error *err)
+{
+	struct records_volume there;
+	uint64_t token;
+	int rc = records_volume_get(r, h->handed->id, &there, err);
+	if (rc == 0 && counter_of(there.root) > counter_of(h->handed->root))
+		rc = error_set(
+			err, CELLA_EAUTH,
+			"the CAS holds commit %llu of the volume, later than the %llu that it was given: "
+			"this is an old copy",
+			(unsigned long long)counter_of(there.root),
+			(unsigned long long)counter_of(h->handed->root));
+	if (rc == 0)
+		rc = records_volume_acquire(r, h->handed->id, "its owner", false, h->now_ns, h->now_ns,
+		                            &token, err);
+	if (rc == 0)
+		rc = records_volume_swap(r, h->handed->id, token, there.root, h->handed->root, err);
+	return rc == 0 ? records_volume_release(r, h->handed->id, token, err) : rc;
+}
+
+static int hand_volume(const struct act *act, struct records *r, struct error *err)
+{
+	const struct handing *h = act->arg;
+	int rc = keep_keys(h, r, err);
+	return rc == 0 ? keep_root(h, r, err) : rc;
+}
+
+int cas_volume_hand(struct cas *cas, const struct cas_requester *who, const char *session, const char *volume,
+                    const struct cas_volume *handed, struct error *err)
+{
+	const struct cas_session *s;
+	struct handing h = {session, volume, handed, cas_now_ns(cas)};
+	int rc = demand_read(cas, who, session, err);
+	if (rc == 0)
+		rc = cas_session_get(cas, session, &s, err);
+	if (rc < 0)
+		return rc;
+	rc = demand_access(cas, who, s, &s->session->update, "hand over a volume of", err);
+	if (rc == 0 && !session_volume(s->session, volume))
+		rc = error_set(err, CELLA_ENOENT, "the session %s has no volume %.63s", session, volume);
+	if (rc == 0 && handed->key_count > VOLUME_KEYS_MAX)
+		rc = error_set(err, CELLA_EINVAL, "a volume has %d keys at most", VOLUME_KEYS_MAX);
+	if (rc == 0)
+		rc = do_act(cas, who, AUDIT_VOLUME_COMMITTED,
+		            json_pack("{s:s, s:s, s:I}", "session", session, "volume", volume, "commit",
+		                      (json_int_t)counter_of(handed->root)),
+		            hand_volume, &h, err);
+	cas_session_put_back(cas, s);
+	return rc;
+}
+
+/* ---- owners, launchers, revocations */
+
+struct party_change {
+	enum records_kind kind;
+	const uint8_t *key;
+	struct records_party party;
+};
+
+static int add_party(const struct act *act, struct records *r, struct error *err)
+{
+	const struct party_change *c = act->arg;
+	return records_party_add(r, c->kind, c->key, &c->party, err);
+}
+
+static int remove_party(const struct act *act, struct records *r, struct error *err)
+{
+	const struct party_change *c = act->arg;
+	return records_party_remove(r, c->kind, c->key, err);
+}
+
+static json_t *party_json(const uint8_t key[RECORDS_KEY_SIZE], const char *label)
+{
+	char hex[CAS_KEY_HEX_SIZE];
+	io_hex(key, RECORDS_KEY_SIZE, hex);
+	return label ? json_pack("{s:s, s:s}", "key", hex, "label", label) : json_pack("{s:s}", "key", hex);
+}
+
+int cas_party_add(struct cas *cas, const struct cas_requester *who, enum records_kind kind,
+                  const uint8_t key[RECORDS_KEY_SIZE], const char *label, struct error *err)
+{
+	bool owner = kind == RECORDS_OWNER;
+	struct party_change c = {kind, key, {.since_ns = cas_now_ns(cas)}};
+	int rc = cas_demand_owner(cas, who, owner ? "let in an owner" : "enrol a launcher", err);
+	if (rc < 0)
+		return rc;
+	memcpy(c.party.by, who->key, sizeof(c.party.by));
+	snprintf(c.party.label, sizeof(c.party.label), "%s", label);
+	return do_act(cas, who, owner ? AUDIT_OWNER_ADDED : AUDIT_LAS_ENROLLED, party_json(key, label),
+	              add_party, &c, err);
+}
+
+int cas_party_remove(struct cas *cas, const struct cas_requester *who, enum records_kind kind,
+                     const uint8_t key[RECORDS_KEY_SIZE], struct error *err)
+{
+	bool owner = kind == RECORDS_OWNER;
+	struct party_change c = {.kind = kind, .key = key};
+	int rc = cas_demand_owner(cas, who, owner ? "remove an owner" : "remove a launcher", err);
+	return rc < 0 ? rc
+	              : do_act(cas, who, owner ? AUDIT_OWNER_REMOVED : AUDIT_LAS_REMOVED,
+	                       party_json(key, NULL), remove_party, &c, err);
+}
+
+struct revoking {
+	enum records_revoked kind;
+	const void *what;
+	size_t size;
+	const char *reason;
+	uint64_t now_ns;
+};
+
+static int revoke_record(const struct act *act, struct records *r, struct error *err)
+{
+	const struct revoking *v = act->arg;
+	return records_revoke(r, v->kind, v->what, v->size, v->reason, v->now_ns, err);
+}
+
+int cas_revoke(struct cas *cas, const struct cas_requester *who, enum records_revoked kind, const void *what,
+               size_t size, const char *reason, struct error *err)
+{
+	struct revoking v = {kind, what, size, reason, cas_now_ns(cas)};
+	char hex[2 * RECORDS_REVOKED_MAX + 1];
+	int rc = cas_demand_owner(cas, who, "revoke", err);
+	if (rc < 0)
+		return rc;
+	if (size > RECORDS_REVOKED_MAX)
+		return error_set(err, CELLA_EINVAL, "%zu bytes name nothing that can be revoked", size);
+	io_hex(what, size, hex);
+	return do_act(cas, who, AUDIT_REVOKED,
+	              json_pack("{s:s, s:i, s:s}", "revoked", hex, "kind", (int)kind, "reason", reason),
+	              revoke_record, &v, err);
+}

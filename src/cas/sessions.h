@@ -1,0 +1,70 @@
+/*
+ * What owners do at the CAS: sessions, volumes, launchers, owners, revocations; and who may do what.
+ *
+ * A requester is the key that the connection has proven (RFC 8446); one without has no rights. An *owner*
+ * is a key that the CAS knows. Owners create sessions, enrol launchers, let in further owners, revoke; a
+ * session's own access_policy says who may read and update it. What is denied is in the audit log.
+ */
+#ifndef CAS_SESSIONS_H
+#define CAS_SESSIONS_H
+
+#include "cas/service.h"
+#include "volume/volume.h"
+
+struct cas_requester {
+	bool known; /* it has shown a key */
+	uint8_t key[RECORDS_KEY_SIZE];
+	const char *address;
+};
+
+/* CELLA_EPERM unless the requester is an owner, `what` continues "may not ". */
+int cas_demand_owner(struct cas *cas, const struct cas_requester *who, const char *what,
+                     struct error *err) must_check;
+
+struct cas_session_facts {
+	char name[RECORDS_NAME_MAX + 1];
+	uint8_t hash[CRYPTO_SHA384_SIZE];
+	uint64_t created_ns, updated_ns, revision;
+};
+
+/* A new session, or the next state of one, which then names its predecessor's hash. CELLA_EFORMAT: the first
+ * mistake by line and column; CELLA_EPERM: no right; CELLA_EEXIST, CELLA_EAUTH: there is one, with another
+ * hash; CELLA_EINVAL: a secret cannot be generated. */
+int cas_session_put(struct cas *cas, const struct cas_requester *who, const void *yaml, size_t size,
+                    struct cas_session_facts *ret_facts, struct error *err) must_check;
+/* The text as it was put, appended, into memory that the caller wipes: given secrets stand in it.
+ * CELLA_EPERM, CELLA_ENOENT. */
+int cas_session_read(struct cas *cas, const struct cas_requester *who, const char *name,
+                     struct cas_session_facts *ret_facts, struct buf *ret_yaml, struct error *err) must_check;
+int cas_session_remove(struct cas *cas, const struct cas_requester *who, const char *name,
+                       struct error *err) must_check;
+/* Names of those that the requester may read. */
+typedef int cas_session_fn(void *arg, const struct cas_session_facts *facts, struct error *err);
+int cas_session_list(struct cas *cas, const struct cas_requester *who, cas_session_fn *fn, void *arg,
+                     struct error *err) must_check;
+/* The `back`-th newest refusal of a service, from 0. CELLA_ENOENT: there are fewer; CELLA_EPERM. */
+int cas_session_refusal(struct cas *cas, const struct cas_requester *who, const char *name,
+                        const char *service, unsigned back, struct records_refusal *ret_refusal,
+                        struct error *err) must_check;
+
+/* A volume of the session, with its keys (the newest first) and the root that counts. Who may update the
+ * session may hand it over, and bring a later root of it. */
+struct cas_volume {
+	uint8_t id[VOLUME_ID_SIZE];
+	uint8_t root[VOLUME_REFERENCE_SIZE];
+	uint32_t key_count;
+	uint8_t keys[VOLUME_KEYS_MAX][CRYPTO_KEY_SIZE];
+};
+/* CELLA_EFENCED: a job writes to it; CELLA_EAUTH: the CAS holds a later root. */
+int cas_volume_hand(struct cas *cas, const struct cas_requester *who, const char *session, const char *volume,
+                    const struct cas_volume *handed, struct error *err) must_check;
+
+/* `kind`: RECORDS_OWNER (a key hash) or RECORDS_LAS (an Ed25519 key). */
+int cas_party_add(struct cas *cas, const struct cas_requester *who, enum records_kind kind,
+                  const uint8_t key[RECORDS_KEY_SIZE], const char *label, struct error *err) must_check;
+int cas_party_remove(struct cas *cas, const struct cas_requester *who, enum records_kind kind,
+                     const uint8_t key[RECORDS_KEY_SIZE], struct error *err) must_check;
+int cas_revoke(struct cas *cas, const struct cas_requester *who, enum records_revoked kind, const void *what,
+               size_t size, const char *reason, struct error *err) must_check;
+
+#endif

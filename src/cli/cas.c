@@ -1,0 +1,328 @@
+/* cella cas: run the configuration and attestation service, and know the ones that are used. */
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/nearest.h"
+#include "cli/cas_client.h"
+#include "cli/spawn.h"
+#include "cli/verbs.h"
+
+enum { PATH_SIZE = 4096, WORDS_MAX = 20 };
+
+struct cas_options {
+	const char *directory, *listen, *key_file, *passphrase_file, *owner, *pin, *credential, *name;
+	uint64_t rate;
+	bool insecure_memory_none, insecure_older, json, verify, audit;
+};
+
+static const struct option cas_table[] = {
+	{"--dir", NULL, OPTION_TEXT, "DIR", "what the CAS keeps; it is made where it is missing",
+         option_field(cas_options, directory)},
+	{"--listen", NULL, OPTION_TEXT, "ADDRESS:PORT", "default 127.0.0.1:8081",
+         option_field(cas_options, listen)},
+	{"--key-file", NULL, OPTION_TEXT, "FILE",
+         "what the CAS's keys are sealed by; default: DIR.key, made at the first start",
+         option_field(cas_options, key_file)},
+	{"--passphrase-file", NULL, OPTION_TEXT, "FILE",
+         "seal them by the passphrase in FILE instead; /dev/stdin works",
+         option_field(cas_options, passphrase_file)},
+	{"--owner", NULL, OPTION_TEXT, "FILE",
+         "first start: where the first owner's credential goes; default: DIR.owner.pem",
+         option_field(cas_options, owner)},
+	{"--rate", NULL, OPTION_NUMBER, "N",
+         "connections and requests a second that one address may make; default 200",
+         option_field(cas_options, rate)},
+	{"--insecure-older", NULL, OPTION_FLAG, NULL,
+         "start though what is kept was newer once, or a restore is not confirmed",
+         option_field(cas_options, insecure_older)},
+	{"--insecure-memory-none", NULL, OPTION_FLAG, NULL, "keys in ordinary memory",
+         option_field(cas_options, insecure_memory_none)},
+	{"--pin", NULL, OPTION_TEXT, "KEY-HASH", "attest: the CAS's identity, as it prints it",
+         option_field(cas_options, pin)},
+	{"--credential", NULL, OPTION_TEXT, "FILE",
+         "attest: private key and certificate to show it (PEM); without one nothing can be created",
+         option_field(cas_options, credential)},
+	{"--name", NULL, OPTION_TEXT, "NAME", "attest: what to call it; default: its address",
+         option_field(cas_options, name)},
+	{"--json", NULL, OPTION_FLAG, NULL, "status, list, audit: print JSON",
+         option_field(cas_options, json)},
+	{"--verify", NULL, OPTION_FLAG, NULL, "audit: check the whole log and every record",
+         option_field(cas_options, verify)},
+};
+
+const struct verb cas_verb = {
+	.name = "cas",
+	.operands = "[COMMAND [OPERAND]]",
+	.summary = "run the service that gives keys to cells that prove what they are",
+	.description =
+		"Without a command: run the CAS of --dir in the foreground. Its first start makes keys, and a\n"
+		"credential for its first owner; each start prints where it listens and its identity, the\n"
+		"hash of its key, which those who use it pin.\n"
+		"attest URL --pin KEY-HASH  know a CAS and make it the current one\n"
+		"list     the CASes that are known; * is the current one\n"
+		"use NAME make another one current\n"
+		"status   what the current one says of itself, compared with what was seen before\n"
+		"audit --dir DIR [--verify]  the end of a stopped CAS's audit log; --verify reads all of it\n"
+		"Exit status: 0; 1 if something failed or was refused; 2 for a mistake in the options.",
+	.example = "cella cas --dir ./cas\n"
+		   "cella cas attest https://cas.example:8081 --pin 5f0c… --credential cas.owner.pem",
+	.table = {cas_table, array_count(cas_table), false},
+	.operands_min = 0,
+	.operands_max = 2,
+	.enter = verb_cas,
+};
+
+/* ---- running it */
+
+static int default_path(const char *given, const char *directory, const char *ending, char to[PATH_SIZE],
+                        struct error *err)
+{
+	size_t size = strlen(directory);
+	while (size > 1 && directory[size - 1] == '/')
+		size--;
+	int wanted = given ? snprintf(to, PATH_SIZE, "%s", given)
+	                   : snprintf(to, PATH_SIZE, "%.*s%s", (int)size, directory, ending);
+	return wanted >= PATH_SIZE ? error_set(err, CELLA_EINVAL, "a path is too long") : 0;
+}
+
+static bool is_there(const char *directory)
+{
+	char path[PATH_SIZE];
+	struct stat st;
+	return snprintf(path, sizeof(path), "%s/vault", directory) < (int)sizeof(path) &&
+	       stat(path, &st) == 0;
+}
+
+/* The daemon takes this process's place, also to look at the log of one that is stopped. */
+static int run_daemon(const struct cas_options *o, const char *operand, struct error *err)
+{
+	char program[PATH_SIZE + 16], beside[PATH_SIZE], key[PATH_SIZE], owner[PATH_SIZE], fd_text[16],
+		rate[24];
+	const char *words[WORDS_MAX] = {program, "--dir", o->directory};
+	size_t count = 3;
+	(void)operand;
+	if (!o->directory)
+		return error_set(err, CELLA_EINVAL, "give --dir DIR to run a CAS, or a command");
+	bool first = !is_there(o->directory);
+	int rc = spawn_directory(beside, sizeof(beside), err);
+	if (rc == 0)
+		rc = default_path(o->key_file, o->directory, ".key", key, err);
+	if (rc == 0)
+		rc = default_path(o->owner, o->directory, ".owner.pem", owner, err);
+	if (rc < 0)
+		return rc;
+	snprintf(program, sizeof(program), "%s/cella-cas", beside);
+	if (o->passphrase_file) {
+		int fd = open(o->passphrase_file, O_RDONLY | O_NOCTTY);
+		if (fd < 0)
+			return error_errno(err, CELLA_EIO, "cannot open %s", o->passphrase_file);
+		snprintf(fd_text, sizeof(fd_text), "%d", fd);
+		words[count++] = "--passphrase-fd";
+		words[count++] = fd_text;
+	} else {
+		words[count++] = "--key-file";
+		words[count++] = key;
+	}
+	if (o->listen) {
+		words[count++] = "--listen";
+		words[count++] = o->listen;
+	}
+	if (o->audit) {
+		words[count++] = "--audit";
+		words[count++] = o->verify ? "verify" : o->json ? "json" : "end";
+	} else if (first) {
+		words[count++] = "--init";
+		words[count++] = owner;
+	}
+	if (o->rate) {
+		snprintf(rate, sizeof(rate), "%llu", (unsigned long long)o->rate);
+		words[count++] = "--rate";
+		words[count++] = rate;
+	}
+	if (o->insecure_memory_none)
+		words[count++] = "--insecure-memory-none";
+	if (o->insecure_older)
+		words[count++] = "--insecure-older";
+	execv(program, (char *const *)(uintptr_t)words);
+	return error_errno(err, CELLA_EIO, "cannot start %s", program);
+}
+
+/* ---- knowing CASes */
+
+static int start_crypto(struct error *err)
+{
+	return crypto_init(NULL, err);
+}
+
+static int name_of_url(const char *url, char to[CONTEXT_NAME_MAX], struct error *err)
+{
+	const char *host = strstr(url, "://");
+	int size = snprintf(to, CONTEXT_NAME_MAX, "%s", host ? host + 3 : url);
+	return size >= CONTEXT_NAME_MAX
+	               ? error_set(err, CELLA_EINVAL, "the address is long: give it a --name")
+	               : 0;
+}
+
+static int attest_command(const struct cas_options *o, const char *url, struct error *err)
+{
+	struct context c = {.epoch = 0};
+	struct cas_client *client;
+	char path[PATH_SIZE];
+	if (!url || !o->pin)
+		return error_set(err, CELLA_EINVAL,
+		                 "attest wants URL and --pin KEY-HASH, which the CAS prints");
+	if (snprintf(c.url, sizeof(c.url), "%s", url) >= (int)sizeof(c.url))
+		return error_set(err, CELLA_EINVAL, "the URL is too long");
+	int rc = start_crypto(err);
+	if (rc == 0)
+		rc = cert_key_hash_parse(o->pin, "--pin", c.pin, err);
+	if (rc == 0 && o->name)
+		rc = snprintf(c.name, sizeof(c.name), "%s", o->name) >= (int)sizeof(c.name)
+		             ? error_set(err, CELLA_EINVAL, "--name is too long")
+		             : 0;
+	else if (rc == 0)
+		rc = name_of_url(url, c.name, err);
+	if (rc == 0 && o->credential) {
+		if (!realpath(o->credential, path))
+			return error_errno(err, CELLA_ENOENT, "cannot find the credential %s", o->credential);
+		if (snprintf(c.credential, sizeof(c.credential), "%s", path) >= (int)sizeof(c.credential))
+			return error_set(err, CELLA_EINVAL, "the credential's path is too long");
+	}
+	if (rc == 0)
+		rc = cas_client_open(&c, NULL, &client, err);
+	if (rc < 0)
+		return rc;
+	rc = cas_client_check(client, &c, NULL, err);
+	cas_client_free(client);
+	if (rc == 0)
+		rc = context_save(&c, true, err);
+	if (rc < 0)
+		return rc;
+	printf("%s is the current CAS. Its key has the hash that was pinned; its machine is soft: whoever runs "
+	       "it is trusted.\n",
+	       c.name);
+	return 0;
+}
+
+static int print_context(void *arg, const struct context *c, bool current, struct error *err)
+{
+	json_t *list = arg;
+	if (!list) {
+		printf("%c %s  %s  %.16s…%s%s\n", current ? '*' : ' ', c->name, c->url, c->pin,
+		       *c->credential ? "  " : "", c->credential);
+		return 0;
+	}
+	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:b}", "name", c->name, "url", c->url, "pin", c->pin,
+	                         "credential", c->credential, "current", (int)current);
+	return json_array_append_new(list, json) == 0 ? 0
+	                                              : error_set(err, CELLA_ENOMEM, "no memory for a list");
+}
+
+static int print_json(json_t *json, struct error *err)
+{
+	cleanup_free char *text = json ? json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS) : NULL;
+	json_decref(json);
+	if (!text)
+		return error_set(err, CELLA_ENOMEM, "no memory for JSON");
+	puts(text);
+	return 0;
+}
+
+static int list_command(const struct cas_options *o, const char *operand, struct error *err)
+{
+	(void)operand;
+	json_t *list = o->json ? json_array() : NULL;
+	int rc = context_each(print_context, list, err);
+	if (list && rc == 0)
+		return print_json(list, err);
+	json_decref(list);
+	return rc;
+}
+
+static int use_command(const struct cas_options *o, const char *name, struct error *err)
+{
+	struct context c;
+	(void)o;
+	if (!name)
+		return error_set(err, CELLA_EINVAL, "use wants a NAME: cella cas list shows them");
+	int rc = context_load(name, &c, err);
+	return rc < 0 ? rc : context_save(&c, true, err);
+}
+
+static int status_command(const struct cas_options *o, const char *name, struct error *err)
+{
+	struct context c;
+	struct cas_client *client;
+	json_t *status;
+	int rc = start_crypto(err);
+	if (rc == 0)
+		rc = context_load(name, &c, err);
+	if (rc == 0)
+		rc = cas_client_open(&c, NULL, &client, err);
+	if (rc < 0)
+		return rc;
+	rc = cas_client_check(client, &c, &status, err);
+	cas_client_free(client);
+	if (rc < 0)
+		return rc;
+	if (o->json) {
+		rc = print_json(status, err);
+	} else {
+		printf("%s  %s\ncas %s, version %s\naudit log: entry %llu of epoch %llu\n", c.name, c.url,
+		       json_string_value(json_object_get(status, "cas")),
+		       json_string_value(json_object_get(status, "version")), (unsigned long long)c.number,
+		       (unsigned long long)c.epoch);
+		json_decref(status);
+	}
+	return rc < 0 ? rc : context_save(&c, false, err);
+}
+
+/* ---- the verb */
+
+static const struct command_row {
+	const char *name;
+	int (*run)(const struct cas_options *o, const char *operand, struct error *err);
+} commands[] = {
+	{"attest", attest_command}, {"list", list_command}, {"use", use_command},
+	{"status", status_command}, {"audit", run_daemon},
+};
+
+static const char *name_of_command(const void *data, size_t index)
+{
+	const struct command_row *rows = data;
+	return rows[index].name;
+}
+
+static int run_command(const struct cas_options *o, const char *name, const char *operand, struct error *err)
+{
+	for (size_t i = 0; i < array_count(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return commands[i].run(o, operand, err);
+	const char *nearest = nearest_name(name, name_of_command, commands, array_count(commands));
+	return error_set(err, CELLA_EINVAL, "there is no command %.100s%s%s%s", name,
+	                 nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+}
+
+int verb_cas(int argc, char **argv)
+{
+	struct cas_options o = {0};
+	struct error err;
+	int status, count, rc;
+	if (!verb_begin(&cas_verb, argc, argv, &o, &count, &status))
+		return status;
+	o.audit = count > 0 && strcmp(argv[1], "audit") == 0;
+	if (count == 0)
+		rc = run_daemon(&o, NULL, &err);
+	else
+		rc = run_command(&o, argv[1], count > 1 ? argv[2] : NULL, &err);
+	if (rc == 0)
+		return VERB_DONE;
+	verb_fail(&cas_verb, &err);
+	return rc == CELLA_EINVAL ? VERB_USAGE : VERB_FAILED;
+}

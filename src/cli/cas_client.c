@@ -1,0 +1,170 @@
+#include "cli/cas_client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+
+enum { CREDENTIAL_MAX = 65536 };
+
+struct cas_client {
+	struct https_client *https;
+	struct cert_key *key;
+	struct cert *chain[CERT_CHAIN_MAX];
+	size_t chain_count;
+};
+
+static int64_t now_s(void *arg)
+{
+	(void)arg;
+	return (int64_t)time(NULL);
+}
+
+static int read_credential(struct cas_client *c, const char *path, struct error *err)
+{
+	struct buf pem = {0};
+	struct stat st;
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_errno(err, errno == ENOENT ? CELLA_ENOENT : CELLA_EIO,
+		                   "cannot open the credential %s", path);
+	if (st.st_uid != geteuid() || st.st_mode & 077)
+		return error_set(err, CELLA_EPERM,
+		                 "the credential %s is open to others: chmod 600 it, as its owner", path);
+	int rc = io_read_fd(fd, path, CREDENTIAL_MAX, &pem, err);
+	if (rc == 0)
+		rc = cert_key_read(pem.data, pem.size, &c->key, err);
+	if (rc == 0)
+		rc = cert_read_pem(pem.data, pem.size, c->chain, &c->chain_count, err);
+	if (pem.data)
+		mem_wipe(pem.data, pem.size);
+	buf_done(&pem);
+	return rc < 0 ? error_prefix(err, rc, "the credential %s: ", path) : 0;
+}
+
+int cas_client_open(const struct context *context, struct mem_pool *pool, struct cas_client **ret_client,
+                    struct error *err)
+{
+	struct cas_client *c = calloc(1, sizeof(*c));
+	if (!c)
+		return error_set(err, CELLA_ENOMEM, "no memory for a connection");
+	int rc = *context->credential ? read_credential(c, context->credential, err) : 0;
+	if (rc == 0) {
+		const struct https_client_options options = {.url = context->url,
+		                                             .key_hash = context->pin,
+		                                             .key = c->key,
+		                                             .chain = (const struct cert *const *)c->chain,
+		                                             .chain_count = c->chain_count,
+		                                             .now = now_s,
+		                                             .pool = pool};
+		rc = https_client_new(&options, &c->https, err);
+	}
+	if (rc < 0) {
+		cas_client_free(c);
+		return rc;
+	}
+	*ret_client = c;
+	return 0;
+}
+
+void cas_client_free(struct cas_client *c)
+{
+	if (!c)
+		return;
+	https_client_free(c->https);
+	for (size_t i = 0; i < c->chain_count; i++)
+		cert_free(c->chain[i]);
+	cert_key_free(c->key);
+	free(c);
+}
+
+int cas_client_ask(struct cas_client *c, const struct https_message *message, struct https_reply *ret_reply,
+                   struct error *err)
+{
+	int rc = https_client_ask(c->https, message, ret_reply, err);
+	if (rc < 0)
+		return rc;
+	rc = https_reply_check(c->https, ret_reply, err);
+	if (rc < 0)
+		https_reply_done(ret_reply);
+	return rc;
+}
+
+static int read_json(const struct https_reply *reply, json_t **ret_json, struct error *err)
+{
+	json_error_t why;
+	json_t *json = json_loadb(reply->body ? (const char *)reply->body : "", reply->size,
+	                          JSON_REJECT_DUPLICATES, &why);
+	if (!json)
+		return error_set(err, CELLA_EFORMAT, "the CAS's answer is no JSON: %s", why.text);
+	*ret_json = json;
+	return 0;
+}
+
+int cas_client_json(struct cas_client *c, const char *method, const char *target, json_t *body,
+                    json_t **ret_json, struct error *err)
+{
+	struct https_reply reply;
+	cleanup_free char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	bool lost = body && !text;
+	json_decref(body);
+	if (lost)
+		return error_set(err, CELLA_ENOMEM, "no memory for a request");
+	const struct https_message message = {.method = method,
+	                                      .target = target,
+	                                      .type = text ? "application/json" : NULL,
+	                                      .body = text,
+	                                      .size = text ? strlen(text) : 0};
+	int rc = cas_client_ask(c, &message, &reply, err);
+	if (text)
+		mem_wipe(text, strlen(text));
+	if (rc < 0)
+		return rc;
+	if (ret_json)
+		rc = read_json(&reply, ret_json, err);
+	https_reply_done(&reply);
+	return rc;
+}
+
+int cas_client_check(struct cas_client *c, struct context *context, json_t **ret_status, struct error *err)
+{
+	json_t *status;
+	int rc = cas_client_json(c, "GET", "/v1/status", NULL, &status, err);
+	if (rc < 0)
+		return rc;
+	const json_t *head = json_object_get(status, "head");
+	uint64_t epoch = (uint64_t)json_integer_value(json_object_get(head, "epoch"));
+	uint64_t number = (uint64_t)json_integer_value(json_object_get(head, "number"));
+	bool older = epoch < context->epoch || (epoch == context->epoch && number < context->number);
+	if (epoch == 0 || older) {
+		json_decref(status);
+		return error_set(
+			err, CELLA_EAUTH,
+			"the CAS at %s is an older one: its audit log ends at entry %llu of epoch %llu, "
+			"entry %llu of epoch %llu was seen before",
+			context->url, (unsigned long long)number, (unsigned long long)epoch,
+			(unsigned long long)context->number, (unsigned long long)context->epoch);
+	}
+	context->epoch = epoch;
+	context->number = number;
+	if (ret_status)
+		*ret_status = status;
+	else
+		json_decref(status);
+	return 0;
+}
+
+void cas_client_target(struct buf *to, const char *session, const char *rest, const char *last)
+{
+	buf_put(to, "/v1/sessions/", strlen("/v1/sessions/"));
+	http_encode(to, session);
+	if (rest)
+		buf_put(to, rest, strlen(rest));
+	if (last)
+		http_encode(to, last);
+}

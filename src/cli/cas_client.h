@@ -1,0 +1,33 @@
+/* Requests to a context's CAS, over one connection. */
+#ifndef CLI_CAS_CLIENT_H
+#define CLI_CAS_CLIENT_H
+
+#include <jansson.h>
+
+#include "cli/context.h"
+#include "net/https_client.h"
+
+struct cas_client;
+
+/* CELLA_EPERM: others may read the credential. Connects with the first request. crypto_init has been
+ * called. */
+int cas_client_open(const struct context *context, struct mem_pool *pool, struct cas_client **ret_client,
+                    struct error *err) must_check;
+void cas_client_free(struct cas_client *client);
+
+/* Any answer but 2xx is an error. */
+int cas_client_ask(struct cas_client *client, const struct https_message *message,
+                   struct https_reply *ret_reply, struct error *err) must_check;
+/* With JSON there (NULL: no body; taken) and back (NULL: none is expected). */
+int cas_client_json(struct cas_client *client, const char *method, const char *target, json_t *body,
+                    json_t **ret_json, struct error *err) must_check;
+
+/* GET /v1/status: refused if the audit log is shorter than the context remembers, which is noted anew else.
+ * */
+int cas_client_check(struct cas_client *client, struct context *context, json_t **ret_status,
+                     struct error *err) must_check;
+
+/* "/v1/sessions/NAME" and what follows, in `to`. */
+void cas_client_target(struct buf *to, const char *session, const char *rest, const char *last);
+
+#endif

@@ -1,0 +1,130 @@
+#include "cli/job_session.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/base64url.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "cli/cas_client.h"
+#include "cli/las_key.h"
+
+struct job_sessions {
+	struct cas_client *client;
+	char *sessions[JOB_SESSIONS_MAX], *services[JOB_SESSIONS_MAX];
+	char las_key[CRYPTO_KEY_PATH_MAX];
+	struct job_grants grants;
+};
+
+/* The service is what stands behind the last slash. */
+static int split_name(struct job_sessions *s, size_t i, const char *name, struct error *err)
+{
+	const char *slash = strrchr(name, '/');
+	if (!slash || slash == name || !slash[1])
+		return error_set(err, CELLA_EINVAL,
+		                 "--session %.100s: it wants SESSION/SERVICE, such as hospital/classify",
+		                 name);
+	s->sessions[i] = strndup(name, (size_t)(slash - name));
+	s->services[i] = strdup(slash + 1);
+	return s->sessions[i] && s->services[i] ? 0 : error_set(err, CELLA_ENOMEM, "no memory for a session");
+}
+
+static int read_grant(json_t *answer, struct buf *ret_sealed, struct error *err)
+{
+	const json_t *grant = json_object_get(answer, "grant");
+	size_t size = json_string_length(grant);
+	uint8_t *to = json_is_string(grant) ? buf_reserve(ret_sealed, base64url_bytes(size)) : NULL;
+	if (!to || !base64url_decode(json_string_value(grant), size, to))
+		return error_set(err, CELLA_EFORMAT, "the CAS's answer holds no grant");
+	return 0;
+}
+
+static int take_grant(void *data, uint32_t number, const void *evidence, size_t evidence_size,
+                      struct buf *ret_sealed, struct error *err)
+{
+	struct job_sessions *s = data;
+	json_t *answer = NULL;
+	json_t *ask = json_pack("{s:s, s:s, s:s%}", "session", s->sessions[number], "service",
+	                        s->services[number], "evidence", evidence, evidence_size);
+	int rc = cas_client_json(s->client, "POST", "/v1/attest", ask, &answer, err);
+	if (rc == 0)
+		rc = read_grant(answer, ret_sealed, err);
+	json_decref(answer);
+	if (rc < 0)
+		error_prefix(err, rc, "session %s/%s: ", s->sessions[number], s->services[number]);
+	return rc == CELLA_ELOST ? CELLA_EIO : rc; /* the CAS, not the executor, is lost */
+}
+
+static int ask_nonce(struct job_sessions *s, struct error *err)
+{
+	json_t *answer;
+	int rc = cas_client_json(s->client, "POST", "/v1/nonce", NULL, &answer, err);
+	if (rc < 0)
+		return rc;
+	const char *hex = json_string_value(json_object_get(answer, "nonce"));
+	if (!hex || strlen(hex) != 2 * sizeof(s->grants.nonce) ||
+	    !io_unhex(hex, sizeof(s->grants.nonce), s->grants.nonce))
+		rc = error_set(err, CELLA_EFORMAT, "the CAS's answer holds no nonce");
+	json_decref(answer);
+	return rc;
+}
+
+static int open_all(struct job_sessions *s, const char *const *names, size_t count, struct mem_pool *pool,
+                    struct error *err)
+{
+	struct context context;
+	int rc = las_key_place(s->las_key, err);
+	if (rc == 0 && access(s->las_key, R_OK) < 0)
+		rc = error_errno(
+			err, CELLA_ENOENT,
+			"this node's launcher has no key that a CAS could know (cella las enrol makes "
+			"one): %s",
+			s->las_key);
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = split_name(s, i, names[i], err);
+	if (rc == 0)
+		rc = context_load(NULL, &context, err);
+	if (rc == 0)
+		rc = cas_client_open(&context, pool, &s->client, err);
+	return rc == 0 ? ask_nonce(s, err) : rc;
+}
+
+int job_sessions_open(const char *const *names, size_t count, struct mem_pool *pool,
+                      struct job_sessions **ret_sessions, struct error *err)
+{
+	struct job_sessions *s = calloc(1, sizeof(*s));
+	if (!s)
+		return error_set(err, CELLA_ENOMEM, "no memory for a job's sessions");
+	s->grants = (struct job_grants){.data = s,
+	                                .count = (uint32_t)count,
+	                                .las_key = s->las_key,
+	                                .take = take_grant};
+	int rc = count <= JOB_SESSIONS_MAX
+	                 ? open_all(s, names, count, pool, err)
+	                 : error_set(err, CELLA_EINVAL, "--session may be given %d times at most",
+	                             JOB_SESSIONS_MAX);
+	if (rc < 0) {
+		job_sessions_free(s);
+		return rc;
+	}
+	*ret_sessions = s;
+	return 0;
+}
+
+void job_sessions_free(struct job_sessions *s)
+{
+	if (!s)
+		return;
+	cas_client_free(s->client);
+	for (size_t i = 0; i < JOB_SESSIONS_MAX; i++) {
+		free(s->sessions[i]);
+		free(s->services[i]);
+	}
+	free(s);
+}
+
+const struct job_grants *job_sessions_grants(const struct job_sessions *s)
+{
+	return &s->grants;
+}

@@ -1,0 +1,271 @@
+#include "cli/session_remote.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/printable.h"
+#include "cas/session.h"
+#include "cli/cas_client.h"
+#include "cli/volume_key.h"
+#include "volume/keeper.h"
+
+enum { POOL_SIZE = 8 << 20, POOL_LEAST = 2 << 20, TIME_SIZE = 32, PATH_SIZE = 4096 };
+
+struct remote {
+	struct mem_pool *pool;
+	struct context context;
+	struct cas_client *client;
+};
+
+/* In secret memory where there is any: sessions hold secrets. The CAS is compared with what was seen
+ * before. */
+static int remote_open(struct remote *r, struct error *err)
+{
+	bool secret = mem_level_check(MEM_SECRET, POOL_LEAST, NULL) == 0;
+	int rc = mem_pool_new(secret ? MEM_SECRET : MEM_INSECURE_NONE, POOL_SIZE, &r->pool, err);
+	if (rc == 0)
+		rc = crypto_init(r->pool, err);
+	if (rc == 0)
+		rc = context_load(NULL, &r->context, err);
+	if (rc == 0)
+		rc = cas_client_open(&r->context, r->pool, &r->client, err);
+	if (rc == 0)
+		rc = cas_client_check(r->client, &r->context, NULL, err);
+	return rc < 0 ? rc : context_save(&r->context, false, err);
+}
+
+/* The pool stays OpenSSL's until the process ends. */
+static void remote_done(struct remote *r)
+{
+	cas_client_free(r->client);
+}
+#define cleanup_remote cleanup_with(remote_done)
+
+static int print_json(const json_t *json, struct error *err)
+{
+	cleanup_free char *text = json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
+	if (!text)
+		return error_set(err, CELLA_ENOMEM, "no memory for JSON");
+	puts(text);
+	return 0;
+}
+
+static void time_text(const json_t *seconds, char to[TIME_SIZE])
+{
+	time_t at = (time_t)json_integer_value(seconds);
+	struct tm tm;
+	gmtime_r(&at, &tm);
+	strftime(to, TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
+int session_create_command(const struct session_remote *c, struct error *err)
+{
+	cleanup_remote struct remote r = {0};
+	struct buf text = {0};
+	struct https_reply reply;
+	json_t *answer = NULL;
+	int rc = remote_open(&r, err);
+	if (rc == 0)
+		rc = io_read_file(c->operands[0], SESSION_TEXT_MAX, &text, err);
+	if (rc == 0) {
+		const struct https_message message = {.method = "POST",
+		                                      .target = "/v1/sessions",
+		                                      .type = "application/yaml",
+		                                      .body = text.data,
+		                                      .size = text.size};
+		rc = cas_client_ask(r.client, &message, &reply, err);
+	}
+	if (text.data)
+		mem_wipe(text.data, text.size);
+	buf_done(&text);
+	if (rc < 0)
+		return error_prefix(err, rc, "%s: ", c->operands[0]);
+	answer = json_loadb((const char *)reply.body, reply.size, 0, NULL);
+	https_reply_done(&reply);
+	if (c->json)
+		rc = print_json(answer, err);
+	else
+		printf("session %s\nhash    %s\n", json_string_value(json_object_get(answer, "name")),
+		       json_string_value(json_object_get(answer, "hash")));
+	json_decref(answer);
+	return rc;
+}
+
+int session_read_command(const struct session_remote *c, struct error *err)
+{
+	cleanup_remote struct remote r = {0};
+	cleanup_buf struct buf target = {0};
+	struct https_reply reply;
+	int rc = remote_open(&r, err);
+	if (rc < 0)
+		return rc;
+	cas_client_target(&target, c->operands[0], NULL, NULL);
+	buf_put(&target, "", 1);
+	const struct https_message message = {.method = "GET", .target = (const char *)target.data};
+	rc = cas_client_ask(r.client, &message, &reply, err);
+	if (rc < 0)
+		return rc;
+	fwrite(reply.body, 1, reply.size, stdout);
+	fprintf(stderr, "hash %s\n", https_reply_header(&reply, "cella-session-hash"));
+	https_reply_done(&reply);
+	return 0;
+}
+
+int session_list_command(const struct session_remote *c, struct error *err)
+{
+	cleanup_remote struct remote r = {0};
+	json_t *answer, *one;
+	size_t i;
+	int rc = remote_open(&r, err);
+	if (rc == 0)
+		rc = cas_client_json(r.client, "GET", "/v1/sessions", NULL, &answer, err);
+	if (rc < 0)
+		return rc;
+	if (c->json)
+		rc = print_json(json_object_get(answer, "sessions"), err);
+	else
+		json_array_foreach(json_object_get(answer, "sessions"), i, one)
+		{
+			char when[TIME_SIZE];
+			time_text(json_object_get(one, "updated"), when);
+			printf("%s  %.16s…  %s\n", when, json_string_value(json_object_get(one, "hash")),
+			       json_string_value(json_object_get(one, "name")));
+		}
+	json_decref(answer);
+	return rc;
+}
+
+int session_delete_command(const struct session_remote *c, struct error *err)
+{
+	cleanup_remote struct remote r = {0};
+	cleanup_buf struct buf target = {0};
+	int rc = remote_open(&r, err);
+	if (rc < 0)
+		return rc;
+	cas_client_target(&target, c->operands[0], NULL, NULL);
+	buf_put(&target, "", 1);
+	return cas_client_json(r.client, "DELETE", (const char *)target.data, NULL, NULL, err);
+}
+
+/* ---- explain */
+
+static void print_refusal(const json_t *refusal)
+{
+	const char *reasons = json_string_value(json_object_get(refusal, "reasons"));
+	char when[TIME_SIZE];
+	time_text(json_object_get(refusal, "time"), when);
+	printf("refusal %" JSON_INTEGER_FORMAT ", %s\n",
+	       json_integer_value(json_object_get(refusal, "number")), when);
+	for (const char *at = reasons ? reasons : ""; *at;) {
+		size_t size = strcspn(at, "\n");
+		printf("  %.*s\n", (int)size, at);
+		at += size + (at[size] == '\n');
+	}
+}
+
+int session_explain_command(const struct session_remote *c, struct error *err)
+{
+	cleanup_remote struct remote r = {0};
+	cleanup_buf struct buf target = {0};
+	const char *name = c->operands[0], *slash = strrchr(name, '/');
+	json_t *answer, *one;
+	size_t i;
+	if (!slash || slash == name || !slash[1])
+		return error_set(err, CELLA_EINVAL, "%.100s is no SESSION/SERVICE, such as hospital/classify",
+		                 name);
+	cleanup_free char *session = strndup(name, (size_t)(slash - name));
+	int rc = session ? remote_open(&r, err) : error_set(err, CELLA_ENOMEM, "no memory for a name");
+	if (rc < 0)
+		return rc;
+	cas_client_target(&target, session, "/services/", slash + 1);
+	buf_put(&target, "/refusals", sizeof("/refusals"));
+	rc = cas_client_json(r.client, "GET", (const char *)target.data, NULL, &answer, err);
+	if (rc < 0)
+		return rc;
+	const json_t *list = json_object_get(answer, "refusals");
+	if (c->json)
+		rc = print_json(list, err);
+	else if (json_array_size(list) == 0)
+		printf("nobody was refused as %s\n", name);
+	else
+		json_array_foreach(list, i, one) print_refusal(one);
+	json_decref(answer);
+	return rc;
+}
+
+/* ---- volumes */
+
+static int beside(const char *given, const char *volume, const char *ending, char to[PATH_SIZE],
+                  struct error *err)
+{
+	size_t size = strlen(volume);
+	while (size > 1 && volume[size - 1] == '/')
+		size--;
+	int wanted = given ? snprintf(to, PATH_SIZE, "%s", given)
+	                   : snprintf(to, PATH_SIZE, "%.*s%s", (int)size, volume, ending);
+	return wanted >= PATH_SIZE ? error_set(err, CELLA_EINVAL, "a path is too long") : 0;
+}
+
+static json_t *hex_json(const void *data, size_t size)
+{
+	char hex[2 * VOLUME_REFERENCE_SIZE + 1];
+	io_hex(data, size, hex);
+	json_t *json = json_string(hex);
+	mem_wipe(hex, sizeof(hex));
+	return json;
+}
+
+static int read_volume(const struct session_remote *c, struct mem_pool *pool, json_t **ret_json,
+                       struct error *err)
+{
+	const char *volume = c->operands[2];
+	char key[PATH_SIZE], root[PATH_SIZE];
+	struct volume_keys *keys = mem_alloc(pool, sizeof(*keys));
+	struct volume_keeper keeper;
+	uint8_t reference[VOLUME_REFERENCE_SIZE];
+	int rc = keys ? 0 : error_set(err, CELLA_ENOMEM, "no protected memory for a volume's keys");
+	if (rc == 0)
+		rc = beside(c->volume_key, volume, ".key", key, err);
+	if (rc == 0)
+		rc = beside(c->volume_root, volume, ".root", root, err);
+	if (rc == 0)
+		rc = volume_keys_read(key, pool, keys, err);
+	if (rc == 0)
+		rc = volume_keeper_file(root, &keeper, err);
+	if (rc == 0) {
+		rc = keeper.get(keeper.data, keys->volume, reference, err);
+		volume_keeper_file_free(&keeper);
+	}
+	if (rc == 0) {
+		json_t *list = json_array();
+		for (size_t i = 0; i < keys->count; i++)
+			json_array_append_new(list, hex_json(keys->keys[i], CRYPTO_KEY_SIZE));
+		*ret_json = json_pack("{s:o, s:o, s:o}", "id", hex_json(keys->volume, sizeof(keys->volume)),
+		                      "root", hex_json(reference, sizeof(reference)), "keys", list);
+	}
+	if (keys)
+		mem_free(pool, keys);
+	return rc;
+}
+
+int session_volume_command(const struct session_remote *c, struct error *err)
+{
+	cleanup_remote struct remote r = {0};
+	cleanup_buf struct buf target = {0};
+	json_t *body = NULL;
+	int rc = remote_open(&r, err);
+	if (rc == 0)
+		rc = read_volume(c, r.pool, &body, err);
+	if (rc < 0)
+		return rc;
+	cas_client_target(&target, c->operands[0], "/volumes/", c->operands[1]);
+	buf_put(&target, "", 1);
+	rc = cas_client_json(r.client, "PUT", (const char *)target.data, body, NULL, err);
+	if (rc == 0)
+		printf("%s: the CAS has its keys, and knows its last commit\n", c->operands[2]);
+	return rc;
+}

@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+# as: root
+# timeout: 120
+"""Is docs/reference/cas-api.json what the CAS answers?
+
+Its methods, paths, and whether a certificate is needed are those of the table in src/cas/api.c, and a started CAS
+answers each route, with an owner's certificate, without one, with a malformed body, by a status that is
+documented by number, and by the documented type of content."""
+
+import http.client
+import json
+import re
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from celljob import CELLA, SCRATCH, SOURCE, check, finish, needs_secret
+
+ROW = re.compile(r'^\t\{"([A-Z]+)", "([^"]+)", \w+, (?:true|false), (true|false), \w+, NULL\},$', re.M)
+SESSION = 'name: probe\nversion: "0.1"\nservices:\n  - name: s\n    command: [x]\n    attestation:\n      - cell: ' \
+          + "00" * 48 + "\naccess_policy:\n  read: CREATOR\n  update: CREATOR\n"
+KEY = "5a" * 32
+BODIES = {
+    "/v1/attest": {"session": "probe", "service": "s", "evidence": "none"},
+    "/v1/sessions": SESSION,
+    "/v1/sessions/{session}/volumes/{volume}": {"id": "00", "root": "00", "keys": []},
+    "/v1/las": {"key": KEY, "label": "probe"},
+    "/v1/owners": {"key": KEY, "label": "probe"},
+    "/v1/revocations": {"kind": "cell", "what": "11" * 48, "reason": "probe"},
+}
+
+
+def documented():
+    document = json.loads((SOURCE / "docs/reference/cas-api.json").read_text(encoding="utf-8"))
+    return {(method.upper(), path): operation
+            for path, operations in document["paths"].items() for method, operation in operations.items()}
+
+
+def check_table(routes):
+    source = (SOURCE / "src/cas/api.c").read_text(encoding="utf-8")
+    table = source[source.index("static const struct https_route table[]"):]
+    table = table[:table.index("\n};")]
+    rows = {(method, path): needs == "true" for method, path, needs in ROW.findall(table)}
+    check(len(rows) == table.count("\n\t{"), "every row of the table is understood")
+    check(rows == {route: bool(operation["security"]) for route, operation in routes.items()},
+          f"table and document are the same; in one alone: {sorted(set(rows) ^ set(routes))}")
+
+
+def ask(port, method, path, body, credential):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if credential:
+        context.load_cert_chain(credential)
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=20)
+    kind = "application/yaml" if path == "/v1/sessions" else "application/json"
+    connection.request(method, path, body, {"Content-Type": kind} if body else {})
+    answer = connection.getresponse()
+    content, text = answer.getheader("Content-Type", "").split(";")[0], answer.read()
+    connection.close()
+    return answer.status, content, text
+
+
+def check_answer(route, operation, answer, how):
+    status, content, text = answer
+    shape = operation["responses"].get(str(status))
+    check(shape is not None, f"{route} {how} answers {status}, which is documented: {text[:200]!r}")
+    if shape:
+        wanted = set(shape.get("content", {"": None}))
+        check(content in wanted, f"{route} {how} answers {content!r}, of {wanted}")
+    return status
+
+
+def check_answers(port, routes, credential):
+    # What removes comes last, the longest path first.
+    for route, operation in sorted(routes.items(), key=lambda r: (r[0][0] == "DELETE", r[0][0] == "GET", r[0])):
+        method, pattern = route
+        path = pattern.replace("{session}", "probe").replace("{service}", "s").replace("{volume}", "v")
+        path = path.replace("{key}", KEY)
+        body = BODIES.get(pattern) if method in ("POST", "PUT") else None
+        body = json.dumps(body) if isinstance(body, dict) else body
+        status = check_answer(route, operation, ask(port, method, path, body, None), "without a certificate")
+        check((status == 403) == bool(operation["security"]) or pattern == "/v1/attest",
+              f"{route} answers {status} without a certificate: 403 where one is needed, and only there")
+        if body:
+            status = check_answer(route, operation, ask(port, method, path, "{", credential), "with half a body")
+            check(400 <= status < 500, f"{route} answers {status} to half a body")
+        status = check_answer(route, operation, ask(port, method, path, body, credential), "with a certificate")
+        refused = pattern == "/v1/attest" or "{volume}" in pattern
+        check((status >= 400) == refused, f"{route} answers {status} to an owner")
+
+
+def main():
+    needs_secret()
+    routes = documented()
+    check_table(routes)
+    directory = SCRATCH / "cas"
+    with subprocess.Popen([CELLA, "cas", "--dir", directory, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE,
+                          text=True) as cas:
+        try:
+            port = re.fullmatch(r"listening on port (\d+)\n", cas.stdout.readline())
+            check(port is not None, "it says its port")
+            if port:
+                cas.stdout.readline()
+                cas.stdout.readline()
+                check_answers(int(port[1]), routes, f"{directory}.owner.pem")
+        finally:
+            cas.terminate()
+    finish()
+
+
+main()

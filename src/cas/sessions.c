@@ -83,19 +83,24 @@ int cas_demand_owner(struct cas *cas, const struct cas_requester *who, const cha
 	return deny(cas, who, &why, err);
 }
 
+static bool is_revoked(struct cas *cas, const struct cas_requester *who)
+{
+	if (!who->known)
+		return false;
+	bool is = records_is_revoked(cas_records_lock(cas), RECORDS_REVOKED_OWNER, who->key,
+	                             sizeof(who->key));
+	cas_records_unlock(cas);
+	return is;
+}
+
 /* `what`: "read" or "update". */
 static int demand_access(struct cas *cas, const struct cas_requester *who, const struct cas_session *session,
                          const struct session_access *access, const char *what, struct error *err)
 {
 	struct error why;
-	bool revoked;
 	const struct session_requesters all = {.keys = &who->key, .count = who->known};
-	revoked = who->known && records_is_revoked(cas_records_lock(cas), RECORDS_REVOKED_OWNER, who->key,
-	                                           sizeof(who->key));
-	if (who->known)
-		cas_records_unlock(cas);
-	int rc = revoked ? error_set(&why, CELLA_EPERM, "the key that asks was revoked")
-	                 : session_access(access, what, session->creator, &all, &why);
+	int rc = is_revoked(cas, who) ? error_set(&why, CELLA_EPERM, "the key that asks was revoked")
+	                              : session_access(access, what, session->creator, &all, &why);
 	if (rc == CELLA_EPERM)
 		return deny(cas, who, &why, err);
 	if (rc < 0 && err)
@@ -280,7 +285,7 @@ static bool may_read(struct cas *cas, const struct cas_requester *who, const cha
 {
 	const struct cas_session *session;
 	const struct session_requesters all = {.keys = &who->key, .count = who->known};
-	if (cas_session_get(cas, name, &session, NULL) < 0)
+	if (is_revoked(cas, who) || cas_session_get(cas, name, &session, NULL) < 0)
 		return false;
 	int rc = session_access(&session->session->read, "read", session->creator, &all, NULL);
 	cas_session_put_back(cas, session);

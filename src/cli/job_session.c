@@ -87,6 +87,8 @@ static int open_all(struct job_sessions *s, const char *const *names, size_t cou
 		rc = context_load(NULL, &context, err);
 	if (rc == 0)
 		rc = cas_client_open(&context, pool, &s->client, err);
+	if (rc == 0)
+		rc = cas_client_check(s->client, &context, NULL, err);
 	return rc == 0 ? ask_nonce(s, err) : rc;
 }
 

@@ -165,6 +165,7 @@ int cas_commit(struct cas *cas, struct cas_change *change, struct error *err)
 		pthread_cond_broadcast(&cas->changed);
 	}
 	pthread_mutex_unlock(&cas->change_lock);
+	change->err = NULL;
 	if (change->rc < 0 && err)
 		*err = why;
 	return change->rc;

@@ -323,7 +323,7 @@ int cas_session_remove(struct cas *cas, const struct cas_requester *who, const c
 	int rc = demand_read(cas, who, name, err);
 	if (rc == 0)
 		rc = cas_session_get(cas, name, &session, err);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	rc = demand_access(cas, who, session, &session->session->update, "delete", err);
 	if (rc == 0)
@@ -401,7 +401,7 @@ int cas_volume_hand(struct cas *cas, const struct cas_requester *who, const char
 	int rc = demand_read(cas, who, session, err);
 	if (rc == 0)
 		rc = cas_session_get(cas, session, &s, err);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	rc = demand_access(cas, who, s, &s->session->update, "hand over a volume of", err);
 	if (rc == 0 && !session_volume(s->session, volume))

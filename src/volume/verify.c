@@ -7,6 +7,8 @@
 
 #include "volume/volume_state.h"
 
+enum { LOST_GROUPS_MAX = 1 << 16 }; /* in one file, one after another; what follows is given up */
+
 struct verify {
 	struct volume *v;
 	const struct volume_report *report;
@@ -62,6 +64,7 @@ static int check_blocks(struct verify *w, uint64_t number, uint64_t first, size_
 static int check_data(struct verify *w, uint64_t number, const struct inode_record *record, struct error *err)
 {
 	uint64_t end = block_count_of(record->size), block = 0;
+	unsigned lost = 0;
 	int rc = 0;
 	if (record->flags & VOLUME_INODE_INLINE)
 		end = 0;
@@ -76,7 +79,9 @@ static int check_data(struct verify *w, uint64_t number, const struct inode_reco
 		if (rc < 0 && is_damage(rc)) {
 			damaged(w, (int64_t)block, &why); /* where its blocks lie cannot be told */
 			rc = 0;
-			block = block - block % VOLUME_GROUP_BLOCKS + VOLUME_GROUP_BLOCKS;
+			block = ++lost < LOST_GROUPS_MAX
+			                ? block - block % VOLUME_GROUP_BLOCKS + VOLUME_GROUP_BLOCKS
+			                : end;
 			continue;
 		}
 		if (rc < 0 && err)

@@ -21,7 +21,8 @@ static int seal_data(struct sealed_bench *s, struct error *err)
 {
 	const char *create[] = {"volume", "create", "-q", s->volume};
 	const char *recordings[] = {"volume", "import", "-q", s->volume, s->files->data, "/"};
-	const char *forest[] = {"volume", "import", "-q", s->volume, s->files->forest, "/" ECG_FOREST};
+	static const char forest_path[] = "/" ECG_FOREST;
+	const char *forest[] = {"volume", "import", "-q", s->volume, s->files->forest, forest_path};
 	int rc = bench_cella(create, array_count(create), NULL, NULL, err);
 	if (rc == 0)
 		rc = bench_cella(recordings, array_count(recordings), NULL, NULL, err);

@@ -32,7 +32,7 @@ int blocks_init(struct volume *v, size_t size, struct error *err)
 	c->frames = calloc(count, sizeof(*c->frames));
 	c->buckets = malloc(c->bucket_count * sizeof(*c->buckets));
 	c->noted = calloc(c->bucket_count * NOTE_BITS / 64 + 1, sizeof(*c->noted));
-	c->trial_count = min_of((uint32_t)TRIALS, count / TRIALS_PART);
+	c->trial_count = max_of(min_of((uint32_t)TRIALS, count / TRIALS_PART), 2u);
 	c->trials = calloc(c->trial_count, sizeof(*c->trials));
 	if (!c->frames || !c->buckets || !c->noted || !c->trials)
 		return error_set(err, CELLA_ENOMEM, "no memory for a volume's cache of %zu MiB", size >> 20);

@@ -233,6 +233,12 @@ static int put_volumes(struct maker *m, const struct session_service *service, s
 	const struct session *s = m->session->session;
 	const struct session_image *image = service->image ? session_image(s, service->image) : NULL;
 	int rc = 0;
+	if (image && image->file_count)
+		return error_set(
+			err, CELLA_EINVAL,
+			"the image %s has files to inject, which this version cannot give to a cell: "
+			"use variables, arguments or a volume",
+			image->name);
 	for (size_t i = 0; rc == 0 && i < (image ? image->volumes.count : s->volume_count); i++)
 		rc = put_volume(m, image ? session_volume(s, image->volumes.items[i]) : &s->volumes[i], err);
 	return rc;

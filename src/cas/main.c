@@ -320,6 +320,10 @@ int main(int argc, char **argv)
 			"[--init OWNER]");
 		return 2;
 	}
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none,
+	            NULL); /* whoever started it may have held back the signals that end it */
 	signal(SIGPIPE, SIG_IGN);
 	int rc = serve(&d, &err);
 	if (rc < 0)

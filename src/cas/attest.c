@@ -137,31 +137,6 @@ static int check_session(struct judgement *j)
 	return 0;
 }
 
-/* An executor is granted a session once: its evidence is of no use to whoever sends it again. */
-static void check_first_time(struct judgement *j)
-{
-	enum { REMEMBERED_MAX = 1 << 20 };
-	struct cas *cas = j->desk->cas;
-	uint8_t digest[CRYPTO_SHA384_SIZE];
-	uint64_t key;
-	const struct crypto_part parts[] = {{j->evidence.public_key, sizeof(j->evidence.public_key)},
-	                                    {j->a->session, strlen(j->a->session)},
-	                                    {j->a->service, strlen(j->a->service)}};
-	j->rc = crypto_sha384_parts(parts, array_count(parts), digest, j->err);
-	if (j->rc < 0)
-		return;
-	memcpy(&key, digest, sizeof(key));
-	pthread_mutex_lock(&cas->change_lock);
-	if (map_get(&cas->granted, key))
-		refuse(j, "evidence: wanted of an executor that has not had its keys, found one that has: "
-		          "replayed");
-	else if (cas->granted.count < REMEMBERED_MAX)
-		j->rc = map_put(&cas->granted, key, cas) == 0
-		                ? 0
-		                : error_set(j->err, CELLA_ENOMEM, "no memory to note an executor");
-	pthread_mutex_unlock(&cas->change_lock);
-}
-
 static int judge(struct judgement *j)
 {
 	int rc = evidence_parse(j->a->evidence, j->a->evidence_size, &j->evidence, j->err);
@@ -173,13 +148,50 @@ static int judge(struct judgement *j)
 		return rc;
 	rc = check_nonce(j);
 	check_parties(j);
+	return rc == 0 ? check_session(j) : rc;
+}
+
+/* ---- once */
+
+static int note_key(const struct judgement *j, uint64_t *ret_key, struct error *err)
+{
+	uint8_t digest[CRYPTO_SHA384_SIZE];
+	const struct crypto_part parts[] = {{j->evidence.public_key, sizeof(j->evidence.public_key)},
+	                                    {j->a->session, strlen(j->a->session)},
+	                                    {j->a->service, strlen(j->a->service)}};
+	int rc = crypto_sha384_parts(parts, array_count(parts), digest, err);
 	if (rc == 0)
-		rc = check_session(j);
-	if (rc == 0 && !j->refused) {
-		check_first_time(j);
-		rc = j->rc;
-	}
+		memcpy(ret_key, digest, sizeof(*ret_key));
 	return rc;
+}
+
+/* An executor is granted a session once: its evidence is of no use to whoever sends it again. Beyond so many
+ * executors in a run of the CAS that is not remembered; what is granted can be opened by that executor alone
+ * all the same. */
+static int note_grant(struct judgement *j, uint64_t *ret_key)
+{
+	enum { REMEMBERED_MAX = 1 << 20 };
+	struct cas *cas = j->desk->cas;
+	int rc = note_key(j, ret_key, j->err);
+	if (rc < 0)
+		return rc;
+	pthread_mutex_lock(&cas->change_lock);
+	if (map_get(&cas->granted, *ret_key))
+		refuse(j, "evidence: wanted of an executor that has not had its keys, found one that has: "
+		          "replayed");
+	else if (cas->granted.count < REMEMBERED_MAX && map_put(&cas->granted, *ret_key, cas) < 0)
+		rc = error_set(j->err, CELLA_ENOMEM, "no memory to note an executor");
+	pthread_mutex_unlock(&cas->change_lock);
+	return rc;
+}
+
+/* It was not granted after all. */
+static void forget_grant(struct judgement *j, uint64_t key)
+{
+	struct cas *cas = j->desk->cas;
+	pthread_mutex_lock(&cas->change_lock);
+	map_take(&cas->granted, key);
+	pthread_mutex_unlock(&cas->change_lock);
 }
 
 /* ---- telling */
@@ -242,33 +254,49 @@ static int record(struct judgement *j)
 	return rc;
 }
 
+static int find_service(struct judgement *j)
+{
+	int rc = cas_session_get(j->desk->cas, j->a->session, &j->session, j->err);
+	if (rc == CELLA_ENOENT)
+		refuse(j, "session: wanted one that there is, found none of that name");
+	if (rc < 0)
+		return rc == CELLA_ENOENT ? 0 : rc;
+	j->service = session_service(j->session->session, j->a->service);
+	if (!j->service)
+		refuse(j, "service: wanted one of the session, found none of that name");
+	return 0;
+}
+
+/* For what passed. */
+static int grant(struct judgement *j)
+{
+	uint64_t key = 0;
+	int rc = grant_make(j->desk, j->session, j->service, &j->evidence, j->grant, j->err);
+	if (rc == CELLA_EINVAL) {
+		refuse(j, "session: %s", j->err->text);
+		return record(j);
+	}
+	if (rc == 0)
+		rc = note_grant(j, &key);
+	if (rc < 0)
+		return rc;
+	rc = record(j);
+	if (rc < 0 && !j->refused)
+		forget_grant(j, key);
+	return rc;
+}
+
 static void attest_at_desk(struct cas_desk *desk, void *arg)
 {
 	struct judgement *j = arg;
 	j->desk = desk;
-	int rc = cas_session_get(desk->cas, j->a->session, &j->session, j->err);
-	if (rc == CELLA_ENOENT)
-		refuse(j, "session: wanted one that there is, found none of that name");
-	else if (rc < 0)
-		goto out;
-	if (j->session)
-		j->service = session_service(j->session->session, j->a->service);
-	if (j->session && !j->service)
-		refuse(j, "service: wanted one of the session, found none of that name");
-	rc = j->refused ? 0 : judge(j);
-	if (rc == 0 && !j->refused) {
-		rc = grant_make(desk, j->session, j->service, &j->evidence, j->grant, j->err);
-		if (rc == CELLA_EINVAL) {
-			refuse(j, "session: %s", j->err->text);
-			rc = 0;
-		}
-	}
-	if (rc == 0)
-		rc = record(j);
-out:
+	j->rc = find_service(j);
+	if (j->rc == 0 && !j->refused)
+		j->rc = judge(j);
+	if (j->rc == 0)
+		j->rc = j->refused ? record(j) : grant(j);
 	if (j->session)
 		cas_session_put_back(desk->cas, j->session);
-	j->rc = rc;
 }
 
 int cas_attest(struct cas *cas, const struct cas_attestation *attestation, struct buf *ret_grant,

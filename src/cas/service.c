@@ -180,25 +180,18 @@ static void session_drop(struct cas_session *s)
 	free(s);
 }
 
-/* Of the parsed ones; with a user more. What is there of an older revision goes when nobody uses it. */
-static struct cas_session *session_find(struct cas *cas, const char *name, uint64_t revision)
+/* With a user more. NULL: it is not parsed yet. */
+static const struct cas_session *session_find(struct cas *cas, const char *name)
 {
-	struct cas_session *s = LIST_FIRST(&cas->sessions), *after;
-	for (; s; s = after) {
-		after = LIST_NEXT(s, next);
-		if (strcmp(s->name, name) != 0)
-			continue;
-		if (s->revision == revision) {
-			s->users++;
-			return s;
-		}
-		if (s->users == 0)
-			session_drop(s);
-	}
-	return NULL;
+	struct cas_session *s = LIST_FIRST(&cas->sessions);
+	while (s && (!s->current || strcmp(s->name, name) != 0))
+		s = LIST_NEXT(s, next);
+	if (s)
+		s->users++;
+	return s;
 }
 
-static int session_add(struct cas *cas, const char *name, const struct records_session *record,
+static int session_add(struct cas *cas, const char *name, const struct records_session *record, bool current,
                        const struct cas_session **ret_session, struct error *err)
 {
 	struct cas_session *s = calloc(1, sizeof(*s));
@@ -207,21 +200,22 @@ static int session_add(struct cas *cas, const char *name, const struct records_s
 	snprintf(s->name, sizeof(s->name), "%s", name);
 	memcpy(s->hash, record->hash, sizeof(s->hash));
 	memcpy(s->creator, record->creator, sizeof(s->creator));
-	s->revision = record->revision;
+	s->current = current;
+	s->users = 1;
 	int rc = session_parse(name, record->policy, record->policy_size, cas->session_pool, NULL,
 	                       &s->session, err);
 	if (rc < 0) {
 		free(s);
 		return error_prefix(err, rc, "the session as it is stored: ");
 	}
-	s->users = 1;
 	LIST_INSERT_HEAD(&cas->sessions, s, next);
 	*ret_session = s;
 	return 0;
 }
 
-int cas_session_get(struct cas *cas, const char *name, const struct cas_session **ret_session,
-                    struct error *err)
+/* From the records; `changes`: how many there were before. If there was one more meanwhile it serves this once. */
+static int session_load(struct cas *cas, const char *name, uint64_t changes,
+                        const struct cas_session **ret_session, struct error *err)
 {
 	struct records_session record;
 	int rc = records_session_get(cas_records_lock(cas), name, &record, err);
@@ -229,11 +223,7 @@ int cas_session_get(struct cas *cas, const char *name, const struct cas_session 
 	if (rc < 0)
 		return rc;
 	pthread_mutex_lock(&cas->session_lock);
-	const struct cas_session *found = session_find(cas, name, record.revision);
-	if (found)
-		*ret_session = found;
-	else
-		rc = session_add(cas, name, &record, ret_session, err);
+	rc = session_add(cas, name, &record, cas->session_changes == changes, ret_session, err);
 	pthread_mutex_unlock(&cas->session_lock);
 	cas_records_lock(cas);
 	records_session_done(&record);
@@ -241,11 +231,41 @@ int cas_session_get(struct cas *cas, const char *name, const struct cas_session 
 	return rc;
 }
 
-void cas_session_put_back(struct cas *cas, const struct cas_session *session)
+int cas_session_get(struct cas *cas, const char *name, const struct cas_session **ret_session,
+                    struct error *err)
 {
 	pthread_mutex_lock(&cas->session_lock);
+	uint64_t changes = cas->session_changes;
+	const struct cas_session *found = session_find(cas, name);
+	pthread_mutex_unlock(&cas->session_lock);
+	if (!found)
+		return session_load(cas, name, changes, ret_session, err);
+	*ret_session = found;
+	return 0;
+}
+
+void cas_session_put_back(struct cas *cas, const struct cas_session *session)
+{
 	struct cas_session *s = (struct cas_session *)(uintptr_t)session;
-	s->users--;
+	pthread_mutex_lock(&cas->session_lock);
+	if (--s->users == 0 && !s->current)
+		session_drop(s);
+	pthread_mutex_unlock(&cas->session_lock);
+}
+
+void cas_session_forget(struct cas *cas, const char *name)
+{
+	struct cas_session *s, *after;
+	pthread_mutex_lock(&cas->session_lock);
+	cas->session_changes++;
+	for (s = LIST_FIRST(&cas->sessions); s; s = after) {
+		after = LIST_NEXT(s, next);
+		if (strcmp(s->name, name) != 0)
+			continue;
+		s->current = false;
+		if (s->users == 0)
+			session_drop(s);
+	}
 	pthread_mutex_unlock(&cas->session_lock);
 }
 

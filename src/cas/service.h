@@ -91,8 +91,8 @@ struct cas_session {
 	struct session *session;
 	uint8_t hash[CRYPTO_SHA384_SIZE];
 	uint8_t creator[RECORDS_KEY_SIZE];
-	uint64_t revision;
 	unsigned users;
+	bool current; /* no: it was put or removed since; it goes with its last user */
 	char name[RECORDS_NAME_MAX + 1];
 	LIST_ENTRY(cas_session) next;
 };
@@ -100,6 +100,8 @@ struct cas_session {
 int cas_session_get(struct cas *cas, const char *name, const struct cas_session **ret_session,
                     struct error *err) must_check;
 void cas_session_put_back(struct cas *cas, const struct cas_session *session);
+/* The records have another one under this name, or none, from now on. Before anybody is told so. */
+void cas_session_forget(struct cas *cas, const char *name);
 
 /* ---- keys that others have */
 

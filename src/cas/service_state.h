@@ -26,6 +26,7 @@ struct cas {
 		session_lock; /* of the sessions and their pool; never held together with records_lock */
 	struct mem_pool *session_pool;
 	LIST_HEAD(, cas_session) sessions;
+	uint64_t session_changes; /* how often one was forgotten */
 
 	struct cert_key *tls_key;
 	char key_hash[CERT_KEY_HASH_SIZE];

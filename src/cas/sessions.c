@@ -170,8 +170,11 @@ static int put_parsed(struct cas *cas, struct putting *p)
 	if (rc < 0)
 		return rc;
 	io_hex(p->record.hash, sizeof(p->record.hash), hash);
-	return do_act(cas, p->who, s->predecessor.given ? AUDIT_SESSION_UPDATED : AUDIT_SESSION_CREATED,
-	              json_pack("{s:s, s:s}", "session", s->name, "hash", hash), put_records, p, p->err);
+	rc = do_act(cas, p->who, s->predecessor.given ? AUDIT_SESSION_UPDATED : AUDIT_SESSION_CREATED,
+	            json_pack("{s:s, s:s}", "session", s->name, "hash", hash), put_records, p, p->err);
+	if (rc == 0)
+		cas_session_forget(cas, s->name);
+	return rc;
 }
 
 static void put_at_desk(struct cas_desk *desk, void *arg)
@@ -329,6 +332,8 @@ int cas_session_remove(struct cas *cas, const struct cas_requester *who, const c
 	if (rc == 0)
 		rc = do_act(cas, who, AUDIT_SESSION_DELETED, json_pack("{s:s}", "session", name),
 		            remove_record, (void *)(uintptr_t)session, err);
+	if (rc == 0)
+		cas_session_forget(cas, name);
 	cas_session_put_back(cas, session);
 	return rc;
 }

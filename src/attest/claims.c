@@ -188,13 +188,6 @@ static int read_text(const struct reading *r, const struct claims_member *m, con
 	return 0;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static int read_hex(const struct reading *r, const struct claims_member *m, const json_t *json)
 {
 	size_t size;
@@ -203,12 +196,8 @@ static int read_hex(const struct reading *r, const struct claims_member *m, cons
 		return CELLA_EFORMAT;
 	if (size != 2 * m->size)
 		return refuse(r, "%zu characters, %zu hexadecimal digits are expected", size, 2 * m->size);
-	for (size_t i = 0; i < m->size; i++) {
-		int high = hex_value(text[2 * i]), low = hex_value(text[2 * i + 1]);
-		if (high < 0 || low < 0)
-			return refuse(r, "other characters than lower-case hexadecimal digits");
-		r->to[m->at + i] = (uint8_t)(high << 4 | low);
-	}
+	if (strspn(text, "0123456789abcdef") != size || !io_unhex(text, m->size, r->to + m->at))
+		return refuse(r, "other characters than lower-case hexadecimal digits");
 	return 0;
 }
 

@@ -89,29 +89,6 @@ int io_read_file(const char *path, size_t limit, struct buf *ret, struct error *
 	return io_read_fd(fd, path, limit, ret, err);
 }
 
-static int sync_parent(const char *path)
-{
-	char parent[PATH_MAX];
-	const char *slash = strrchr(path, '/');
-	int size = slash ? (int)max_of(slash - path, (ptrdiff_t)1) : 1;
-	snprintf(parent, sizeof(parent), "%.*s", size, slash ? path : ".");
-	cleanup_close int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -1 : fsync(fd);
-}
-
-int io_create_private(const char *path, const void *data, size_t size, struct error *err)
-{
-	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return error_errno(err, errno == EEXIST ? CELLA_EEXIST : CELLA_EIO, "cannot create %s", path);
-	int rc = io_write_full(fd, data, size, err);
-	if (rc == 0 && (fsync(fd) < 0 || sync_parent(path) < 0))
-		rc = error_errno(err, CELLA_EIO, "cannot make it durable");
-	if (rc < 0)
-		unlink(path);
-	return rc < 0 ? error_prefix(err, rc, "writing %s: ", path) : 0;
-}
-
 static int write_into(const char *path, const void *data, size_t size, struct error *err)
 {
 	cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -162,6 +139,21 @@ int io_sync_name(const char *path, struct error *err)
 	cleanup_close int fd = parent ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	return fd < 0 || fsync(fd) < 0 ? error_errno(err, CELLA_EIO, "cannot make the name %s durable", path)
 	                               : 0;
+}
+
+int io_create_private(const char *path, const void *data, size_t size, struct error *err)
+{
+	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_errno(err, errno == EEXIST ? CELLA_EEXIST : CELLA_EIO, "cannot create %s", path);
+	int rc = io_write_full(fd, data, size, err);
+	if (rc == 0 && fsync(fd) < 0)
+		rc = error_errno(err, CELLA_EIO, "cannot make it durable");
+	if (rc == 0)
+		rc = io_sync_name(path, err);
+	if (rc < 0)
+		unlink(path);
+	return rc < 0 ? error_prefix(err, rc, "writing %s: ", path) : 0;
 }
 
 int io_sealed_memfd(const char *name, const void *data, size_t size, bool executable, int *ret_fd,
@@ -297,7 +289,7 @@ void io_hex(const void *data, size_t size, char *to)
 	to[2 * size] = '\0';
 }
 
-static int digit_value(char c)
+int io_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -309,10 +301,10 @@ static int digit_value(char c)
 bool io_unhex(const char *digits, size_t size, void *ret)
 {
 	for (size_t i = 0; i < 2 * size; i++)
-		if (digit_value(digits[i]) < 0)
+		if (io_hex_digit(digits[i]) < 0)
 			return false;
 	for (size_t i = 0; i < size; i++)
-		((uint8_t *)ret)[i] = (uint8_t)(digit_value(digits[2 * i]) << 4 |
-		                                digit_value(digits[2 * i + 1]));
+		((uint8_t *)ret)[i] = (uint8_t)(io_hex_digit(digits[2 * i]) << 4 |
+		                                io_hex_digit(digits[2 * i + 1]));
 	return true;
 }

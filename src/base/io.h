@@ -44,6 +44,8 @@ int io_receive_message(int socket, void *data, size_t capacity, size_t *ret_size
 
 /* Lower-case hexadecimal; `to` holds 2 * size + 1 characters. */
 void io_hex(const void *data, size_t size, char *to);
+/* Of a hexadecimal digit, in either case; -1: it is none. */
+int io_hex_digit(char c);
 /* `size` bytes from 2 * size digits, in either case; what follows them is not looked at. False, and ret is
  * untouched, if there is another character. */
 bool io_unhex(const char *digits, size_t size, void *ret) must_check;

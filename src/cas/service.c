@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -213,7 +214,8 @@ static int session_add(struct cas *cas, const char *name, const struct records_s
 	return 0;
 }
 
-/* From the records; `changes`: how many there were before. If there was one more meanwhile it serves this once. */
+/* From the records; `changes`: how many there were before. If there was one more meanwhile it serves this
+ * once. */
 static int session_load(struct cas *cas, const char *name, uint64_t changes,
                         const struct cas_session **ret_session, struct error *err)
 {
@@ -366,18 +368,15 @@ static int write_credential(struct cas *cas, const char *path, uint8_t ret_key[R
 
 struct owner_call {
 	const char *path;
+	uint8_t key[RECORDS_KEY_SIZE];
 	struct error *err;
 	int rc;
 };
 
-static void make_owner(struct cas_desk *desk, void *arg)
+static void make_credential(struct cas_desk *desk, void *arg)
 {
 	struct owner_call *call = arg;
-	uint8_t key[RECORDS_KEY_SIZE];
-	struct cas_change change = {.make = add_owner, .arg = key};
-	call->rc = write_credential(desk->cas, call->path, key, call->err);
-	if (call->rc == 0)
-		call->rc = cas_commit(desk->cas, &change, call->err);
+	call->rc = write_credential(desk->cas, call->path, call->key, call->err);
 }
 
 /* ---- life */
@@ -420,20 +419,30 @@ static struct records_config records_config_of(const struct cas *cas)
 	                               .insecure_older = cas->config.insecure_older};
 }
 
+static int fill_new(struct cas *cas, uint8_t owner[RECORDS_KEY_SIZE], struct error *err)
+{
+	struct records_config records = records_config_of(cas);
+	struct cas_change change = {.make = add_owner, .arg = owner};
+	int rc = records_create(&records, &cas->records, err);
+	if (rc == 0)
+		rc = load_own_key(cas, err);
+	return rc == 0 ? cas_commit(cas, &change, err) : rc;
+}
+
+/* The credential first: a CAS without an owner would be nobody's. */
 int cas_create(const struct cas_config *config, const char *owner, struct cas **ret_cas, struct error *err)
 {
 	struct cas *cas;
 	int rc = start(config, &cas, err);
 	if (rc < 0)
 		return rc;
-	struct records_config records = records_config_of(cas);
 	struct owner_call call = {.path = owner, .err = err};
-	rc = records_create(&records, &cas->records, err);
-	if (rc == 0)
-		rc = load_own_key(cas, err);
+	cas_at_desk(cas, make_credential, &call);
+	rc = call.rc;
 	if (rc == 0) {
-		cas_at_desk(cas, make_owner, &call);
-		rc = call.rc;
+		rc = fill_new(cas, call.key, err);
+		if (rc < 0)
+			unlink(owner);
 	}
 	if (rc < 0) {
 		cas_close(cas);

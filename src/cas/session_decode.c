@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/io.h"
 #include "base/nearest.h"
 #include "base/printable.h"
 
@@ -227,27 +228,17 @@ int decode_choice(struct decoder *d, const struct tree_node *node, const char *w
 	return -1;
 }
 
-static int digit_of(char c)
-{
-	return c >= '0' && c <= '9'   ? c - '0'
-	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
-	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
-	                              : -1;
-}
-
 bool decode_hex(struct decoder *d, const struct tree_node *node, const char *what, uint8_t *to, size_t size)
 {
 	const char *text = decode_word(d, node);
 	if (!text)
 		return false;
-	if (node->size != 2 * size || strspn(text, "0123456789abcdefABCDEF") != node->size) {
+	if (node->size != 2 * size || !io_unhex(text, size, to)) {
 		decode_mistake(d, node->place, "%s is %zu hexadecimal digits; here %s %zu characters%s", what,
 		               2 * size, node->size == 1 ? "is" : "are", node->size,
 		               node->size == 2 * size ? ", not all of them digits" : "");
 		return false;
 	}
-	for (size_t i = 0; i < size; i++)
-		to[i] = (uint8_t)(digit_of(text[2 * i]) << 4 | digit_of(text[2 * i + 1]));
 	return true;
 }
 

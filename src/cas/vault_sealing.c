@@ -12,15 +12,6 @@
 
 /* ---- files */
 
-static int sync_parent(const char *path, struct error *err)
-{
-	const char *slash = strrchr(path, '/');
-	cleanup_free char *parent = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path))
-	                                  : strdup(".");
-	cleanup_close int fd = parent ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	return fd < 0 || fsync(fd) < 0 ? error_errno(err, CELLA_EIO, "cannot make %s durable", path) : 0;
-}
-
 static int io_code(void)
 {
 	return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? CELLA_ENOSPC : CELLA_EIO;
@@ -51,25 +42,18 @@ int vault_file_write(const char *path, const void *bytes, size_t size, bool repl
 		rc = put_in_place(beside, path, replace, err);
 	if (rc < 0 || !replace)
 		unlink(beside);
-	return rc == 0 ? sync_parent(path, err) : rc;
+	return rc == 0 ? io_sync_name(path, err) : rc;
 }
 
 /* ---- key files */
 
-static int parse_key_file(const char *text, uint8_t ret_key[CRYPTO_KEY_SIZE])
+static bool parse_key_file(const char *text, uint8_t ret_key[CRYPTO_KEY_SIZE])
 {
-	static const char start[] = VAULT_KEY_FILE_FIRST VAULT_KEY_FILE_WORD, digits[] = "0123456789abcdef";
-	const char *at = text + sizeof(start) - 1;
-	uint8_t bad = 0;
-	if (strncmp(text, start, sizeof(start) - 1) != 0 || text[VAULT_KEY_FILE_SIZE - 1] != '\n')
-		return -1;
-	for (size_t i = 0; i < (size_t)2 * CRYPTO_KEY_SIZE; i++) {
-		const char *digit = at[i] ? strchr(digits, at[i]) : NULL;
-		bad |= digit == NULL;
-		uint8_t value = digit ? (uint8_t)(digit - digits) : 0;
-		ret_key[i / 2] = (uint8_t)(i % 2 ? ret_key[i / 2] | value : value << 4);
-	}
-	return bad ? -1 : 0;
+	static const char start[] = VAULT_KEY_FILE_FIRST VAULT_KEY_FILE_WORD;
+	const char *digits = text + sizeof(start) - 1;
+	return strncmp(text, start, sizeof(start) - 1) == 0 && text[VAULT_KEY_FILE_SIZE - 1] == '\n' &&
+	       strspn(digits, "0123456789abcdef") == (size_t)2 * CRYPTO_KEY_SIZE &&
+	       io_unhex(digits, CRYPTO_KEY_SIZE, ret_key);
 }
 
 /* Does the file lie in the directory of the vault? */
@@ -119,7 +103,7 @@ static int read_key_file(const struct vault *v, const struct vault_sealing *seal
 		rc = vault_bytes_new(v->pool, VAULT_KEY_FILE_SIZE + 1, &text, err);
 	if (rc == 0)
 		rc = io_read_full(fd, text.data, VAULT_KEY_FILE_SIZE, err);
-	if (rc == 0 && parse_key_file((const char *)text.data, ret_key) < 0)
+	if (rc == 0 && !parse_key_file((const char *)text.data, ret_key))
 		rc = error_set(err, CELLA_EFORMAT, "%s is no key file of a CAS, or it is damaged",
 		               sealing->key_file);
 	return rc;

@@ -21,25 +21,14 @@ enum {
 
 /* ---- the text */
 
-static int digit_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* "WORD digits\n" at *at, which then is behind it. */
 static bool take_line(const char **at, const char *word, uint8_t *ret_bytes, size_t size)
 {
 	const char *digits = *at + strlen(word);
 	if (strncmp(*at, word, strlen(word)) != 0)
 		return false;
-	for (size_t i = 0; i < size; i++) {
-		int high = digit_of(digits[2 * i]), low = high < 0 ? -1 : digit_of(digits[2 * i + 1]);
-		if (low < 0)
-			return false;
-		ret_bytes[i] = (uint8_t)(high << 4 | low);
-	}
+	if (strspn(digits, "0123456789abcdef") != 2 * size || !io_unhex(digits, size, ret_bytes))
+		return false;
 	if (digits[2 * size] != '\n')
 		return false;
 	*at = digits + 2 * size + 1;

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/io.h"
 #include "net/http_text.h"
 
 static bool read_status(const char *line, unsigned *ret_status)
@@ -67,17 +68,9 @@ enum {
 	LAST_FEED
 };
 
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9'   ? c - '0'
-	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
-	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
-	                              : -1;
-}
-
 static bool take_size(struct http_chunks *c, char byte)
 {
-	int digit = hex_digit(byte);
+	int digit = io_hex_digit(byte);
 	if (digit >= 0) {
 		c->digits = true;
 		c->left = c->left << 4 | (unsigned)digit;

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/io.h"
 #include "base/printable.h"
 
 static bool is_token_char(char c)
@@ -131,14 +132,6 @@ bool http_number(const char *text, uint64_t *ret_number)
 	return true;
 }
 
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9'   ? c - '0'
-	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
-	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
-	                              : -1;
-}
-
 static size_t count_of(const char *text, char c)
 {
 	size_t count = 0;
@@ -152,7 +145,7 @@ bool http_decode(char *text, bool plus)
 	char *to = text;
 	for (const char *from = text; *from; to++) {
 		if (*from == '%') {
-			int high = hex_digit(from[1]), low = high < 0 ? -1 : hex_digit(from[2]);
+			int high = io_hex_digit(from[1]), low = high < 0 ? -1 : io_hex_digit(from[2]);
 			if (low < 0 || (high == 0 && low == 0))
 				return false;
 			*to = (char)(high << 4 | low);

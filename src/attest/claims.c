@@ -13,7 +13,7 @@
 #include "base/printable.h"
 #include "mem/mem.h"
 
-enum { BYTES_MAX = 64, TEXT_SHOWN = 60, PATH_MAX_SIZE = 160 };
+enum { TEXT_SHOWN = 60, PATH_MAX_SIZE = 160 };
 
 static void json_cleanup(json_t **json)
 {
@@ -43,19 +43,21 @@ static json_t *write_text(const char *from, size_t size)
 	return json_stringn(text, length);
 }
 
-static json_t *write_hex(const uint8_t *from, size_t size)
+json_t *claims_hex(const void *from, size_t size)
 {
-	char hex[2 * BYTES_MAX + 1];
-	if (size > BYTES_MAX)
+	char hex[2 * CLAIMS_BYTES_MAX + 1];
+	if (size > CLAIMS_BYTES_MAX)
 		return NULL;
 	io_hex(from, size, hex);
-	return json_string(hex);
+	json_t *json = json_string(hex);
+	mem_wipe(hex, sizeof(hex)); /* it may be a key on its way to whom it is for */
+	return json;
 }
 
 static json_t *write_base64url(const uint8_t *from, size_t size)
 {
-	char text[2 * BYTES_MAX];
-	if (size > BYTES_MAX)
+	char text[2 * CLAIMS_BYTES_MAX];
+	if (size > CLAIMS_BYTES_MAX)
 		return NULL;
 	base64url_encode(from, size, text);
 	return json_stringn(text, base64url_size(size));
@@ -88,7 +90,7 @@ static json_t *write_member(const struct claims_member *m, const uint8_t *from)
 	switch (m->kind) {
 	case CLAIMS_CONSTANT: return json_string(m->constant);
 	case CLAIMS_TEXT: return write_text((const char *)from + m->at, m->size);
-	case CLAIMS_HEX: return write_hex(from + m->at, m->size);
+	case CLAIMS_HEX: return claims_hex(from + m->at, m->size);
 	case CLAIMS_BASE64URL: return write_base64url(from + m->at, m->size);
 	case CLAIMS_U32: return write_number(get_u32(from + m->at));
 	case CLAIMS_U64: memcpy(&number, from + m->at, sizeof(number)); return write_number(number);

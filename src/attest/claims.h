@@ -12,13 +12,14 @@
 #ifndef ATTEST_CLAIMS_H
 #define ATTEST_CLAIMS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
 #include "base/error.h"
 
-enum { CLAIMS_DEPTH_MAX = 8 };
+enum { CLAIMS_DEPTH_MAX = 8, CLAIMS_BYTES_MAX = 64 };
 static const uint64_t CLAIMS_NUMBER_MAX = (uint64_t)1 << 53;
 
 enum claims_kind {
@@ -57,6 +58,9 @@ struct claims_object {
 /* Members of the table: where a field of a structure belongs. */
 #define CLAIMS_FIELD(structure, field) \
 	.at = offsetof(structure, field), .size = sizeof(((structure *)0)->field)
+
+/* A string of lower-case hexadecimal digits; CLAIMS_BYTES_MAX bytes at most. NULL where memory ran out. */
+json_t *claims_hex(const void *from, size_t size);
 
 /* Appends the object, without white space, its members in the table's order. What is not printable in a text
  * becomes '?'. CELLA_EBUG for what claims_read would not read. */

@@ -141,6 +141,22 @@ int io_sync_name(const char *path, struct error *err)
 	                               : 0;
 }
 
+int io_open_private(const char *path, const char *what, int *ret_fd, struct error *err)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_errno(err, errno == ENOENT ? CELLA_ENOENT : CELLA_EIO, "cannot open %s %s", what,
+		                   path);
+	if (st.st_uid != geteuid() || st.st_mode & 077)
+		return error_set(err, CELLA_EPERM, "%s %s is open to others: chmod 600 it, as its owner",
+		                 what, path);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, CELLA_EFORMAT, "%s is no file that could hold %s", path, what);
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
 int io_create_private(const char *path, const void *data, size_t size, struct error *err)
 {
 	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

@@ -23,6 +23,10 @@ int io_write_file(const char *path, const void *data, size_t size, mode_t mode, 
 /* A name that was made, replaced or removed is durable: the directory that it is in is synced. */
 int io_sync_name(const char *path, struct error *err) must_check;
 
+/* To read one that holds a secret: a regular file of this user, that nobody else may read; else
+ * CELLA_EPERM, CELLA_EFORMAT, CELLA_ENOENT. `what` names it: "the builder's key". */
+int io_open_private(const char *path, const char *what, int *ret_fd, struct error *err) must_check;
+
 /* A new file with mode 0600, durable with its name, or none: CELLA_EEXIST. */
 int io_create_private(const char *path, const void *data, size_t size, struct error *err) must_check;
 

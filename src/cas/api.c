@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attest/claims.h"
 #include "base/base64url.h"
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -45,13 +46,6 @@ static void answer_json(struct https_request *request, unsigned status, json_t *
 		https_answer_error(request, &err);
 	}
 	json_decref(json);
-}
-
-static json_t *hex_json(const void *data, size_t size)
-{
-	char hex[2 * VOLUME_REFERENCE_SIZE + 1];
-	io_hex(data, size, hex);
-	return json_string(hex);
 }
 
 /* The body as an object of exactly these members, which are strings. */
@@ -96,13 +90,13 @@ static void get_status(void *arg, struct https_request *request)
 	struct records *r = cas_records_lock(api->cas);
 	struct audit_head head = *records_head(r);
 	json_t *json = json_pack("{s:o, s:s, s:I, s:{s:I, s:I, s:o, s:o}}", "cas",
-	                         hex_json(records_cas(r), VAULT_CAS_SIZE), "version", CELLA_VERSION, "time",
+	                         claims_hex(records_cas(r), VAULT_CAS_SIZE), "version", CELLA_VERSION, "time",
 	                         (json_int_t)(cas_now_ns(api->cas) / 1000000000u), "head", "epoch",
 	                         (json_int_t)head.epoch, "number", (json_int_t)head.number, "hash",
-	                         hex_json(head.hash, sizeof(head.hash)), "signature",
-	                         hex_json(head.signature, sizeof(head.signature)));
+	                         claims_hex(head.hash, sizeof(head.hash)), "signature",
+	                         claims_hex(head.signature, sizeof(head.signature)));
 	if (json)
-		json_object_set_new(json, "log_key", hex_json(records_public_key(r), CRYPTO_ED25519_SIZE));
+		json_object_set_new(json, "log_key", claims_hex(records_public_key(r), CRYPTO_ED25519_SIZE));
 	cas_records_unlock(api->cas);
 	answer_json(request, 200, json);
 }
@@ -129,7 +123,7 @@ static void post_nonce(void *arg, struct https_request *request)
 	if (cas_nonce(api->cas, nonce, &err) < 0)
 		answer_error(api, request, &err);
 	else
-		answer_json(request, 200, json_pack("{s:o}", "nonce", hex_json(nonce, sizeof(nonce))));
+		answer_json(request, 200, json_pack("{s:o}", "nonce", claims_hex(nonce, sizeof(nonce))));
 }
 
 static json_t *base64_json(const struct buf *bytes)
@@ -171,9 +165,9 @@ static void post_attest(void *arg, struct https_request *request)
 
 static json_t *facts_json(const struct cas_session_facts *f)
 {
-	return json_pack("{s:s, s:o, s:I, s:I}", "name", f->name, "hash", hex_json(f->hash, sizeof(f->hash)),
-	                 "updated", (json_int_t)(f->updated_ns / 1000000000u), "revision",
-	                 (json_int_t)f->revision);
+	return json_pack("{s:s, s:o, s:I, s:I}", "name", f->name, "hash",
+	                 claims_hex(f->hash, sizeof(f->hash)), "updated",
+	                 (json_int_t)(f->updated_ns / 1000000000u), "revision", (json_int_t)f->revision);
 }
 
 static void post_session(void *arg, struct https_request *request)
@@ -189,7 +183,7 @@ static void post_session(void *arg, struct https_request *request)
 	else
 		answer_json(request, 201,
 		            json_pack("{s:s, s:o}", "name", facts.name, "hash",
-		                      hex_json(facts.hash, sizeof(facts.hash))));
+		                      claims_hex(facts.hash, sizeof(facts.hash))));
 }
 
 static int add_facts(void *arg, const struct cas_session_facts *facts, struct error *err)

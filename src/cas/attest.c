@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attest/claims.h"
 #include "attest/evidence.h"
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -196,13 +197,6 @@ static void forget_grant(struct judgement *j, uint64_t key)
 
 /* ---- telling */
 
-static json_t *hex_json(const void *data, size_t size)
-{
-	char hex[2 * CRYPTO_SHA384_SIZE + 1];
-	io_hex(data, size, hex);
-	return json_string(hex);
-}
-
 /* Of the audit log; the caller frees it. NULL where memory ran out. */
 static char *describe(const struct judgement *j)
 {
@@ -212,12 +206,12 @@ static char *describe(const struct judgement *j)
 	json_object_set_new(what, "service", json_string(j->a->service));
 	json_object_set_new(what, "from", json_string(j->a->peer));
 	if (j->session)
-		json_object_set_new(what, "hash", hex_json(j->session->hash, sizeof(j->session->hash)));
-	json_object_set_new(what, "cell", hex_json(e->cell, sizeof(e->cell)));
-	json_object_set_new(what, "builder", hex_json(e->builder, sizeof(e->builder)));
-	json_object_set_new(what, "executor", hex_json(e->executor, sizeof(e->executor)));
-	json_object_set_new(what, "las", hex_json(e->launcher, sizeof(e->launcher)));
-	json_object_set_new(what, "key", hex_json(e->public_key, sizeof(e->public_key)));
+		json_object_set_new(what, "hash", claims_hex(j->session->hash, sizeof(j->session->hash)));
+	json_object_set_new(what, "cell", claims_hex(e->cell, sizeof(e->cell)));
+	json_object_set_new(what, "builder", claims_hex(e->builder, sizeof(e->builder)));
+	json_object_set_new(what, "executor", claims_hex(e->executor, sizeof(e->executor)));
+	json_object_set_new(what, "las", claims_hex(e->launcher, sizeof(e->launcher)));
+	json_object_set_new(what, "key", claims_hex(e->public_key, sizeof(e->public_key)));
 	json_object_set_new(what, j->refused ? "refused" : "tolerated",
 	                    json_stringn((const char *)j->reasons.data,
 	                                 min_of(j->reasons.size, (size_t)AUDIT_WHAT_MAX / 2)));

@@ -4,7 +4,6 @@
  * Each place for files goes through the same steps in a process of its own; the places take turns. What is
  * read "sealed" comes from ciphertext in the kernel's page cache: the place has just been opened.
  */
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "cli/bench.h"
 #include "cli/bench_apart.h"
 #include "cli/bench_store.h"
+#include "cli/scratch.h"
 
 enum {
 	MIB = 1 << 20,
@@ -328,14 +328,6 @@ static int measure(void *data, void *result, struct error *err)
 	return rc;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
-{
-	(void)st;
-	(void)type;
-	(void)walk;
-	return remove(path) == 0 || walk->level == 0 ? 0 : -1;
-}
-
 /* One place goes through all steps, in an empty directory that is removed again. */
 static int run_store(struct bench *b, const struct store_kind *kind,
                      int (*step)(void *data, void *result, struct error *err), void *ret_values, size_t size,
@@ -351,7 +343,7 @@ static int run_store(struct bench *b, const struct store_kind *kind,
 	int rc = bench_apart(step, &m, ret_values, size, err);
 	if (rc < 0 && kind == &store_gocryptfs)
 		(void)!kind->end(&m.store, NULL);
-	nftw(m.store.directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	scratch_remove_tree(m.store.directory);
 	snprintf(beside, sizeof(beside), "%s.mount", m.store.directory);
 	rmdir(beside);
 	snprintf(beside, sizeof(beside), "%s.root", m.store.directory);

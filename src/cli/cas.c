@@ -10,10 +10,11 @@
 #include "base/cleanup.h"
 #include "base/nearest.h"
 #include "cli/cas_client.h"
+#include "cli/place.h"
 #include "cli/spawn.h"
 #include "cli/verbs.h"
 
-enum { PATH_SIZE = 4096, WORDS_MAX = 20 };
+enum { WORDS_MAX = 20 };
 
 struct cas_options {
 	const char *directory, *listen, *key_file, *passphrase_file, *owner, *pin, *credential, *name;
@@ -80,20 +81,9 @@ const struct verb cas_verb = {
 
 /* ---- running it */
 
-static int default_path(const char *given, const char *directory, const char *ending, char to[PATH_SIZE],
-                        struct error *err)
-{
-	size_t size = strlen(directory);
-	while (size > 1 && directory[size - 1] == '/')
-		size--;
-	int wanted = given ? snprintf(to, PATH_SIZE, "%s", given)
-	                   : snprintf(to, PATH_SIZE, "%.*s%s", (int)size, directory, ending);
-	return wanted >= PATH_SIZE ? error_set(err, CELLA_EINVAL, "a path is too long") : 0;
-}
-
 static bool is_there(const char *directory)
 {
-	char path[PATH_SIZE];
+	char path[PLACE_PATH_MAX];
 	struct stat st;
 	return snprintf(path, sizeof(path), "%s/vault", directory) < (int)sizeof(path) &&
 	       stat(path, &st) == 0;
@@ -102,8 +92,8 @@ static bool is_there(const char *directory)
 /* The daemon takes this process's place, also to look at the log of one that is stopped. */
 static int run_daemon(const struct cas_options *o, const char *operand, struct error *err)
 {
-	char program[PATH_SIZE + 16], beside[PATH_SIZE], key[PATH_SIZE], owner[PATH_SIZE], fd_text[16],
-		rate[24];
+	char program[PLACE_PATH_MAX + 16], beside[PLACE_PATH_MAX], key[PLACE_PATH_MAX], owner[PLACE_PATH_MAX],
+		fd_text[16], rate[24];
 	const char *words[WORDS_MAX] = {program, "--dir", o->directory};
 	size_t count = 3;
 	(void)operand;
@@ -112,9 +102,9 @@ static int run_daemon(const struct cas_options *o, const char *operand, struct e
 	bool first = !is_there(o->directory);
 	int rc = spawn_directory(beside, sizeof(beside), err);
 	if (rc == 0)
-		rc = default_path(o->key_file, o->directory, ".key", key, err);
+		rc = place_beside(o->key_file, o->directory, ".key", key, err);
 	if (rc == 0)
-		rc = default_path(o->owner, o->directory, ".owner.pem", owner, err);
+		rc = place_beside(o->owner, o->directory, ".owner.pem", owner, err);
 	if (rc < 0)
 		return rc;
 	snprintf(program, sizeof(program), "%s/cella-cas", beside);
@@ -173,7 +163,7 @@ static int attest_command(const struct cas_options *o, const char *url, struct e
 {
 	struct context c = {.epoch = 0};
 	struct cas_client *client;
-	char path[PATH_SIZE];
+	char path[PLACE_PATH_MAX];
 	if (!url || !o->pin)
 		return error_set(err, CELLA_EINVAL,
 		                 "attest wants URL and --pin KEY-HASH, which the CAS prints");
@@ -224,23 +214,13 @@ static int print_context(void *arg, const struct context *c, bool current, struc
 	                                              : error_set(err, CELLA_ENOMEM, "no memory for a list");
 }
 
-static int print_json(json_t *json, struct error *err)
-{
-	cleanup_free char *text = json ? json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS) : NULL;
-	json_decref(json);
-	if (!text)
-		return error_set(err, CELLA_ENOMEM, "no memory for JSON");
-	puts(text);
-	return 0;
-}
-
 static int list_command(const struct cas_options *o, const char *operand, struct error *err)
 {
 	(void)operand;
 	json_t *list = o->json ? json_array() : NULL;
 	int rc = context_each(print_context, list, err);
 	if (list && rc == 0)
-		return print_json(list, err);
+		return verb_print_json(list, err);
 	json_decref(list);
 	return rc;
 }
@@ -272,7 +252,7 @@ static int status_command(const struct cas_options *o, const char *name, struct 
 	if (rc < 0)
 		return rc;
 	if (o->json) {
-		rc = print_json(status, err);
+		rc = verb_print_json(status, err);
 	} else {
 		printf("%s  %s\ncas %s, version %s\naudit log: entry %llu of epoch %llu\n", c.name, c.url,
 		       json_string_value(json_object_get(status, "cas")),
@@ -293,20 +273,11 @@ static const struct command_row {
 	{"status", status_command}, {"audit", run_daemon},
 };
 
-static const char *name_of_command(const void *data, size_t index)
-{
-	const struct command_row *rows = data;
-	return rows[index].name;
-}
-
 static int run_command(const struct cas_options *o, const char *name, const char *operand, struct error *err)
 {
-	for (size_t i = 0; i < array_count(commands); i++)
-		if (strcmp(commands[i].name, name) == 0)
-			return commands[i].run(o, operand, err);
-	const char *nearest = nearest_name(name, name_of_command, commands, array_count(commands));
-	return error_set(err, CELLA_EINVAL, "there is no command %.100s%s%s%s", name,
-	                 nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+	size_t found;
+	int rc = verb_find_command(name, commands, sizeof(commands[0]), array_count(commands), &found, err);
+	return rc < 0 ? rc : commands[found].run(o, operand, err);
 }
 
 int verb_cas(int argc, char **argv)
@@ -323,6 +294,5 @@ int verb_cas(int argc, char **argv)
 		rc = run_command(&o, argv[1], count > 1 ? argv[2] : NULL, &err);
 	if (rc == 0)
 		return VERB_DONE;
-	verb_fail(&cas_verb, &err);
-	return rc == CELLA_EINVAL ? VERB_USAGE : VERB_FAILED;
+	return rc == CELLA_EINVAL ? verb_misuse(&cas_verb, &err) : verb_fail(&cas_verb, &err);
 }

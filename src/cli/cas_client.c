@@ -1,9 +1,6 @@
 #include "cli/cas_client.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,15 +25,10 @@ static int64_t now_s(void *arg)
 static int read_credential(struct cas_client *c, const char *path, struct error *err)
 {
 	struct buf pem = {0};
-	struct stat st;
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return error_errno(err, errno == ENOENT ? CELLA_ENOENT : CELLA_EIO,
-		                   "cannot open the credential %s", path);
-	if (st.st_uid != geteuid() || st.st_mode & 077)
-		return error_set(err, CELLA_EPERM,
-		                 "the credential %s is open to others: chmod 600 it, as its owner", path);
-	int rc = io_read_fd(fd, path, CREDENTIAL_MAX, &pem, err);
+	cleanup_close int fd = -1;
+	int rc = io_open_private(path, "the credential", &fd, err);
+	if (rc == 0)
+		rc = io_read_fd(fd, path, CREDENTIAL_MAX, &pem, err);
 	if (rc == 0)
 		rc = cert_key_read(pem.data, pem.size, &c->key, err);
 	if (rc == 0)
@@ -44,7 +36,7 @@ static int read_credential(struct cas_client *c, const char *path, struct error 
 	if (pem.data)
 		mem_wipe(pem.data, pem.size);
 	buf_done(&pem);
-	return rc < 0 ? error_prefix(err, rc, "the credential %s: ", path) : 0;
+	return rc;
 }
 
 int cas_client_open(const struct context *context, struct mem_pool *pool, struct cas_client **ret_client,

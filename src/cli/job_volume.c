@@ -6,17 +6,8 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "cli/place.h"
 #include "cli/volume_key.h"
-
-/* The volume's path with an ending, without slashes in between. */
-static char *beside(const char *path, const char *ending)
-{
-	size_t size = strlen(path);
-	char *name = NULL;
-	while (size > 1 && path[size - 1] == '/')
-		size--;
-	return asprintf(&name, "%.*s%s", (int)size, path, ending) < 0 ? NULL : name;
-}
 
 static int read_keys(const char *path, struct mem_pool *pool, struct provision_volume *ret, struct error *err)
 {
@@ -49,12 +40,13 @@ static int open_one(const struct job_volume *volume, struct mem_pool *pool, stru
 {
 	struct provision_volume *provision = &all->provisions[all->count];
 	struct volume_keeper keeper;
-	cleanup_free char *key = volume->key ? strdup(volume->key) : beside(volume->path, ".key");
-	cleanup_free char *root = volume->root ? strdup(volume->root) : beside(volume->path, ".root");
-	if (!key || !root)
-		return error_set(err, CELLA_ENOMEM, "no memory for the names of a volume's files");
+	char key[PLACE_PATH_MAX], root[PLACE_PATH_MAX];
 	provision->preopen = volume->preopen;
-	int rc = read_keys(key, pool, provision, err);
+	int rc = place_beside(volume->key, volume->path, ".key", key, err);
+	if (rc == 0)
+		rc = place_beside(volume->root, volume->path, ".root", root, err);
+	if (rc == 0)
+		rc = read_keys(key, pool, provision, err);
 	if (rc == 0)
 		rc = volume_keeper_file(root, &keeper, err);
 	if (rc < 0)

@@ -107,8 +107,7 @@ int verb_las(int argc, char **argv)
 		return status;
 	if (strcmp(argv[1], "enrol") != 0 && strcmp(argv[1], "enroll") != 0) {
 		error_set(&err, CELLA_EINVAL, "there is no command %.100s; there is enrol", argv[1]);
-		verb_fail(&las_verb, &err);
-		return VERB_USAGE;
+		return verb_misuse(&las_verb, &err);
 	}
 	return enrol(&o, count > 1 ? argv[2] : NULL, &err) < 0 ? verb_fail(&las_verb, &err) : VERB_DONE;
 }

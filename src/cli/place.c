@@ -25,3 +25,16 @@ int place_check(const char *path, struct error *err)
 		return error_errno(err, CELLA_EINVAL, "cannot write %s: directory %s", path, directory);
 	return 0;
 }
+
+int place_beside(const char *given, const char *directory, const char *ending, char to[PLACE_PATH_MAX],
+                 struct error *err)
+{
+	size_t size = strlen(directory);
+	while (size > 1 && directory[size - 1] == '/')
+		size--;
+	int wanted = given ? snprintf(to, PLACE_PATH_MAX, "%s", given)
+	                   : snprintf(to, PLACE_PATH_MAX, "%.*s%s", (int)size, directory, ending);
+	return wanted >= PLACE_PATH_MAX ? error_set(err, CELLA_EINVAL, "the path %.60s... is too long",
+	                                            given ? given : directory)
+	                                : 0;
+}

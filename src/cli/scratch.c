@@ -51,8 +51,12 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 {
 	(void)st;
 	(void)type;
-	(void)walk;
-	return remove(path);
+	return remove(path) == 0 || walk->level == 0 ? 0 : -1;
+}
+
+void scratch_remove_tree(const char *path)
+{
+	nftw(path, remove_one, SCRATCH_OPEN, FTW_DEPTH | FTW_PHYS);
 }
 
 void scratch_remove(struct scratch *s)
@@ -60,7 +64,7 @@ void scratch_remove(struct scratch *s)
 	if (!s->path[0])
 		return;
 	if (!s->keep)
-		nftw(s->path, remove_one, SCRATCH_OPEN, FTW_DEPTH | FTW_PHYS);
+		scratch_remove_tree(s->path);
 	s->path[0] = '\0';
 	sigprocmask(SIG_SETMASK, &s->before, NULL);
 }

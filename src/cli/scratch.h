@@ -21,6 +21,8 @@ struct scratch {
 /* `keep` (may be NULL) names a directory to use, and to leave, instead. */
 int scratch_make(const char *keep, struct scratch *ret, struct error *err) must_check;
 void scratch_remove(struct scratch *s);
+/* A directory with all that is in it, as far as that can be removed. */
+void scratch_remove_tree(const char *path);
 #define cleanup_scratch __attribute__((cleanup(scratch_remove)))
 
 #endif

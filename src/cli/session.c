@@ -63,16 +63,6 @@ struct session_command {
 
 /* ---- printing */
 
-static int print_json(json_t *value, struct error *err)
-{
-	cleanup_free char *text = value ? json_dumps(value, JSON_INDENT(2) | JSON_SORT_KEYS) : NULL;
-	json_decref(value);
-	if (!text)
-		return error_set(err, CELLA_ENOMEM, "no memory for the JSON");
-	puts(text);
-	return 0;
-}
-
 static json_t *describe_mistakes(const struct session_mistakes *m)
 {
 	json_t *list = json_array();
@@ -139,7 +129,7 @@ static int check_command(struct session_command *c, struct error *err)
 	cleanup_buf struct buf remarks = {0};
 	session_remarks(s, &remarks);
 	if (c->options->json)
-		return print_json(describe(c, &remarks), err);
+		return verb_print_json(describe(c, &remarks), err);
 	printf("%s: session %s", c->file, s->name);
 	print_count(": ", s->service_count, "service");
 	print_count(", ", s->secret_count, "secret");
@@ -158,7 +148,8 @@ static int check_command(struct session_command *c, struct error *err)
 static int hash_command(struct session_command *c, struct error *err)
 {
 	if (c->options->json)
-		return print_json(json_pack("{s:s, s:s}", "name", c->session->name, "hash", c->hash), err);
+		return verb_print_json(json_pack("{s:s, s:s}", "name", c->session->name, "hash", c->hash),
+		                       err);
 	puts(c->hash);
 	return 0;
 }
@@ -177,23 +168,6 @@ static const struct command_row {
 	{"read", 1, NULL, session_read_command},     {"list", 0, NULL, session_list_command},
 	{"delete", 1, NULL, session_delete_command},
 };
-
-static const char *name_of_command(const void *data, size_t index)
-{
-	const struct command_row *rows = data;
-	return rows[index].name;
-}
-
-static const struct command_row *find_command(const char *name)
-{
-	for (size_t i = 0; i < array_count(commands); i++)
-		if (strcmp(commands[i].name, name) == 0)
-			return &commands[i];
-	const char *nearest = nearest_name(name, name_of_command, commands, array_count(commands));
-	fprintf(stderr, "cella session: there is no command %.100s%s%s%s\nTry: cella session --help\n", name,
-	        nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
-	return NULL;
-}
 
 /* The whole file, into memory that is wiped. */
 static int read_text(const char *file, struct session_text *ret, struct error *err)
@@ -240,7 +214,7 @@ static int verb_session_run(const struct command_row *row, struct session_comman
 	if (rc < 0 && mistakes.count) {
 		if (!c->options->json)
 			print_mistakes(c->file, &mistakes);
-		else if (print_json(describe_mistakes(&mistakes), &err) < 0)
+		else if (verb_print_json(describe_mistakes(&mistakes), &err) < 0)
 			return verb_fail(&session_verb, &err);
 		return VERB_FAILED;
 	}
@@ -260,8 +234,7 @@ static int ask_cas(const struct command_row *row, const struct session_options *
 	int rc = row->ask(&c, &err);
 	if (rc == 0)
 		return VERB_DONE;
-	verb_fail(&session_verb, &err);
-	return rc == CELLA_EINVAL ? VERB_USAGE : VERB_FAILED;
+	return rc == CELLA_EINVAL ? verb_misuse(&session_verb, &err) : verb_fail(&session_verb, &err);
 }
 
 int verb_session(int argc, char **argv)
@@ -270,13 +243,16 @@ int verb_session(int argc, char **argv)
 	int status, count;
 	if (!verb_begin(&session_verb, argc, argv, &o, &count, &status))
 		return status;
-	const struct command_row *row = find_command(argv[1]);
-	if (!row)
-		return VERB_USAGE;
+	struct error err;
+	size_t found;
+	if (verb_find_command(argv[1], commands, sizeof(commands[0]), array_count(commands), &found, &err) <
+	    0)
+		return verb_misuse(&session_verb, &err);
+	const struct command_row *row = &commands[found];
 	if (count - 1 != row->operands) {
-		fprintf(stderr, "cella session: %s wants %d operand%s\nTry: cella session --help\n",
-		        row->name, row->operands, row->operands == 1 ? "" : "s");
-		return VERB_USAGE;
+		error_set(&err, CELLA_EINVAL, "%s wants %d operand%s", row->name, row->operands,
+		          row->operands == 1 ? "" : "s");
+		return verb_misuse(&session_verb, &err);
 	}
 	if (row->ask)
 		return ask_cas(row, &o, argv + 2, count - 1);

@@ -3,17 +3,19 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "attest/claims.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/printable.h"
 #include "cas/session.h"
 #include "cli/cas_client.h"
+#include "cli/place.h"
+#include "cli/verb.h"
 #include "cli/volume_key.h"
 #include "volume/keeper.h"
 
-enum { POOL_SIZE = 8 << 20, POOL_LEAST = 2 << 20, TIME_SIZE = 32, PATH_SIZE = 4096 };
+enum { POOL_SIZE = 8 << 20, POOL_LEAST = 2 << 20 };
 
 struct remote {
 	struct mem_pool *pool;
@@ -45,23 +47,6 @@ static void remote_done(struct remote *r)
 }
 #define cleanup_remote cleanup_with(remote_done)
 
-static int print_json(const json_t *json, struct error *err)
-{
-	cleanup_free char *text = json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
-	if (!text)
-		return error_set(err, CELLA_ENOMEM, "no memory for JSON");
-	puts(text);
-	return 0;
-}
-
-static void time_text(const json_t *seconds, char to[TIME_SIZE])
-{
-	time_t at = (time_t)json_integer_value(seconds);
-	struct tm tm;
-	gmtime_r(&at, &tm);
-	strftime(to, TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
-
 int session_create_command(const struct session_remote *c, struct error *err)
 {
 	cleanup_remote struct remote r = {0};
@@ -87,7 +72,7 @@ int session_create_command(const struct session_remote *c, struct error *err)
 	answer = json_loadb((const char *)reply.body, reply.size, 0, NULL);
 	https_reply_done(&reply);
 	if (c->json)
-		rc = print_json(answer, err);
+		rc = verb_print_json(json_incref(answer), err);
 	else
 		printf("session %s\nhash    %s\n", json_string_value(json_object_get(answer, "name")),
 		       json_string_value(json_object_get(answer, "hash")));
@@ -126,12 +111,12 @@ int session_list_command(const struct session_remote *c, struct error *err)
 	if (rc < 0)
 		return rc;
 	if (c->json)
-		rc = print_json(json_object_get(answer, "sessions"), err);
+		rc = verb_print_json(json_incref(json_object_get(answer, "sessions")), err);
 	else
 		json_array_foreach(json_object_get(answer, "sessions"), i, one)
 		{
-			char when[TIME_SIZE];
-			time_text(json_object_get(one, "updated"), when);
+			char when[CERT_TIME_TEXT_SIZE];
+			cert_time_text(json_integer_value(json_object_get(one, "updated")), when);
 			printf("%s  %.16s…  %s\n", when, json_string_value(json_object_get(one, "hash")),
 			       json_string_value(json_object_get(one, "name")));
 		}
@@ -156,8 +141,8 @@ int session_delete_command(const struct session_remote *c, struct error *err)
 static void print_refusal(const json_t *refusal)
 {
 	const char *reasons = json_string_value(json_object_get(refusal, "reasons"));
-	char when[TIME_SIZE];
-	time_text(json_object_get(refusal, "time"), when);
+	char when[CERT_TIME_TEXT_SIZE];
+	cert_time_text(json_integer_value(json_object_get(refusal, "time")), when);
 	printf("refusal %" JSON_INTEGER_FORMAT ", %s\n",
 	       json_integer_value(json_object_get(refusal, "number")), when);
 	for (const char *at = reasons ? reasons : ""; *at;) {
@@ -188,7 +173,7 @@ int session_explain_command(const struct session_remote *c, struct error *err)
 		return rc;
 	const json_t *list = json_object_get(answer, "refusals");
 	if (c->json)
-		rc = print_json(list, err);
+		rc = verb_print_json(json_incref(json_object_get(answer, "refusals")), err);
 	else if (json_array_size(list) == 0)
 		printf("nobody was refused as %s\n", name);
 	else
@@ -199,39 +184,19 @@ int session_explain_command(const struct session_remote *c, struct error *err)
 
 /* ---- volumes */
 
-static int beside(const char *given, const char *volume, const char *ending, char to[PATH_SIZE],
-                  struct error *err)
-{
-	size_t size = strlen(volume);
-	while (size > 1 && volume[size - 1] == '/')
-		size--;
-	int wanted = given ? snprintf(to, PATH_SIZE, "%s", given)
-	                   : snprintf(to, PATH_SIZE, "%.*s%s", (int)size, volume, ending);
-	return wanted >= PATH_SIZE ? error_set(err, CELLA_EINVAL, "a path is too long") : 0;
-}
-
-static json_t *hex_json(const void *data, size_t size)
-{
-	char hex[2 * VOLUME_REFERENCE_SIZE + 1];
-	io_hex(data, size, hex);
-	json_t *json = json_string(hex);
-	mem_wipe(hex, sizeof(hex));
-	return json;
-}
-
 static int read_volume(const struct session_remote *c, struct mem_pool *pool, json_t **ret_json,
                        struct error *err)
 {
 	const char *volume = c->operands[2];
-	char key[PATH_SIZE], root[PATH_SIZE];
+	char key[PLACE_PATH_MAX], root[PLACE_PATH_MAX];
 	struct volume_keys *keys = mem_alloc(pool, sizeof(*keys));
 	struct volume_keeper keeper;
 	uint8_t reference[VOLUME_REFERENCE_SIZE];
 	int rc = keys ? 0 : error_set(err, CELLA_ENOMEM, "no protected memory for a volume's keys");
 	if (rc == 0)
-		rc = beside(c->volume_key, volume, ".key", key, err);
+		rc = place_beside(c->volume_key, volume, ".key", key, err);
 	if (rc == 0)
-		rc = beside(c->volume_root, volume, ".root", root, err);
+		rc = place_beside(c->volume_root, volume, ".root", root, err);
 	if (rc == 0)
 		rc = volume_keys_read(key, pool, keys, err);
 	if (rc == 0)
@@ -240,12 +205,16 @@ static int read_volume(const struct session_remote *c, struct mem_pool *pool, js
 		rc = keeper.get(keeper.data, keys->volume, reference, err);
 		volume_keeper_file_free(&keeper);
 	}
+	if (rc == 0 && bytes_are_zero(reference, sizeof(reference)))
+		rc = error_set(err, CELLA_ENOENT,
+		               "there is no root of the volume in %s: name its root file with --volume-root",
+		               root);
 	if (rc == 0) {
 		json_t *list = json_array();
 		for (size_t i = 0; i < keys->count; i++)
-			json_array_append_new(list, hex_json(keys->keys[i], CRYPTO_KEY_SIZE));
-		*ret_json = json_pack("{s:o, s:o, s:o}", "id", hex_json(keys->volume, sizeof(keys->volume)),
-		                      "root", hex_json(reference, sizeof(reference)), "keys", list);
+			json_array_append_new(list, claims_hex(keys->keys[i], CRYPTO_KEY_SIZE));
+		*ret_json = json_pack("{s:o, s:o, s:o}", "id", claims_hex(keys->volume, sizeof(keys->volume)),
+		                      "root", claims_hex(reference, sizeof(reference)), "keys", list);
 	}
 	if (keys)
 		mem_free(pool, keys);

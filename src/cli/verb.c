@@ -2,11 +2,13 @@
 
 #include <string.h>
 
+#include "base/nearest.h"
+
 enum { HELP_COLUMN = 30, HELP_WIDTH = 90 };
 
-static int usage_error(const struct verb *verb, const char *text)
+int verb_misuse(const struct verb *verb, const struct error *err)
 {
-	fprintf(stderr, "cella %s: %s\nTry: cella %s --help\n", verb->name, text, verb->name);
+	fprintf(stderr, "cella %s: %s\nTry: cella %s --help\n", verb->name, err->text, verb->name);
 	return VERB_USAGE;
 }
 
@@ -17,22 +19,59 @@ bool verb_begin(const struct verb *verb, int argc, char **argv, void *values, in
 	size_t count;
 	*ret_status = VERB_USAGE;
 	if (options_parse(&verb->table, argc, argv, values, &count, &outcome, &err) < 0) {
-		usage_error(verb, err.text);
+		verb_misuse(verb, &err);
 	} else if (outcome == OPTION_HELP) {
 		verb_print_help(verb, stdout);
 		*ret_status = VERB_DONE;
 	} else if ((int)count < verb->operands_min) {
 		error_set(&err, CELLA_EINVAL, "something is missing on the command line: it wants %s",
 		          verb->operands);
-		usage_error(verb, err.text);
+		verb_misuse(verb, &err);
 	} else if ((int)count > verb->operands_max) {
 		error_set(&err, CELLA_EINVAL, "unexpected operand %s", argv[1 + verb->operands_max]);
-		usage_error(verb, err.text);
+		verb_misuse(verb, &err);
 	} else {
 		*ret_count = (int)count;
 		return true;
 	}
 	return false;
+}
+
+struct command_table {
+	const char *rows;
+	size_t row_size;
+};
+
+static const char *command_name(const void *data, size_t index)
+{
+	const struct command_table *table = data;
+	const char *name;
+	memcpy(&name, table->rows + index * table->row_size, sizeof(name));
+	return name;
+}
+
+int verb_find_command(const char *word, const void *rows, size_t row_size, size_t count, size_t *ret_row,
+                      struct error *err)
+{
+	const struct command_table table = {rows, row_size};
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(command_name(&table, i), word) == 0) {
+			*ret_row = i;
+			return 0;
+		}
+	const char *nearest = nearest_name(word, command_name, &table, count);
+	return error_set(err, CELLA_EINVAL, "there is no command %.100s%s%s%s", word,
+	                 nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+}
+
+int verb_print_json(json_t *value, struct error *err)
+{
+	int rc = value ? json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) : -1;
+	json_decref(value);
+	if (rc < 0)
+		return error_set(err, CELLA_EIO, "cannot print JSON");
+	putchar('\n');
+	return 0;
 }
 
 int verb_fail(const struct verb *verb, const struct error *err)

@@ -27,6 +27,7 @@
 #ifndef CLI_VERB_H
 #define CLI_VERB_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -59,6 +60,16 @@ bool verb_begin(const struct verb *verb, int argc, char **argv, void *values, in
 
 /* "cella VERB: text" on standard error; returns VERB_FAILED. */
 int verb_fail(const struct verb *verb, const struct error *err);
+/* The same for a mistake on the command line, with where help is; returns VERB_USAGE. */
+int verb_misuse(const struct verb *verb, const struct error *err);
+
+/* Of verbs that have commands: the place of `word` in a table of `count` rows, each `row_size` bytes, that
+ * begin with their name. CELLA_EINVAL with the nearest name. */
+int verb_find_command(const char *word, const void *rows, size_t row_size, size_t count, size_t *ret_row,
+                      struct error *err) must_check;
+
+/* On standard output. Takes `value`; NULL, where memory ran out, is an error. */
+int verb_print_json(json_t *value, struct error *err) must_check;
 
 void verb_print_help(const struct verb *verb, FILE *to);
 void verb_print_manual(const struct verb *verb, FILE *to); /* as Markdown */

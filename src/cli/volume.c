@@ -114,24 +114,6 @@ static const struct command_row {
 	{"rm", 1, VERB_ANY, FOR_RECURSIVE | FOR_TAKE_OVER, ACCESS_WRITE, volume_rm_command},
 };
 
-static const char *name_of_command(const void *data, size_t index)
-{
-	const struct command_row *rows = data;
-	return rows[index].name;
-}
-
-static int find_command(const char *name, const struct command_row **ret_row, struct error *err)
-{
-	for (size_t i = 0; i < array_count(commands); i++)
-		if (strcmp(commands[i].name, name) == 0) {
-			*ret_row = &commands[i];
-			return 0;
-		}
-	const char *nearest = nearest_name(name, name_of_command, commands, array_count(commands));
-	return error_set(err, CELLA_EINVAL, "there is no command %.100s%s%s%s", name,
-	                 nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
-}
-
 static int check_use(const struct command_row *row, const struct volume_options *o, int count,
                      struct error *err)
 {
@@ -216,7 +198,6 @@ static int run_command(const struct command_row *row, struct volume_command *c, 
 int verb_volume(int argc, char **argv)
 {
 	struct volume_options o = {0};
-	const struct command_row *row;
 	struct error err = {0};
 	int status, count;
 	if (!verb_begin(&volume_verb, argc, argv, &o, &count, &status))
@@ -225,13 +206,14 @@ int verb_volume(int argc, char **argv)
 	                           .config.path = argv[2],
 	                           .count = count - 2,
 	                           .operands = argv + 3};
-	int rc = find_command(argv[1], &row, &err);
+	size_t found = 0;
+	int rc = verb_find_command(argv[1], commands, sizeof(commands[0]), array_count(commands), &found,
+	                           &err);
+	const struct command_row *row = &commands[found];
 	if (rc == 0)
 		rc = check_use(row, &o, c.count, &err);
-	if (rc < 0) {
-		fprintf(stderr, "cella volume: %s\nTry: cella volume --help\n", err.text);
-		return VERB_USAGE;
-	}
+	if (rc < 0)
+		return verb_misuse(&volume_verb, &err);
 	rc = run_command(row, &c, &err);
 	if (rc == CELLA_ECANCELED) {
 		verb_fail(&volume_verb, &err);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "cli/verb.h"
 #include "cli/volume_verb.h"
 
 enum { COMPACT_LEAST_DEAD = 25, DIRECTORY_MODE = 0755 };
@@ -67,11 +68,11 @@ int volume_verify_command(struct volume_command *c, struct error *err)
 		return rc;
 	}
 	if (c->options->json)
-		return volume_print_json(json_pack("{s:I, s:I, s:I, s:I, s:o}", "files", (json_int_t)n.files,
-		                                   "directories", (json_int_t)n.directories, "symlinks",
-		                                   (json_int_t)n.symlinks, "bytes", (json_int_t)n.bytes,
-		                                   "damaged", w.damaged),
-		                         err);
+		return verb_print_json(json_pack("{s:I, s:I, s:I, s:I, s:o}", "files", (json_int_t)n.files,
+		                                 "directories", (json_int_t)n.directories, "symlinks",
+		                                 (json_int_t)n.symlinks, "bytes", (json_int_t)n.bytes,
+		                                 "damaged", w.damaged),
+		                       err);
 	volume_print_size(n.bytes, size);
 	printf("%llu files (%s), %llu directories, %llu symlinks: %llu damaged\n",
 	       (unsigned long long)n.files, size, (unsigned long long)n.directories,

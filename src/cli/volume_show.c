@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "cli/verb.h"
 #include "cli/volume_verb.h"
 
 /* ---- one file's description */
@@ -198,7 +199,7 @@ int volume_stat_command(struct volume_command *c, struct error *err)
 		else
 			print_stat(c->v, path, &st);
 	}
-	return all ? volume_print_json(all, err) : 0;
+	return all ? verb_print_json(all, err) : 0;
 }
 
 int volume_info_command(struct volume_command *c, struct error *err)
@@ -214,13 +215,12 @@ int volume_info_command(struct volume_command *c, struct error *err)
 	io_hex(keys->volume, VOLUME_ID_SIZE, id);
 	volume_print_time(info.time_ns, time);
 	if (c->options->json)
-		return volume_print_json(json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:b}", "volume", id,
-		                                   "commits", (json_int_t)info.counter, "last_commit", time,
-		                                   "segments", (json_int_t)info.segments, "stored_bytes",
-		                                   (json_int_t)info.stored, "dead_bytes",
-		                                   (json_int_t)info.dead, "keys", (json_int_t)keys->count,
-		                                   "root_file", (int)kept),
-		                         err);
+		return verb_print_json(json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:b}", "volume", id,
+		                                 "commits", (json_int_t)info.counter, "last_commit", time,
+		                                 "segments", (json_int_t)info.segments, "stored_bytes",
+		                                 (json_int_t)info.stored, "dead_bytes", (json_int_t)info.dead,
+		                                 "keys", (json_int_t)keys->count, "root_file", (int)kept),
+		                       err);
 	volume_print_size(info.stored, stored);
 	volume_print_size(info.dead, dead);
 	printf("volume       %s\ncommits      %llu, the last one %s\nsegments     %llu, %s\ndead         %s\n",

@@ -111,16 +111,6 @@ json_t *volume_json_text(const char *text)
 	return value ? value : json_string(volume_shown(text));
 }
 
-int volume_print_json(json_t *value, struct error *err)
-{
-	int rc = value ? json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) : -1;
-	json_decref(value);
-	if (rc < 0)
-		return error_set(err, CELLA_EIO, "cannot print JSON");
-	putchar('\n');
-	return 0;
-}
-
 void volume_print_time(uint64_t ns, char to[VOLUME_TIME_SIZE])
 {
 	time_t seconds = (time_t)(ns / NS_PER_S);

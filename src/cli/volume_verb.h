@@ -79,7 +79,6 @@ void volume_part_name(const char *name, char to[VOLUME_PART_SIZE]);
 
 const char *volume_type_name(enum volume_type type);
 json_t *volume_json_text(const char *text); /* with '?' for what is no UTF-8 */
-int volume_print_json(json_t *value, struct error *err) must_check; /* takes it */
 
 /* "2026-11-28T23:50:01Z" */
 enum { VOLUME_TIME_SIZE = 32 };

@@ -41,19 +41,16 @@ static int no_key(const char *path, const char *what, struct error *err)
 int crypto_key_file_read(const char *path, const char *what, struct crypto_signer *ret_signer,
                          struct error *err)
 {
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	cleanup_close int fd = -1;
 	struct stat st;
 	char digits[KEY_DIGITS];
 	cleanup_wipe uint8_t key[CRYPTO_ED25519_SIZE];
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return error_errno(err, errno == ENOENT ? CELLA_ENOENT : CELLA_EIO, "cannot open %s %s", what,
-		                   path);
-	if (st.st_uid != geteuid() || st.st_mode & 077)
-		return error_set(err, CELLA_EPERM, "%s %s is open to others: chmod 600 it, as its owner",
-		                 what, path);
-	if (!S_ISREG(st.st_mode) || st.st_size < KEY_DIGITS || st.st_size > KEY_DIGITS + 1)
+	int rc = io_open_private(path, what, &fd, err);
+	if (rc < 0)
+		return rc;
+	if (fstat(fd, &st) < 0 || st.st_size < KEY_DIGITS || st.st_size > KEY_DIGITS + 1)
 		return no_key(path, what, err);
-	int rc = io_read_full(fd, digits, sizeof(digits), err);
+	rc = io_read_full(fd, digits, sizeof(digits), err);
 	if (rc == 0 && !io_unhex(digits, sizeof(key), key))
 		rc = no_key(path, what, err);
 	if (rc == 0)

@@ -138,8 +138,8 @@ class Commands(unittest.TestCase):
                 (["check", "/no/such"], 1, "cannot open /no/such: No such file or directory"),
                 (["check", "/"], 1, "cannot read /: Is a directory"),
                 (["chek", "-"], 2, "there is no command chek; did you mean check?"),
-                (["check"], 2, "it wants COMMAND FILE"),
-                (["check", "a", "b"], 2, "unexpected operand b"),
+                (["check"], 2, "check wants 1 operand\nTry: cella session --help"),
+                (["check", "a", "b"], 2, "check wants 1 operand\nTry: cella session --help"),
                 (["check", "/dev/zero"], 1, "/dev/zero:1:1: it is larger than 1048576 bytes")):
             with self.subTest(arguments):
                 done = session(*arguments)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TASKS = 60, FIRST = 300000, SECOND = 400000 };
+enum { TASKS = 10, FIRST = 150000, SECOND = 200000 };
 
 CELLA_TASK(fill, CELLA_OUT(unsigned char, first, FIRST), CELLA_OUT(unsigned char, second, SECOND),
            CELLA_VALUE(int, number))

@@ -69,7 +69,7 @@ expect_match "^reward 5, then drawer 4; 1$" native.out
 # Outputs of one task that do not fit into one piece of the store: no executor is ended for it.
 "$cella" cc "$cells/tasks_extents.c" -o extents.cell
 run 2 extents.cell
-expect_end 0 "60 tasks, 42000000 bytes"
+expect_end 0 "10 tasks, 3500000 bytes"
 [ ! -s err ] || fail "extents: $(cat err)"
 
 # Failures, by policy. Each attempt leaves a dot in a file.

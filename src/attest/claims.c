@@ -54,10 +54,10 @@ json_t *claims_hex(const void *from, size_t size)
 	return json;
 }
 
-static json_t *write_base64url(const uint8_t *from, size_t size)
+json_t *claims_base64url(const void *from, size_t size)
 {
-	char text[2 * CLAIMS_BYTES_MAX];
-	if (size > CLAIMS_BYTES_MAX)
+	cleanup_free char *text = malloc(base64url_size(size) + 1);
+	if (!text)
 		return NULL;
 	base64url_encode(from, size, text);
 	return json_stringn(text, base64url_size(size));
@@ -91,7 +91,7 @@ static json_t *write_member(const struct claims_member *m, const uint8_t *from)
 	case CLAIMS_CONSTANT: return json_string(m->constant);
 	case CLAIMS_TEXT: return write_text((const char *)from + m->at, m->size);
 	case CLAIMS_HEX: return claims_hex(from + m->at, m->size);
-	case CLAIMS_BASE64URL: return write_base64url(from + m->at, m->size);
+	case CLAIMS_BASE64URL: return claims_base64url(from + m->at, m->size);
 	case CLAIMS_U32: return write_number(get_u32(from + m->at));
 	case CLAIMS_U64: memcpy(&number, from + m->at, sizeof(number)); return write_number(number);
 	case CLAIMS_LEVEL: return write_level(get_u32(from + m->at));

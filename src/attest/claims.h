@@ -61,6 +61,9 @@ struct claims_object {
 
 /* A string of lower-case hexadecimal digits; CLAIMS_BYTES_MAX bytes at most. NULL where memory ran out. */
 json_t *claims_hex(const void *from, size_t size);
+/* A string in base64url (RFC 4648, section 5), without padding; of what may be known. NULL where memory ran
+ * out. */
+json_t *claims_base64url(const void *from, size_t size);
 
 /* Appends the object, without white space, its members in the table's order. What is not printable in a text
  * becomes '?'. CELLA_EBUG for what claims_read would not read. */

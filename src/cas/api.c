@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "cas/attest.h"
+#include "cas/keeper.h"
 #include "cas/sessions.h"
 
 enum {
@@ -126,39 +127,97 @@ static void post_nonce(void *arg, struct https_request *request)
 		answer_json(request, 200, json_pack("{s:o}", "nonce", claims_hex(nonce, sizeof(nonce))));
 }
 
-static json_t *base64_json(const struct buf *bytes)
+/* What an executor shows, and of a question to its root keeper that, too. */
+enum {
+	ATTEST_SESSION,
+	ATTEST_SERVICE,
+	ATTEST_EVIDENCE,
+	ATTEST_MEMBERS,
+	KEEPER_QUESTION = ATTEST_MEMBERS,
+	KEEPER_MEMBERS
+};
+static const char *const attest_names[KEEPER_MEMBERS] = {"session", "service", "evidence", "question"};
+
+static struct cas_attestation attestation_of(const struct https_request *request,
+                                             const char *const values[ATTEST_MEMBERS])
 {
-	size_t size = base64url_size(bytes->size);
-	cleanup_free char *text = malloc(size + 1);
-	if (!text)
-		return NULL;
-	base64url_encode(bytes->data, bytes->size, text);
-	return json_stringn(text, size);
+	return (struct cas_attestation){.session = values[ATTEST_SESSION],
+	                                .service = values[ATTEST_SERVICE],
+	                                .evidence = values[ATTEST_EVIDENCE],
+	                                .evidence_size = strlen(values[ATTEST_EVIDENCE]),
+	                                .peer = https_address(request)};
 }
 
 static void post_attest(void *arg, struct https_request *request)
 {
-	static const char *const names[] = {"session", "service", "evidence"};
 	struct cas_api *api = arg;
-	const char *values[array_count(names)];
+	const char *values[ATTEST_MEMBERS];
 	cleanup_buf struct buf grant = {0};
 	json_t *body = NULL;
 	struct error err;
-	int rc = read_strings(request, names, values, array_count(names), &body, &err);
+	int rc = read_strings(request, attest_names, values, ATTEST_MEMBERS, &body, &err);
 	if (rc == 0) {
-		const struct cas_attestation a = {.session = values[0],
-		                                  .service = values[1],
-		                                  .evidence = values[2],
-		                                  .evidence_size = strlen(values[2]),
-		                                  .peer = https_address(request)};
+		const struct cas_attestation a = attestation_of(request, values);
 		rc = cas_attest(api->cas, &a, &grant, &err);
 		metric_add(rc == 0 ? api->granted : api->refused, 1);
 	}
 	if (rc < 0)
 		answer_error(api, request, &err);
 	else
-		answer_json(request, 200, json_pack("{s:o}", "grant", base64_json(&grant)));
+		answer_json(request, 200,
+		            json_pack("{s:o}", "grant", claims_base64url(grant.data, grant.size)));
 	json_decref(body);
+}
+
+/* ---- the root keeper, for executors that were granted a service */
+
+static int read_base64url(const char *text, struct buf *ret, struct error *err)
+{
+	size_t size = strlen(text);
+	uint8_t *to = buf_reserve(ret, base64url_bytes(size));
+	return to && base64url_decode(text, size, to)
+	               ? 0
+	               : error_set(err, CELLA_EFORMAT, "\"question\" is no base64url");
+}
+
+static void post_keeper(void *arg, struct https_request *request)
+{
+	struct cas_api *api = arg;
+	const char *values[KEEPER_MEMBERS];
+	cleanup_buf struct buf question = {0}, answer = {0};
+	json_t *body = NULL;
+	struct error err;
+	int rc = read_strings(request, attest_names, values, KEEPER_MEMBERS, &body, &err);
+	if (rc == 0)
+		rc = read_base64url(values[KEEPER_QUESTION], &question, &err);
+	if (rc == 0) {
+		const struct cas_attestation a = attestation_of(request, values);
+		rc = cas_keeper_ask(api->cas, &a, question.data, question.size, &answer, &err);
+	}
+	if (rc < 0)
+		answer_error(api, request, &err);
+	else
+		answer_json(request, 200,
+		            json_pack("{s:o}", "answer", claims_base64url(answer.data, answer.size)));
+	json_decref(body);
+}
+
+static void post_renewal(void *arg, struct https_request *request)
+{
+	struct cas_api *api = arg;
+	const char *values[ATTEST_MEMBERS];
+	json_t *body = NULL;
+	struct error err;
+	int rc = read_strings(request, attest_names, values, ATTEST_MEMBERS, &body, &err);
+	if (rc == 0) {
+		const struct cas_attestation a = attestation_of(request, values);
+		rc = cas_keeper_renew(api->cas, &a, &err);
+	}
+	json_decref(body);
+	if (rc < 0)
+		answer_error(api, request, &err);
+	else
+		https_answer(request, 204, NULL, NULL, 0);
 }
 
 /* ---- sessions */
@@ -313,6 +372,26 @@ static void put_volume(void *arg, struct https_request *request)
 		https_answer(request, 204, NULL, NULL, 0);
 }
 
+static void get_volume(void *arg, struct https_request *request)
+{
+	struct cas_api *api = arg;
+	struct cas_requester who = requester(request);
+	struct records_volume volume;
+	uint8_t id[VOLUME_ID_SIZE];
+	struct error err;
+	if (cas_volume_read(api->cas, &who, https_segment(request, "session"),
+	                    https_segment(request, "volume"), id, &volume, &err) < 0) {
+		answer_error(api, request, &err);
+		return;
+	}
+	bool leased = volume.lease_until_ns > cas_now_ns(api->cas);
+	answer_json(request, 200,
+	            json_pack("{s:o, s:o, s:s, s:I}", "id", claims_hex(id, sizeof(id)), "root",
+	                      claims_hex(volume.root, sizeof(volume.root)), "holder",
+	                      leased ? volume.holder : "", "lease_until",
+	                      leased ? (json_int_t)(volume.lease_until_ns / 1000000000u) : (json_int_t)0));
+}
+
 /* ---- owners and launchers */
 
 static void post_party(struct cas_api *api, struct https_request *request, enum records_kind kind)
@@ -421,11 +500,14 @@ static const struct https_route table[] = {
 	{"GET", "/v1/metrics", 0, false, false, get_metrics, NULL},
 	{"POST", "/v1/nonce", 0, true, false, post_nonce, NULL},
 	{"POST", "/v1/attest", ATTEST_BODY_MAX, true, false, post_attest, NULL},
+	{"POST", "/v1/keeper", ATTEST_BODY_MAX, true, false, post_keeper, NULL},
+	{"POST", "/v1/keeper/renewal", ATTEST_BODY_MAX, true, false, post_renewal, NULL},
 	{"POST", "/v1/sessions", SESSION_TEXT_MAX, true, true, post_session, NULL},
 	{"GET", "/v1/sessions", 0, true, true, get_sessions, NULL},
 	{"GET", "/v1/sessions/{session}", 0, true, true, get_session, NULL},
 	{"DELETE", "/v1/sessions/{session}", 0, true, true, delete_session, NULL},
 	{"GET", "/v1/sessions/{session}/services/{service}/refusals", 0, true, true, get_refusals, NULL},
+	{"GET", "/v1/sessions/{session}/volumes/{volume}", 0, true, true, get_volume, NULL},
 	{"PUT", "/v1/sessions/{session}/volumes/{volume}", SMALL_BODY_MAX, true, true, put_volume, NULL},
 	{"POST", "/v1/las", SMALL_BODY_MAX, true, true, post_las, NULL},
 	{"DELETE", "/v1/las/{key}", 0, true, true, delete_las, NULL},

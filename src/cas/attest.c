@@ -1,156 +1,11 @@
 #include "cas/attest.h"
 
-#include <inttypes.h>
-#include <jansson.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "attest/claims.h"
-#include "attest/evidence.h"
 #include "base/cleanup.h"
-#include "base/io.h"
 #include "cas/grant_make.h"
+#include "cas/judge.h"
 #include "cas/service_state.h"
-
-enum { NONCE_SIGNED = 16 };
-
-/* ---- nonces */
-
-static int nonce_mac(const struct cas *cas, const uint8_t nonce[NONCE_SIGNED], uint8_t ret_mac[NONCE_SIGNED],
-                     struct error *err)
-{
-	struct crypto_prf *prf;
-	int rc = crypto_prf_new(cas->nonce_key, &prf, err);
-	if (rc < 0)
-		return rc;
-	rc = crypto_prf_block(prf, nonce, ret_mac, err);
-	crypto_prf_free(prf);
-	return rc;
-}
-
-int cas_nonce(struct cas *cas, uint8_t ret_nonce[CAS_NONCE_SIZE], struct error *err)
-{
-	uint64_t ms = cas_now_ns(cas) / 1000000u;
-	uint8_t nonce[CAS_NONCE_SIZE];
-	memcpy(nonce, &ms, sizeof(ms));
-	int rc = crypto_random(nonce + sizeof(ms), NONCE_SIGNED - sizeof(ms), err);
-	if (rc == 0)
-		rc = nonce_mac(cas, nonce, nonce + NONCE_SIGNED, err);
-	if (rc == 0)
-		memcpy(ret_nonce, nonce, sizeof(nonce));
-	return rc;
-}
-
-/* ---- judging */
-
-struct judgement {
-	struct cas_desk *desk;
-	const struct cas_attestation *a;
-	const struct cas_session *session;
-	const struct session_service *service;
-	struct evidence evidence;
-	struct buf reasons;  /* lines: why it is refused, or what was tolerated */
-	struct buf *grant;
-	bool refused;
-	struct error *err;
-	int rc;
-};
-
-static void printf_like(2, 3) refuse(struct judgement *j, const char *format, ...)
-{
-	char line[400];
-	va_list args;
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	buf_put(&j->reasons, line, strlen(line));
-	buf_put(&j->reasons, "\n", 1);
-	j->refused = true;
-}
-
-static int check_nonce(struct judgement *j)
-{
-	const struct cas *cas = j->desk->cas;
-	uint8_t mac[NONCE_SIGNED];
-	uint64_t ms, now = cas_now_ns(cas) / 1000000u;
-	memcpy(&ms, j->evidence.nonce, sizeof(ms));
-	int rc = nonce_mac(cas, j->evidence.nonce, mac, j->err);
-	if (rc < 0)
-		return rc;
-	if (!crypto_equal(mac, j->evidence.nonce + NONCE_SIGNED, sizeof(mac)))
-		refuse(j,
-		       "nonce: wanted one of this CAS since it was started, found another: replayed, or for "
-		       "another verifier");
-	else if (ms > now + 1000 || now - min_of(ms, now) > (uint64_t)CAS_NONCE_LIFE_S * 1000)
-		refuse(j, "nonce: wanted one of the last %d hours, found one of %" PRId64 " s ago",
-		       CAS_NONCE_LIFE_S / 3600, ((int64_t)now - (int64_t)ms) / 1000);
-	return 0;
-}
-
-static void check_revoked(struct judgement *j, struct records *r, enum records_revoked kind, const char *what,
-                          const void *key, size_t size)
-{
-	char hex[2 * CRYPTO_SHA384_SIZE + 1];
-	if (!records_is_revoked(r, kind, key, size))
-		return;
-	io_hex(key, size, hex);
-	refuse(j, "%s: wanted one that is not revoked, found %s, which is", what, hex);
-}
-
-static void check_parties(struct judgement *j)
-{
-	const struct evidence *e = &j->evidence;
-	char hex[2 * CRYPTO_ED25519_SIZE + 1];
-	struct records *r = cas_records_lock(j->desk->cas);
-	if (!records_party_known(r, RECORDS_LAS, e->launcher)) {
-		io_hex(e->launcher, sizeof(e->launcher), hex);
-		refuse(j, "las: wanted one that is enrolled, found %s", hex);
-	}
-	check_revoked(j, r, RECORDS_REVOKED_LAS, "las", e->launcher, sizeof(e->launcher));
-	check_revoked(j, r, RECORDS_REVOKED_EXECUTOR, "executor", e->executor, sizeof(e->executor));
-	check_revoked(j, r, RECORDS_REVOKED_CELL, "cell", e->cell, sizeof(e->cell));
-	check_revoked(j, r, RECORDS_REVOKED_BUILDER, "builder", e->builder, sizeof(e->builder));
-	cas_records_unlock(j->desk->cas);
-}
-
-static int check_session(struct judgement *j)
-{
-	const struct evidence *e = &j->evidence;
-	struct session_claims claims = {.has_cell = true,
-	                                .memory_level = (enum mem_level)e->memory_level,
-	                                .host = e->host,
-	                                .isolation = e->isolation};
-	struct session_verdict verdict = {0};
-	memcpy(claims.launcher, e->launcher, sizeof(claims.launcher));
-	memcpy(claims.executor, e->executor, sizeof(claims.executor));
-	memcpy(claims.cell, e->cell, sizeof(claims.cell));
-	memcpy(claims.builder, e->builder, sizeof(claims.builder));
-	if (!session_machine_parse(e->machine, &claims.machine)) {
-		refuse(j, "machine: wanted a class that this CAS knows, found %s", e->machine);
-		return 0;
-	}
-	int rc = session_verdict(j->service, &claims, &verdict, j->err);
-	if (rc < 0)
-		return rc;
-	session_verdict_print(&verdict, &j->reasons);
-	j->refused = j->refused || !verdict.accepted;
-	session_verdict_done(&verdict);
-	return 0;
-}
-
-static int judge(struct judgement *j)
-{
-	int rc = evidence_parse(j->a->evidence, j->a->evidence_size, &j->evidence, j->err);
-	if (rc == CELLA_EAUTH || rc == CELLA_EFORMAT) {
-		refuse(j, "evidence: wanted what its launcher has signed, found: %s", j->err->text);
-		return 0;
-	}
-	if (rc < 0)
-		return rc;
-	rc = check_nonce(j);
-	check_parties(j);
-	return rc == 0 ? check_session(j) : rc;
-}
 
 /* ---- once */
 
@@ -169,19 +24,20 @@ static int note_key(const struct judgement *j, uint64_t *ret_key, struct error *
 /* An executor is granted a session once: its evidence is of no use to whoever sends it again. Beyond so many
  * executors in a run of the CAS that is not remembered; what is granted can be opened by that executor alone
  * all the same. */
-static int note_grant(struct judgement *j, uint64_t *ret_key)
+static int note_grant(struct judgement *j, uint64_t *ret_key, struct error *err)
 {
 	enum { REMEMBERED_MAX = 1 << 20 };
 	struct cas *cas = j->desk->cas;
-	int rc = note_key(j, ret_key, j->err);
+	int rc = note_key(j, ret_key, err);
 	if (rc < 0)
 		return rc;
 	pthread_mutex_lock(&cas->change_lock);
 	if (map_get(&cas->granted, *ret_key))
-		refuse(j, "evidence: wanted of an executor that has not had its keys, found one that has: "
-		          "replayed");
+		judge_refuse(j,
+		             "evidence: wanted of an executor that has not had its keys, found one that has: "
+		             "replayed");
 	else if (cas->granted.count < REMEMBERED_MAX && map_put(&cas->granted, *ret_key, cas) < 0)
-		rc = error_set(j->err, CELLA_ENOMEM, "no memory to note an executor");
+		rc = error_set(err, CELLA_ENOMEM, "no memory to note an executor");
 	pthread_mutex_unlock(&cas->change_lock);
 	return rc;
 }
@@ -195,102 +51,42 @@ static void forget_grant(struct judgement *j, uint64_t key)
 	pthread_mutex_unlock(&cas->change_lock);
 }
 
-/* ---- telling */
-
-/* Of the audit log; the caller frees it. NULL where memory ran out. */
-static char *describe(const struct judgement *j)
-{
-	const struct evidence *e = &j->evidence;
-	json_t *what = json_object();
-	json_object_set_new(what, "session", json_string(j->a->session));
-	json_object_set_new(what, "service", json_string(j->a->service));
-	json_object_set_new(what, "from", json_string(j->a->peer));
-	if (j->session)
-		json_object_set_new(what, "hash", claims_hex(j->session->hash, sizeof(j->session->hash)));
-	json_object_set_new(what, "cell", claims_hex(e->cell, sizeof(e->cell)));
-	json_object_set_new(what, "builder", claims_hex(e->builder, sizeof(e->builder)));
-	json_object_set_new(what, "executor", claims_hex(e->executor, sizeof(e->executor)));
-	json_object_set_new(what, "las", claims_hex(e->launcher, sizeof(e->launcher)));
-	json_object_set_new(what, "key", claims_hex(e->public_key, sizeof(e->public_key)));
-	json_object_set_new(what, j->refused ? "refused" : "tolerated",
-	                    json_stringn((const char *)j->reasons.data,
-	                                 min_of(j->reasons.size, (size_t)AUDIT_WHAT_MAX / 2)));
-	char *text = json_dumps(what, JSON_COMPACT);
-	json_decref(what);
-	return text;
-}
-
-struct telling {
-	const struct judgement *j;
-	char *what;
-};
-
-static int tell(void *arg, struct records *r, struct audit_event *event, struct error *err)
-{
-	const struct telling *t = arg;
-	event->kind = t->j->refused ? AUDIT_REFUSED : AUDIT_PROVISIONED;
-	event->what = t->what;
-	if (!t->j->refused || !t->j->session)
-		return 0; /* nobody owns what is not there */
-	return records_refusal_add(r, t->j->a->session, t->j->a->service, (const char *)t->j->reasons.data,
-	                           cas_now_ns(t->j->desk->cas), err);
-}
-
-static int record(struct judgement *j)
-{
-	struct telling t = {.j = j, .what = describe(j)};
-	struct cas_change change = {.make = tell, .arg = &t};
-	buf_put(&j->reasons, "", 1); /* a string from here on */
-	int rc = t.what && !j->reasons.failed
-	                 ? cas_commit(j->desk->cas, &change, j->err)
-	                 : error_set(j->err, CELLA_ENOMEM, "no memory for the audit log");
-	free(t.what);
-	return rc;
-}
-
-static int find_service(struct judgement *j)
-{
-	int rc = cas_session_get(j->desk->cas, j->a->session, &j->session, j->err);
-	if (rc == CELLA_ENOENT)
-		refuse(j, "session: wanted one that there is, found none of that name");
-	if (rc < 0)
-		return rc == CELLA_ENOENT ? 0 : rc;
-	j->service = session_service(j->session->session, j->a->service);
-	if (!j->service)
-		refuse(j, "service: wanted one of the session, found none of that name");
-	return 0;
-}
-
 /* For what passed. */
-static int grant(struct judgement *j)
+static int grant(struct judgement *j, struct buf *ret_grant, struct error *err)
 {
 	uint64_t key = 0;
-	int rc = grant_make(j->desk, j->session, j->service, &j->evidence, j->grant, j->err);
+	int rc = grant_make(j->desk, j->session, j->service, j->a, &j->evidence, ret_grant, err);
 	if (rc == CELLA_EINVAL) {
-		refuse(j, "session: %s", j->err->text);
-		return record(j);
+		judge_refuse(j, "session: %s", err->text);
+		return judge_record(j, AUDIT_PROVISIONED, err);
 	}
 	if (rc == 0)
-		rc = note_grant(j, &key);
+		rc = note_grant(j, &key, err);
 	if (rc < 0)
 		return rc;
-	rc = record(j);
+	rc = judge_record(j, AUDIT_PROVISIONED, err);
 	if (rc < 0 && !j->refused)
 		forget_grant(j, key);
 	return rc;
 }
 
+struct attesting {
+	const struct cas_attestation *a;
+	struct buf *grant;
+	struct error *err;
+	int rc;
+};
+
 static void attest_at_desk(struct cas_desk *desk, void *arg)
 {
-	struct judgement *j = arg;
-	j->desk = desk;
-	j->rc = find_service(j);
-	if (j->rc == 0 && !j->refused)
-		j->rc = judge(j);
-	if (j->rc == 0)
-		j->rc = j->refused ? record(j) : grant(j);
-	if (j->session)
-		cas_session_put_back(desk->cas, j->session);
+	struct attesting *t = arg;
+	struct judgement j;
+	t->rc = judge_begin(&j, desk, t->a, true, t->err);
+	if (t->rc == 0)
+		t->rc = j.refused ? judge_record(&j, AUDIT_REFUSED, t->err) : grant(&j, t->grant, t->err);
+	if (t->rc == 0 && j.refused)
+		t->rc = judge_refusal(t->a, t->err);
+	judge_done(&j);
 }
 
 int cas_attest(struct cas *cas, const struct cas_attestation *attestation, struct buf *ret_grant,
@@ -298,16 +94,10 @@ int cas_attest(struct cas *cas, const struct cas_attestation *attestation, struc
 {
 	struct error why;
 	cleanup_buf struct buf grant = {0};
-	struct judgement j = {.a = attestation, .grant = &grant, .err = err ? err : &why};
-	cas_at_desk(cas, attest_at_desk, &j);
-	buf_done(&j.reasons);
-	if (j.rc < 0)
-		return j.rc;
-	if (j.refused)
-		return error_set(err, CELLA_EAUTH,
-		                 "the CAS refused: the session's owner can see why (cella "
-		                 "session explain %s/%s)",
-		                 attestation->session, attestation->service);
+	struct attesting t = {.a = attestation, .grant = &grant, .err = err ? err : &why};
+	cas_at_desk(cas, attest_at_desk, &t);
+	if (t.rc < 0)
+		return t.rc;
 	buf_put(ret_grant, grant.data, grant.size);
 	return ret_grant->failed ? error_set(err, CELLA_ENOMEM, "no memory for a grant") : 0;
 }

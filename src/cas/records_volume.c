@@ -65,7 +65,7 @@ int records_volume_acquire(struct records *r, const uint8_t volume[VOLUME_ID_SIZ
 	if (!take_over && v.lease_until_ns > now_ns)
 		return error_set(err, CELLA_EAGAIN,
 		                 "%s writes to the volume, for %" PRIu64
-		                 " s yet; wait for it, or take over, which fences it off",
+		                 " s yet, or until it ends: start again then",
 		                 v.holder, (v.lease_until_ns - now_ns) / 1000000000 + 1);
 	v.token = max_of(v.token, audit_head(r->audit)->epoch << TOKEN_EPOCH_SHIFT) + 1;
 	v.lease_until_ns = until_ns;

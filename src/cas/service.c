@@ -13,6 +13,7 @@
 /* What the CAS keeps of its own lies beside the sessions' secrets, under a name that no session has. */
 #define OWN_SESSION "."
 #define OWN_TLS_KEY "tls-key"
+#define OWN_GRANT_KEY "grant-key"
 
 enum { DAY_S = 86400, OWNER_S = 3650 * DAY_S, CERT_PEM_ROOM = 4096 };
 
@@ -274,48 +275,90 @@ void cas_session_forget(struct cas *cas, const char *name)
 /* ---- its own keys */
 
 struct own_key {
-	const char *pem;
+	const char *name, *what; /* in the records, and for the audit log */
+	enum session_kind kind;
+	const void *bytes;
 	size_t size;
 };
 
-static int keep_tls_key(void *arg, struct records *r, struct audit_event *event, struct error *err)
+static int keep_key(void *arg, struct records *r, struct audit_event *event, struct error *err)
 {
 	const struct own_key *key = arg;
 	uint64_t version;
 	event->kind = AUDIT_SECRET_SET;
-	event->what = "{\"secret\": \"the key of the CAS's certificate\"}";
-	return records_secret_put(r, OWN_SESSION, OWN_TLS_KEY, SESSION_PRIVATE_KEY, key->pem, key->size, 0,
-	                          &version, err);
+	event->what = key->what;
+	return records_secret_put(r, OWN_SESSION, key->name, key->kind, key->bytes, key->size, 0, &version,
+	                          err);
 }
 
-static void make_own_key(struct cas_desk *desk, void *arg)
+static void make_tls_key(struct cas_desk *desk, void *arg)
 {
 	struct cas_change *change = arg;
 	struct cas *cas = desk->cas;
 	char pem[CERT_KEY_PEM_MAX];
-	struct own_key key = {.pem = pem};
+	struct own_key key = {.name = OWN_TLS_KEY,
+	                      .what = "{\"secret\": \"the key of the CAS's certificate\"}",
+	                      .kind = SESSION_PRIVATE_KEY,
+	                      .bytes = pem};
 	change->rc = cert_key_generate(&cas->tls_key, change->err);
 	if (change->rc == 0)
 		change->rc = cert_key_write(cas->tls_key, pem, &key.size, change->err);
 	if (change->rc < 0)
 		return;
-	struct cas_change keep = {.make = keep_tls_key, .arg = &key};
+	struct cas_change keep = {.make = keep_key, .arg = &key};
 	change->rc = cas_commit(cas, &keep, change->err);
 }
 
-static int load_own_key(struct cas *cas, struct error *err)
+static int load_tls_key(struct cas *cas, struct error *err)
 {
 	struct records_secret secret;
 	int rc = records_secret_get(cas->records, OWN_SESSION, OWN_TLS_KEY, 0, &secret, err);
 	if (rc == CELLA_ENOENT) {
 		struct cas_change made = {.err = err};
-		cas_at_desk(cas, make_own_key, &made);
+		cas_at_desk(cas, make_tls_key, &made);
 		rc = made.rc;
 	} else if (rc == 0) {
 		rc = cert_key_read(secret.data, secret.size, &cas->tls_key, err);
 		records_secret_done(&secret);
 	}
 	return rc == 0 ? cert_key_hash(cas->tls_key, cas->key_hash, err) : rc;
+}
+
+static int make_grant_key(struct cas *cas, struct error *err)
+{
+	struct own_key key = {.name = OWN_GRANT_KEY,
+	                      .what = "{\"secret\": \"the key that data keys of grants come from\"}",
+	                      .kind = SESSION_BINARY,
+	                      .bytes = cas->grant_key,
+	                      .size = CRYPTO_KEY_SIZE};
+	struct cas_change keep = {.make = keep_key, .arg = &key};
+	int rc = crypto_random(cas->grant_key, CRYPTO_KEY_SIZE, err);
+	return rc == 0 ? cas_commit(cas, &keep, err) : rc;
+}
+
+static int load_grant_key(struct cas *cas, struct error *err)
+{
+	struct records_secret secret;
+	cas->grant_key = mem_alloc(cas->records_pool, CRYPTO_KEY_SIZE);
+	if (!cas->grant_key)
+		return error_set(err, CELLA_ENOMEM, "no protected memory for the CAS's keys");
+	int rc = records_secret_get(cas->records, OWN_SESSION, OWN_GRANT_KEY, 0, &secret, err);
+	if (rc == CELLA_ENOENT)
+		return make_grant_key(cas, err);
+	if (rc < 0)
+		return rc;
+	if (secret.size == CRYPTO_KEY_SIZE)
+		memcpy(cas->grant_key, secret.data, CRYPTO_KEY_SIZE);
+	else
+		rc = error_set(err, CELLA_EFORMAT, "the CAS's grant key has %zu bytes", secret.size);
+	records_secret_done(&secret);
+	return rc;
+}
+
+static int load_own_keys(struct cas *cas, struct error *err)
+{
+	int rc = load_tls_key(cas, err);
+	return rc == 0 ? load_grant_key(cas, err) : rc;
 }
 
 /* ---- the first owner */
@@ -425,7 +468,7 @@ static int fill_new(struct cas *cas, uint8_t owner[RECORDS_KEY_SIZE], struct err
 	struct cas_change change = {.make = add_owner, .arg = owner};
 	int rc = records_create(&records, &cas->records, err);
 	if (rc == 0)
-		rc = load_own_key(cas, err);
+		rc = load_own_keys(cas, err);
 	return rc == 0 ? cas_commit(cas, &change, err) : rc;
 }
 
@@ -461,7 +504,7 @@ int cas_open(const struct cas_config *config, struct cas **ret_cas, struct error
 	struct records_config records = records_config_of(cas);
 	rc = records_open(&records, &cas->records, err);
 	if (rc == 0)
-		rc = load_own_key(cas, err);
+		rc = load_own_keys(cas, err);
 	if (rc < 0) {
 		cas_close(cas);
 		return rc;
@@ -481,6 +524,7 @@ void cas_close(struct cas *cas)
 	records_close(cas->records);
 	cert_key_free(cas->tls_key);
 	desks_free(cas);
+	mem_free(cas->records_pool, cas->grant_key);
 	mem_pool_free(cas->session_pool);
 	mem_pool_free(cas->records_pool);
 	mem_wipe(cas->nonce_key, sizeof(cas->nonce_key));

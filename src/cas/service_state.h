@@ -30,6 +30,7 @@ struct cas {
 
 	struct cert_key *tls_key;
 	char key_hash[CERT_KEY_HASH_SIZE];
+	uint8_t *grant_key; /* CRYPTO_KEY_SIZE bytes of the records' pool: grants' data keys come from it */
 	uint8_t nonce_key[CRYPTO_KEY_SIZE]; /* of this run: nonces of an earlier one are refused */
 };
 

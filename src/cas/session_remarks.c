@@ -105,8 +105,10 @@ void session_remarks(const struct session *s, struct buf *ret)
 		if (!volume_is_used(s, &s->volumes[i]))
 			buf_printf(ret, "volume %s: nothing uses it\n", s->volumes[i].name);
 		if (s->volumes[i].update == SESSION_NO_ROLLBACK_PROTECTION)
-			buf_printf(ret, "volume %s: update_policy none accepts an old copy of it\n",
-			           s->volumes[i].name);
+			buf_printf(
+				ret,
+				"volume %s: update_policy none: an old copy of it is accepted until a job has ended in order\n",
+				s->volumes[i].name);
 	}
 	for (size_t i = 0; i < s->image_count; i++)
 		if (!image_is_used(s, &s->images[i]))

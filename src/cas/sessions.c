@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "cas/generate.h"
-#include "cas/grant_make.h"
+#include "cas/lookup.h"
 #include "cas/service_state.h"
 
 static bool is_owner(struct cas *cas, const struct cas_requester *who)
@@ -419,6 +419,37 @@ int cas_volume_hand(struct cas *cas, const struct cas_requester *who, const char
 		                      (json_int_t)counter_of(handed->root)),
 		            hand_volume, &h, err);
 	cas_session_put_back(cas, s);
+	return rc;
+}
+
+static int read_volume(struct records *r, const char *session, const char *volume,
+                       uint8_t ret_id[VOLUME_ID_SIZE], struct records_volume *ret_volume, struct error *err)
+{
+	struct records_secret handed;
+	char name[RECORDS_NAME_MAX + 1];
+	volume_secret_name(volume, name);
+	int rc = records_secret_get(r, session, name, 0, &handed, err);
+	if (rc == CELLA_ENOENT)
+		return error_set(err, CELLA_ENOENT, "the volume %.63s of the session %s was not handed over",
+		                 volume, session);
+	if (rc < 0)
+		return rc;
+	if (handed.size >= VOLUME_ID_SIZE)
+		memcpy(ret_id, handed.data, VOLUME_ID_SIZE);
+	else
+		rc = error_set(err, CELLA_EFORMAT, "the keys of the volume %.63s are malformed", volume);
+	records_secret_done(&handed);
+	return rc == 0 ? records_volume_get(r, ret_id, ret_volume, err) : rc;
+}
+
+int cas_volume_read(struct cas *cas, const struct cas_requester *who, const char *session, const char *volume,
+                    uint8_t ret_id[VOLUME_ID_SIZE], struct records_volume *ret_volume, struct error *err)
+{
+	int rc = demand_read(cas, who, session, err);
+	if (rc < 0)
+		return rc;
+	rc = read_volume(cas_records_lock(cas), session, volume, ret_id, ret_volume, err);
+	cas_records_unlock(cas);
 	return rc;
 }
 

@@ -59,6 +59,11 @@ struct cas_volume {
 int cas_volume_hand(struct cas *cas, const struct cas_requester *who, const char *session, const char *volume,
                     const struct cas_volume *handed, struct error *err) must_check;
 
+/* What is known of it; no keys. Who may read the session may. CELLA_ENOENT: it was not handed over. */
+int cas_volume_read(struct cas *cas, const struct cas_requester *who, const char *session, const char *volume,
+                    uint8_t ret_id[VOLUME_ID_SIZE], struct records_volume *ret_volume,
+                    struct error *err) must_check;
+
 /* `kind`: RECORDS_OWNER (a key hash) or RECORDS_LAS (an Ed25519 key). */
 int cas_party_add(struct cas *cas, const struct cas_requester *who, enum records_kind kind,
                   const uint8_t key[RECORDS_KEY_SIZE], const char *label, struct error *err) must_check;

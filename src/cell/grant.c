@@ -75,8 +75,8 @@ static uint32_t find_preopen(const struct provision *p, const char *guest)
 	return i;
 }
 
-static int add_volume(struct provision *p, struct provision *grant, struct provision_volume *volume,
-                      struct error *err)
+static int add_volume(struct provision *p, struct provision *grant, uint32_t number,
+                      struct provision_volume *volume, struct error *err)
 {
 	const struct wasi_preopen *from = &grant->preopens[volume->preopen];
 	uint32_t place = find_preopen(p, from->guest);
@@ -95,11 +95,25 @@ static int add_volume(struct provision *p, struct provision *grant, struct provi
 	struct provision_volume *added = &p->volumes[p->volume_count++];
 	*added = *volume;
 	added->preopen = place;
+	added->grant = number;
 	mem_wipe(volume, sizeof(*volume));
 	return 0;
 }
 
-int provision_add_grant(struct provision *p, struct provision *grant, struct mem_pool *pool,
+static int add_file(struct provision *p, const struct wasi_file *file, struct error *err)
+{
+	for (uint32_t i = 0; i < p->file_count; i++)
+		if (strcmp(p->files[i].path, file->path) == 0)
+			return error_set(err, CELLA_EPERM, "two of the job's sessions inject the file %s",
+			                 file->path);
+	if (p->file_count == PROVISION_FILES_MAX)
+		return error_set(err, CELLA_ELIMIT, "the job's sessions inject more than %d files",
+		                 PROVISION_FILES_MAX);
+	p->files[p->file_count++] = *file;
+	return 0;
+}
+
+int provision_add_grant(struct provision *p, struct provision *grant, uint32_t number, struct mem_pool *pool,
                         struct error *err)
 {
 	if (memcmp(p->identity, grant->identity, sizeof(p->identity)) != 0)
@@ -110,7 +124,9 @@ int provision_add_grant(struct provision *p, struct provision *grant, struct mem
 	if (rc == 0)
 		rc = add_arguments(p, grant, pool, err);
 	for (uint32_t i = 0; rc == 0 && i < grant->volume_count; i++)
-		rc = add_volume(p, grant, &grant->volumes[i], err);
+		rc = add_volume(p, grant, number, &grant->volumes[i], err);
+	for (uint32_t i = 0; rc == 0 && i < grant->file_count; i++)
+		rc = add_file(p, &grant->files[i], err);
 	return rc;
 }
 

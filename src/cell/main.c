@@ -50,6 +50,7 @@ struct executor {
 	struct owner *owner;
 	struct provision *provision;
 	struct provision *grants[PROVISION_GRANTS_MAX];
+	struct seal_session *grant_sessions[PROVISION_GRANTS_MAX]; /* with their CASes; NULL: not needed */
 	struct seal_session *session;
 	struct bundle bundle;
 	const struct bundle_artifact *artifact; /* of it: what will be loaded */
@@ -181,7 +182,7 @@ static int executor_provision(struct executor *x, struct error *err)
 	for (uint32_t i = 0; rc == 0 && i < x->provision->grants; i++) {
 		rc = executor_receive(x, OWNER_GRANT, &x->grants[i], err);
 		if (rc == 0)
-			rc = provision_add_grant(x->provision, x->grants[i], x->pool, err);
+			rc = provision_add_grant(x->provision, x->grants[i], i + 1, x->pool, err);
 	}
 	if (rc == 0)
 		rc = provision_check_volumes(x->provision, err);
@@ -251,32 +252,51 @@ static size_t executor_volume_cache(const struct executor *x)
 	return max_of(cache / max_of(x->provision->volume_count, 1u), (size_t)VOLUME_CACHE_LEAST);
 }
 
-/* Each volume at the commit that the job began with; its keys are wiped. Only the driver writes. */
+/* What questions to the CAS of a grant are sealed by. */
+static int executor_meet_keeper(struct executor *x, uint32_t grant, struct error *err)
+{
+	struct seal_session **session = &x->grant_sessions[grant - 1];
+	int rc = *session ? 0 : seal_session_new(x->grants[grant - 1]->data_key, session, err);
+	if (rc == 0)
+		owner_set_grant(x->owner, grant, *session);
+	return rc;
+}
+
+/* At the commit that the job began with. Only the driver writes. */
+static int executor_open_volume(struct executor *x, const struct provision_volume *volume, size_t cache,
+                                struct error *err)
+{
+	struct wasi_preopen *preopen = &x->provision->preopens[volume->preopen];
+	if (x->provision->role != PROVISION_DRIVER)
+		preopen->flags |= OWNER_PREOPEN_READ_ONLY;
+	const struct owner_volume_config config = {
+		.owner = x->owner,
+		.pool = x->pool,
+		.volume = volume,
+		.guest = preopen->guest,
+		.cache = cache,
+		.writable = !(preopen->flags & OWNER_PREOPEN_READ_ONLY),
+		.shared = preopen->flags & OWNER_PREOPEN_SHARED,
+	};
+	int rc = config.writable && volume->grant ? executor_meet_keeper(x, volume->grant, err) : 0;
+	if (rc == 0)
+		rc = owner_volume_open(&config, &x->volumes[x->volume_count], err);
+	if (rc == 0)
+		preopen->volume = owner_volume_of(x->volumes[x->volume_count++]);
+	return rc;
+}
+
+/* What opens them is wiped. */
 static int executor_open_volumes(struct executor *x, struct error *err)
 {
 	struct provision *p = x->provision;
 	size_t cache = p->volume_count ? executor_volume_cache(x) : 0;
 	int rc = 0;
-	for (uint32_t i = 0; rc == 0 && i < p->volume_count; i++) {
-		struct wasi_preopen *preopen = &p->preopens[p->volumes[i].preopen];
-		if (p->role != PROVISION_DRIVER)
-			preopen->flags |= OWNER_PREOPEN_READ_ONLY;
-		struct owner_volume_config config = {
-			.owner = x->owner,
-			.pool = x->pool,
-			.volume = &p->volumes[i],
-			.guest = preopen->guest,
-			.cache = cache,
-			.writable = !(preopen->flags & OWNER_PREOPEN_READ_ONLY),
-			.shared = preopen->flags & OWNER_PREOPEN_SHARED,
-		};
-		rc = owner_volume_open(&config, &x->volumes[i], err);
-		if (rc < 0)
-			break;
-		x->volume_count++;
-		preopen->volume = owner_volume_of(x->volumes[i]);
-	}
+	for (uint32_t i = 0; rc == 0 && i < p->volume_count; i++)
+		rc = executor_open_volume(x, &p->volumes[i], cache, err);
 	mem_wipe(p->volumes, sizeof(p->volumes));
+	for (uint32_t i = 0; i < p->grants; i++)
+		mem_wipe(x->grants[i]->data_key, sizeof(x->grants[i]->data_key));
 	return rc;
 }
 
@@ -324,6 +344,8 @@ static int executor_prepare(struct executor *x, struct error *err)
 		.environment_count = p->environment_count,
 		.preopens = p->preopens,
 		.preopen_count = p->preopen_count,
+		.files = p->files,
+		.file_count = p->file_count,
 	};
 	int rc = trap_init(x->pool, err);
 	if (rc == 0)

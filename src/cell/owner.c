@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "cell/keeper_question.h"
 #include "cell/provision.h"
 
 struct owner {
@@ -15,7 +16,10 @@ struct owner {
 	struct mem_pool *pool;
 	struct seal_session *session;
 	uint64_t records[3]; /* next record number of standard input, output, error */
-	uint64_t keeper_questions;
+	struct owner_keeper {
+		struct seal_session *session;
+		uint64_t questions; /* so far */
+	} keepers[1 + PROVISION_GRANTS_MAX]; /* the owner's, then those of the grants */
 	uint8_t *sealed;     /* a record of a stream or the exit, on its way: ciphertext only */
 };
 
@@ -45,6 +49,12 @@ void owner_set_session(struct owner *o, struct seal_session *session, uint32_t e
 {
 	o->session = session;
 	o->executor = executor;
+	o->keepers[0].session = session;
+}
+
+void owner_set_grant(struct owner *o, uint32_t grant, struct seal_session *session)
+{
+	o->keepers[grant].session = session;
 }
 
 static int owner_send(struct owner *o, uint32_t type, const void *body, size_t size, struct error *err)
@@ -206,35 +216,66 @@ struct wasi_host owner_wasi_host(struct owner *o)
 	                          .path = path_operation};
 }
 
-/* Into `plain`, which has room for the longest answer. */
-static int receive_answer(struct owner *o, uint64_t question, uint8_t *plain, size_t *ret_size,
-                          struct error *err)
+/* The head, and what follows it in o->sealed. Why a grant's CAS gave no answer comes in the clear. */
+static int receive_keeper(struct owner *o, uint32_t grant, size_t *ret_size, struct error *err)
 {
-	const size_t most = sizeof(struct owner_keeper_reply) + OWNER_KEEPER_TEXT_MAX;
-	struct owner_frame head;
+	struct owner_frame frame;
+	struct owner_keeper_head head;
 	cleanup_close int fd = -1;
-	int rc = owner_receive_head(o, OWNER_KEEPER, (uint32_t)seal_size(most), &head, &fd, err);
-	if (rc == 0 && head.size < seal_size(sizeof(struct owner_keeper_reply)))
-		rc = error_set(err, CELLA_EFORMAT, "a root keeper's answer has %u bytes", head.size);
+	int rc = owner_receive_head(o, OWNER_KEEPER, (uint32_t)(sizeof(head) + seal_size(KEEPER_ANSWER_MAX)),
+	                            &frame, &fd, err);
+	if (rc == 0 && frame.size < sizeof(head))
+		rc = error_set(err, CELLA_EFORMAT, "a root keeper's answer has %u bytes", frame.size);
 	if (rc == 0)
-		rc = io_read_full(o->fd, o->sealed, head.size, err);
+		rc = io_read_full(o->fd, &head, sizeof(head), err);
 	if (rc < 0)
 		return rc;
-	struct seal_id id = owner_keeper_id(o->executor, true, question);
-	*ret_size = head.size - SEAL_OVERHEAD;
-	return seal_open(o->session, &id, NULL, 0, o->sealed, head.size, plain, *ret_size, err);
+	*ret_size = frame.size - sizeof(head);
+	rc = io_read_full(o->fd, o->sealed, *ret_size, err);
+	if (rc == 0 && (head.grant != grant || head.error > 0))
+		rc = error_set(err, CELLA_EFORMAT, "a root keeper's answer is malformed");
+	if (rc == 0 && head.error)
+		rc = error_set(err, head.error, "%.*s", (int)*ret_size, (const char *)o->sealed);
+	return rc;
 }
 
-int owner_ask_keeper(struct owner *o, const struct owner_keeper_request *request,
+/* Into `plain`, which has room for the longest answer. */
+static int receive_answer(struct owner *o, uint32_t grant, const struct seal_id *id,
+                          uint8_t plain[KEEPER_ANSWER_MAX], size_t *ret_size, struct error *err)
+{
+	size_t size = 0;
+	int rc = receive_keeper(o, grant, &size, err);
+	if (rc == 0 && size < seal_size(sizeof(struct owner_keeper_reply)))
+		rc = error_set(err, CELLA_EFORMAT, "a root keeper's answer has %zu bytes", size);
+	if (rc < 0)
+		return rc;
+	*ret_size = size - SEAL_OVERHEAD;
+	return seal_open(o->keepers[grant].session, id, NULL, 0, o->sealed, size, plain, *ret_size, err);
+}
+
+static int send_question(struct owner *o, uint32_t grant, const struct seal_id *id,
+                         const struct owner_keeper_request *request, struct error *err)
+{
+	uint8_t body[sizeof(struct owner_keeper_head) + sizeof(*request) + SEAL_OVERHEAD];
+	const struct owner_keeper_head head = {.grant = grant};
+	memcpy(body, &head, sizeof(head));
+	int rc = seal_object(o->keepers[grant].session, id, NULL, 0, request, sizeof(*request),
+	                     body + sizeof(head), err);
+	return rc < 0 ? rc : owner_send(o, OWNER_KEEPER, body, sizeof(body), err);
+}
+
+int owner_ask_keeper(struct owner *o, uint32_t grant, const struct owner_keeper_request *request,
                      struct owner_keeper_reply *ret_reply, struct error *err)
 {
-	uint8_t plain[sizeof(*ret_reply) + OWNER_KEEPER_TEXT_MAX];
-	uint64_t question = o->keeper_questions++;
-	struct seal_id id = owner_keeper_id(o->executor, false, question);
+	uint8_t plain[KEEPER_ANSWER_MAX];
+	uint64_t number = o->keepers[grant].questions++;
+	uint32_t executor = grant ? 0 : o->executor;
+	struct seal_id question = owner_keeper_id(executor, false, number);
+	struct seal_id answer = owner_keeper_id(executor, true, number);
 	size_t size = 0;
-	int rc = owner_send_sealed(o, OWNER_KEEPER, &id, request, sizeof(*request), err);
+	int rc = send_question(o, grant, &question, request, err);
 	if (rc == 0)
-		rc = receive_answer(o, question, plain, &size, err);
+		rc = receive_answer(o, grant, &answer, plain, &size, err);
 	if (rc < 0)
 		return error_prefix(err, rc, "the root keeper: ");
 	memcpy(ret_reply, plain, sizeof(*ret_reply));

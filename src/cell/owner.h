@@ -28,9 +28,11 @@ void owner_set_session(struct owner *owner, struct seal_session *session, uint32
 /* What a wasi acts on. */
 struct wasi_host owner_wasi_host(struct owner *owner);
 
-/* To the root keeper of one of the job's volumes; sealed, and answered before it returns. The error is the
- * keeper's own, too. */
-int owner_ask_keeper(struct owner *owner, const struct owner_keeper_request *request,
+/* Questions to the CAS of this grant, from 1, are sealed so. Borrows the session. */
+void owner_set_grant(struct owner *owner, uint32_t grant, struct seal_session *session);
+/* To the root keeper of one of the job's volumes, which is the owner (grant 0) or a grant's CAS; sealed, and
+ * answered before it returns. The error is the keeper's own, too. */
+int owner_ask_keeper(struct owner *owner, uint32_t grant, const struct owner_keeper_request *request,
                      struct owner_keeper_reply *ret_reply, struct error *err) must_check;
 
 /* How the program ended: its status, or the trap, or Cella's own error. */

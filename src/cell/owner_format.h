@@ -6,16 +6,18 @@
  * in them cross it in the clear: those directories are in the clear on the host anyway. So do the names of
  * the files that a volume is stored in; what is in the volume, and its names, stay in the executor.
  *
- *   owner -> executor   PROVISION   HPKE (info "cella provision 3") of a provisioning (cell/provision.h)
- *   owner -> executor   GRANT       HPKE (info "cella grant 3") of a grant, by a CAS; after PROVISION, which
+ *   owner -> executor   PROVISION   HPKE (info "cella provision 4") of a provisioning (cell/provision.h)
+ *   owner -> executor   GRANT       HPKE (info "cella grant 4") of a grant, by a CAS; after PROVISION, which
  *                                   says how many come
  *   executor -> owner   STREAM      sealed record (owner_stream_id) of standard output (1) or error (2)
  *   executor -> owner   INPUT       u32: wants so many bytes of standard input at most; answered by
  *                                   INPUT: sealed record (stream 0; empty: end)
  *   executor -> owner   PATH        struct owner_path_request, path, second path; answered by PATH:
  *                                   struct owner_path_reply, data, one descriptor
- *   executor -> owner   KEEPER      sealed (owner_keeper_id): struct owner_keeper_request; answered by
- *                                   KEEPER: sealed: struct owner_keeper_reply, text
+ *   executor -> owner   KEEPER      struct owner_keeper_head; sealed (owner_keeper_id): struct
+ *                                   owner_keeper_request; answered by KEEPER: head; sealed: struct
+ *                                   owner_keeper_reply, text. Of a grant's keeper the owner passes both on to
+ *                                   the CAS and back; where none comes back, head.error and why, in the clear
  *   executor -> owner   EXIT        sealed record (owner_exit_id): struct owner_exit, text
  *   executor -> owner   REFUSED     in the clear: i32 code, text: why it gives up before it runs a cell
  */
@@ -104,6 +106,10 @@ struct owner_path_stat {
 };
 
 /* To the root keeper of the volume that is a preopened directory (volume/keeper.h). */
+struct owner_keeper_head {
+	uint32_t grant; /* whose CAS is the keeper, from 1; 0: the owner is */
+	int32_t error;  /* of an answer: 0 or a CELLA_E* */
+};
 enum owner_keeper_operation {
 	OWNER_KEEPER_GET = 1,
 	OWNER_KEEPER_ACQUIRE,
@@ -139,6 +145,7 @@ static_assert(sizeof(struct owner_frame) == 8, "no padding");
 static_assert(sizeof(struct owner_path_request) == 40, "no padding");
 static_assert(sizeof(struct owner_path_reply) == 8, "no padding");
 static_assert(sizeof(struct owner_path_stat) == 64, "no padding");
+static_assert(sizeof(struct owner_keeper_head) == 8, "no padding");
 static_assert(sizeof(struct owner_keeper_request) == 160, "no padding");
 static_assert(sizeof(struct owner_keeper_reply) == 80, "no padding");
 static_assert(sizeof(struct owner_exit) == 16, "no padding");
@@ -151,7 +158,8 @@ static inline struct seal_id owner_stream_id(uint32_t executor, int stream, uint
 	                        .version = n};
 }
 
-/* The n-th question of an executor to root keepers, from 0, or the answer to it. */
+/* The n-th question of an executor to root keepers, from 0, or the answer to it. A grant's questions are
+ * counted by themselves, of executor 0, and sealed by the grant's data key. */
 static inline struct seal_id owner_keeper_id(uint32_t executor, bool answer, uint64_t n)
 {
 	return (struct seal_id){.kind = SEAL_KIND_KEEPER,

@@ -12,8 +12,10 @@ static const struct {
                         sizeof(struct owner_path_request) + 2 * OWNER_PATH_MAX},
 	[OWNER_EXIT] = {SEAL_OVERHEAD + sizeof(struct owner_exit),
                         SEAL_OVERHEAD + sizeof(struct owner_exit) + TEXT_MAX},
-	[OWNER_KEEPER] = {SEAL_OVERHEAD + sizeof(struct owner_keeper_request),
-                          SEAL_OVERHEAD + sizeof(struct owner_keeper_request)},
+	[OWNER_KEEPER] = {sizeof(struct owner_keeper_head) + SEAL_OVERHEAD +
+                                  sizeof(struct owner_keeper_request),
+                          sizeof(struct owner_keeper_head) + SEAL_OVERHEAD +
+                                  sizeof(struct owner_keeper_request)},
 	[OWNER_REFUSED] = {sizeof(int32_t), sizeof(int32_t) + TEXT_MAX},
 };
 

@@ -7,6 +7,8 @@
 
 #include "base/buf.h"
 
+enum { OWNER_VOLUME_BOUND_S = 60 }; /* that a keeper is behind at most, where it may be */
+
 /* A file that is to be removed at the end. */
 struct removed_name {
 	char text[VOLUME_DISK_NAME_MAX];
@@ -17,6 +19,7 @@ struct owner_volume {
 	struct mem_pool *pool;
 	const char *guest;
 	uint32_t preopen;
+	uint32_t grant; /* as in struct provision_volume */
 	bool writable, shared;
 	uint8_t root[VOLUME_REFERENCE_SIZE];
 	struct volume_disk disk;
@@ -118,7 +121,7 @@ static int keeper_get(void *data, const uint8_t volume[VOLUME_ID_SIZE],
 		return 0;
 	}
 	memcpy(request.volume, volume, sizeof(request.volume));
-	int rc = owner_ask_keeper(o->owner, &request, &reply, err);
+	int rc = owner_ask_keeper(o->owner, o->grant, &request, &reply, err);
 	if (rc == 0 && !o->volume && !crypto_equal(reply.root, o->root, sizeof(o->root)))
 		rc = error_set(err, CELLA_EAGAIN,
 		               "another writer made a commit since the job began: start it again");
@@ -135,7 +138,7 @@ static int keeper_acquire(void *data, const uint8_t volume[VOLUME_ID_SIZE], bool
 	struct owner_keeper_reply reply;
 	(void)take_over; /* not from inside a job */
 	memcpy(request.volume, volume, sizeof(request.volume));
-	int rc = owner_ask_keeper(o->owner, &request, &reply, err);
+	int rc = owner_ask_keeper(o->owner, o->grant, &request, &reply, err);
 	if (rc == 0)
 		*ret_token = reply.token;
 	return rc;
@@ -153,7 +156,7 @@ static int keeper_swap(void *data, const uint8_t volume[VOLUME_ID_SIZE], uint64_
 	memcpy(request.volume, volume, sizeof(request.volume));
 	memcpy(request.from, from, sizeof(request.from));
 	memcpy(request.to, to, sizeof(request.to));
-	return owner_ask_keeper(o->owner, &request, &reply, err);
+	return owner_ask_keeper(o->owner, o->grant, &request, &reply, err);
 }
 
 static void keeper_release(void *data, const uint8_t volume[VOLUME_ID_SIZE], uint64_t token)
@@ -165,7 +168,7 @@ static void keeper_release(void *data, const uint8_t volume[VOLUME_ID_SIZE], uin
 	struct owner_keeper_reply reply;
 	memcpy(request.volume, volume, sizeof(request.volume));
 	/* Where it does not arrive the owner is gone, and the lease with it. */
-	(void)!owner_ask_keeper(o->owner, &request, &reply, NULL);
+	(void)!owner_ask_keeper(o->owner, o->grant, &request, &reply, NULL);
 }
 
 static int ask_about_removal(struct owner_volume *o, enum owner_keeper_operation operation,
@@ -174,7 +177,7 @@ static int ask_about_removal(struct owner_volume *o, enum owner_keeper_operation
 	struct owner_keeper_request request = {.operation = operation, .preopen = o->preopen};
 	struct owner_keeper_reply reply;
 	memcpy(request.volume, volume, sizeof(request.volume));
-	return owner_ask_keeper(o->owner, &request, &reply, err);
+	return owner_ask_keeper(o->owner, o->grant, &request, &reply, err);
 }
 
 static int keeper_begin_removal(void *data, const uint8_t volume[VOLUME_ID_SIZE], struct error *err)
@@ -196,6 +199,7 @@ static int open_volume(const struct owner_volume_config *config, struct owner_vo
 	                                   .size = names_size,
 	                                   .rename = names_rename,
 	                                   .remove = names_remove};
+	enum volume_mode mode = (enum volume_mode)config->volume->mode;
 	int rc = volume_disk_names(&names, &o->disk, err);
 	if (rc < 0)
 		return rc;
@@ -213,8 +217,11 @@ static int open_volume(const struct owner_volume_config *config, struct owner_vo
 		.key_count = config->volume->key_count,
 		.cache = config->cache,
 		.writable = o->writable,
-		.exact = true,
-		.mode = VOLUME_STRICT,
+		/* What a writer had committed ahead of its keeper is no other writer's. */
+		.exact = !o->writable || mode == VOLUME_STRICT,
+		.mode = mode,
+		.bound_commits = config->volume->bound,
+		.bound_s = OWNER_VOLUME_BOUND_S,
 	};
 	return volume_open(&volume, &o->volume, err);
 }
@@ -229,6 +236,7 @@ int owner_volume_open(const struct owner_volume_config *config, struct owner_vol
 	                           .pool = config->pool,
 	                           .guest = config->guest,
 	                           .preopen = config->volume->preopen,
+	                           .grant = config->volume->grant,
 	                           .writable = config->writable,
 	                           .shared = config->shared};
 	memcpy(o->root, config->volume->root, sizeof(o->root));

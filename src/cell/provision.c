@@ -44,6 +44,8 @@ static void put_volume(struct provision_writer *w, const struct provision_volume
 	put_u32(w, v->preopen);
 	put(w, v->id, sizeof(v->id));
 	put(w, v->root, sizeof(v->root));
+	put_u32(w, v->mode);
+	put_u32(w, v->bound);
 	put_u32(w, v->key_count);
 	put(w, v->keys, v->key_count * sizeof(v->keys[0]));
 }
@@ -70,6 +72,12 @@ static void put_provision(struct provision_writer *w, const struct provision *p)
 	put_u32(w, p->volume_count);
 	for (uint32_t i = 0; i < p->volume_count; i++)
 		put_volume(w, &p->volumes[i]);
+	put_u32(w, p->file_count);
+	for (uint32_t i = 0; i < p->file_count; i++) {
+		put_string(w, p->files[i].path);
+		put_u32(w, (uint32_t)p->files[i].size);
+		put(w, p->files[i].data, p->files[i].size);
+	}
 }
 
 int provision_write(const struct provision *p, struct mem_pool *pool, uint8_t **ret_data, size_t *ret_size,
@@ -85,8 +93,9 @@ int provision_write(const struct provision *p, struct mem_pool *pool, uint8_t **
 	if (w.at > PROVISION_SIZE_MAX)
 		return error_set(
 			err, CELLA_ELIMIT,
-			"arguments and environment take %zu bytes; %d are allowed: pass data in files", w.at,
-			PROVISION_SIZE_MAX);
+			"arguments, environment and injected files take %zu bytes; %d are allowed: pass data "
+			"in volumes and directories",
+			w.at, PROVISION_SIZE_MAX);
 	w.data = mem_alloc(pool, w.at);
 	if (!w.data)
 		return error_set(err, CELLA_ENOMEM, "no protected memory for %zu bytes of provisioning",
@@ -143,9 +152,11 @@ static void get_volume(struct reader *r, const struct provision *p, struct provi
 	v->preopen = reader_u32(r);
 	reader_copy(r, v->id, sizeof(v->id));
 	reader_copy(r, v->root, sizeof(v->root));
+	v->mode = reader_u32(r);
+	v->bound = reader_u32(r);
 	v->key_count = reader_u32(r);
 	if (v->preopen >= p->preopen_count || !has_keys(&p->preopens[v->preopen]) || v->key_count == 0 ||
-	    v->key_count > VOLUME_KEYS_MAX) {
+	    v->key_count > VOLUME_KEYS_MAX || v->mode > VOLUME_OFFLINE) {
 		r->failed = true;
 		return;
 	}
@@ -167,6 +178,18 @@ static void get_volumes(struct reader *r, struct provision *p)
 		get_volume(r, p, v);
 		if (p->volume_count && v->preopen <= v[-1].preopen)
 			r->failed = true;
+	}
+}
+
+static void get_files(struct reader *r, struct provision *p)
+{
+	uint32_t count = reader_u32(r);
+	if (count > PROVISION_FILES_MAX || (count && p->role != PROVISION_GRANT))
+		r->failed = true;
+	for (uint32_t i = 0; i < count && !r->failed; i++) {
+		struct wasi_file *file = &p->files[p->file_count++];
+		file->path = get_string(r);
+		file->data = reader_blob(r, &file->size);
 	}
 }
 
@@ -198,6 +221,7 @@ static void get_provision(struct reader *r, struct mem_pool *pool, struct provis
 		p->preopens[i].flags = reader_u32(r);
 	}
 	get_volumes(r, p);
+	get_files(r, p);
 }
 
 /* The provision with a copy of its bytes behind it, which its strings point into. */

@@ -5,13 +5,15 @@
  * A grant has the same form and comes after it: what a CAS releases to this executor for a session
  * (docs/protocols/cas.md). It names the cell and the builders that it is for, and adds to the job:
  * its variables take the place of the job's, its arguments (if it has any) that of those behind the
- * program's name, and each of its volumes is one that the job has without keys.
+ * program's name, each of its volumes is one that the job has without keys, and its files lie over what the
+ * job has. Its data key is for the root keeper of those volumes, which the CAS is (cell/keeper_question.h).
  *
  * Layout (little-endian): u32 version, u32 executor, u32 role, u32 executor count, u32 grants to
  * come, 16 bytes session, 32 bytes data key, 48 bytes identity, u32 n and n * 32 bytes of builders,
  * then three lists, each u32 n and n strings (u32 size with the terminating zero, bytes): arguments,
  * environment, preopened directories (each followed by u32 flags), then u32 n and n volumes (u32 preopened
- * directory, id, root, u32 n and n * 32 bytes of keys).
+ * directory, id, root, u32 mode, u32 bound, u32 n and n * 32 bytes of keys), then u32 n and n files (a
+ * string, its absolute path; u32 size, bytes), which are a grant's alone.
  */
 #ifndef CELL_PROVISION_H
 #define CELL_PROVISION_H
@@ -26,16 +28,17 @@
 enum provision_role { PROVISION_DRIVER = 1, PROVISION_TASKS = 2, PROVISION_GRANT = 3 };
 
 enum {
-	PROVISION_VERSION = 3,
+	PROVISION_VERSION = 4,
 	PROVISION_GRANTS_MAX = 8,
 	PROVISION_BUILDERS_MAX = 16,
 	PROVISION_STRINGS_MAX = 65536,
 	PROVISION_PREOPENS_MAX = 64,
 	PROVISION_VOLUMES_MAX = 8,
+	PROVISION_FILES_MAX = 256,
 	PROVISION_SIZE_MAX = 1 << 20,
 };
-#define PROVISION_INFO "cella provision 3"
-#define PROVISION_GRANT_INFO "cella grant 3"
+#define PROVISION_INFO "cella provision 4"
+#define PROVISION_GRANT_INFO "cella grant 4"
 
 /* A preopened directory that is a volume. */
 struct provision_volume {
@@ -43,6 +46,9 @@ struct provision_volume {
 	uint32_t key_count;
 	uint8_t id[VOLUME_ID_SIZE];
 	uint8_t root[VOLUME_REFERENCE_SIZE]; /* the commit that all executors of the job begin with */
+	uint32_t mode; /* enum volume_mode: when a commit counts */
+	uint32_t bound; /* of VOLUME_BOUNDED: commits */
+	uint32_t grant; /* whose CAS is its root keeper, from 1; 0: the owner is. Not in the layout */
 	uint8_t keys[VOLUME_KEYS_MAX][CRYPTO_KEY_SIZE]; /* the newest first */
 };
 
@@ -64,6 +70,8 @@ struct provision {
 	uint32_t preopen_count;
 	struct provision_volume volumes[PROVISION_VOLUMES_MAX];
 	uint32_t volume_count;
+	struct wasi_file files[PROVISION_FILES_MAX];
+	uint32_t file_count;
 };
 
 /* Into protected memory of `pool`; the caller frees it with mem_free. */
@@ -75,10 +83,10 @@ int provision_read(const uint8_t *data, size_t size, struct mem_pool *pool, stru
                    struct error *err) must_check;
 void provision_free(struct mem_pool *pool, struct provision *p);
 
-/* Add a grant to a job's provisioning, which then points into it: it is to live as long. CELLA_EAUTH: it is
- * for another cell or for other builders. CELLA_EPERM: it has a volume that the job does not have, or whose
- * keys the job has already. */
-int provision_add_grant(struct provision *p, struct provision *grant, struct mem_pool *pool,
+/* Add the grant of this number, from 1, to a job's provisioning, which then points into it: it is to live as
+ * long. CELLA_EAUTH: it is for another cell or for other builders. CELLA_EPERM: it has a volume that the job
+ * does not have, or whose keys the job has already, or a file that another grant has, too. */
+int provision_add_grant(struct provision *p, struct provision *grant, uint32_t number, struct mem_pool *pool,
                         struct error *err) must_check;
 /* After the last grant: CELLA_EPERM if a volume is still without keys. */
 int provision_check_volumes(const struct provision *p, struct error *err) must_check;

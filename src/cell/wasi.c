@@ -152,12 +152,20 @@ size_t wasi_open_count(const struct wasi *w)
 	return count;
 }
 
+static int put_given(struct wasi *w, struct error *err)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < w->given_count; i++)
+		rc = wasi_file_put(w, w->given[i].path, w->given[i].data, w->given[i].size, err);
+	return rc;
+}
+
 void wasi_reset(struct wasi *w)
 {
 	close_all(w);
 	unlink_all(w);
 	/* The table has room already and an empty path takes the place of one just freed. */
-	if (open_streams(w, NULL) < 0 || open_roots(w, NULL) < 0)
+	if (open_streams(w, NULL) < 0 || open_roots(w, NULL) < 0 || put_given(w, NULL) < 0)
 		close_all(w);
 }
 
@@ -223,6 +231,8 @@ int wasi_new(const struct wasi_config *config, struct wasi **ret_wasi, struct er
 		return error_set(err, CELLA_ENOMEM, "no protected memory for a cell's files");
 	w->pool = config->pool;
 	w->host = config->host;
+	w->given = config->files;
+	w->given_count = config->file_count;
 	TAILQ_INIT(&w->files);
 	int rc = strings_copy(w, "arguments", config->arguments, config->argument_count, &w->arguments, err);
 	if (rc == 0)
@@ -234,6 +244,8 @@ int wasi_new(const struct wasi_config *config, struct wasi **ret_wasi, struct er
 		rc = open_streams(w, err);
 	if (rc == 0)
 		rc = open_roots(w, err);
+	if (rc == 0)
+		rc = put_given(w, err);
 	if (rc < 0) {
 		wasi_free(w);
 		return rc;

@@ -45,6 +45,13 @@ struct wasi_preopen {
 	struct volume *volume; /* what it is, opened, where it is one; borrowed */
 };
 
+/* A memory file that is there from the start of each program. */
+struct wasi_file {
+	const char *path; /* absolute and normal */
+	const void *data;
+	size_t size;
+};
+
 struct wasi_config {
 	struct mem_pool *pool;
 	struct wasi_host host;
@@ -54,9 +61,11 @@ struct wasi_config {
 	size_t environment_count;
 	const struct wasi_preopen *preopens;
 	size_t preopen_count;
+	const struct wasi_file *files; /* lives as long as the wasi */
+	size_t file_count;
 };
 
-/* Copies what the config points to into protected memory. */
+/* Copies what the config points to, but for the files, into protected memory. */
 int wasi_new(const struct wasi_config *config, struct wasi **ret_wasi, struct error *err) must_check;
 void wasi_free(struct wasi *wasi); /* closes what is open */
 
@@ -79,7 +88,8 @@ void wasi_file_drop(struct wasi *wasi, const char *path);
 /* How many descriptors are open, standard streams and preopened directories included. */
 size_t wasi_open_count(const struct wasi *wasi);
 /* Nothing of the last program stays for the next: closes every descriptor but standard streams and preopens,
- * and drops all memory files, whatever they are called by now. */
+ * and drops all memory files, whatever they are called by now; those of the config are as they were. Where
+ * memory does not suffice for that there are no preopens. */
 void wasi_reset(struct wasi *wasi);
 
 #endif

@@ -17,6 +17,28 @@ struct wasi_memory_file *wasi_memory_find(struct wasi *w, const char *absolute)
 	return NULL;
 }
 
+bool wasi_memory_in_root(const struct wasi *w, const struct wasi_memory_file *file)
+{
+	for (uint32_t i = 0; i < w->root_count; i++)
+		if (!w->roots[i].memory && wasi_path_beneath(w->roots[i].absolute, file->path))
+			return false;
+	return true;
+}
+
+bool wasi_memory_has_directory(const struct wasi *w, const char *absolute)
+{
+	const struct wasi_memory_file *file;
+	if (strcmp(absolute, "/") == 0)
+		return true;
+	TAILQ_FOREACH(file, &w->files, link)
+	{
+		const char *rest = wasi_path_beneath(absolute, file->path);
+		if (rest && *rest && wasi_memory_in_root(w, file))
+			return true;
+	}
+	return false;
+}
+
 struct wasi_memory_file *wasi_memory_new(struct wasi *w, const char *absolute)
 {
 	struct wasi_memory_file *file = mem_alloc(w->pool, sizeof(*file));

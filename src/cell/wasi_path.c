@@ -77,7 +77,7 @@ uint32_t wasi_path_filestat_get(struct wasi *w, struct cell_instance *cell, cons
 		return rc;
 	if (s->first.file) {
 		wasi_memory_stat(s->first.file, &stat);
-	} else if (s->first.root->memory && strcmp(s->first.absolute, "/") == 0) {
+	} else if (s->first.root->memory && wasi_memory_has_directory(w, s->first.absolute)) {
 		stat = (struct wasi_filestat){.filetype = WASI_FILETYPE_DIRECTORY, .links = 1};
 	} else {
 		struct owner_path_request request = {.operation = OWNER_PATH_STAT};
@@ -325,9 +325,9 @@ static uint32_t adopt(struct wasi *w, const struct opening *o, int fd, struct wa
 	return WASI_SUCCESS;
 }
 
-static uint32_t open_root(struct wasi *w, const struct opening *o, struct wasi_descriptor *d)
+static uint32_t open_memory_directory(struct wasi *w, const struct opening *o, struct wasi_descriptor *d)
 {
-	d->path = mem_alloc(w->pool, 1);
+	d->path = wasi_copy(w, strcmp(o->target->absolute, "/") == 0 ? "" : o->target->beneath);
 	if (!d->path)
 		return WASI_ENOMEM;
 	d->kind = WASI_DIRECTORY;
@@ -342,8 +342,8 @@ static uint32_t open_at_owner(struct wasi *w, const struct opening *o, uint32_t 
 {
 	const struct wasi_target *target = o->target;
 	int fd;
-	if (target->root->memory && strcmp(target->absolute, "/") == 0)
-		return o->writing ? WASI_EISDIR : open_root(w, o, d);
+	if (target->root->memory && wasi_memory_has_directory(w, target->absolute))
+		return o->writing ? WASI_EISDIR : open_memory_directory(w, o, d);
 	if (o->writing && target->root->flags & OWNER_PREOPEN_READ_ONLY)
 		return WASI_EROFS;
 	struct owner_path_request request = {.operation = OWNER_PATH_OPEN, .flags = owner_flags(o, lookup)};

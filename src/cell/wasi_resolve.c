@@ -99,8 +99,7 @@ uint32_t wasi_resolve(struct wasi *w, struct cell_instance *cell, uint32_t numbe
 	return rc;
 }
 
-/* The rest of `absolute` beneath the directory, or NULL. */
-static const char *path_beneath(const char *directory, const char *absolute)
+const char *wasi_path_beneath(const char *directory, const char *absolute)
 {
 	size_t size = strcmp(directory, "/") == 0 ? 0 : strlen(directory);
 	if (strncmp(directory, absolute, size) != 0 || (absolute[size] != '/' && absolute[size]))
@@ -117,13 +116,13 @@ uint32_t wasi_resolve_absolute(struct wasi *w, const char *path, struct wasi_tar
 	const struct wasi_root *best = NULL;
 	for (uint32_t i = 0; i < w->root_count; i++) {
 		const struct wasi_root *root = &w->roots[i];
-		if (path_beneath(root->absolute, ret->absolute) &&
+		if (wasi_path_beneath(root->absolute, ret->absolute) &&
 		    (!best || strlen(root->absolute) > strlen(best->absolute)))
 			best = root;
 	}
 	if (!best)
 		return WASI_ENOTCAPABLE;
-	const char *beneath = path_beneath(best->absolute, ret->absolute);
+	const char *beneath = wasi_path_beneath(best->absolute, ret->absolute);
 	put_path(ret->beneath, *beneath ? beneath : ".");
 	ret->root = best;
 	ret->preopen = (uint32_t)(best - w->roots);

@@ -296,36 +296,58 @@ static void list_bytes(struct listing *l, const void *from, size_t size)
 	l->used += size;
 }
 
-static bool list_entry(struct listing *l, uint64_t next, uint64_t inode, uint8_t filetype, const char *name)
+static bool list_named(struct listing *l, uint64_t next, uint64_t inode, uint8_t filetype, const char *name,
+                       size_t name_size)
 {
 	struct wasi_dirent entry = {.next = next,
 	                            .inode = inode,
-	                            .name_size = (uint32_t)strlen(name),
+	                            .name_size = (uint32_t)name_size,
 	                            .filetype = filetype};
 	list_bytes(l, &entry, sizeof(entry));
-	list_bytes(l, name, entry.name_size);
+	list_bytes(l, name, name_size);
 	return l->used < l->size;
+}
+
+static bool list_entry(struct listing *l, uint64_t next, uint64_t inode, uint8_t filetype, const char *name)
+{
+	return list_named(l, next, inode, filetype, name, strlen(name));
 }
 
 /* The name of a memory file that lies in the directory itself, or NULL. */
 static const char *name_in(const char *directory, const char *absolute)
 {
-	size_t size = strcmp(directory, "/") == 0 ? 0 : strlen(directory);
-	if (strncmp(directory, absolute, size) != 0 || absolute[size] != '/' ||
-	    strchr(absolute + size + 1, '/'))
-		return NULL;
-	return absolute + size + 1;
+	const char *rest = wasi_path_beneath(directory, absolute);
+	return rest && *rest && !strchr(rest, '/') ? rest : NULL;
 }
 
-static bool list_memory_files(struct listing *l, uint64_t after)
+/* Is this file the first in the directory on its way, whose name is the first `size` bytes of `rest`? */
+static bool is_first_in(const struct listing *l, const struct wasi_memory_file *file, const char *rest,
+                        size_t size)
+{
+	const struct wasi_memory_file *other;
+	TAILQ_FOREACH(other, &l->w->files, link)
+	{
+		const char *there = wasi_path_beneath(l->directory, other->path);
+		if (there && strncmp(there, rest, size + 1) == 0 && wasi_memory_in_root(l->w, other))
+			return other == file;
+	}
+	return false;
+}
+
+/* In the root with the directories on the way to others. */
+static bool list_memory_files(struct listing *l, uint64_t after, bool in_root)
 {
 	struct wasi_memory_file *file;
 	TAILQ_FOREACH(file, &l->w->files, link)
 	{
-		const char *name = name_in(l->directory, file->path);
-		if (name && file->inode > after &&
-		    !list_entry(l, COOKIE_MEMORY | file->inode, file->inode, WASI_FILETYPE_REGULAR_FILE,
-		                name))
+		const char *rest = wasi_path_beneath(l->directory, file->path);
+		size_t size = rest ? strcspn(rest, "/") : 0;
+		bool is_file = size && !rest[size];
+		if (!size || file->inode <= after ||
+		    (!is_file && !(in_root && is_first_in(l, file, rest, size))))
+			continue;
+		uint8_t type = is_file ? WASI_FILETYPE_REGULAR_FILE : WASI_FILETYPE_DIRECTORY;
+		if (!list_named(l, COOKIE_MEMORY | file->inode, file->inode, type, rest, size))
 			return false;
 	}
 	return true;
@@ -403,7 +425,7 @@ static uint32_t list(struct listing *l, struct wasi_descriptor *d, uint64_t cook
 			return rc;
 	}
 	if (more)
-		list_memory_files(l, after);
+		list_memory_files(l, after, l->w->roots[d->preopen].memory);
 	return WASI_SUCCESS;
 }
 

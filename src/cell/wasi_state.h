@@ -5,7 +5,7 @@
  * A directory is known by its preopened directory and the path beneath it. A path that a cell
  * gives is looked up twice: lexically among the memory files, then, if there is none, by the
  * owner, or in the volume. Where no preopened directory reaches, there is the root: a directory without a
- * host that has memory files only, in which a cell creates nothing.
+ * host that has memory files and the directories on the way to them only, in which a cell creates nothing.
  */
 #ifndef CELL_WASI_STATE_H
 #define CELL_WASI_STATE_H
@@ -115,6 +115,8 @@ struct wasi {
 	struct wasi_root *roots; /* the preopened directories, then the one of memory files */
 	uint32_t root_count;
 	TAILQ_HEAD(, wasi_memory_file) files;
+	const struct wasi_file *given; /* those of the config; borrowed */
+	size_t given_count;
 	uint64_t next_inode;
 	uint32_t told; /* failures of volumes that standard error has named */
 	uint64_t reported; /* bits of the unsupported functions that the log has named */
@@ -137,6 +139,10 @@ uint64_t wasi_now_ns(void); /* the host's wall clock, which is not trusted */
 
 /* wasi_memory.c: memory files */
 struct wasi_memory_file *wasi_memory_find(struct wasi *w, const char *absolute);
+/* Does no preopened directory cover it, but the root? */
+bool wasi_memory_in_root(const struct wasi *w, const struct wasi_memory_file *file);
+/* Is it the root, or a directory on the way to a memory file that lies there? */
+bool wasi_memory_has_directory(const struct wasi *w, const char *absolute);
 /* A new empty one at the path, in place of what was there; NULL: no memory. */
 struct wasi_memory_file *wasi_memory_new(struct wasi *w, const char *absolute);
 void wasi_memory_unlink(struct wasi *w, struct wasi_memory_file *file);
@@ -156,6 +162,8 @@ struct wasi_scratch *wasi_scratch(struct wasi *w);
 /* Append `path` to the normal absolute path in `to` lexically; WASI_ENOTCAPABLE above the first
  * `floor` bytes. */
 uint32_t wasi_path_join(char to[OWNER_PATH_MAX + 1], size_t floor, const char *path);
+/* The rest of `absolute` beneath the directory ("" for itself), or NULL. */
+const char *wasi_path_beneath(const char *directory, const char *absolute);
 /* The path of `size` bytes at `address` in the cell, from the directory `number`, with these rights on it. */
 uint32_t wasi_resolve(struct wasi *w, struct cell_instance *cell, uint32_t number, uint64_t rights,
                       uint32_t address, uint32_t size, struct wasi_target *ret);

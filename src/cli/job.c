@@ -45,6 +45,9 @@ struct job {
 	struct owner_server *servers[JOB_EXECUTORS_MAX]; /* NULL: its channel is closed */
 	uint32_t server_count;
 	uint32_t driver; /* its place in servers, JOB_EXECUTORS_MAX before it is there */
+	struct buf driver_evidence;
+	bool asked[PROVISION_GRANTS_MAX]; /* CASes that the driver has asked as root keepers */
+	uint64_t renew_ns; /* when its leases there are to be renewed; 0: it has none */
 	struct owner_end end;
 	bool cut[JOB_EXECUTORS_MAX]; /* the channel closed without the executor's word of its end */
 	bool gone[JOB_EXECUTORS_MAX]; /* lost, or ended in the middle of a task: a warning says so */
@@ -153,6 +156,44 @@ static int job_provision(struct job *job, struct owner_server *server, const str
 	return rc == CELLA_ELOST ? 0 : rc; /* its channel, readable now, says the same */
 }
 
+/* ---- root keepers that are CASes */
+
+static int job_ask_cas(void *data, uint32_t grant, const void *question, size_t size, struct buf *ret_answer,
+                       struct error *err)
+{
+	struct job *job = data;
+	const struct job_grants *grants = job->config->grants;
+	if (!grants || grant > grants->count)
+		return error_set(err, CELLA_EFORMAT, "the job has no session %u", grant);
+	if (!job->renew_ns)
+		job->renew_ns = clock_ns() + JOB_RENEW_S * 1000000000ull;
+	job->asked[grant - 1] = true;
+	return grants->ask(grants->data, grant - 1, job->driver_evidence.data, job->driver_evidence.size,
+	                   question, size, ret_answer, err);
+}
+
+/* Where that fails the leases last a while longer, and the next commit says what is wrong. */
+static void job_renew_leases(struct job *job)
+{
+	const struct job_grants *grants = job->config->grants;
+	struct error why;
+	job->renew_ns = clock_ns() + JOB_RENEW_S * 1000000000ull;
+	for (uint32_t i = 0; i < grants->count; i++)
+		if (job->asked[i] && grants->renew(grants->data, i, job->driver_evidence.data,
+		                                   job->driver_evidence.size, &why) < 0)
+			log_warn("the leases of the job's volumes were not renewed: %s", why.text);
+}
+
+static int job_wait_ms(const struct job *job)
+{
+	uint64_t now = clock_ns();
+	if (job->stopping)
+		return JOB_END_TIMEOUT_MS;
+	if (!job->renew_ns)
+		return -1;
+	return now < job->renew_ns ? (int)((job->renew_ns - now) / 1000000u) + 1 : 0;
+}
+
 static int job_admit(struct job *job, const struct agent_executor *m, const uint8_t *evidence_bytes, int *fd,
                      struct error *err)
 {
@@ -179,6 +220,8 @@ static int job_admit(struct job *job, const struct agent_executor *m, const uint
 		.paths = job->config->paths,
 		.keepers = job->config->volumes && m->role == AGENT_DRIVER ? &job->config->volumes->keepers
 	                                                                   : NULL,
+		.ask_cas = m->role == AGENT_DRIVER ? job_ask_cas : NULL,
+		.ask_data = job,
 		.output = &job->output,
 	};
 	rc = owner_server_new(&config, &job->servers[place], err);
@@ -187,8 +230,10 @@ static int job_admit(struct job *job, const struct agent_executor *m, const uint
 	*fd = -1;
 	job->server_count++;
 	job_note_evidence(job->result, &evidence);
-	if (m->role == AGENT_DRIVER)
+	if (m->role == AGENT_DRIVER) {
 		job->driver = place;
+		buf_put(&job->driver_evidence, evidence_bytes, m->evidence_size);
+	}
 	job->provision->executor = place + 1;
 	job->provision->role = m->role;
 	return job_provision(job, job->servers[place], &evidence, evidence_bytes, m->evidence_size, err);
@@ -479,11 +524,13 @@ static int job_handle(struct job *job, const struct job_polls *p, uint32_t from,
 static int job_step(struct job *job, struct job_polls *p, struct error *err)
 {
 	job_poll_fill(job, p);
-	int ready = poll(p->fds, p->count, job->stopping ? JOB_END_TIMEOUT_MS : -1);
+	int ready = poll(p->fds, p->count, job_wait_ms(job));
 	if (ready < 0 && errno != EINTR)
 		return error_errno(err, CELLA_EIO, "cannot wait for the job");
-	if (ready == 0)
+	if (ready == 0 && job->stopping)
 		return error_set(err, CELLA_ETIMEOUT, "the job's processes did not end in time");
+	if (job->renew_ns && clock_ns() >= job->renew_ns)
+		job_renew_leases(job);
 	int rc = 0;
 	for (nfds_t i = 0; ready > 0 && i < p->count && rc == 0; i++)
 		if (p->fds[i].revents)
@@ -576,6 +623,7 @@ static void job_done(struct job *job)
 	spawn_reap(job->agent_pid, JOB_END_TIMEOUT_MS);
 	spawn_reap(job->las_pid, JOB_END_TIMEOUT_MS);
 	seal_session_free(job->session);
+	buf_done(&job->driver_evidence);
 	mem_free(job->pool, job->provision);
 }
 

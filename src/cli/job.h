@@ -30,7 +30,15 @@ struct job_grants {
 	const char *las_key; /* file of the key by which they know this node's launcher */
 	int (*take)(void *data, uint32_t number, const void *evidence, size_t evidence_size,
 	            struct buf *ret_sealed, struct error *err);
+	/* Whoever gave it keeps the roots of its volumes, too: a sealed question of the executor with this
+	 * evidence, and the sealed answer. */
+	int (*ask)(void *data, uint32_t number, const void *evidence, size_t evidence_size,
+	           const void *question, size_t size, struct buf *ret_answer, struct error *err);
+	/* The leases that this executor has of them last on. To be called every JOB_RENEW_S. */
+	int (*renew)(void *data, uint32_t number, const void *evidence, size_t evidence_size,
+	             struct error *err);
 };
+enum { JOB_RENEW_S = 60 };
 
 struct job_config {
 	struct mem_pool *pool; /* for the session's keys and what the program prints; borrowed */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "attest/claims.h"
 #include "base/base64url.h"
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -30,14 +31,34 @@ static int split_name(struct job_sessions *s, size_t i, const char *name, struct
 	return s->sessions[i] && s->services[i] ? 0 : error_set(err, CELLA_ENOMEM, "no memory for a session");
 }
 
-static int read_grant(json_t *answer, struct buf *ret_sealed, struct error *err)
+/* What all requests of an executor begin with; takes `more`, an object of further members. */
+static json_t *request_of(const struct job_sessions *s, uint32_t number, const void *evidence,
+                          size_t evidence_size, json_t *more)
 {
-	const json_t *grant = json_object_get(answer, "grant");
-	size_t size = json_string_length(grant);
-	uint8_t *to = json_is_string(grant) ? buf_reserve(ret_sealed, base64url_bytes(size)) : NULL;
-	if (!to || !base64url_decode(json_string_value(grant), size, to))
-		return error_set(err, CELLA_EFORMAT, "the CAS's answer holds no grant");
+	json_t *request = json_pack("{s:s, s:s, s:s%}", "session", s->sessions[number], "service",
+	                            s->services[number], "evidence", evidence, evidence_size);
+	if (request && more)
+		json_object_update(request, more);
+	json_decref(more);
+	return request;
+}
+
+static int read_bytes(json_t *answer, const char *name, struct buf *ret, struct error *err)
+{
+	const json_t *text = json_object_get(answer, name);
+	size_t size = json_string_length(text);
+	uint8_t *to = json_is_string(text) ? buf_reserve(ret, base64url_bytes(size)) : NULL;
+	if (!to || !base64url_decode(json_string_value(text), size, to))
+		return error_set(err, CELLA_EFORMAT, "the CAS's answer holds no %s", name);
 	return 0;
+}
+
+/* The CAS, not the executor, is lost. */
+static int of_session(const struct job_sessions *s, uint32_t number, int rc, struct error *err)
+{
+	if (rc < 0)
+		error_prefix(err, rc, "session %s/%s: ", s->sessions[number], s->services[number]);
+	return rc == CELLA_ELOST ? CELLA_EIO : rc;
 }
 
 static int take_grant(void *data, uint32_t number, const void *evidence, size_t evidence_size,
@@ -45,15 +66,36 @@ static int take_grant(void *data, uint32_t number, const void *evidence, size_t 
 {
 	struct job_sessions *s = data;
 	json_t *answer = NULL;
-	json_t *ask = json_pack("{s:s, s:s, s:s%}", "session", s->sessions[number], "service",
-	                        s->services[number], "evidence", evidence, evidence_size);
-	int rc = cas_client_json(s->client, "POST", "/v1/attest", ask, &answer, err);
+	int rc = cas_client_json(s->client, "POST", "/v1/attest",
+	                         request_of(s, number, evidence, evidence_size, NULL), &answer, err);
 	if (rc == 0)
-		rc = read_grant(answer, ret_sealed, err);
+		rc = read_bytes(answer, "grant", ret_sealed, err);
 	json_decref(answer);
-	if (rc < 0)
-		error_prefix(err, rc, "session %s/%s: ", s->sessions[number], s->services[number]);
-	return rc == CELLA_ELOST ? CELLA_EIO : rc; /* the CAS, not the executor, is lost */
+	return of_session(s, number, rc, err);
+}
+
+static int ask_keeper(void *data, uint32_t number, const void *evidence, size_t evidence_size,
+                      const void *question, size_t size, struct buf *ret_answer, struct error *err)
+{
+	struct job_sessions *s = data;
+	json_t *answer = NULL;
+	json_t *more = json_object();
+	json_object_set_new(more, "question", claims_base64url(question, size));
+	int rc = cas_client_json(s->client, "POST", "/v1/keeper",
+	                         request_of(s, number, evidence, evidence_size, more), &answer, err);
+	if (rc == 0)
+		rc = read_bytes(answer, "answer", ret_answer, err);
+	json_decref(answer);
+	return of_session(s, number, rc, err);
+}
+
+static int renew_leases(void *data, uint32_t number, const void *evidence, size_t evidence_size,
+                        struct error *err)
+{
+	struct job_sessions *s = data;
+	int rc = cas_client_json(s->client, "POST", "/v1/keeper/renewal",
+	                         request_of(s, number, evidence, evidence_size, NULL), NULL, err);
+	return of_session(s, number, rc, err);
 }
 
 static int ask_nonce(struct job_sessions *s, struct error *err)
@@ -101,7 +143,9 @@ int job_sessions_open(const char *const *names, size_t count, struct mem_pool *p
 	s->grants = (struct job_grants){.data = s,
 	                                .count = (uint32_t)count,
 	                                .las_key = s->las_key,
-	                                .take = take_grant};
+	                                .take = take_grant,
+	                                .ask = ask_keeper,
+	                                .renew = renew_leases};
 	int rc = count <= JOB_SESSIONS_MAX
 	                 ? open_all(s, names, count, pool, err)
 	                 : error_set(err, CELLA_EINVAL, "--session may be given %d times at most",

@@ -1,12 +1,10 @@
-/*
- * Root keepers of a job's volumes, as its executor asks for them (OWNER_KEEPER frames,
- * cell/owner_format.h): the decoder of a question and the answer to it. A keeper's refusal is an answer.
- */
+/* Root keepers of a job's volumes, as its executor asks for them (OWNER_KEEPER frames,
+ * cell/owner_format.h). */
 #ifndef CLI_OWNER_KEEPER_H
 #define CLI_OWNER_KEEPER_H
 
 #include "base/error.h"
-#include "cell/owner_format.h"
+#include "cell/keeper_question.h"
 #include "cell/provision.h"
 #include "volume/keeper.h"
 
@@ -15,11 +13,9 @@ struct owner_keepers {
 	struct volume_keeper of[PROVISION_PREOPENS_MAX];
 };
 
-enum { OWNER_KEEPER_ANSWER_MAX = sizeof(struct owner_keeper_reply) + OWNER_KEEPER_TEXT_MAX };
-
 /* CELLA_EFORMAT: what came is no question, or of something that the executor has no keeper of. */
 int owner_keepers_serve(const struct owner_keepers *keepers, const void *question, size_t size,
-                        uint8_t ret_answer[OWNER_KEEPER_ANSWER_MAX], size_t *ret_size,
+                        uint8_t ret_answer[KEEPER_ANSWER_MAX], size_t *ret_size,
                         struct error *err) must_check;
 
 #endif

@@ -195,12 +195,12 @@ static int on_path(struct owner_server *s, const uint8_t *body, size_t size, str
 	return rc < 0 ? rc : send_frame(s, OWNER_PATH, answer, answer_size, fd, err);
 }
 
-/* Sealed both ways, and numbered: whoever sits between has neither an older root nor a lease to offer. */
-static int on_keeper(struct owner_server *s, const uint8_t *body, size_t size, struct error *err)
+/* To a keeper of the owner's own. */
+static int answer_keeper(struct owner_server *s, const uint8_t *body, size_t size, struct buf *ret_sealed,
+                         struct error *err)
 {
 	static const struct owner_keepers none;
-	uint8_t answer[OWNER_KEEPER_ANSWER_MAX], sealed[OWNER_KEEPER_ANSWER_MAX + SEAL_OVERHEAD];
-	uint8_t *question;
+	uint8_t answer[KEEPER_ANSWER_MAX], *question;
 	size_t question_size, answer_size;
 	struct seal_id asked = owner_keeper_id(s->config.executor, false, s->keeper_questions);
 	struct seal_id answered = owner_keeper_id(s->config.executor, true, s->keeper_questions++);
@@ -210,9 +210,44 @@ static int on_keeper(struct owner_server *s, const uint8_t *body, size_t size, s
 	rc = owner_keepers_serve(s->config.keepers ? s->config.keepers : &none, question, question_size,
 	                         answer, &answer_size, err);
 	mem_free(s->config.pool, question);
+	if (rc < 0)
+		return rc;
+	uint8_t *to = buf_reserve(ret_sealed, seal_size(answer_size));
+	return to ? seal_object(s->config.session, &answered, NULL, 0, answer, answer_size, to, err)
+	          : error_set(err, CELLA_ENOMEM, "no memory for a root keeper's answer");
+}
+
+/* To a CAS, which we pass on and cannot read. That it gives no answer is told to the executor. */
+static int relay_keeper(struct owner_server *s, uint32_t grant, const uint8_t *body, size_t size,
+                        struct buf *ret_answer)
+{
+	struct error why;
+	int rc = s->config.ask_cas(s->config.ask_data, grant, body, size, ret_answer, &why);
 	if (rc == 0)
-		rc = seal_object(s->config.session, &answered, NULL, 0, answer, answer_size, sealed, err);
-	return rc < 0 ? rc : send_frame(s, OWNER_KEEPER, sealed, seal_size(answer_size), -1, err);
+		return 0;
+	ret_answer->size = 0;
+	buf_put(ret_answer, why.text, min_of(strlen(why.text), (size_t)KEEPER_ANSWER_MAX));
+	return rc;
+}
+
+static int on_keeper(struct owner_server *s, const uint8_t *body, size_t size, struct error *err)
+{
+	struct owner_keeper_head head;
+	cleanup_buf struct buf frame = {0}, answer = {0};
+	memcpy(&head, body, sizeof(head));
+	body += sizeof(head);
+	size -= sizeof(head);
+	if (head.error || (head.grant && !s->config.ask_cas))
+		return error_set(err, CELLA_EFORMAT, "an executor asked for a root keeper it does not have");
+	int rc = head.grant ? 0 : answer_keeper(s, body, size, &answer, err);
+	if (rc < 0)
+		return rc;
+	if (head.grant)
+		head.error = relay_keeper(s, head.grant, body, size, &answer);
+	buf_put(&frame, &head, sizeof(head));
+	buf_put(&frame, answer.data, answer.size);
+	return frame.failed ? error_set(err, CELLA_ENOMEM, "no memory for a root keeper's answer")
+	                    : send_frame(s, OWNER_KEEPER, frame.data, frame.size, -1, err);
 }
 
 static int on_frame(struct owner_server *s, uint32_t type, const uint8_t *body, size_t size,

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "cell/owner_format.h"
 #include "cell/owner_paths.h"
@@ -35,6 +36,10 @@ struct owner_server_config {
 	struct seal_session *session;    /* borrowed */
 	const struct owner_paths *paths; /* borrowed */
 	const struct owner_keepers *keepers; /* of volumes that it may write; NULL: none; borrowed */
+	/* Passes a sealed question on to the CAS of a grant, from 1, and its sealed answer back. */
+	int (*ask_cas)(void *data, uint32_t grant, const void *question, size_t size, struct buf *ret_answer,
+	               struct error *err);
+	void *ask_data;
 	struct output *output;           /* borrowed */
 };
 

@@ -9,23 +9,11 @@
 #include "base/io.h"
 #include "base/printable.h"
 #include "cas/session.h"
-#include "cli/cas_client.h"
-#include "cli/place.h"
 #include "cli/verb.h"
-#include "cli/volume_key.h"
-#include "volume/keeper.h"
 
 enum { POOL_SIZE = 8 << 20, POOL_LEAST = 2 << 20 };
 
-struct remote {
-	struct mem_pool *pool;
-	struct context context;
-	struct cas_client *client;
-};
-
-/* In secret memory where there is any: sessions hold secrets. The CAS is compared with what was seen
- * before. */
-static int remote_open(struct remote *r, struct error *err)
+int session_cas_open(struct session_cas *r, struct error *err)
 {
 	bool secret = mem_level_check(MEM_SECRET, POOL_LEAST, NULL) == 0;
 	int rc = mem_pool_new(secret ? MEM_SECRET : MEM_INSECURE_NONE, POOL_SIZE, &r->pool, err);
@@ -40,20 +28,18 @@ static int remote_open(struct remote *r, struct error *err)
 	return rc < 0 ? rc : context_save(&r->context, false, err);
 }
 
-/* The pool stays OpenSSL's until the process ends. */
-static void remote_done(struct remote *r)
+void session_cas_done(struct session_cas *r)
 {
 	cas_client_free(r->client);
 }
-#define cleanup_remote cleanup_with(remote_done)
 
 int session_create_command(const struct session_remote *c, struct error *err)
 {
-	cleanup_remote struct remote r = {0};
+	cleanup_session_cas struct session_cas r = {0};
 	struct buf text = {0};
 	struct https_reply reply;
 	json_t *answer = NULL;
-	int rc = remote_open(&r, err);
+	int rc = session_cas_open(&r, err);
 	if (rc == 0)
 		rc = io_read_file(c->operands[0], SESSION_TEXT_MAX, &text, err);
 	if (rc == 0) {
@@ -82,10 +68,10 @@ int session_create_command(const struct session_remote *c, struct error *err)
 
 int session_read_command(const struct session_remote *c, struct error *err)
 {
-	cleanup_remote struct remote r = {0};
+	cleanup_session_cas struct session_cas r = {0};
 	cleanup_buf struct buf target = {0};
 	struct https_reply reply;
-	int rc = remote_open(&r, err);
+	int rc = session_cas_open(&r, err);
 	if (rc < 0)
 		return rc;
 	cas_client_target(&target, c->operands[0], NULL, NULL);
@@ -102,10 +88,10 @@ int session_read_command(const struct session_remote *c, struct error *err)
 
 int session_list_command(const struct session_remote *c, struct error *err)
 {
-	cleanup_remote struct remote r = {0};
+	cleanup_session_cas struct session_cas r = {0};
 	json_t *answer, *one;
 	size_t i;
-	int rc = remote_open(&r, err);
+	int rc = session_cas_open(&r, err);
 	if (rc == 0)
 		rc = cas_client_json(r.client, "GET", "/v1/sessions", NULL, &answer, err);
 	if (rc < 0)
@@ -126,9 +112,9 @@ int session_list_command(const struct session_remote *c, struct error *err)
 
 int session_delete_command(const struct session_remote *c, struct error *err)
 {
-	cleanup_remote struct remote r = {0};
+	cleanup_session_cas struct session_cas r = {0};
 	cleanup_buf struct buf target = {0};
-	int rc = remote_open(&r, err);
+	int rc = session_cas_open(&r, err);
 	if (rc < 0)
 		return rc;
 	cas_client_target(&target, c->operands[0], NULL, NULL);
@@ -154,7 +140,7 @@ static void print_refusal(const json_t *refusal)
 
 int session_explain_command(const struct session_remote *c, struct error *err)
 {
-	cleanup_remote struct remote r = {0};
+	cleanup_session_cas struct session_cas r = {0};
 	cleanup_buf struct buf target = {0};
 	const char *name = c->operands[0], *slash = strrchr(name, '/');
 	json_t *answer, *one;
@@ -163,7 +149,7 @@ int session_explain_command(const struct session_remote *c, struct error *err)
 		return error_set(err, CELLA_EINVAL, "%.100s is no SESSION/SERVICE, such as hospital/classify",
 		                 name);
 	cleanup_free char *session = strndup(name, (size_t)(slash - name));
-	int rc = session ? remote_open(&r, err) : error_set(err, CELLA_ENOMEM, "no memory for a name");
+	int rc = session ? session_cas_open(&r, err) : error_set(err, CELLA_ENOMEM, "no memory for a name");
 	if (rc < 0)
 		return rc;
 	cas_client_target(&target, session, "/services/", slash + 1);
@@ -179,62 +165,5 @@ int session_explain_command(const struct session_remote *c, struct error *err)
 	else
 		json_array_foreach(list, i, one) print_refusal(one);
 	json_decref(answer);
-	return rc;
-}
-
-/* ---- volumes */
-
-static int read_volume(const struct session_remote *c, struct mem_pool *pool, json_t **ret_json,
-                       struct error *err)
-{
-	const char *volume = c->operands[2];
-	char key[PLACE_PATH_MAX], root[PLACE_PATH_MAX];
-	struct volume_keys *keys = mem_alloc(pool, sizeof(*keys));
-	struct volume_keeper keeper;
-	uint8_t reference[VOLUME_REFERENCE_SIZE];
-	int rc = keys ? 0 : error_set(err, CELLA_ENOMEM, "no protected memory for a volume's keys");
-	if (rc == 0)
-		rc = place_beside(c->volume_key, volume, ".key", key, err);
-	if (rc == 0)
-		rc = place_beside(c->volume_root, volume, ".root", root, err);
-	if (rc == 0)
-		rc = volume_keys_read(key, pool, keys, err);
-	if (rc == 0)
-		rc = volume_keeper_file(root, &keeper, err);
-	if (rc == 0) {
-		rc = keeper.get(keeper.data, keys->volume, reference, err);
-		volume_keeper_file_free(&keeper);
-	}
-	if (rc == 0 && bytes_are_zero(reference, sizeof(reference)))
-		rc = error_set(err, CELLA_ENOENT,
-		               "there is no root of the volume in %s: name its root file with --volume-root",
-		               root);
-	if (rc == 0) {
-		json_t *list = json_array();
-		for (size_t i = 0; i < keys->count; i++)
-			json_array_append_new(list, claims_hex(keys->keys[i], CRYPTO_KEY_SIZE));
-		*ret_json = json_pack("{s:o, s:o, s:o}", "id", claims_hex(keys->volume, sizeof(keys->volume)),
-		                      "root", claims_hex(reference, sizeof(reference)), "keys", list);
-	}
-	if (keys)
-		mem_free(pool, keys);
-	return rc;
-}
-
-int session_volume_command(const struct session_remote *c, struct error *err)
-{
-	cleanup_remote struct remote r = {0};
-	cleanup_buf struct buf target = {0};
-	json_t *body = NULL;
-	int rc = remote_open(&r, err);
-	if (rc == 0)
-		rc = read_volume(c, r.pool, &body, err);
-	if (rc < 0)
-		return rc;
-	cas_client_target(&target, c->operands[0], "/volumes/", c->operands[1]);
-	buf_put(&target, "", 1);
-	rc = cas_client_json(r.client, "PUT", (const char *)target.data, body, NULL, err);
-	if (rc == 0)
-		printf("%s: the CAS has its keys, and knows its last commit\n", c->operands[2]);
 	return rc;
 }

@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	                                                             .release = fake_release,
 	                                                             .begin_removal = fake_begin_removal,
 	                                                             .end_removal = fake_end_removal}};
-	uint8_t answer[OWNER_KEEPER_ANSWER_MAX];
+	uint8_t answer[KEEPER_ANSWER_MAX];
 	struct owner_keeper_reply reply;
 	size_t answer_size = 0;
 	asked = 0;

@@ -88,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!started)
 		start();
 	started = true;
-	struct fake_cell *fake = fake_cell_new(program, 2, NULL, directory);
+	struct fake_cell *fake = fake_cell_new(program, 2, NULL, 0, NULL, directory);
 	if (wasi_file_put(fake->wasi, "/m", "memory", 6, NULL) < 0 ||
 	    wasi_file_put(fake->wasi, "/r/over", "over", 4, NULL) < 0)
 		abort();

@@ -21,9 +21,12 @@ from celljob import CELLA, SCRATCH, SOURCE, check, finish, needs_secret
 ROW = re.compile(r'^\t\{"([A-Z]+)", "([^"]+)", \w+, (?:true|false), (true|false), \w+, NULL\},$', re.M)
 SESSION = 'name: probe\nversion: "0.1"\nservices:\n  - name: s\n    command: [x]\n    attestation:\n      - cell: ' \
           + "00" * 48 + "\naccess_policy:\n  read: CREATOR\n  update: CREATOR\n"
+EVIDENCE = ("/v1/attest", "/v1/keeper", "/v1/keeper/renewal")  # which is the credential
 KEY = "5a" * 32
 BODIES = {
     "/v1/attest": {"session": "probe", "service": "s", "evidence": "none"},
+    "/v1/keeper": {"session": "probe", "service": "s", "evidence": "none", "question": "AA"},
+    "/v1/keeper/renewal": {"session": "probe", "service": "s", "evidence": "none"},
     "/v1/sessions": SESSION,
     "/v1/sessions/{session}/volumes/{volume}": {"id": "00", "root": "00", "keys": []},
     "/v1/las": {"key": KEY, "label": "probe"},
@@ -81,13 +84,13 @@ def check_answers(port, routes, credential):
         body = BODIES.get(pattern) if method in ("POST", "PUT") else None
         body = json.dumps(body) if isinstance(body, dict) else body
         status = check_answer(route, operation, ask(port, method, path, body, None), "without a certificate")
-        check((status == 403) == bool(operation["security"]) or pattern == "/v1/attest",
+        check((status == 403) == bool(operation["security"]) or pattern in EVIDENCE,
               f"{route} answers {status} without a certificate: 403 where one is needed, and only there")
         if body:
             status = check_answer(route, operation, ask(port, method, path, "{", credential), "with half a body")
             check(400 <= status < 500, f"{route} answers {status} to half a body")
         status = check_answer(route, operation, ask(port, method, path, body, credential), "with a certificate")
-        refused = pattern == "/v1/attest" or "{volume}" in pattern
+        refused = pattern in EVIDENCE or "{volume}" in pattern
         check((status >= 400) == refused, f"{route} answers {status} to an owner")
 
 

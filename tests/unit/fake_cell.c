@@ -90,7 +90,8 @@ static void add_directory(struct fake_cell *fake, struct wasi_config *config, st
 	preopens[config->preopen_count++] = (struct wasi_preopen){.guest = guest, .flags = flags};
 }
 
-struct fake_cell *fake_cell_new(const char *const *arguments, size_t argument_count, const char *writable,
+struct fake_cell *fake_cell_new(const char *const *arguments, size_t argument_count,
+                                const struct wasi_file *files, size_t file_count, const char *writable,
                                 const char *read_only)
 {
 	static const char *const environment[] = {"A=1", "B="};
@@ -118,6 +119,8 @@ struct fake_cell *fake_cell_new(const char *const *arguments, size_t argument_co
 		.environment = environment,
 		.environment_count = array_count(environment),
 		.preopens = preopens,
+		.files = files,
+		.file_count = file_count,
 	};
 	add_directory(fake, &config, preopens, writable, "/w", 0);
 	add_directory(fake, &config, preopens, read_only, "/r", OWNER_PREOPEN_READ_ONLY);

@@ -26,9 +26,10 @@ struct fake_cell {
 	uint8_t *memory;
 };
 
-/* A fake with these arguments, "A=1" and "B=" in its environment, and preopened: `writable` as /w and
- * `read_only` as /r (NULL: neither). Aborts when it cannot. */
-struct fake_cell *fake_cell_new(const char *const *arguments, size_t argument_count, const char *writable,
+/* A fake with these arguments, "A=1" and "B=" in its environment, these files from the start (borrowed), and
+ * preopened: `writable` as /w and `read_only` as /r (NULL: neither). Aborts when it cannot. */
+struct fake_cell *fake_cell_new(const char *const *arguments, size_t argument_count,
+                                const struct wasi_file *files, size_t file_count, const char *writable,
                                 const char *read_only);
 void fake_cell_free(struct fake_cell *fake);
 

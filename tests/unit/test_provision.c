@@ -116,7 +116,7 @@ static void too_large_is_refused(void **state)
 	size_t size;
 	struct error err;
 	assert_int_equal(provision_write(&p, pool, &data, &size, &err), CELLA_ELIMIT);
-	assert_non_null(strstr(err.text, "pass data in files"));
+	assert_non_null(strstr(err.text, "pass data in volumes"));
 }
 
 static void every_truncation_is_refused(void **state)
@@ -161,9 +161,11 @@ static void bad_volumes_are_refused(void **state)
 {
 	(void)state;
 	enum {
-		KEYS = 2 * CRYPTO_KEY_SIZE,
+		FILES = 4,
+		KEYS = FILES + 2 * CRYPTO_KEY_SIZE,
 		COUNT = KEYS + 4,
-		PREOPEN = COUNT + 64 + 16 + 4,
+		MODE = COUNT + 4 + 4,
+		PREOPEN = MODE + 64 + 16 + 4,
 		VOLUMES = PREOPEN + 4
 	};
 	static const struct {
@@ -177,6 +179,8 @@ static void bad_volumes_are_refused(void **state)
 		{COUNT, 0},         /* no key */
 		{COUNT, 1},         /* fewer than there are */
 		{COUNT, 5},         /* more than there may be */
+		{MODE, 3},          /* no mode of commits */
+		{FILES, 1},         /* files in what is no grant */
 		{VOLUMES + 4, 0},   /* the flag of the preopened directory */
 	};
 	for (size_t i = 0; i < array_count(bad); i++) {
@@ -258,7 +262,7 @@ static void a_grant_is_added(void **state)
 	struct error err;
 	assert_int_equal(provision_check_volumes(p, &err), CELLA_EPERM);
 	assert_non_null(strstr(err.text, "/data"));
-	assert_int_equal(provision_add_grant(p, g, pool, &err), 0);
+	assert_int_equal(provision_add_grant(p, g, 1, pool, &err), 0);
 	assert_int_equal(provision_check_volumes(p, &err), 0);
 	assert_int_equal(p->builder_count, 1);
 	assert_int_equal(p->builders[0][0], 5);
@@ -283,7 +287,7 @@ static void expect_refused(struct provision *g, int code, const char *why)
 {
 	struct provision *p = example_job();
 	struct error err = {0};
-	assert_int_equal(provision_add_grant(p, g, pool, &err), code);
+	assert_int_equal(provision_add_grant(p, g, 1, pool, &err), code);
 	if (!strstr(err.text, why))
 		fail_msg("%s", err.text);
 	provision_free(pool, p);

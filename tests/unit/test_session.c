@@ -593,7 +593,7 @@ static void test_remarks(void **state)
 		"secret pin: its value stands in the text, and the session's hash confirms a guess of it; a "
 		"generated secret is safer\n"
 		"volume v: nothing uses it\n"
-		"volume v: update_policy none accepts an old copy of it\n"
+		"volume v: update_policy none: an old copy of it is accepted until a job has ended in order\n"
 		"image i: no service uses it\n"
 		"service a, alternative 1: it names neither cell nor builder, so any program gets its secrets\n"
 		"service a, alternative 1: memory_level insecure-none lets root on the machine read its secrets\n"

@@ -79,7 +79,7 @@ static void assert_host_content(const struct fixture *f, const char *name, const
 		assert_memory_equal(content.data, text, content.size);
 }
 
-static int setup(void **state)
+static int setup_given(void **state, const struct wasi_file *files, size_t file_count)
 {
 	static const char *const arguments[] = {"program", "", "two words"};
 	struct fixture *f = calloc(1, sizeof(*f));
@@ -96,9 +96,22 @@ static int setup(void **state)
 	host_write(f, "w/data", "0123456789");
 	host_path(f, "w", path);
 	host_path(f, "r", read_only);
-	f->fake = fake_cell_new(arguments, array_count(arguments), path, read_only);
+	f->fake = fake_cell_new(arguments, array_count(arguments), files, file_count, path, read_only);
 	*state = f;
 	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_given(state, NULL, 0);
+}
+
+static int setup_files(void **state)
+{
+	static const struct wasi_file files[] = {{"/etc/app/key", "secret", 6},
+	                                         {"/etc/app/deep/er", "", 0},
+	                                         {"/w/data", "over", 4}};
+	return setup_given(state, files, array_count(files));
 }
 
 static int teardown(void **state)
@@ -532,6 +545,39 @@ static void test_directories(void **state)
 	char listed[LISTING_MAX];
 	list_names(fake, fd, 64, listed);
 	assert_string_equal(listed, "[top]");
+}
+
+/* Files that are given are there from the start of each program, with the directories on their way. */
+static void test_given_files(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_cell *fake = f->fake;
+	for (unsigned program = 0; program < 2; program++) {
+		static const uint32_t sizes[] = {4096, 32, 30};
+		char listed[LISTING_MAX];
+		uint32_t top = opened(fake, FD_ROOT, "etc", WASI_OFLAG_DIRECTORY, read_rights);
+		uint32_t fd = opened(fake, top, "app", WASI_OFLAG_DIRECTORY, read_rights);
+		for (size_t i = 0; i < array_count(sizes); i++) {
+			list_names(fake, FD_ROOT, sizes[i], listed);
+			assert_string_equal(listed, "[etc]");
+			list_names(fake, top, sizes[i], listed);
+			assert_string_equal(listed, "[app]");
+			list_names(fake, fd, sizes[i], listed);
+			assert_string_equal(listed, "[key][deep]");
+		}
+		assert_int_equal(FAKE_CALL(fake, "path_filestat_get", FD_ROOT, 0, AT_PATH,
+		                           fake_put(fake, AT_PATH, "etc/app"), AT_RESULT),
+		                 WASI_SUCCESS);
+		assert_int_equal(fake->memory[AT_RESULT + 16], WASI_FILETYPE_DIRECTORY);
+		assert_int_equal(open_path(fake, fd, "k", 0, read_rights, 0, &top), WASI_ENOENT);
+		assert_reads(fake, opened(fake, fd, "key", 0, read_rights), "secret");
+		assert_reads(fake, opened(fake, FD_W, "data", 0, read_rights), "over");
+		/* what a program does to them is not there for the next */
+		opened(fake, FD_ROOT, "etc/app/key", WASI_OFLAG_TRUNC, all_rights);
+		assert_int_equal(one_path(fake, "path_unlink_file", FD_W, "data"), WASI_SUCCESS);
+		wasi_reset(fake->wasi);
+	}
+	assert_host_content(f, "w/data", "0123456789");
 }
 
 static void test_preopens(void **state)
@@ -1005,6 +1051,7 @@ int main(void)
 		WITH_FIXTURE(test_files),
 		WITH_FIXTURE(test_create_and_change),
 		WITH_FIXTURE(test_directories),
+		cmocka_unit_test_setup_teardown(test_given_files, setup_files, teardown),
 		WITH_FIXTURE(test_preopens),
 		WITH_FIXTURE(test_root),
 		WITH_FIXTURE(test_rename_over_memory_file),

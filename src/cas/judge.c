@@ -1,0 +1,229 @@
+#include "cas/judge.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "attest/claims.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "cas/service_state.h"
+
+enum { NONCE_SIGNED = 16 };
+
+/* ---- nonces */
+
+static int nonce_mac(const struct cas *cas, const uint8_t nonce[NONCE_SIGNED], uint8_t ret_mac[NONCE_SIGNED],
+                     struct error *err)
+{
+	struct crypto_prf *prf;
+	int rc = crypto_prf_new(cas->nonce_key, &prf, err);
+	if (rc < 0)
+		return rc;
+	rc = crypto_prf_block(prf, nonce, ret_mac, err);
+	crypto_prf_free(prf);
+	return rc;
+}
+
+int cas_nonce(struct cas *cas, uint8_t ret_nonce[CAS_NONCE_SIZE], struct error *err)
+{
+	uint64_t ms = cas_now_ns(cas) / 1000000u;
+	uint8_t nonce[CAS_NONCE_SIZE];
+	memcpy(nonce, &ms, sizeof(ms));
+	int rc = crypto_random(nonce + sizeof(ms), NONCE_SIGNED - sizeof(ms), err);
+	if (rc == 0)
+		rc = nonce_mac(cas, nonce, nonce + NONCE_SIGNED, err);
+	if (rc == 0)
+		memcpy(ret_nonce, nonce, sizeof(nonce));
+	return rc;
+}
+
+/* ---- judging */
+
+void judge_refuse(struct judgement *j, const char *format, ...)
+{
+	char line[400];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	buf_put(&j->reasons, line, strlen(line));
+	buf_put(&j->reasons, "\n", 1);
+	j->refused = true;
+}
+
+static int check_nonce(struct judgement *j, struct error *err)
+{
+	const struct cas *cas = j->desk->cas;
+	uint8_t mac[NONCE_SIGNED];
+	uint64_t ms, now = cas_now_ns(cas) / 1000000u;
+	memcpy(&ms, j->evidence.nonce, sizeof(ms));
+	int rc = nonce_mac(cas, j->evidence.nonce, mac, err);
+	if (rc < 0)
+		return rc;
+	if (!crypto_equal(mac, j->evidence.nonce + NONCE_SIGNED, sizeof(mac)))
+		judge_refuse(
+			j,
+			"nonce: wanted one of this CAS since it was started, found another: replayed, or for "
+			"another verifier");
+	else if (ms > now + 1000 || now - min_of(ms, now) > (uint64_t)CAS_NONCE_LIFE_S * 1000)
+		judge_refuse(j, "nonce: wanted one of the last %d hours, found one of %" PRId64 " s ago",
+		             CAS_NONCE_LIFE_S / 3600, ((int64_t)now - (int64_t)ms) / 1000);
+	return 0;
+}
+
+static void check_revoked(struct judgement *j, struct records *r, enum records_revoked kind, const char *what,
+                          const void *key, size_t size)
+{
+	char hex[2 * CRYPTO_SHA384_SIZE + 1];
+	if (!records_is_revoked(r, kind, key, size))
+		return;
+	io_hex(key, size, hex);
+	judge_refuse(j, "%s: wanted one that is not revoked, found %s, which is", what, hex);
+}
+
+static void check_parties(struct judgement *j)
+{
+	const struct evidence *e = &j->evidence;
+	char hex[2 * CRYPTO_ED25519_SIZE + 1];
+	struct records *r = cas_records_lock(j->desk->cas);
+	if (!records_party_known(r, RECORDS_LAS, e->launcher)) {
+		io_hex(e->launcher, sizeof(e->launcher), hex);
+		judge_refuse(j, "las: wanted one that is enrolled, found %s", hex);
+	}
+	check_revoked(j, r, RECORDS_REVOKED_LAS, "las", e->launcher, sizeof(e->launcher));
+	check_revoked(j, r, RECORDS_REVOKED_EXECUTOR, "executor", e->executor, sizeof(e->executor));
+	check_revoked(j, r, RECORDS_REVOKED_CELL, "cell", e->cell, sizeof(e->cell));
+	check_revoked(j, r, RECORDS_REVOKED_BUILDER, "builder", e->builder, sizeof(e->builder));
+	cas_records_unlock(j->desk->cas);
+}
+
+static int check_session(struct judgement *j, struct error *err)
+{
+	const struct evidence *e = &j->evidence;
+	struct session_claims claims = {.has_cell = true,
+	                                .memory_level = (enum mem_level)e->memory_level,
+	                                .host = e->host,
+	                                .isolation = e->isolation};
+	struct session_verdict verdict = {0};
+	memcpy(claims.launcher, e->launcher, sizeof(claims.launcher));
+	memcpy(claims.executor, e->executor, sizeof(claims.executor));
+	memcpy(claims.cell, e->cell, sizeof(claims.cell));
+	memcpy(claims.builder, e->builder, sizeof(claims.builder));
+	if (!session_machine_parse(e->machine, &claims.machine)) {
+		judge_refuse(j, "machine: wanted a class that this CAS knows, found %s", e->machine);
+		return 0;
+	}
+	int rc = session_verdict(j->service, &claims, &verdict, err);
+	if (rc < 0)
+		return rc;
+	session_verdict_print(&verdict, &j->reasons);
+	j->refused = j->refused || !verdict.accepted;
+	session_verdict_done(&verdict);
+	return 0;
+}
+
+static int judge(struct judgement *j, bool fresh, struct error *err)
+{
+	int rc = evidence_parse(j->a->evidence, j->a->evidence_size, &j->evidence, err);
+	if (rc == CELLA_EAUTH || rc == CELLA_EFORMAT) {
+		judge_refuse(j, "evidence: wanted what its launcher has signed, found: %s", err->text);
+		return 0;
+	}
+	if (rc == 0 && fresh)
+		rc = check_nonce(j, err);
+	if (rc < 0)
+		return rc;
+	check_parties(j);
+	return check_session(j, err);
+}
+
+static int find_service(struct judgement *j, struct error *err)
+{
+	int rc = cas_session_get(j->desk->cas, j->a->session, &j->session, err);
+	if (rc == CELLA_ENOENT)
+		judge_refuse(j, "session: wanted one that there is, found none of that name");
+	if (rc < 0)
+		return rc == CELLA_ENOENT ? 0 : rc;
+	j->service = session_service(j->session->session, j->a->service);
+	if (!j->service)
+		judge_refuse(j, "service: wanted one of the session, found none of that name");
+	return 0;
+}
+
+int judge_begin(struct judgement *j, struct cas_desk *desk, const struct cas_attestation *a, bool fresh,
+                struct error *err)
+{
+	struct error why;
+	*j = (struct judgement){.desk = desk, .a = a};
+	int rc = find_service(j, err ? err : &why);
+	return rc == 0 && !j->refused ? judge(j, fresh, err ? err : &why) : rc;
+}
+
+void judge_done(struct judgement *j)
+{
+	if (j->session)
+		cas_session_put_back(j->desk->cas, j->session);
+	buf_done(&j->reasons);
+}
+
+int judge_refusal(const struct cas_attestation *a, struct error *err)
+{
+	return error_set(err, CELLA_EAUTH,
+	                 "the CAS refused: the session's owner can see why (cella session explain %s/%s)",
+	                 a->session, a->service);
+}
+
+/* ---- telling */
+
+/* Of the audit log; the caller frees it. NULL where memory ran out. */
+static char *describe(const struct judgement *j)
+{
+	const struct evidence *e = &j->evidence;
+	json_t *what = json_object();
+	json_object_set_new(what, "session", json_string(j->a->session));
+	json_object_set_new(what, "service", json_string(j->a->service));
+	json_object_set_new(what, "from", json_string(j->a->peer));
+	if (j->session)
+		json_object_set_new(what, "hash", claims_hex(j->session->hash, sizeof(j->session->hash)));
+	json_object_set_new(what, "cell", claims_hex(e->cell, sizeof(e->cell)));
+	json_object_set_new(what, "builder", claims_hex(e->builder, sizeof(e->builder)));
+	json_object_set_new(what, "executor", claims_hex(e->executor, sizeof(e->executor)));
+	json_object_set_new(what, "las", claims_hex(e->launcher, sizeof(e->launcher)));
+	json_object_set_new(what, "key", claims_hex(e->public_key, sizeof(e->public_key)));
+	json_object_set_new(what, j->refused ? "refused" : "tolerated",
+	                    json_stringn((const char *)j->reasons.data,
+	                                 min_of(j->reasons.size, (size_t)AUDIT_WHAT_MAX / 2)));
+	char *text = json_dumps(what, JSON_COMPACT);
+	json_decref(what);
+	return text;
+}
+
+struct telling {
+	const struct judgement *j;
+	enum audit_kind kind;
+	char *what;
+};
+
+static int tell(void *arg, struct records *r, struct audit_event *event, struct error *err)
+{
+	const struct telling *t = arg;
+	event->kind = t->j->refused ? AUDIT_REFUSED : t->kind;
+	event->what = t->what;
+	if (!t->j->refused || !t->j->session)
+		return 0; /* nobody owns what is not there */
+	return records_refusal_add(r, t->j->a->session, t->j->a->service, (const char *)t->j->reasons.data,
+	                           cas_now_ns(t->j->desk->cas), err);
+}
+
+int judge_record(struct judgement *j, enum audit_kind kind, struct error *err)
+{
+	struct telling t = {.j = j, .kind = kind, .what = describe(j)};
+	struct cas_change change = {.make = tell, .arg = &t};
+	buf_put(&j->reasons, "", 1); /* a string from here on */
+	int rc = t.what && !j->reasons.failed ? cas_commit(j->desk->cas, &change, err)
+	                                      : error_set(err, CELLA_ENOMEM, "no memory for the audit log");
+	free(t.what);
+	return rc;
+}

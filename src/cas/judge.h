@@ -1,0 +1,36 @@
+/*
+ * Judging evidence by the records and by the session's own text (RFC 9334's verifier and relying party in
+ * one): for a grant, and again for each question of an executor that has one.
+ */
+#ifndef CAS_JUDGE_H
+#define CAS_JUDGE_H
+
+#include "attest/evidence.h"
+#include "cas/attest.h"
+
+struct judgement {
+	struct cas_desk *desk;
+	const struct cas_attestation *a;
+	const struct cas_session *session; /* NULL: there is none */
+	const struct session_service *service;
+	struct evidence evidence;
+	struct buf reasons; /* lines: why it is refused, or what was tolerated */
+	bool refused;
+};
+
+/* A reason to refuse. */
+void printf_like(2, 3) judge_refuse(struct judgement *j, const char *format, ...);
+
+/* Every requirement that fails becomes a reason; 0 for either verdict. `fresh`: the nonce is judged, too.
+ * judge_done it, also after a failure. */
+int judge_begin(struct judgement *j, struct cas_desk *desk, const struct cas_attestation *a, bool fresh,
+                struct error *err) must_check;
+void judge_done(struct judgement *j);
+
+/* To the audit log, as `kind` where it is not refused; refusals to the service's last ones as well. Returns
+ * once it is durable. */
+int judge_record(struct judgement *j, enum audit_kind kind, struct error *err) must_check;
+/* What the one that asked is told. */
+int judge_refusal(const struct cas_attestation *a, struct error *err) must_check;
+
+#endif

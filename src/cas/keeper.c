@@ -1,0 +1,353 @@
+#include "cas/keeper.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "attest/claims.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "cas/judge.h"
+#include "cas/lookup.h"
+#include "cas/service_state.h"
+#include "cell/keeper_question.h"
+#include "seal/seal.h"
+
+#define GRANT_KEY_INFO "cella grant data 1"
+
+int cas_grant_key(const struct cas *cas, const struct cas_attestation *a, uint8_t ret_key[CRYPTO_KEY_SIZE],
+                  struct error *err)
+{
+	uint8_t digest[CRYPTO_SHA384_SIZE];
+	const struct crypto_part parts[] = {{a->session, strlen(a->session) + 1},
+	                                    {a->service, strlen(a->service) + 1},
+	                                    {a->evidence, a->evidence_size}};
+	int rc = crypto_sha384_parts(parts, array_count(parts), digest, err);
+	return rc == 0 ? crypto_hkdf(cas->grant_key, CRYPTO_KEY_SIZE, digest, sizeof(digest), GRANT_KEY_INFO,
+	                             strlen(GRANT_KEY_INFO), ret_key, CRYPTO_KEY_SIZE, err)
+	               : rc;
+}
+
+/* ---- a volume of the service that asks */
+
+/* The keeper of one volume, for one executor. */
+struct volume_at {
+	struct cas *cas;
+	const struct judgement *j;
+	const struct session_volume *volume;
+	uint8_t id[VOLUME_ID_SIZE];
+	bool writable;
+	char holder[RECORDS_NAME_MAX + 1]; /* of its lease */
+};
+
+/* "hospital/classify 3f786850e387550f": the executor by its key. */
+static void name_holder(const struct judgement *j, char to[RECORDS_NAME_MAX + 1])
+{
+	enum { KEY_SHOWN = 8 };
+	char key[2 * KEY_SHOWN + 1];
+	io_hex(j->evidence.public_key, KEY_SHOWN, key);
+	snprintf(to, RECORDS_NAME_MAX + 1, "%.150s/%.63s %s", j->a->session, j->a->service, key);
+}
+
+static int volume_of(const struct judgement *j, const struct session_volume *volume, struct volume_at *ret,
+                     struct error *err)
+{
+	struct lookup lookup = {.desk = j->desk, .session = j->session, .arena = {.pool = j->desk->pool}};
+	struct lookup_volume found = {0};
+	int rc = lookup_volume(&lookup, volume, &found, err);
+	*ret = (struct volume_at){.cas = j->desk->cas, .j = j, .volume = volume, .writable = found.writable};
+	memcpy(ret->id, found.id, sizeof(ret->id));
+	name_holder(j, ret->holder);
+	session_arena_done(&lookup.arena);
+	return rc;
+}
+
+/* CELLA_EAUTH: the service has no such volume. */
+static int find_volume(const struct judgement *j, const uint8_t id[VOLUME_ID_SIZE], struct volume_at *ret,
+                       struct error *err)
+{
+	const struct session_volume *volume;
+	for (size_t i = 0; (volume = service_volume(j->session->session, j->service, i)); i++)
+		if (volume_of(j, volume, ret, NULL) == 0 && crypto_equal(ret->id, id, VOLUME_ID_SIZE))
+			return 0;
+	return error_set(err, CELLA_EAUTH, "the volume is none of the service's");
+}
+
+/* ---- what is asked of the records */
+
+struct keeper_act {
+	const struct volume_at *at;
+	enum audit_kind kind;
+	uint64_t token;
+	const uint8_t *from, *to;
+	int (*make)(struct keeper_act *act, struct records *r, struct error *err);
+	char *what;
+};
+
+static int make_act(void *arg, struct records *r, struct audit_event *event, struct error *err)
+{
+	struct keeper_act *act = arg;
+	event->kind = act->kind;
+	event->who = act->at->holder;
+	event->what = act->what;
+	return act->make(act, r, err);
+}
+
+static int do_act(struct keeper_act *act, struct error *err)
+{
+	const struct judgement *j = act->at->j;
+	struct cas_change change = {.make = make_act, .arg = act};
+	uint64_t commit = 0;
+	if (act->to)
+		memcpy(&commit, act->to, sizeof(commit));
+	json_t *what = json_pack("{s:s, s:s, s:s}", "session", j->a->session, "service", j->a->service,
+	                         "volume", act->at->volume->name);
+	if (what && commit)
+		json_object_set_new(what, "commit", json_integer((json_int_t)commit));
+	act->what = json_dumps(what, JSON_COMPACT);
+	json_decref(what);
+	int rc = act->what ? cas_commit(act->at->cas, &change, err)
+	                   : error_set(err, CELLA_ENOMEM, "no memory for the audit log");
+	free(act->what);
+	return rc;
+}
+
+static uint64_t lease_end(const struct volume_at *at)
+{
+	return cas_now_ns(at->cas) + (uint64_t)CAS_LEASE_S * 1000000000u;
+}
+
+static int keeper_get(void *data, const uint8_t volume[VOLUME_ID_SIZE],
+                      uint8_t ret_root[VOLUME_REFERENCE_SIZE], struct error *err)
+{
+	const struct volume_at *at = data;
+	struct records_volume kept;
+	int rc = records_volume_get(cas_records_lock(at->cas), volume, &kept, err);
+	cas_records_unlock(at->cas);
+	if (rc == 0)
+		memcpy(ret_root, kept.root, sizeof(kept.root));
+	return rc;
+}
+
+static int make_acquire(struct keeper_act *act, struct records *r, struct error *err)
+{
+	return records_volume_acquire(r, act->at->id, act->at->holder, false, cas_now_ns(act->at->cas),
+	                              lease_end(act->at), &act->token, err);
+}
+
+static int keeper_acquire(void *data, const uint8_t volume[VOLUME_ID_SIZE], bool take_over,
+                          uint64_t *ret_token, struct error *err)
+{
+	struct keeper_act act = {.at = data, .kind = AUDIT_VOLUME_LEASED, .make = make_acquire};
+	(void)volume;
+	(void)take_over; /* not from inside a job */
+	int rc = do_act(&act, err);
+	if (rc == 0)
+		*ret_token = act.token;
+	return rc;
+}
+
+static int make_swap(struct keeper_act *act, struct records *r, struct error *err)
+{
+	int rc = records_volume_swap(r, act->at->id, act->token, act->from, act->to, err);
+	return rc == 0 ? records_volume_renew(r, act->at->id, act->token, lease_end(act->at), err) : rc;
+}
+
+static int keeper_swap(void *data, const uint8_t volume[VOLUME_ID_SIZE], uint64_t token,
+                       const uint8_t from[VOLUME_REFERENCE_SIZE], const uint8_t to[VOLUME_REFERENCE_SIZE],
+                       struct error *err)
+{
+	struct keeper_act act = {.at = data,
+	                         .kind = AUDIT_VOLUME_COMMITTED,
+	                         .token = token,
+	                         .from = from,
+	                         .to = to,
+	                         .make = make_swap};
+	(void)volume;
+	return do_act(&act, err);
+}
+
+static int make_release(struct keeper_act *act, struct records *r, struct error *err)
+{
+	return records_volume_release(r, act->at->id, act->token, err);
+}
+
+static void keeper_release(void *data, const uint8_t volume[VOLUME_ID_SIZE], uint64_t token)
+{
+	struct keeper_act act = {.at = data,
+	                         .kind = AUDIT_VOLUME_RELEASED,
+	                         .token = token,
+	                         .make = make_release};
+	(void)volume;
+	(void)!do_act(&act, NULL); /* it ends by itself later */
+}
+
+/* Who reads which root is not known here. What a commit does without stays until the owner compacts. */
+static int keeper_begin_removal(void *data, const uint8_t volume[VOLUME_ID_SIZE], struct error *err)
+{
+	(void)data;
+	(void)volume;
+	return error_set(err, CELLA_EAGAIN, "other jobs may read an earlier commit");
+}
+
+/* ---- questions */
+
+struct asking {
+	struct cas *cas;
+	const struct cas_attestation *a;
+	const void *question;
+	size_t size;
+	struct buf *answer;
+	struct error *err;
+	int rc;
+};
+
+/* CELLA_EAUTH: it is not sealed by this executor. *ret_number belongs to it. */
+static int open_question(const struct asking *t, struct seal_session *session,
+                         struct owner_keeper_request *ret_question, uint64_t *ret_number, struct error *err)
+{
+	uint8_t plain[sizeof(*ret_question)];
+	struct seal_id claimed;
+	size_t size;
+	int rc = seal_peek(t->question, t->size, &claimed, &size, err);
+	if (rc == 0 && size != sizeof(plain))
+		rc = error_set(err, CELLA_EFORMAT, "a question of %zu bytes", size);
+	if (rc < 0)
+		return rc;
+	const struct seal_id id = owner_keeper_id(0, false, claimed.version);
+	*ret_number = claimed.version;
+	rc = seal_open(session, &id, NULL, 0, t->question, t->size, plain, sizeof(plain), err);
+	return rc == 0 ? keeper_question_read(plain, sizeof(plain), ret_question, err) : rc;
+}
+
+/* What is refused is in the log; what is accepted, as what it then does. A lease may be given up by whoever
+ * has it, accepted or not. */
+static int may_ask(struct judgement *j, const struct owner_keeper_request *question, struct error *err)
+{
+	bool gives_up = question->operation == OWNER_KEEPER_RELEASE && j->service;
+	if (!j->refused || gives_up)
+		return 0;
+	int rc = judge_record(j, AUDIT_REFUSED, err);
+	return rc == 0 ? judge_refusal(j->a, err) : rc;
+}
+
+static int answer(const struct asking *t, struct judgement *j, struct seal_session *session,
+                  struct error *err)
+{
+	struct owner_keeper_request question;
+	struct volume_at at;
+	uint8_t plain[KEEPER_ANSWER_MAX];
+	uint64_t number;
+	size_t size;
+	int rc = open_question(t, session, &question, &number, err);
+	if (rc == 0)
+		rc = may_ask(j, &question, err);
+	if (rc == 0)
+		rc = find_volume(j, question.volume, &at, err);
+	if (rc == 0 && !at.writable && question.operation != OWNER_KEEPER_RELEASE)
+		rc = error_set(err, CELLA_EAUTH, "the session lets the service read the volume %s only",
+		               at.volume->name);
+	if (rc < 0)
+		return rc;
+	const struct volume_keeper keeper = {.data = &at,
+	                                     .get = keeper_get,
+	                                     .acquire = keeper_acquire,
+	                                     .swap = keeper_swap,
+	                                     .release = keeper_release,
+	                                     .begin_removal = keeper_begin_removal};
+	const struct seal_id id = owner_keeper_id(0, true, number);
+	keeper_question_answer(&question, &keeper, plain, &size);
+	uint8_t *to = buf_reserve(t->answer, seal_size(size));
+	return to ? seal_object(session, &id, NULL, 0, plain, size, to, err)
+	          : error_set(err, CELLA_ENOMEM, "no memory for an answer");
+}
+
+/* Opened before it is judged, so that the log says nothing of what is no executor's. */
+static int answer_sealed(const struct asking *t, struct judgement *j, struct error *err)
+{
+	struct seal_session *session;
+	uint8_t key[CRYPTO_KEY_SIZE];
+	int rc = cas_grant_key(t->cas, t->a, key, err);
+	if (rc == 0)
+		rc = seal_session_new(key, &session, err);
+	mem_wipe(key, sizeof(key));
+	if (rc < 0)
+		return rc;
+	rc = answer(t, j, session, err);
+	seal_session_free(session);
+	return rc;
+}
+
+static void ask_at_desk(struct cas_desk *desk, void *arg)
+{
+	struct asking *t = arg;
+	struct judgement j;
+	t->rc = judge_begin(&j, desk, t->a, false, t->err);
+	if (t->rc == 0)
+		t->rc = answer_sealed(t, &j, t->err);
+	judge_done(&j);
+}
+
+int cas_keeper_ask(struct cas *cas, const struct cas_attestation *attestation, const void *question,
+                   size_t size, struct buf *ret_answer, struct error *err)
+{
+	struct error why;
+	struct asking t = {.cas = cas,
+	                   .a = attestation,
+	                   .question = question,
+	                   .size = size,
+	                   .answer = ret_answer,
+	                   .err = err ? err : &why};
+	cas_at_desk(cas, ask_at_desk, &t);
+	return t.rc;
+}
+
+/* ---- renewing */
+
+static int make_renew(struct keeper_act *act, struct records *r, struct error *err)
+{
+	return records_volume_renew(r, act->at->id, act->token, lease_end(act->at), err);
+}
+
+/* Nothing, where another has the lease, or nobody. */
+static int renew(struct volume_at *at, struct error *err)
+{
+	struct records_volume kept;
+	struct keeper_act act = {.at = at, .kind = AUDIT_VOLUME_LEASED, .make = make_renew};
+	int rc = records_volume_get(cas_records_lock(at->cas), at->id, &kept, err);
+	cas_records_unlock(at->cas);
+	if (rc < 0 || !kept.lease_until_ns || strcmp(kept.holder, at->holder) != 0)
+		return rc;
+	act.token = kept.token;
+	return do_act(&act, err);
+}
+
+static int renew_all(const struct judgement *j, struct error *err)
+{
+	const struct session_volume *volume;
+	struct volume_at at;
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && (volume = service_volume(j->session->session, j->service, i)); i++)
+		if (volume_of(j, volume, &at, NULL) == 0 && at.writable)
+			rc = renew(&at, err);
+	return rc;
+}
+
+static void renew_at_desk(struct cas_desk *desk, void *arg)
+{
+	struct asking *t = arg;
+	struct judgement j;
+	t->rc = judge_begin(&j, desk, t->a, false, t->err);
+	if (t->rc == 0)
+		t->rc = j.refused ? judge_refusal(t->a, t->err) : renew_all(&j, t->err);
+	judge_done(&j);
+}
+
+int cas_keeper_renew(struct cas *cas, const struct cas_attestation *attestation, struct error *err)
+{
+	struct error why;
+	struct asking t = {.cas = cas, .a = attestation, .err = err ? err : &why};
+	cas_at_desk(cas, renew_at_desk, &t);
+	return t.rc;
+}

@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+# as: root
+# timeout: 150
+"""What a session gives beside secrets: files of an image, and volumes that its jobs write to, whose root the CAS
+keeps. Commits of one job are there for the next and for the owner; of two writers the second is told; a cell that
+was revoked, or that may only read, commits nothing; a CAS that is killed and started again disturbs no job."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from castest import Cas
+from celljob import CELLA, REFUSED, SCRATCH, check, finish, needs_secret
+
+needs_secret()
+os.environ["CELLA_CONTEXTS"] = str(SCRATCH / "contexts.json")
+os.environ["CELLA_LAS_KEY"] = str(SCRATCH / "las.key")
+VOLUME = SCRATCH / "v"
+PROGRAM = r"""
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+/* read FILE; write FILE TEXT; hold: commit whenever a line comes in, and say so; list DIRECTORY */
+static int write_file(const char *name, const char *text)
+{
+	int fd = open(name, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0 || fsync(fd) < 0 || close(fd) < 0)
+		return perror(name), 1;
+	return 0;
+}
+int main(int count, char **words)
+{
+	char line[4096];
+	if (count > 2 && strcmp(words[1], "read") == 0) {
+		FILE *f = fopen(words[2], "r");
+		size_t size = f ? fread(line, 1, sizeof(line), f) : 0;
+		if (!f)
+			return printf("%s\n", strerror(errno)), 1;
+		fwrite(line, 1, size, stdout);
+		return 0;
+	}
+	if (count > 3 && strcmp(words[1], "write") == 0)
+		return write_file(words[2], words[3]);
+	if (count > 2 && strcmp(words[1], "list") == 0) {
+		DIR *d = opendir(words[2]);
+		for (struct dirent *e; d && (e = readdir(d));)
+			puts(e->d_name);
+		return !d;
+	}
+	if (count > 2 && strcmp(words[1], "hold") == 0) {
+		int failed = 0;
+		puts("ready");
+		fflush(stdout);
+		while (!failed && fgets(line, sizeof(line), stdin)) {
+			failed = write_file(words[2], line);
+			puts(failed ? "failed" : "kept");
+			fflush(stdout);
+		}
+		return failed;
+	}
+	return 2;
+}
+"""
+SESSION = """name: {name}
+version: "0.1"
+{predecessor}secrets:
+  - {{name: token, kind: ascii, size: 32}}
+  - {{name: bytes, kind: binary, size: 16}}
+volumes:
+  - name: data
+    path: /data
+{volume}images:
+  - name: configured
+    volumes: [data]
+    injection_files:
+      - path: /etc/app/token.conf
+        content: "user=x\\ntoken=$$CELLA::token$$\\n"
+      - path: /etc/app/key
+        content: "$$CELLA::bytes:hex$$"
+services:
+  - name: work
+    image_name: configured
+    environment: {{TOKEN: $$CELLA::token$$}}
+    attestation:
+      - cell: {cell}
+access_policy:
+  read: CREATOR
+  update: CREATOR
+"""
+
+
+def cella(*words, text=None):
+    return subprocess.run([CELLA, *map(str, words)], capture_output=True, text=True, check=False, timeout=60, input=text or "")
+
+
+def good(what, done):
+    check(done.returncode == 0, f"{what}: {done.returncode} {done.stderr.strip()[-300:]}")
+    return done.stdout
+
+
+def refused(what, done, words, status):
+    check(done.returncode == status and all(word in done.stderr for word in words), f"{what}: {done.returncode} {done.stderr.strip()[-400:]}")
+
+
+def command(*words, session="clinic", at="/data"):
+    return ["run", "-q", "--session", f"{session}/work", "--volume", f"{VOLUME}:{at}", SCRATCH / "p.cell", *words]
+
+
+def job(*words, **options):
+    return cella(*command(*words, **options))
+
+
+class Holder:
+    """A job that has the volume open for writing."""
+
+    def __init__(self, name):
+        self.process = subprocess.Popen([CELLA, *map(str, command("hold", f"/data/{name}"))], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        check(self.process.stdout.readline() == "ready\n", "a job has the volume open")
+
+    def write(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def end(self):
+        output, errors = self.process.communicate(timeout=30)
+        return self.process.returncode, output, errors
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.communicate(timeout=30)
+
+
+def put(name="clinic", predecessor="", volume="    access: rw\n", done=good, cell=None):
+    text = SESSION.format(name=name, predecessor=f"predecessor: {predecessor}\n" if predecessor else "", volume=volume, cell=cell or identity)
+    (SCRATCH / "session.yml").write_text(text, encoding="ascii")
+    return json.loads(done("session", cella("session", "create", "--json", SCRATCH / "session.yml")))["hash"]
+
+
+def attest(cas):
+    good("attest", cella("cas", "attest", f"https://127.0.0.1:{cas.port}", "--pin", cas.pin, "--credential", cas.owner, "--name", "here"))
+
+
+(SCRATCH / "p.c").write_text(PROGRAM, encoding="ascii")
+good("cc", cella("cc", SCRATCH / "p.c", "-o", SCRATCH / "p.cell"))
+identity = json.loads(good("inspect", cella("inspect", "--json", SCRATCH / "p.cell")))["identity"]
+good("volume", cella("volume", "create", "-q", VOLUME))
+
+with Cas() as cas:
+    attest(cas)
+    good("enrol", cella("las", "enrol"))
+    first = put()
+    good("hand over", cella("session", "volume", "clinic", "data", VOLUME))
+
+    # files of the image
+    said = good("an injected file", job("read", "/etc/app/token.conf"))
+    check(said.startswith("user=x\ntoken=") and len(said) == len("user=x\ntoken=\n") + 32, f"it has the secret in its place: {said!r}")
+    said = good("another", job("read", "/etc/app/key"))
+    check(len(said) == 32 and set(said) <= set("0123456789abcdef"), f"in hexadecimal: {said!r}")
+    check(sorted(good("the directory", job("list", "/etc/app")).split()) == ["key", "token.conf"], "both are in their directory")
+    check(cella("run", "-q", SCRATCH / "p.cell", "read", "/etc/app/key").returncode == 1, "without the session there is no such file")
+
+    # commits
+    good("a job writes", job("write", "/data/a", "one"))
+    check(good("read", job("read", "/data/a")) == "one", "the next one reads it")
+    good("write", job("write", "/data/a", ", two"))
+    check(good("read", job("read", "/data/a")) == "one, two", "and what came then")
+    said = good("follow", cella("session", "volume", "clinic", "data", VOLUME))
+    check("a later commit, as a job wrote" in said, f"the owner's root file follows: {said!r}")
+    check(good("cat", cella("volume", "cat", VOLUME, "/a")) == "one, two", "the owner reads what the jobs wrote")
+    (SCRATCH / "mine").write_text("mine", encoding="ascii")
+    good("the owner writes", cella("volume", "import", "-q", VOLUME, SCRATCH / "mine", "/"))
+    good("hand over", cella("session", "volume", "clinic", "data", VOLUME))
+    check(good("read", job("read", "/data/mine")) == "mine", "and jobs read what the owner wrote")
+
+    # two writers; the CAS between
+    one = Holder("held")
+    check(one.write("first") == "kept", "it commits")
+    refused("a second writer", job("write", "/data/b", "x"), ["clinic/work ", "writes to the volume"], REFUSED)
+    said = good("who", cella("session", "volume", "--json", "clinic", "data", VOLUME))
+    check(json.loads(said)["holder"].startswith("clinic/work "), "its owner sees who")
+    cas.kill()
+    cas.start(f"127.0.0.1:{cas.port}")
+    check(one.write("second") == "kept", "a CAS that was killed and started again keeps its next commit")
+    status, output, errors = one.end()
+    check(status == 0, f"and its end: {status} {output} {errors}")
+    check(good("read", job("read", "/data/held")) == "first\nsecond\n", "all of it is there")
+
+    # an old copy
+    shutil.copytree(VOLUME, SCRATCH / "old")
+    good("one more", job("write", "/data/a", ", three"))
+    shutil.move(VOLUME, SCRATCH / "new")
+    shutil.copytree(SCRATCH / "old", VOLUME)
+    refused("an old copy of the volume", job("read", "/data/a"), ["old copy"], REFUSED)
+    shutil.rmtree(VOLUME)
+    shutil.move(SCRATCH / "new", VOLUME)
+    check(good("the new one", job("read", "/data/a")) == "one, two, three", "the new one is read")
+
+    # what was allowed when a job began, and is not any more
+    one = Holder("held")
+    check(one.write("third") == "kept", "a job commits")
+    second = put(predecessor=first, volume="")
+    check(one.write("fourth") == "failed", "a session that lets it read only lets it commit no more")
+    one.end()
+    check("third\n" in good("read", job("read", "/data/held")) and "fourth" not in good("read", job("read", "/data/held")),
+          "what was committed before is there")
+    refused("to write", job("write", "/data/b", "x"), [], 1)
+    put(predecessor=second)
+    one = Holder("held")
+    check(one.write("fifth") == "kept", "it writes again")
+    status, answer = cas.ask("POST", "/v1/revocations", {"kind": "cell", "what": identity, "reason": "reads past its input"}, who=cas.owner)
+    check(status == 204, f"the cell is revoked: {status} {answer}")
+    check(one.write("sixth") == "failed", "a cell that was revoked commits no more")
+    one.end()
+    refused("nor is it granted anything", job("read", "/data/held"), ["session explain"], REFUSED)
+    check("revoked" in cas.reasons("clinic", "work")[0], "its owner sees why")
+    check(cas.stop() == 0, "the CAS ends in order")
+    kinds = [what for kind, _, what in cas.log() if kind == 15]
+    check(sum(1 for what in kinds if what.get("service") == "work") >= 6, "each commit is in the log, with its service")
+    check(cas.audit().returncode == 0, "and the log holds")
+finish()

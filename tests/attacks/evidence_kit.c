@@ -1,0 +1,233 @@
+/*
+ * Makes evidence as a launcher would, and opens what a CAS answers, for tests that attack one.
+ *
+ *     evidence_kit launcher            a launcher's key: private and public, hexadecimal
+ *     evidence_kit executor            an executor's key pair, the same
+ *     evidence_kit sign LAUNCHER NAME=VALUE...
+ *                                      evidence signed with that private key; NAMEs: nonce, cell, builder,
+ *                                      executor, key (hexadecimal), level, machine, time (seconds)
+ *     evidence_kit open PRIVATE PUBLIC GRANT
+ *                                      a grant (base64url) as JSON; status 3 if it is not for this key
+ *     evidence_kit credential FILE FROM TO
+ *                                      an owner's private key and certificate, good from and until so many
+ *                                      seconds from now; prints the key's hash
+ *
+ * What sign is not told is all bytes of 0x44 (cell), 0x55 (builder), 0x11 (executor), and secret on a soft
+ * machine.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "attest/claims.h"
+#include "attest/evidence.h"
+#include "base/base64url.h"
+#include "base/io.h"
+#include "cell/provision.h"
+#include "crypto/x509.h"
+
+enum { FAILED = 1, NOT_FOR_THIS_KEY = 3, POOL = 16 << 20 };
+
+static struct error err;
+static struct mem_pool *pool;
+
+static void must(int rc)
+{
+	if (rc >= 0)
+		return;
+	fprintf(stderr, "evidence_kit: %s\n", err.text);
+	exit(FAILED);
+}
+
+static void unhex(const char *hex, const char *what, size_t size, void *ret)
+{
+	if (strlen(hex) == 2 * size && io_unhex(hex, size, ret))
+		return;
+	fprintf(stderr, "evidence_kit: %s wants %zu hexadecimal digits\n", what, 2 * size);
+	exit(FAILED);
+}
+
+static void print_pair(const uint8_t private_key[32], const uint8_t public_key[32])
+{
+	char hex[2][65];
+	io_hex(private_key, 32, hex[0]);
+	io_hex(public_key, 32, hex[1]);
+	printf("%s %s\n", hex[0], hex[1]);
+}
+
+/* ---- evidence */
+
+static void set(struct evidence *e, const char *assignment)
+{
+	const struct {
+		const char *name;
+		void *to;
+		size_t size;
+	} fields[] = {
+		{"nonce=", e->nonce, sizeof(e->nonce)},
+		{"cell=", e->cell, sizeof(e->cell)},
+		{"builder=", e->builder, sizeof(e->builder)},
+		{"executor=", e->executor, sizeof(e->executor)},
+		{"key=", e->public_key, sizeof(e->public_key)},
+	};
+	const char *value = strchr(assignment, '=');
+	for (size_t i = 0; i < array_count(fields); i++)
+		if (strncmp(assignment, fields[i].name, strlen(fields[i].name)) == 0) {
+			unhex(value + 1, fields[i].name, fields[i].size, fields[i].to);
+			return;
+		}
+	if (strncmp(assignment, "machine=", 8) == 0) {
+		snprintf(e->machine, sizeof(e->machine), "%s", value + 1);
+	} else if (strncmp(assignment, "time=", 5) == 0) {
+		e->time_s = strtoull(value + 1, NULL, 10);
+	} else if (strncmp(assignment, "level=", 6) == 0) {
+		e->memory_level = 0;
+		while (e->memory_level < MEM_LEVELS &&
+		       strcmp(mem_level_name((enum mem_level)e->memory_level), value + 1) != 0)
+			e->memory_level++;
+	} else {
+		fprintf(stderr, "evidence_kit: no such member: %s\n", assignment);
+		exit(FAILED);
+	}
+}
+
+static void sign(const char *launcher, char **assignments)
+{
+	struct evidence e = {.machine = "soft",
+	                     .kernel = "6.1.0",
+	                     .time_s = (uint64_t)time(NULL),
+	                     .memory_level = MEM_SECRET,
+	                     .isolation = EVIDENCE_OWN_UID | EVIDENCE_NO_NEW_PRIVS,
+	                     .uid = 1 << 30,
+	                     .heap = 1 << 20};
+	struct crypto_signer signer;
+	struct buf token = {0};
+	uint8_t private_key[CRYPTO_ED25519_SIZE];
+	memset(e.cell, 0x44, sizeof(e.cell));
+	memset(e.builder, 0x55, sizeof(e.builder));
+	memset(e.executor, 0x11, sizeof(e.executor));
+	unhex(launcher, "the launcher's key", sizeof(private_key), private_key);
+	must(crypto_signer_load(private_key, &signer, &err));
+	for (; *assignments; assignments++)
+		set(&e, *assignments);
+	must(evidence_sign(&e, &signer, &token, &err));
+	printf("%.*s\n", (int)token.size, (const char *)token.data);
+	buf_done(&token);
+}
+
+/* ---- grants */
+
+static json_t *strings_json(const char **strings, uint32_t count)
+{
+	json_t *list = json_array();
+	for (uint32_t i = 0; i < count; i++)
+		json_array_append_new(list, json_string(strings[i]));
+	return list;
+}
+
+static json_t *volume_json(const struct provision *p, const struct provision_volume *v)
+{
+	json_t *keys = json_array();
+	for (uint32_t i = 0; i < v->key_count; i++)
+		json_array_append_new(keys, claims_hex(v->keys[i], sizeof(v->keys[i])));
+	char root[2 * VOLUME_REFERENCE_SIZE + 1];
+	io_hex(v->root, sizeof(v->root), root);
+	return json_pack("{s:s, s:o, s:s, s:o}", "path", p->preopens[v->preopen].guest, "id",
+	                 claims_hex(v->id, sizeof(v->id)), "root", root, "keys", keys);
+}
+
+static void print_grant(const struct provision *p)
+{
+	json_t *volumes = json_array();
+	for (uint32_t i = 0; i < p->volume_count; i++)
+		json_array_append_new(volumes, volume_json(p, &p->volumes[i]));
+	json_t *json = json_pack("{s:o, s:o, s:o, s:o}", "arguments",
+	                         strings_json(p->arguments, p->argument_count), "environment",
+	                         strings_json(p->environment, p->environment_count), "cell",
+	                         claims_hex(p->identity, sizeof(p->identity)), "volumes", volumes);
+	json_dumpf(json, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(json);
+}
+
+static int open_grant(const char *private_key, const char *public_key, const char *grant)
+{
+	struct crypto_key_pair pair;
+	struct provision *p;
+	size_t size = base64url_bytes(strlen(grant));
+	uint8_t *sealed = malloc(size + 1), *plain = mem_alloc(pool, size + 1);
+	unhex(private_key, "the private key", sizeof(pair.private_key), pair.private_key);
+	unhex(public_key, "the public key", sizeof(pair.public_key), pair.public_key);
+	if (!sealed || !plain || size < CRYPTO_HPKE_OVERHEAD ||
+	    !base64url_decode(grant, strlen(grant), sealed)) {
+		fprintf(stderr, "evidence_kit: that is no grant\n");
+		return FAILED;
+	}
+	int rc = crypto_hpke_open(&pair, PROVISION_GRANT_INFO, strlen(PROVISION_GRANT_INFO), NULL, 0, sealed,
+	                          size, plain, &err);
+	if (rc == CELLA_EAUTH)
+		return NOT_FOR_THIS_KEY;
+	must(rc);
+	must(provision_read(plain, size - CRYPTO_HPKE_OVERHEAD, pool, &p, &err));
+	print_grant(p);
+	provision_free(pool, p);
+	mem_free(pool, plain);
+	free(sealed);
+	return 0;
+}
+
+/* ---- credentials */
+
+static void write_credential(const char *path, const char *from, const char *to)
+{
+	struct cert_key *key;
+	struct cert *cert;
+	struct buf pem = {0};
+	char text[CERT_KEY_PEM_MAX], hash[CERT_KEY_HASH_SIZE];
+	size_t size;
+	const int64_t now = time(NULL);
+	const struct cert_shape shape = {.common_name = "owner",
+	                                 .use = CERT_FOR_CLIENT,
+	                                 .not_before = now + strtoll(from, NULL, 10),
+	                                 .not_after = now + strtoll(to, NULL, 10)};
+	must(cert_key_generate(&key, &err));
+	must(cert_make_self_signed(key, &shape, &cert, &err));
+	must(cert_key_write(key, text, &size, &err));
+	buf_put(&pem, text, size);
+	must(cert_write_pem(cert, &pem, &err));
+	must(io_create_private(path, pem.data, pem.size, &err));
+	must(cert_key_hash(key, hash, &err));
+	printf("%s\n", hash);
+	buf_done(&pem);
+	cert_free(cert);
+	cert_key_free(key);
+}
+
+int main(int argc, char **argv)
+{
+	struct crypto_signer signer;
+	struct crypto_key_pair pair;
+	const char *command = argc > 1 ? argv[1] : "";
+	must(mem_pool_new(MEM_INSECURE_NONE, POOL, &pool, &err));
+	must(crypto_init(NULL, &err));
+	if (strcmp(command, "launcher") == 0 && argc == 2) {
+		must(crypto_signer_generate(&signer, &err));
+		print_pair(signer.private_key, signer.public_key);
+	} else if (strcmp(command, "executor") == 0 && argc == 2) {
+		must(crypto_x25519_generate(&pair, &err));
+		print_pair(pair.private_key, pair.public_key);
+	} else if (strcmp(command, "sign") == 0 && argc >= 3) {
+		sign(argv[2], argv + 3);
+	} else if (strcmp(command, "open") == 0 && argc == 5) {
+		return open_grant(argv[2], argv[3], argv[4]);
+	} else if (strcmp(command, "credential") == 0 && argc == 5) {
+		write_credential(argv[2], argv[3], argv[4]);
+	} else {
+		fprintf(stderr, "usage: evidence_kit launcher | executor | sign LAUNCHER NAME=VALUE... | "
+		                "open PRIVATE PUBLIC GRANT | credential FILE FROM TO\n");
+		return 2;
+	}
+	return 0;
+}

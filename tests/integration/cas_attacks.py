@@ -1,0 +1,580 @@
+#!/usr/bin/env python3
+# as: root user
+# timeout: 180
+"""Does a CAS give keys to nobody but whom a session names, whatever is sent to it, and does the owner see why?
+
+Evidence is made by tests/attacks/evidence_kit as a launcher would make it, everything is sent by Python's own TLS
+and HTTP. Every attack has the same without the attack beside it, which is accepted; what is refused is answered by
+one sentence, is in the service's last refusals, and at the end in the audit log. Nonces of another time than now
+are unit/cas_attest's: they take another clock. What is tested here does not depend on memory: where secret memory has
+no room for a CAS, as for ordinary users, it runs in ordinary memory."""
+
+import base64
+import json
+import os
+import shutil
+import sqlite3
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from castest import (BUILDER, CELL, DENIED, EXECUTOR, MEMORY, REFUSED, Cas, Credential, Executor, Launcher, WrongKey, alternative,
+                     scalar_of, session, stolen)
+from celljob import CELLA, SCRATCH, check, finish
+
+OTHER_CELL, OTHER_BUILDER, OTHER_EXECUTOR = "45" * 48, "56" * 32, "12" * 48
+CREATOR = "  read: CREATOR\n  update: CREATOR\n"
+
+
+def sentence(name, service):
+    return f"the CAS refused: the session's owner can see why (cella session explain {name}/{service})"
+
+
+class Target:
+    """A CAS with an enrolled launcher and a session of one owner."""
+
+    def __init__(self, cas):
+        self.cas, self.launcher = cas, Launcher()
+        self.said = []  # what the audit log must say at the end: kind, words
+        self.enrol(self.launcher)
+        self.hash = self.put(session("a"))
+
+    def enrol(self, launcher):
+        self.done("a launcher is enrolled", self.cas.ask("POST", "/v1/las", {"key": launcher.key, "label": "here"}, self.cas.owner))
+
+    def done(self, what, answer, status=204):
+        check(answer[0] == status, f"{what}: {answer}")
+        return answer[1]
+
+    def put(self, text, who=None):
+        """A session that is accepted; its hash."""
+        status, answer = self.cas.ask("POST", "/v1/sessions", text, who or self.cas.owner)
+        check(status == 201, f"a session is put: {status} {answer}")
+        return answer["hash"] if status == 201 else None
+
+    def evidence(self, launcher=None, to=None, nonce=None, **claims):
+        return (launcher or self.launcher).sign(nonce or self.cas.nonce(), to or Executor(), **claims)
+
+    def granted(self, what, name="a", service="s", launcher=None, nonce=None, **claims):
+        """The grant that an executor opens."""
+        to = Executor()
+        status, grant = self.cas.attest(name, service, self.evidence(launcher, to, nonce, **claims))
+        opened = to.open(grant) if status == 200 else None
+        check(opened is not None, f"accepted: {what}: {status} {'' if opened else grant}")
+        return opened or {"environment": [], "volumes": []}
+
+    def refused(self, what, words, evidence, name="a", service="s", who=None):
+        """By one sentence; the owner reads all the words, each of them a requirement with what was found."""
+        answer = self.cas.attest(name, service, evidence)
+        check(answer == (403, sentence(name, service)), f"refused: {what}: {answer}")
+        reasons = (self.cas.reasons(name, service, who) or [""])[0]
+        check(all(word in reasons for word in words), f"its owner reads {words} in {reasons!r}")
+        self.said += [(REFUSED, word) for word in words]
+
+    def denied(self, what, answer, words=(), status=403):
+        check(answer[0] == status and all(word in answer[1].get("detail", "") for word in words), f"denied: {what}: {answer}")
+        if status == 403 and words:
+            self.said += [(DENIED, word) for word in words]
+
+
+# ---- evidence
+
+
+def evidence_attacks(t, other):
+    executor, thief = Executor(), Executor()
+    evidence = t.evidence(to=executor)
+    status, grant = t.cas.attest("a", "s", evidence)
+    check(status == 200, "accepted: evidence for the first time")
+    opened = executor.open(grant)
+    check(opened and len(opened["environment"][0]) == len("TOKEN=") + 32, "its executor opens the grant, which has the secret")
+    check(thief.open(grant) is None, "relayed: another key does not open it")
+    t.refused("replayed evidence", ["replayed"], evidence)
+    check(t.granted("another executor")["environment"] == opened["environment"], "it has the same secret")
+
+    nonce = t.cas.nonce()
+    changed = f"{int(nonce, 16) ^ 1:064x}"
+    t.refused("a nonce that was made up", ["nonce: wanted one of this CAS"], t.evidence(nonce=os.urandom(32).hex()))
+    t.refused("a nonce with a bit changed", ["nonce: wanted one of this CAS"], t.evidence(nonce=changed))
+    later = f"{int.from_bytes(bytes.fromhex(nonce)[:8], 'little') + 60000:016x}"
+    later = bytes.fromhex(later)[::-1].hex() + nonce[16:]
+    t.refused("a nonce made younger", ["nonce: wanted one of this CAS"], t.evidence(nonce=later))
+    t.granted("the nonce as it was", nonce=nonce)
+    t.granted("the same nonce, for the next executor of the job", nonce=nonce)
+
+    foreign = other.cas.nonce()
+    t.refused("evidence for another CAS", ["nonce: wanted one of this CAS"], t.evidence(nonce=foreign))
+    other.enrol(t.launcher)
+    other.granted("that nonce where it comes from", launcher=t.launcher, nonce=foreign)
+
+
+def decoded(part):
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+def encoded(data):
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def token_attacks(t):
+    strange = Launcher()
+    header, claims, signature = t.evidence().split(".")
+    t.granted("evidence as it was signed")
+    bad = "does not hold under the key that it names"
+    better = encoded(decoded(claims).replace(CELL.encode(), OTHER_CELL.encode()))
+    t.refused("claims changed behind the launcher's back", [bad], f"{header}.{better}.{signature}")
+    t.refused("a signature changed", [bad], f"{header}.{claims}.{encoded(bytes(64))}")
+    forged = t.evidence(launcher=strange).split(".")
+    t.refused("a stranger's under the launcher's name", [bad], f"{header}.{forged[1]}.{forged[2]}")
+    none = encoded(decoded(header).replace(b"EdDSA", b"none"))
+    t.refused("an algorithm that is none", ["evidence: wanted what its launcher has signed", "alg"], f"{none}.{claims}.{signature}")
+    t.refused("no signature", ["evidence: wanted what its launcher has signed"], f"{header}.{claims}.")
+    for text in ("", ".", "..", "a.b.c", f"{header}.{claims}.{signature}.{signature}", "A" * 3000):
+        t.refused(f"no token: {text[:12]!r}", ["evidence: wanted what its launcher has signed"], text)
+
+
+def claims_attacks(t):
+    t.granted("all as the session wants it")
+    t.refused("another cell", ["cell: wanted " + CELL, "found " + OTHER_CELL], t.evidence(cell=OTHER_CELL))
+    t.refused("a lower level", ["memory_level: wanted at least paged, found insecure-none"], t.evidence(level="insecure-none"))
+    t.refused("a machine that is of no class", ["machine: wanted a class that this CAS knows"], t.evidence(machine="quantum"))
+    t.put(session("strict", {"s": alternative(builder=BUILDER, executor=EXECUTOR, memory_level="secret", las=t.launcher.key,
+                                              machine="soft")}))
+    t.granted("all that a stricter one wants", "strict")
+    another = Launcher()
+    t.enrol(another)
+    t.refused("another builder", ["builder: wanted " + BUILDER], t.evidence(builder=OTHER_BUILDER), "strict")
+    t.refused("another executor", ["executor: wanted " + EXECUTOR], t.evidence(executor=OTHER_EXECUTOR), "strict")
+    t.refused("paged for secret", ["memory_level: wanted at least secret, found paged"], t.evidence(level="paged"), "strict")
+    t.refused("another launcher that is enrolled", ["las: wanted " + t.launcher.key], t.evidence(launcher=another), "strict")
+    t.granted("which is good where no launcher is named", launcher=another)
+    t.refused("everything wrong at once", ["nonce: wanted", "las: wanted one that is enrolled", "cell: wanted", "builder: wanted",
+                                           "memory_level: wanted"],
+              Launcher().sign("00" * 32, Executor(), cell=OTHER_CELL, builder=OTHER_BUILDER, level="insecure-none"), "strict")
+
+
+def session_attacks(t):
+    t.put(session("b", {"s": alternative(OTHER_CELL), "t": alternative("46" * 48)}))
+    mine, theirs = t.granted("a cell of session a"), t.granted("a cell of session b", "b", cell=OTHER_CELL)
+    check(mine["environment"] != theirs["environment"], "each has the secret of its own session")
+    t.refused("a's evidence at b", ["cell: wanted " + OTHER_CELL], t.evidence(), "b")
+    t.refused("evidence of another service of b", ["cell: wanted " + "46" * 48], t.evidence(cell=OTHER_CELL), "b", "t")
+    t.granted("that service's own", "b", "t", cell="46" * 48)
+    t.refused("a service that there is not", ["service: wanted one of the session"], t.evidence(), service="x")
+    check(t.cas.attest("nowhere", "s", t.evidence()) == (403, sentence("nowhere", "s")), "a session that there is not: the same sentence")
+    t.said.append((REFUSED, "session: wanted one that there is"))
+
+
+def revocation_attacks(t):
+    def revoke(kind, what):
+        t.done(f"{kind} is revoked", t.cas.ask("POST", "/v1/revocations", {"kind": kind, "what": what, "reason": "test"}, t.cas.owner))
+    launchers = Launcher(), Launcher()
+    t.refused("a launcher that was never enrolled", ["las: wanted one that is enrolled, found " + launchers[0].key],
+              t.evidence(launcher=launchers[0]))
+    for launcher in launchers:
+        t.enrol(launcher)
+        t.granted("once it is enrolled", launcher=launcher)
+    t.done("one is removed", t.cas.ask("DELETE", f"/v1/las/{launchers[0].key}", who=t.cas.owner))
+    t.refused("a launcher that was removed", ["las: wanted one that is enrolled"], t.evidence(launcher=launchers[0]))
+    revoke("las", launchers[1].key)
+    t.refused("a launcher that was revoked", [f"las: wanted one that is not revoked, found {launchers[1].key}"],
+              t.evidence(launcher=launchers[1]))
+    for kind, index in (("cell", 0), ("builder", 1), ("executor", 2)):
+        bad = ("a0" * 48, "a1" * 32, "a2" * 48)[index]
+        t.put(session(f"no-{kind}", {"s": alternative(f"[{CELL}, {'a0' * 48}]")}))
+        t.granted(f"the {kind} before it is revoked", f"no-{kind}", **{kind: bad})
+        waiting = t.evidence(**{kind: bad})
+        revoke(kind, bad)
+        for evidence in (waiting, t.evidence(**{kind: bad})):
+            t.refused(f"the {kind}, revoked", [f"{kind}: wanted one that is not revoked, found {bad}"], evidence, f"no-{kind}")
+        t.granted(f"another {kind}", f"no-{kind}")
+
+
+# ---- owners
+
+
+def owner_attacks(t):
+    cas = t.cas
+    nobody, other = Credential("nobody"), Credential("other")
+    key = {"key": other.hash, "label": "other"}
+    t.denied("a key that is no owner's enrols", cas.ask("POST", "/v1/las", {"key": Launcher().key, "label": "x"}, nobody.path),
+             [nobody.hash, "enrol a launcher"])
+    t.denied("it lets in an owner", cas.ask("POST", "/v1/owners", {"key": nobody.hash, "label": "x"}, nobody.path), ["let in an owner"])
+    t.denied("it removes one", cas.ask("DELETE", f"/v1/owners/{nobody.hash}", who=nobody.path), ["remove an owner"])
+    t.denied("it revokes", cas.ask("POST", "/v1/revocations", {"kind": "cell", "what": CELL, "reason": "x"}, nobody.path), ["revoke"])
+    t.denied("it creates a session", cas.ask("POST", "/v1/sessions", session("mine"), nobody.path))
+    t.denied("the same without a certificate", cas.ask("POST", "/v1/sessions", session("mine")))
+    t.denied("another owner before it is let in", cas.ask("POST", "/v1/sessions", session("theirs"), other.path))
+    t.done("which it is", cas.ask("POST", "/v1/owners", key, cas.owner))
+    theirs = t.put(session("theirs"), other.path)
+    strangers_hands(t, nobody, "a key that is no owner's")
+    strangers_hands(t, other, "another owner")
+    shown = cas.ask("GET", "/v1/sessions/a", who=cas.owner)
+    check(shown[0] == 200 and shown[1] == session("a"), "the session's creator reads it as it was put")
+    names = {row["name"] for row in cas.ask("GET", "/v1/sessions", who=other.path)[1]["sessions"]}
+    check(names == {"theirs"}, f"another owner's list has its own sessions alone: {names}")
+    t.done("the other owner is removed", cas.ask("DELETE", f"/v1/owners/{other.hash}", who=cas.owner))
+    t.denied("a removed owner creates a session", cas.ask("POST", "/v1/sessions", session("more"), other.path))
+    t.denied("it enrols a launcher", cas.ask("POST", "/v1/las", {"key": Launcher().key, "label": "x"}, other.path), ["enrol a launcher"])
+    changed = t.put(session("theirs", predecessor=theirs, services={"s": alternative(OTHER_CELL)}), other.path)
+    t.done("its key is revoked", cas.ask("POST", "/v1/revocations", {"kind": "owner", "what": other.hash, "reason": "x"}, cas.owner))
+    t.denied("a revoked owner updates its own session", cas.ask("POST", "/v1/sessions", session("theirs", predecessor=changed), other.path))
+    t.denied("it reads it", cas.ask("GET", "/v1/sessions/theirs", who=other.path))
+    t.denied("it lets itself in again", cas.ask("POST", "/v1/owners", key, other.path), ["let in an owner"])
+    check(cas.ask("GET", "/v1/sessions", who=other.path)[1]["sessions"] == [], "its list is empty")
+
+
+def strangers_hands(t, who, what):
+    """On session a, which says CREATOR. What is not there is answered in the same words."""
+    cas = t.cas
+    volume = {"id": "00" * 16, "root": "01" + "00" * 63, "keys": []}
+    for act, method, path, body in (
+            ("reads it", "GET", "/v1/sessions/{}", None),
+            ("updates it", "POST", "/v1/sessions", session("{}", predecessor=t.hash)),
+            ("puts it anew", "POST", "/v1/sessions", session("{}")),
+            ("deletes it", "DELETE", "/v1/sessions/{}", None),
+            ("reads its refusals", "GET", "/v1/sessions/{}/services/s/refusals", None),
+            ("hands over a volume of it", "PUT", "/v1/sessions/{}/volumes/v", volume)):
+        def ask(name):
+            text = body.replace("name: {}", f"name: {name}") if isinstance(body, str) else body
+            return cas.ask(method, path.format(name), text, who.path)
+        there = ask("a")
+        t.denied(f"{what} {act}", there)
+    t.granted("and the session is as it was")
+
+
+def predecessor_attacks(t):
+    cas, first = t.cas, t.put(session("p"))
+    changed = dict(services={"s": alternative(OTHER_CELL)})
+    t.denied("a session that is there, put as a new one", cas.ask("POST", "/v1/sessions", session("p", **changed), cas.owner), [], 409)
+    t.denied("a wrong predecessor", cas.ask("POST", "/v1/sessions", session("p", predecessor="ab" * 48, **changed), cas.owner))
+    t.denied("one of a session that is not there", cas.ask("POST", "/v1/sessions", session("q", predecessor=first), cas.owner), [], 404)
+    second = t.put(session("p", predecessor=first, **changed))
+    t.denied("an update that went before: put back", cas.ask("POST", "/v1/sessions", session("p", predecessor=first), cas.owner))
+    t.refused("the cell before", ["cell: wanted " + OTHER_CELL], t.evidence(), "p")
+    t.granted("the cell of now", "p", cell=OTHER_CELL)
+    t.put(session("p", predecessor=second))
+    t.granted("the first cell, when its owner says so", "p")
+
+
+# ---- secrets and volumes of others
+
+
+def import_attacks(t):
+    shared = "  - {name: shared, kind: ascii, size: 24%s}\n"
+    wanted = "  - {name: theirs, kind: ascii, import: {session: giver, name: shared%s}}\n"
+
+    def taker(name, hash_="", predecessor=None):
+        text = session(name, secrets=wanted % hash_, predecessor=predecessor)
+        return t.put(text.replace("TOKEN: $$CELLA::token$$", "TOKEN: $$CELLA::theirs$$"))
+
+    taken = taker("taker")
+    t.refused("an import from a session that is not there", ["importing from the session giver"], t.evidence(), "taker")
+    hash_ = t.put(session("giver", secrets=shared % ""))
+    t.refused("what is not exported", ["the session giver does not export the secret shared to taker"], t.evidence(), "taker")
+    hash_ = t.put(session("giver", secrets=shared % ", export: [somebody]", predecessor=hash_))
+    t.refused("what is exported to another", ["does not export the secret shared to taker"], t.evidence(), "taker")
+    hash_ = t.put(session("giver", secrets=shared % f", export: [{{session: taker, session_hash: {'ab' * 48}}}]", predecessor=hash_))
+    t.refused("what is exported to another state of it", ["does not export the secret shared to taker"], t.evidence(), "taker")
+    hash_ = t.put(session("giver", secrets=shared % f", export: [{{session: taker, session_hash: {taken}}}]", predecessor=hash_))
+    value = t.granted("exported to it as it is", "taker")["environment"]
+    check(len(value[0]) == len("TOKEN=") + 24, "it is the other's secret")
+    taken = taker("taker", f", session_hash: {'ab' * 48}", taken)
+    t.refused("imported from another state", ["has another hash than the one that taker names"], t.evidence(), "taker")
+    hash_ = t.put(session("giver", secrets=shared % ", export: [taker]", predecessor=hash_))
+    taken = taker("taker", f", session_hash: {hash_}", taken)
+    check(t.granted("both as they are", "taker")["environment"] == value, "the same secret")
+    taker("thief")
+    t.refused("a third one", ["does not export the secret shared to thief"], t.evidence(), "thief")
+
+
+def volume_attacks(t):
+    volume = "volumes:\n  - {name: v, path: /v}\n"
+    cas = t.cas
+    for name in ("vol", "vol2"):
+        t.put(session(name, more=volume))
+    t.refused("a volume that was not handed over", ["the volume v of the session was not handed to the CAS"], t.evidence(), "vol")
+
+    def hand(counter, name="vol", tail="77", **others):
+        body = {"id": "07" * 16, "root": counter.to_bytes(8, "little").hex() + tail * 56, "keys": ["0c" * 32], **others}
+        return cas.ask("PUT", f"/v1/sessions/{name}/volumes/v", body, cas.owner)
+    t.done("commit 5 is handed over", hand(5))
+    old = hand(4)
+    check(old[0] == 403 and "old copy" in old[1]["detail"], f"denied: an old root: {old}")
+    grant = t.granted("the volume as it is", "vol")["volumes"]
+    check([(v["root"][:16], v["keys"]) for v in grant] == [("0500000000000000", ["0c" * 32])], f"with commit 5: {grant}")
+    t.done("commit 6", hand(6))
+    check(t.granted("the volume later", "vol")["volumes"][0]["root"][:16] == "0600000000000000", "with commit 6")
+    for what, others in {"five keys": {"keys": ["0c" * 32] * 5}, "a short root": {"root": "00"}, "a short id": {"id": "00" * 15},
+                         "a key that is none": {"keys": [7]}, "one more member": {"more": 1}}.items():
+        t.denied(what, hand(7, **others), [], 400)
+    t.denied("a volume that the session has not", cas.ask("PUT", "/v1/sessions/a/volumes/v", {
+        "id": "07" * 16, "root": "07" + "00" * 63, "keys": []}, cas.owner), [], 404)
+    check(t.granted("the volume after all that", "vol")["volumes"][0]["root"][:16] == "0600000000000000", "still with commit 6")
+
+
+# ---- what is sent
+
+
+def broken_bodies():
+    good = {"session": "a", "service": "s", "evidence": "x"}
+    text = json.dumps(good).encode()
+    yield "nothing", b""
+    yield "half of one", text[:-1]
+    yield "no object", b"null"
+    yield "a list", b"[" + text + b"]"
+    yield "a text", b'"a"'
+    yield "two of them", text + text
+    yield "a member twice", text[:-1] + b', "session": "a"}'
+    yield "one more member", json.dumps({**good, "more": "x"}).encode()
+    for name in good:
+        yield f"without {name}", json.dumps({k: v for k, v in good.items() if k != name}).encode()
+        for wrong in (None, 1, 1.5, True, [], {}, ["a"]):
+            yield f"{name} is {wrong}", json.dumps({**good, name: wrong}).encode()
+    yield "deep lists", b"[" * 16000
+    yield "deep objects", b'{"session":' * 1400
+    yield "a deep member", json.dumps(good).encode()[:-1] + b', "x": ' + b"[" * 5000 + b"]" * 5000 + b"}"
+    yield "more than is taken", b" " * 20000 + text
+    yield "zero bytes", text.replace(b'"a"', b'"a\0b"')
+    yield "zero bytes, escaped", text.replace(b'"a"', b'"a\\u0000b"')
+    yield "no UTF-8", text.replace(b'"a"', b'"\xff\xfe"')
+    yield "half a surrogate", text.replace(b'"a"', b'"\\ud800"')
+    yield "an overlong character", text.replace(b'"a"', b'"\xc0\xae"')
+    yield "a byte order mark", b"\xef\xbb\xbf" + text
+    yield "a number without end", text[:-1] + b', "n": 1' + b"0" * 5000 + b"}"
+    yield "not a number", text.replace(b'"a"', b"NaN")
+
+
+ROUTES = (("POST", "/v1/attest"), ("POST", "/v1/sessions"), ("POST", "/v1/las"), ("POST", "/v1/owners"), ("POST", "/v1/revocations"),
+          ("PUT", "/v1/sessions/vol/volumes/v"))
+
+
+def body_attacks(t):
+    for method, path in ROUTES:
+        answers = {what: t.cas.ask(method, path, body, t.cas.owner)[0] for what, body in broken_bodies()}
+        bad = {what: status for what, status in answers.items() if not 400 <= status < 500 or status == 409}
+        check(not bad, f"{path}: each of {len(answers)} malformed bodies is refused by 4xx; not so: {bad}")
+    for path in ("/v1/sessions/%00", "/v1/sessions/%ff", "/v1/sessions/..%2f..", "/v1/las/zz", "/v1/owners/", "/v1/las/" + "00" * 31,
+                 "/v1/sessions/" + "x" * 4000, "/v1/sessions/a/services/" + "y" * 300 + "/refusals", "/v1/nothing", "/v1/sessions/a?x=%zz"):
+        for method in ("GET", "DELETE", "POST"):
+            status = t.cas.ask(method, path, None, t.cas.owner)[0]
+            check(400 <= status < 500 or status == 200 and path.endswith("refusals"), f"{method} {path[:40]}: {status}")
+    t.granted("a well-formed request, after all of them")
+
+
+LATER = b"GET /v1/health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+HIDDEN = b"GET /v1/status HTTP/1.1\r\nHost: a\r\n\r\n"  # its answer has a log_key
+
+
+def broken_requests():
+    def post(*lines, body=b"{}"):
+        return b"\r\n".join([b"POST /v1/attest HTTP/1.1", b"Host: a", *lines, b"", body])
+    size = b"Content-Length: %d"
+    yield "no length", post(body=b"")
+    yield "two lengths", post(size % 2, size % len(HIDDEN), body=HIDDEN)
+    yield "the same length twice", post(size % len(HIDDEN), size % len(HIDDEN), body=HIDDEN)
+    yield "a list of lengths", post(b"Content-Length: 2, 2")
+    yield "chunks", post(b"Transfer-Encoding: chunked", body=b"0\r\n\r\n" + HIDDEN)
+    yield "chunks and a length", post(b"Transfer-Encoding: chunked", size % 5, body=b"0\r\n\r\n" + HIDDEN)
+    yield "a length and chunks", post(size % (5 + len(HIDDEN)), b"Transfer-Encoding: chunked", body=b"0\r\n\r\n" + HIDDEN)
+    yield "chunks by another name", post(b"Transfer-Encoding : chunked", size % 2, body=b"{}" + b"")
+    yield "an encoding that there is not", post(b"Transfer-Encoding: xchunked", size % 2)
+    for bad in (b"-1", b"+2", b"0x2", b"2 2", b"", b"two", b"18446744073709551618", b"9" * 30, b"2\0"):
+        yield f"length {bad!r}", post(b"Content-Length: " + bad)
+    yield "a body that is too long for its route", post(size % (1 << 30), body=b"")
+    yield "a folded header", post(size % 2, b"X: y", b" Content-Length: 40")
+    yield "a space before the colon", post(b"Content-Length : 2")
+    yield "ends of lines without CR", post(size % 2).replace(b"\r\n", b"\n")
+    yield "a CR inside", post(b"X: a\rContent-Length: 2", size % 2)
+    yield "two hosts", post(b"Host: b", size % 2)
+    yield "no host", post(size % 2).replace(b"Host: a\r\n", b"")
+    yield "HTTP/1.0", post(size % 2).replace(b"HTTP/1.1", b"HTTP/1.0")
+    yield "HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    yield "a whole address", post(size % 2).replace(b"/v1/attest", b"https://a/v1/attest")
+    yield "a head without end", b"GET /v1/status HTTP/1.1\r\nHost: a\r\n" + b"X: yyyyyyyyyyyyyyyyyyyy\r\n" * 3000
+    yield "no HTTP", os.urandom(64).replace(b"\n", b"x") + b"\r\n\r\n"
+
+
+def hear(cas, request):
+    """All that comes back, to the end."""
+    link = cas.connect()
+    got = b""
+    try:
+        link.sock.sendall(request)
+        while part := link.sock.recv(65536):
+            got += part
+    except OSError:
+        pass
+    link.close()
+    return got
+
+
+def wire_attacks(t):
+    body = json.dumps({"session": "a", "service": "s", "evidence": "x"}).encode()
+    whole = b"POST /v1/attest HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    good = hear(t.cas, whole + LATER)
+    check(good.startswith(b"HTTP/1.1 403 ") and b"HTTP/1.1 200 " in good, "control: two whole requests have two answers")
+    check(b"log_key" in hear(t.cas, HIDDEN + LATER), "control: the hidden request in the open has its answer")
+    for what, request in broken_requests():
+        answer = hear(t.cas, request + LATER)
+        refused = answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 505"))
+        check(refused and b"log_key" not in answer, f"{what}: {answer[:30]!r}, and nothing hidden is answered")
+    link = t.cas.connect()
+    link.sock.sendall(whole.replace(b"Content-Length: ", b"Content-Length: 1"))
+    link.close()
+    t.granted("a well-formed request, after a body that never came")
+
+
+# ---- connections
+
+
+def handshake_fails(cas, context):
+    """Of TLS 1.3 the client learns at its first answer that its certificate was refused."""
+    try:
+        link = cas.connect(context=context)
+    except (ssl.SSLError, ConnectionError) as error:
+        return str(error)
+    try:
+        return "" if cas.ask("GET", "/v1/sessions", link=link)[0] == 200 else "answered otherwise"
+    except (OSError, ValueError) as error:
+        return str(error) or "closed"
+    finally:
+        link.close()
+
+
+def certificate_attacks(t):
+    cas = t.cas
+    error = handshake_fails(cas, cas.context(cas.owner, ssl.TLSVersion.TLSv1_2))
+    check("VERSION" in error.upper(), f"refused: TLS 1.2: {error}")
+    check(handshake_fails(cas, cas.context(cas.owner)) == "", "accepted: TLS 1.3")
+    for name, begin, end in (("expired", -172800, -86400), ("not-yet", 86400, 172800), ("good", -60, 3600)):
+        credential = Credential(name, begin, end)
+        t.done(f"the owner with a certificate {name} is let in",
+               cas.ask("POST", "/v1/owners", {"key": credential.hash, "label": name}, cas.owner))
+        error = handshake_fails(cas, cas.context(credential.path))
+        check(bool(error) == (name != "good"), f"a certificate {name}: {error or 'accepted'}")
+    scalar = scalar_of(Path(cas.owner).read_text(encoding="ascii"))
+    check(handshake_fails(cas, cas.context(stolen("rebuilt", cas.owner, scalar))) == "", "control: the owner's certificate with its key, rebuilt")
+    thief = scalar_of(Path(Credential("thief").path).read_text(encoding="ascii"))
+    error = handshake_fails(cas, cas.context(stolen("stolen", cas.owner, thief)))
+    check(error, f"refused: the owner's certificate with another key: {error}")
+    pin = cas.pin
+    cas.pin = "00" * 32
+    try:
+        cas.connect()
+        check(False, "the client takes another key than the pinned one")
+    except WrongKey:
+        check(True, "the client takes no other key than the pinned one")
+    cas.pin = pin
+
+
+# ---- what is kept
+
+
+def cella(*words):
+    return subprocess.run([CELLA, *map(str, words)], capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
+
+
+def restart_attacks(t):
+    evidence = t.evidence()
+    check(t.cas.stop() == 0, "the CAS ends in order")
+    t.cas.start()
+    t.refused("evidence from before a restart", ["nonce: wanted one of this CAS since it was started"], evidence)
+    t.granted("evidence from after it")
+
+
+def flip(path, at):
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+def sql(statement):
+    def act(directory):
+        database = sqlite3.connect(directory / "cas.db", isolation_level=None)
+        database.create_function("flipped", 1, lambda body: body[:-1] + bytes([body[-1] ^ 1]))
+        check(database.execute(statement).rowcount > 0, f"done: {statement}")
+        database.close()
+    return act
+
+
+EDITS = {
+    "a record changed": (sql("UPDATE record SET body = flipped(body) WHERE kind = 1"), ["record"]),
+    "a session removed": (sql("DELETE FROM record WHERE kind = 1"), ["records"]),
+    "an owner added": (sql("INSERT INTO record SELECT kind, zeroblob(32), body FROM record WHERE kind = 4 LIMIT 1"), ["record"]),
+    "two secrets exchanged": (sql("UPDATE record SET body = (SELECT body FROM record WHERE kind = 2 ORDER BY id DESC LIMIT 1) WHERE kind = 2"),
+                              ["record"]),
+    "the last entry of the log changed": (sql("UPDATE log SET entry = flipped(entry) WHERE number = (SELECT max(number) FROM log)"), ["entry"]),
+    "the last entry of the log removed": (sql("DELETE FROM log WHERE number = (SELECT max(number) FROM log)"), ["audit log's end"]),
+    "the vault changed": (lambda d: flip(d / "vault", -1), ["vault"]),
+    "the head changed": (lambda d: flip(d / "head", 40), ["head"]),
+    "an old database": (lambda d: shutil.copy(SCRATCH / "old/cas.db", d / "cas.db"), ["head", "not in the audit log"]),
+    "the database cut": (lambda d: os.truncate(d / "cas.db", 8192), ["cas.db"]),
+}
+
+
+def disk_attacks(t):
+    """Refused at the start, by name; a part that is older than the rest as well."""
+    cas = t.cas
+    here, old, new = cas.directory, SCRATCH / "old", SCRATCH / "new"
+    check(cas.stop() == 0, "the CAS ends in order")
+    shutil.copytree(here, old)
+    cas.start()
+    os.environ["CELLA_CONTEXTS"] = str(SCRATCH / "contexts.json")
+    known = cella("cas", "attest", f"https://127.0.0.1:{cas.port}", "--pin", cas.pin, "--credential", cas.owner, "--name", "here")
+    check(known.returncode == 0, f"a client knows it: {known.stderr}")
+    t.put(session("later"))
+    check(cella("cas", "status").returncode == 0, "the client sees the CAS's head")
+    cas.stop()
+    shutil.copytree(here, new)
+    for what, (edit, words) in EDITS.items():
+        shutil.rmtree(here)
+        shutil.copytree(new, here)
+        edit(here)
+        done = cella("cas", "--dir", here, "--listen", "127.0.0.1:0", *MEMORY)
+        check(done.returncode == 1 and all(word in done.stderr for word in words), f"refused at the start: {what}: {done.stderr.strip()[-300:]}")
+    put_back(t, old, new)
+
+
+def put_back(t, old, new):
+    cas, contexts = t.cas, SCRATCH / "contexts.json"
+    for place, accepted in ((new, True), (old, False), (new, True)):
+        shutil.rmtree(cas.directory)
+        shutil.copytree(place, cas.directory)
+        cas.start()
+        text = json.loads(contexts.read_text(encoding="ascii"))
+        text["contexts"]["here"]["url"] = f"https://127.0.0.1:{cas.port}"
+        contexts.write_text(json.dumps(text), encoding="ascii")
+        done = cella("cas", "status")
+        if accepted:
+            check(done.returncode == 0, f"accepted: the CAS as it was left: {done.stderr}")
+        else:
+            check(done.returncode == 1 and "older" in done.stderr, f"an old copy of all of it, by what the client remembers: {done.stderr.strip()}")
+            check(cas.reasons("later", "s") == [] and cas.ask("GET", "/v1/sessions/later", who=cas.owner)[0] == 404,
+                  "control: the copy itself starts, and has not what came later")
+        cas.stop()
+
+
+def check_log(t):
+    done = t.cas.audit(*MEMORY)
+    check(done.returncode == 0 and "the audit log holds" in done.stdout, f"the audit log holds: {done.stdout}{done.stderr}")
+    entries = [(kind, json.dumps(what)) for kind, _, what in t.cas.log()]
+    missing = {(kind, words) for kind, words in t.said if not any(kind == k and words in text for k, text in entries)}
+    check(not missing, f"the audit log has all {len(set(t.said))} reasons; missing: {missing}")
+
+
+def main():
+    with Cas("cas", *MEMORY) as cas, Cas("elsewhere", *MEMORY) as elsewhere:
+        t = Target(cas)
+        evidence_attacks(t, Target(elsewhere))
+        elsewhere.stop()
+        for attack in (token_attacks, claims_attacks, session_attacks, revocation_attacks, owner_attacks, predecessor_attacks,
+                       import_attacks, volume_attacks, body_attacks, wire_attacks, certificate_attacks, restart_attacks,
+                       disk_attacks, check_log):
+            attack(t)
+        check("error" not in cas.output[1], f"the CAS logs no failure of its own: {cas.output[1][-500:]}")
+    finish()
+
+
+main()

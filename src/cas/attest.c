@@ -70,6 +70,14 @@ static int grant(struct judgement *j, struct buf *ret_grant, struct error *err)
 	return rc;
 }
 
+/* Who asks is to blame for a refusal alone, which is none of these: they are the CAS's own failures. */
+static int own_failure(int rc, struct error *err)
+{
+	return rc == CELLA_EINVAL || rc == CELLA_EFORMAT || rc == CELLA_EAUTH || rc == CELLA_ENOENT
+	               ? error_prefix(err, CELLA_EIO, "judging evidence: ")
+	               : rc;
+}
+
 struct attesting {
 	const struct cas_attestation *a;
 	struct buf *grant;
@@ -84,6 +92,7 @@ static void attest_at_desk(struct cas_desk *desk, void *arg)
 	t->rc = judge_begin(&j, desk, t->a, true, t->err);
 	if (t->rc == 0)
 		t->rc = j.refused ? judge_record(&j, AUDIT_REFUSED, t->err) : grant(&j, t->grant, t->err);
+	t->rc = own_failure(t->rc, t->err);
 	if (t->rc == 0 && j.refused)
 		t->rc = judge_refusal(t->a, t->err);
 	judge_done(&j);

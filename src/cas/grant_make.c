@@ -163,8 +163,6 @@ static int seal(struct maker *m, const uint8_t public_key[CRYPTO_X25519_SIZE], s
 	uint8_t *plain;
 	size_t size;
 	int rc = provision_write(m->grant, pool, &plain, &size, err);
-	if (rc == CELLA_ELIMIT)
-		return error_prefix(err, CELLA_EINVAL, "the service: ");
 	if (rc < 0)
 		return rc;
 	uint8_t *to = buf_reserve(ret_sealed, size + CRYPTO_HPKE_OVERHEAD);
@@ -172,7 +170,17 @@ static int seal(struct maker *m, const uint8_t public_key[CRYPTO_X25519_SIZE], s
 	                           plain, size, to, err)
 	        : error_set(err, CELLA_ENOMEM, "no memory for a grant");
 	mem_free(pool, plain);
-	return rc;
+	return rc == CELLA_EAUTH ? error_prefix(err, CELLA_EINVAL, "the executor's key: ") : rc;
+}
+
+/* What is of another kind or size than a text takes is the session's mistake, whichever function finds it. */
+static int sessions_mistake(int rc, struct error *err)
+{
+	if (rc != CELLA_EFORMAT && rc != CELLA_ELIMIT)
+		return rc;
+	if (err)
+		err->code = CELLA_EINVAL;
+	return CELLA_EINVAL;
 }
 
 int grant_make(struct cas_desk *desk, const struct cas_session *session,
@@ -187,5 +195,5 @@ int grant_make(struct cas_desk *desk, const struct cas_session *session,
 	if (rc == 0)
 		rc = seal(&m, evidence->public_key, ret_sealed, err);
 	session_arena_done(&m.lookup.arena);
-	return rc;
+	return sessions_mistake(rc, err);
 }

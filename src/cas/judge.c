@@ -8,9 +8,13 @@
 #include "attest/claims.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/printable.h"
 #include "cas/service_state.h"
 
-enum { NONCE_SIGNED = 16 };
+enum {
+	NONCE_SIGNED = 16,
+	STRANGE_SERVICES_MAX = 8, /* that a session has not, and whose refusals are kept all the same */
+};
 
 /* ---- nonces */
 
@@ -37,6 +41,23 @@ int cas_nonce(struct cas *cas, uint8_t ret_nonce[CAS_NONCE_SIZE], struct error *
 	if (rc == 0)
 		memcpy(ret_nonce, nonce, sizeof(nonce));
 	return rc;
+}
+
+/* ---- names, which whoever asks has made up */
+
+/* Fit for a log. */
+static void show_name(const char *name, char to[RECORDS_NAME_MAX + 1])
+{
+	snprintf(to, RECORDS_NAME_MAX + 1, "%s", name);
+	printable(to, strlen(to), false);
+}
+
+/* May there be a session or a service that is called so? */
+static bool is_name(const char *name)
+{
+	char shown[RECORDS_NAME_MAX + 1];
+	show_name(name, shown);
+	return *name && strcmp(name, shown) == 0;
 }
 
 /* ---- judging */
@@ -141,7 +162,9 @@ static int judge(struct judgement *j, bool fresh, struct error *err)
 
 static int find_service(struct judgement *j, struct error *err)
 {
-	int rc = cas_session_get(j->desk->cas, j->a->session, &j->session, err);
+	int rc = CELLA_ENOENT;
+	if (is_name(j->a->session))
+		rc = cas_session_get(j->desk->cas, j->a->session, &j->session, err);
 	if (rc == CELLA_ENOENT)
 		judge_refuse(j, "session: wanted one that there is, found none of that name");
 	if (rc < 0)
@@ -181,9 +204,12 @@ int judge_refusal(const struct cas_attestation *a, struct error *err)
 static char *describe(const struct judgement *j)
 {
 	const struct evidence *e = &j->evidence;
+	char session[RECORDS_NAME_MAX + 1], service[RECORDS_NAME_MAX + 1];
 	json_t *what = json_object();
-	json_object_set_new(what, "session", json_string(j->a->session));
-	json_object_set_new(what, "service", json_string(j->a->service));
+	show_name(j->a->session, session);
+	show_name(j->a->service, service);
+	json_object_set_new(what, "session", json_string(session));
+	json_object_set_new(what, "service", json_string(service));
 	json_object_set_new(what, "from", json_string(j->a->peer));
 	if (j->session)
 		json_object_set_new(what, "hash", claims_hex(j->session->hash, sizeof(j->session->hash)));
@@ -206,24 +232,72 @@ struct telling {
 	char *what;
 };
 
+struct strangers {
+	const struct judgement *j;
+	size_t count; /* services that the session has not and that have refusals */
+	bool there;   /* this one is among them */
+};
+
+static int count_stranger(void *arg, const void *id, size_t id_size, uint64_t revision, struct error *err)
+{
+	struct strangers *s = arg;
+	const char *session = id, *service = session + strlen(session) + 1;
+	(void)revision;
+	(void)err;
+	if (session[id_size - 1] != 0 || session_service(s->j->session->session, service))
+		return 0; /* not the first of its refusals, or one of the session's */
+	s->count++;
+	s->there = s->there || strcmp(service, s->j->a->service) == 0;
+	return 0;
+}
+
+/* Of what nobody owns none are kept, and of services that a session has not only a few. */
+static int keep_refusal(const struct judgement *j, struct records *r, struct error *err)
+{
+	struct strangers s = {.j = j};
+	if (!j->session || !is_name(j->a->service))
+		return 0;
+	int rc = j->service ? 0
+	                    : records_list(r, RECORDS_REFUSAL, j->a->session, strlen(j->a->session) + 1,
+	                                   count_stranger, &s, err);
+	if (rc < 0 || (s.count >= STRANGE_SERVICES_MAX && !s.there))
+		return rc;
+	return records_refusal_add(r, j->a->session, j->a->service, (const char *)j->reasons.data,
+	                           cas_now_ns(j->desk->cas), err);
+}
+
 static int tell(void *arg, struct records *r, struct audit_event *event, struct error *err)
 {
 	const struct telling *t = arg;
 	event->kind = t->j->refused ? AUDIT_REFUSED : t->kind;
 	event->what = t->what;
-	if (!t->j->refused || !t->j->session)
-		return 0; /* nobody owns what is not there */
-	return records_refusal_add(r, t->j->a->session, t->j->a->service, (const char *)t->j->reasons.data,
-	                           cas_now_ns(t->j->desk->cas), err);
+	return t->j->refused ? keep_refusal(t->j, r, err) : 0;
+}
+
+/* A session may want more than a refusal has room for: what comes first is kept, whole lines of it. */
+static void bound_reasons(struct buf *reasons)
+{
+	static const char more[] = "and more, for which there is no room\n";
+	if (reasons->failed || !reasons->size)
+		return;
+	printable((char *)reasons->data, reasons->size, true);
+	if (reasons->size <= RECORDS_REASON_MAX)
+		return;
+	reasons->size = RECORDS_REASON_MAX - sizeof(more);
+	while (reasons->data[reasons->size - 1] != '\n')
+		reasons->size--;
+	buf_put(reasons, more, sizeof(more) - 1);
 }
 
 int judge_record(struct judgement *j, enum audit_kind kind, struct error *err)
 {
+	bound_reasons(&j->reasons);
 	struct telling t = {.j = j, .kind = kind, .what = describe(j)};
 	struct cas_change change = {.make = tell, .arg = &t};
 	buf_put(&j->reasons, "", 1); /* a string from here on */
-	int rc = t.what && !j->reasons.failed ? cas_commit(j->desk->cas, &change, err)
-	                                      : error_set(err, CELLA_ENOMEM, "no memory for the audit log");
+	int rc = t.what && !j->reasons.failed
+	                 ? cas_commit(j->desk->cas, &change, err)
+	                 : error_set(err, CELLA_ENOMEM, "no memory for the audit log");
 	free(t.what);
 	return rc;
 }

@@ -32,6 +32,11 @@ def sentence(name, service):
     return f"the CAS refused: the session's owner can see why (cella session explain {name}/{service})"
 
 
+class NoKey:
+    """Of small order: whatever is sealed to it, anybody opens."""
+    public = "01" + "00" * 31
+
+
 class Target:
     """A CAS with an enrolled launcher and a session of one owner."""
 
@@ -164,6 +169,19 @@ def session_attacks(t):
     t.refused("a service that there is not", ["service: wanted one of the session"], t.evidence(), service="x")
     check(t.cas.attest("nowhere", "s", t.evidence()) == (403, sentence("nowhere", "s")), "a session that there is not: the same sentence")
     t.said.append((REFUSED, "session: wanted one that there is"))
+    for service in ("x" * 300, "x\u0001y", "x\u007fy", "x\u0085y", "x\u202ey", "x" * 9000, ""):
+        known, unknown = (t.cas.attest(name, service, t.evidence()) for name in ("a", "nowhere"))
+        known, unknown = ((status, text.replace(f"{name}/", "")[:300]) for (status, text), name in ((known, "a"), (unknown, "nowhere")))
+        check(known == unknown and known[0] == 403,
+              f"service {service[:6]!r} tells nobody whether a session is there: {known} {unknown}")
+        check(t.cas.attest(service, "s", t.evidence())[0] == 403, f"session {service[:6]!r}: refused")
+    for i in range(50):
+        t.cas.attest("a", f"made-up-{i}", t.evidence())
+    kept = [name for i in range(50) if t.cas.reasons("a", name := f"made-up-{i}")]
+    check(0 < len(kept) < 10, f"of services that were made up only the refusals of a few are kept: {kept}")
+    t.put(session("long", {"s": "".join(alternative(f"[{', '.join([OTHER_CELL] * 20)}]") for _ in range(20))}))
+    t.refused("by more than there is room for", ["alternative 1: cell: wanted one of"], t.evidence(), "long")
+    check(t.cas.reasons("long", "s")[0].endswith("and more, for which there is no room\n"), "its owner reads that there is more")
 
 
 def revocation_attacks(t):
@@ -287,6 +305,30 @@ def import_attacks(t):
     check(t.granted("both as they are", "taker")["environment"] == value, "the same secret")
     taker("thief")
     t.refused("a third one", ["does not export the secret shared to thief"], t.evidence(), "thief")
+
+
+def kind_attacks(t):
+    """What an import says of a kind counts for nothing; what the other session says of it may not fit."""
+    t.put(session("bytes", secrets="  - {name: shared, kind: binary, value: 410042, export: [text]}\n"))
+    text = session("text", secrets="  - {name: theirs, kind: ascii, import: {session: bytes, name: shared}}\n")
+    t.put(text.replace("TOKEN: $$CELLA::token$$", "TOKEN: $$CELLA::theirs$$"))
+    t.refused("bytes where an argument wants characters", ["session: ", "binary"], t.evidence(), "text")
+    t.put(session("hexed", secrets="  - {name: theirs, kind: binary, import: {session: bytes, name: shared}}\n"))
+    t.refused("and that one is not exported to it", ["does not export the secret shared to hexed"],
+              put_and_sign(t, "hexed"), "hexed")
+    t.refused("an executor's key that is none", ["session: the executor's key: "], t.launcher.sign(t.cas.nonce(), NoKey()))
+    many = "".join(f"      V{i}: $$CELLA::big$$\n" for i in range(400))
+    big = session("big", secrets="  - {name: big, kind: ascii, size: 4096}\n")
+    t.put(big.replace("      TOKEN: $$CELLA::token$$\n", many))
+    t.refused("more than an executor takes", ["session: ", "bytes"], t.evidence(), "big")
+
+
+def put_and_sign(t, name):
+    status, answer = t.cas.ask("GET", f"/v1/sessions/{name}", who=t.cas.owner)
+    check(status == 200, "the session is there")
+    before = next(row["hash"] for row in t.cas.ask("GET", "/v1/sessions", who=t.cas.owner)[1]["sessions"] if row["name"] == name)
+    t.put(answer.replace('version: "0.1"\n', f'version: "0.1"\npredecessor: {before}\n').replace("::token$$", "::theirs:hex$$"))
+    return t.evidence()
 
 
 def volume_attacks(t):
@@ -570,7 +612,7 @@ def main():
         evidence_attacks(t, Target(elsewhere))
         elsewhere.stop()
         for attack in (token_attacks, claims_attacks, session_attacks, revocation_attacks, owner_attacks, predecessor_attacks,
-                       import_attacks, volume_attacks, body_attacks, wire_attacks, certificate_attacks, restart_attacks,
+                       import_attacks, kind_attacks, volume_attacks, body_attacks, wire_attacks, certificate_attacks, restart_attacks,
                        disk_attacks, check_log):
             attack(t)
         check("error" not in cas.output[1], f"the CAS logs no failure of its own: {cas.output[1][-500:]}")

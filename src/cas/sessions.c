@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/printable.h"
 #include "cas/generate.h"
 #include "cas/lookup.h"
 #include "cas/service_state.h"
@@ -67,6 +68,7 @@ static int do_act(struct cas *cas, const struct cas_requester *who, enum audit_k
 static int deny(struct cas *cas, const struct cas_requester *who, const struct error *why, struct error *err)
 {
 	struct error denied = *why, ignored;
+	printable(denied.text, strlen(denied.text), false);
 	json_t *what = json_pack("{s:s, s:s}", "denied", denied.text, "from", who->address);
 	(void)!do_act(cas, who, AUDIT_DENIED, what, NULL, NULL, &ignored);
 	return error_set(err, CELLA_EPERM, "%s", denied.text);
@@ -93,6 +95,25 @@ static bool is_revoked(struct cas *cas, const struct cas_requester *who)
 	return is;
 }
 
+static bool may_read(struct cas *cas, const struct cas_requester *who, const struct cas_session *session)
+{
+	const struct session_requesters all = {.keys = &who->key, .count = who->known};
+	return !is_revoked(cas, who) &&
+	       session_access(&session->session->read, "read", session->creator, &all, NULL) == 0;
+}
+
+/* For who is no owner and may not read the session, if there is one: the same whether there is. */
+static int deny_stranger(struct cas *cas, const struct cas_requester *who, const char *name,
+                         const struct error *why, struct error *err)
+{
+	(void)!deny(cas, who, why, NULL);
+	return error_set(
+		err, CELLA_EPERM,
+		"the key that asks is no owner's of this CAS, and may do nothing with the session %.255s, "
+		"if there is one",
+		name);
+}
+
 /* `what`: "read" or "update". */
 static int demand_access(struct cas *cas, const struct cas_requester *who, const struct cas_session *session,
                          const struct session_access *access, const char *what, struct error *err)
@@ -102,10 +123,24 @@ static int demand_access(struct cas *cas, const struct cas_requester *who, const
 	int rc = is_revoked(cas, who) ? error_set(&why, CELLA_EPERM, "the key that asks was revoked")
 	                              : session_access(access, what, session->creator, &all, &why);
 	if (rc == CELLA_EPERM)
-		return deny(cas, who, &why, err);
+		return is_owner(cas, who) || may_read(cas, who, session)
+		               ? deny(cas, who, &why, err)
+		               : deny_stranger(cas, who, session->name, &why, err);
 	if (rc < 0 && err)
 		*err = why;
 	return rc;
+}
+
+/* Of a session that is not there. */
+static int demand_owner(struct cas *cas, const struct cas_requester *who, const char *name, const char *what,
+                        struct error *err)
+{
+	struct error why;
+	if (is_owner(cas, who))
+		return 0;
+	error_set(&why, CELLA_EPERM, "the key that asks may not %s the session %.255s: it is no owner's",
+	          what, name);
+	return deny_stranger(cas, who, name, &why, err);
 }
 
 /* ---- putting */
@@ -133,7 +168,7 @@ static int demand_put(struct cas *cas, const struct putting *p, struct error *er
 	const struct cas_session *before;
 	int rc = cas_session_get(cas, p->session->name, &before, err);
 	if (rc == CELLA_ENOENT)
-		return cas_demand_owner(cas, p->who, "create a session", err);
+		return demand_owner(cas, p->who, p->session->name, "create", err);
 	if (rc < 0)
 		return rc;
 	rc = demand_access(cas, p->who, before, &before->session->update, "update", err);
@@ -148,15 +183,24 @@ static int demand_put(struct cas *cas, const struct putting *p, struct error *er
 	return rc;
 }
 
+static int demand_creator(struct cas *cas, const struct putting *p, struct error *err)
+{
+	const struct session *s = p->session;
+	struct error why;
+	if (!s->has_creator || (p->who->known && crypto_equal(s->creator, p->who->key, sizeof(s->creator))))
+		return 0;
+	error_set(&why, CELLA_EPERM, "the session names another creator than the key that asks");
+	return deny(cas, p->who, &why, err);
+}
+
 static int put_parsed(struct cas *cas, struct putting *p)
 {
 	const struct session *s = p->session;
 	char hash[2 * CRYPTO_SHA384_SIZE + 1];
 	uint64_t now = cas_now_ns(cas);
-	if (s->has_creator && (!p->who->known || !crypto_equal(s->creator, p->who->key, sizeof(s->creator))))
-		return error_set(p->err, CELLA_EPERM,
-		                 "the session names another creator than the key that asks");
 	int rc = demand_put(cas, p, p->err);
+	if (rc == 0)
+		rc = demand_creator(cas, p, p->err);
 	if (rc < 0)
 		return rc;
 	p->record = (struct records_session){.created_ns = now,
@@ -231,12 +275,12 @@ static int read_record(struct cas *cas, const char *name, struct cas_session_fac
 static int demand_read(struct cas *cas, const struct cas_requester *who, const char *name, struct error *err)
 {
 	const struct cas_session *session;
-	int rc = cas_session_get(cas, name, &session, err);
-	if (rc == CELLA_ENOENT && !is_owner(cas, who))
-		return error_set(err, CELLA_EPERM,
-		                 "the key that asks may not read the session %.255s, if there "
-		                 "is one",
-		                 name);
+	struct error why;
+	int rc = cas_session_get(cas, name, &session, &why);
+	if (rc == CELLA_ENOENT)
+		rc = demand_owner(cas, who, name, "read", err) < 0 ? CELLA_EPERM : CELLA_ENOENT;
+	if (rc < 0 && rc != CELLA_EPERM && err)
+		*err = why;
 	if (rc < 0)
 		return rc;
 	rc = demand_access(cas, who, session, &session->session->read, "read", err);
@@ -284,15 +328,14 @@ static int add_name(void *arg, const void *id, size_t id_size, uint64_t revision
 	return 0;
 }
 
-static bool may_read(struct cas *cas, const struct cas_requester *who, const char *name)
+static bool may_list(struct cas *cas, const struct cas_requester *who, const char *name)
 {
 	const struct cas_session *session;
-	const struct session_requesters all = {.keys = &who->key, .count = who->known};
-	if (is_revoked(cas, who) || cas_session_get(cas, name, &session, NULL) < 0)
+	if (cas_session_get(cas, name, &session, NULL) < 0)
 		return false;
-	int rc = session_access(&session->session->read, "read", session->creator, &all, NULL);
+	bool may = may_read(cas, who, session);
 	cas_session_put_back(cas, session);
-	return rc == 0;
+	return may;
 }
 
 int cas_session_list(struct cas *cas, const struct cas_requester *who, cas_session_fn *fn, void *arg,
@@ -303,7 +346,7 @@ int cas_session_list(struct cas *cas, const struct cas_requester *who, cas_sessi
 	cas_records_unlock(cas);
 	for (size_t i = 0; rc == 0 && i < names.count; i++) {
 		struct cas_session_facts facts;
-		if (!may_read(cas, who, names.items[i]) ||
+		if (!may_list(cas, who, names.items[i]) ||
 		    read_record(cas, names.items[i], &facts, NULL, NULL) < 0)
 			continue;
 		rc = fn(arg, &facts, err);

@@ -232,6 +232,8 @@ def owner_attacks(t):
     check(shown[0] == 200 and shown[1] == session("a"), "the session's creator reads it as it was put")
     names = {row["name"] for row in cas.ask("GET", "/v1/sessions", who=other.path)[1]["sessions"]}
     check(names == {"theirs"}, f"another owner's list has its own sessions alone: {names}")
+    t.denied("a session that names another creator", cas.ask("POST", "/v1/sessions", f"creator: {nobody.hash}\n" + session("mine"), other.path),
+             ["another creator"])
     t.done("the other owner is removed", cas.ask("DELETE", f"/v1/owners/{other.hash}", who=cas.owner))
     t.denied("a removed owner creates a session", cas.ask("POST", "/v1/sessions", session("more"), other.path))
     t.denied("it enrols a launcher", cas.ask("POST", "/v1/las", {"key": Launcher().key, "label": "x"}, other.path), ["enrol a launcher"])
@@ -259,6 +261,10 @@ def strangers_hands(t, who, what):
             return cas.ask(method, path.format(name), text, who.path)
         there = ask("a")
         t.denied(f"{what} {act}", there)
+        if what.startswith("a key"):
+            gone = ask("q")
+            check((there[0], there[1]["detail"]) == (gone[0], gone[1]["detail"].replace("session q,", "session a,")),
+                  f"{what} does not learn by that whether there is one: {there[1]} {gone[1]}")
     t.granted("and the session is as it was")
 
 

@@ -295,9 +295,8 @@ int judge_record(struct judgement *j, enum audit_kind kind, struct error *err)
 	struct telling t = {.j = j, .kind = kind, .what = describe(j)};
 	struct cas_change change = {.make = tell, .arg = &t};
 	buf_put(&j->reasons, "", 1); /* a string from here on */
-	int rc = t.what && !j->reasons.failed
-	                 ? cas_commit(j->desk->cas, &change, err)
-	                 : error_set(err, CELLA_ENOMEM, "no memory for the audit log");
+	int rc = t.what && !j->reasons.failed ? cas_commit(j->desk->cas, &change, err)
+	                                      : error_set(err, CELLA_ENOMEM, "no memory for the audit log");
 	free(t.what);
 	return rc;
 }

@@ -504,9 +504,16 @@ struct party_change {
 	struct records_party party;
 };
 
+/* What was revoked is not let in again: nothing takes a revocation back. */
 static int add_party(const struct act *act, struct records *r, struct error *err)
 {
 	const struct party_change *c = act->arg;
+	const bool owner = c->kind == RECORDS_OWNER;
+	if (records_is_revoked(r, owner ? RECORDS_REVOKED_OWNER : RECORDS_REVOKED_LAS, c->key,
+	                       RECORDS_KEY_SIZE))
+		return error_set(err, CELLA_EINVAL,
+		                 "this key of %s was revoked, which nothing takes back: make a new one",
+		                 owner ? "an owner" : "a launcher");
 	return records_party_add(r, c->kind, c->key, &c->party, err);
 }
 
@@ -529,6 +536,8 @@ int cas_party_add(struct cas *cas, const struct cas_requester *who, enum records
 	bool owner = kind == RECORDS_OWNER;
 	struct party_change c = {kind, key, {.since_ns = cas_now_ns(cas)}};
 	int rc = cas_demand_owner(cas, who, owner ? "let in an owner" : "enrol a launcher", err);
+	if (rc == 0 && !owner)
+		rc = crypto_ed25519_check(key, err);
 	if (rc < 0)
 		return rc;
 	memcpy(c.party.by, who->key, sizeof(c.party.by));

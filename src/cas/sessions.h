@@ -64,7 +64,8 @@ int cas_volume_read(struct cas *cas, const struct cas_requester *who, const char
                     uint8_t ret_id[VOLUME_ID_SIZE], struct records_volume *ret_volume,
                     struct error *err) must_check;
 
-/* `kind`: RECORDS_OWNER (a key hash) or RECORDS_LAS (an Ed25519 key). */
+/* `kind`: RECORDS_OWNER (a key hash) or RECORDS_LAS (an Ed25519 key). CELLA_EINVAL: it was revoked, or is no
+ * key that a launcher can have made; CELLA_EEXIST. */
 int cas_party_add(struct cas *cas, const struct cas_requester *who, enum records_kind kind,
                   const uint8_t key[RECORDS_KEY_SIZE], const char *label, struct error *err) must_check;
 int cas_party_remove(struct cas *cas, const struct cas_requester *who, enum records_kind kind,

@@ -183,5 +183,8 @@ int crypto_sign(const struct crypto_signer *signer, const void *data, size_t siz
                 uint8_t ret_signature[CRYPTO_SIGNATURE_SIZE], struct error *err) must_check;
 int crypto_verify(const uint8_t public_key[CRYPTO_ED25519_SIZE], const void *data, size_t size,
                   const uint8_t signature[CRYPTO_SIGNATURE_SIZE], struct error *err) must_check;
+/* Before a key of somebody else is trusted. CELLA_EINVAL: it is none (no point of the curve, or written in
+ * another way than its own), or one of small order, under which signatures hold that anybody can make. */
+int crypto_ed25519_check(const uint8_t public_key[CRYPTO_ED25519_SIZE], struct error *err) must_check;
 
 #endif

@@ -426,6 +426,69 @@ static void test_ed25519(void **state)
 	assert_int_equal(crypto_verify(fresh.public_key, "text", 4, signature, NULL), 0);
 }
 
+/* Points whose order divides 8, in their one form; with the sign of x set where there is one. */
+static const char *const small_order[] = {
+	"0000000000000000000000000000000000000000000000000000000000000000",
+	"0000000000000000000000000000000000000000000000000000000000000080",
+	"0100000000000000000000000000000000000000000000000000000000000000",
+	"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+	"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+	"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+	"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+};
+
+/* Does a signature hold that was made without a private key: S = 0, and R the neutral point? One in eight
+ * messages does, for a key of order 8. */
+static bool is_forged(const uint8_t key[CRYPTO_ED25519_SIZE])
+{
+	const uint8_t signature[CRYPTO_SIGNATURE_SIZE] = {1};
+	bool forged = false;
+	for (uint32_t message = 0; message < 512 && !forged; message++)
+		forged = crypto_verify(key, &message, sizeof(message), signature, NULL) == 0;
+	return forged;
+}
+
+static void test_ed25519_check(void **state)
+{
+	static const char *const none[] = {
+		"0200000000000000000000000000000000000000000000000000000000000000", /* no x */
+		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", /* p, which is 0 */
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+	};
+	uint8_t key[CRYPTO_ED25519_SIZE];
+	struct error err;
+	unsigned accepted = 0;
+	(void)state;
+	for (size_t i = 0; i < array_count(small_order); i++) {
+		unhex(small_order[i], key, sizeof(key));
+		assert_true(is_forged(key)); /* why it matters */
+		assert_int_equal(crypto_ed25519_check(key, &err), CELLA_EINVAL);
+		assert_non_null(strstr(err.text, "small order"));
+	}
+	for (size_t i = 0; i < array_count(none); i++) {
+		unhex(none[i], key, sizeof(key));
+		assert_int_equal(crypto_ed25519_check(key, &err), CELLA_EINVAL);
+		assert_null(strstr(err.text, "small order"));
+	}
+	for (unsigned i = 0; i < 100; i++) {
+		struct crypto_signer signer;
+		assert_int_equal(crypto_signer_generate(&signer, &err), 0);
+		assert_int_equal(crypto_ed25519_check(signer.public_key, &err), 0);
+		assert_false(is_forged(signer.public_key));
+	}
+	/* Half of all numbers are of points. */
+	for (unsigned i = 0; i < 1000; i++) {
+		uint8_t digest[CRYPTO_SHA384_SIZE];
+		assert_int_equal(crypto_sha384(&i, sizeof(i), digest, NULL), 0);
+		int rc = crypto_ed25519_check(digest, &err);
+		assert_true(rc == 0 || rc == CELLA_EINVAL);
+		accepted += rc == 0;
+	}
+	assert_in_range(accepted, 400, 600);
+}
+
 static void test_equal(void **state)
 {
 	(void)state;
@@ -634,17 +697,17 @@ static void test_scrypt_refuses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sha384),       cmocka_unit_test(test_sha384_parts),
-		cmocka_unit_test(test_hkdf),         cmocka_unit_test(test_derive),
-		cmocka_unit_test(test_aead_vectors), cmocka_unit_test(test_aead_steps),
-		cmocka_unit_test(test_fixed_key),    cmocka_unit_test(test_prf),
-		cmocka_unit_test(test_x25519),       cmocka_unit_test(test_hpke_schedule),
-		cmocka_unit_test(test_hpke_seal),    cmocka_unit_test(test_hpke_round_trip),
-		cmocka_unit_test(test_ed25519),      cmocka_unit_test(test_equal),
-		cmocka_unit_test(test_salts),        cmocka_unit_test(test_allocations),
-		cmocka_unit_test(test_aead_refuses), cmocka_unit_test(test_init_once),
-		cmocka_unit_test(test_scrypt),       cmocka_unit_test(test_scrypt_refuses),
-		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_sha384),         cmocka_unit_test(test_sha384_parts),
+		cmocka_unit_test(test_hkdf),           cmocka_unit_test(test_derive),
+		cmocka_unit_test(test_aead_vectors),   cmocka_unit_test(test_aead_steps),
+		cmocka_unit_test(test_fixed_key),      cmocka_unit_test(test_prf),
+		cmocka_unit_test(test_x25519),         cmocka_unit_test(test_hpke_schedule),
+		cmocka_unit_test(test_hpke_seal),      cmocka_unit_test(test_hpke_round_trip),
+		cmocka_unit_test(test_ed25519),        cmocka_unit_test(test_ed25519_check),
+		cmocka_unit_test(test_equal),          cmocka_unit_test(test_salts),
+		cmocka_unit_test(test_allocations),    cmocka_unit_test(test_aead_refuses),
+		cmocka_unit_test(test_init_once),      cmocka_unit_test(test_scrypt),
+		cmocka_unit_test(test_scrypt_refuses), cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, start, NULL);
 }

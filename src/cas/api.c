@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "cas/attest.h"
 #include "cas/keeper.h"
+#include "cas/parties.h"
 #include "cas/sessions.h"
 
 enum {
@@ -47,6 +48,18 @@ static void answer_json(struct https_request *request, unsigned status, json_t *
 		https_answer_error(request, &err);
 	}
 	json_decref(json);
+}
+
+/* {name: list}, which is taken, or why there is none. */
+static void answer_list(struct cas_api *api, struct https_request *request, const char *name, json_t *list,
+                        int rc, const struct error *err)
+{
+	if (rc < 0) {
+		json_decref(list);
+		answer_error(api, request, err);
+	} else {
+		answer_json(request, 200, json_pack("{s:o}", name, list));
+	}
 }
 
 /* The body as an object of exactly these members, which are strings. */
@@ -258,12 +271,8 @@ static void get_sessions(void *arg, struct https_request *request)
 	struct cas_requester who = requester(request);
 	struct error err;
 	json_t *list = json_array();
-	if (cas_session_list(api->cas, &who, add_facts, list, &err) < 0) {
-		json_decref(list);
-		answer_error(api, request, &err);
-		return;
-	}
-	answer_json(request, 200, json_pack("{s:o}", "sessions", list));
+	answer_list(api, request, "sessions", list, cas_session_list(api->cas, &who, add_facts, list, &err),
+	            &err);
 }
 
 static void get_session(void *arg, struct https_request *request)
@@ -314,12 +323,7 @@ static void get_refusals(void *arg, struct https_request *request)
 			                                      (json_int_t)(refusal->time_ns / 1000000000u),
 			                                      "reasons", refusal->text));
 	}
-	if (rc < 0 && rc != CELLA_ENOENT) {
-		json_decref(list);
-		answer_error(api, request, &err);
-		return;
-	}
-	answer_json(request, 200, json_pack("{s:o}", "refusals", list));
+	answer_list(api, request, "refusals", list, rc == CELLA_ENOENT ? 0 : rc, &err);
 }
 
 /* ---- volumes */
@@ -430,6 +434,36 @@ static void delete_party(struct cas_api *api, struct https_request *request, enu
 		https_answer(request, 204, NULL, NULL, 0);
 }
 
+static int add_party(void *arg, const struct cas_party *p, struct error *err)
+{
+	json_t *json = json_pack("{s:o, s:s, s:I, s:o, s:b}", "key", claims_hex(p->key, sizeof(p->key)),
+	                         "label", p->party.label, "since",
+	                         (json_int_t)(p->party.since_ns / 1000000000u), "by",
+	                         claims_hex(p->party.by, sizeof(p->party.by)), "revoked", (int)p->revoked);
+	return json_array_append_new(arg, json) == 0 ? 0
+	                                             : error_set(err, CELLA_ENOMEM, "no memory for a list");
+}
+
+static void get_parties(struct cas_api *api, struct https_request *request, enum records_kind kind,
+                        const char *name)
+{
+	struct cas_requester who = requester(request);
+	json_t *list = json_array();
+	struct error err;
+	answer_list(api, request, name, list, cas_party_list(api->cas, &who, kind, add_party, list, &err),
+	            &err);
+}
+
+static void get_las(void *arg, struct https_request *request)
+{
+	get_parties(arg, request, RECORDS_LAS, "las");
+}
+
+static void get_owners(void *arg, struct https_request *request)
+{
+	get_parties(arg, request, RECORDS_OWNER, "owners");
+}
+
 static void post_las(void *arg, struct https_request *request)
 {
 	post_party(arg, request, RECORDS_LAS);
@@ -452,18 +486,6 @@ static void delete_owner(void *arg, struct https_request *request)
 
 /* ---- revocations */
 
-static const struct {
-	const char *name;
-	enum records_revoked kind;
-	size_t size;
-} revocable[] = {
-	{"cell", RECORDS_REVOKED_CELL, CRYPTO_SHA384_SIZE},
-	{"builder", RECORDS_REVOKED_BUILDER, CRYPTO_ED25519_SIZE},
-	{"las", RECORDS_REVOKED_LAS, CRYPTO_ED25519_SIZE},
-	{"owner", RECORDS_REVOKED_OWNER, RECORDS_KEY_SIZE},
-	{"executor", RECORDS_REVOKED_EXECUTOR, CRYPTO_SHA384_SIZE},
-};
-
 static void post_revocation(void *arg, struct https_request *request)
 {
 	static const char *const names[] = {"kind", "what", "reason"};
@@ -475,21 +497,43 @@ static void post_revocation(void *arg, struct https_request *request)
 	struct error err;
 	size_t i = 0;
 	int rc = read_strings(request, names, values, array_count(names), &body, &err);
-	while (rc == 0 && i < array_count(revocable) && strcmp(revocable[i].name, values[0]) != 0)
+	while (rc == 0 && i < cas_revocable_count && strcmp(cas_revocable[i].name, values[0]) != 0)
 		i++;
-	if (rc == 0 && i == array_count(revocable))
+	if (rc == 0 && i == cas_revocable_count)
 		rc = error_set(&err, CELLA_EFORMAT, "\"kind\" is cell, builder, las, owner or executor");
 	if (rc == 0)
-		rc = hex_member(values[1], "what", what, revocable[i].size, &err);
+		rc = hex_member(values[1], "what", what, cas_revocable[i].size, &err);
 	if (rc == 0 && strlen(values[2]) > RECORDS_REASON_MAX)
 		rc = error_set(&err, CELLA_EFORMAT, "\"reason\" has %d bytes at most", RECORDS_REASON_MAX);
 	if (rc == 0)
-		rc = cas_revoke(api->cas, &who, revocable[i].kind, what, revocable[i].size, values[2], &err);
+		rc = cas_revoke(api->cas, &who, cas_revocable[i].kind, what, cas_revocable[i].size, values[2],
+		                &err);
 	json_decref(body);
 	if (rc < 0)
 		answer_error(api, request, &err);
 	else
 		https_answer(request, 204, NULL, NULL, 0);
+}
+
+static int add_revoked(void *arg, const struct cas_revoked *r, struct error *err)
+{
+	json_t *json = json_pack("{s:s, s:o, s:I, s:s}", "kind", r->kind->name, "what",
+	                         claims_hex(r->what, r->kind->size), "since",
+	                         (json_int_t)(r->revocation.since_ns / 1000000000u), "reason",
+	                         r->revocation.reason);
+	return json_array_append_new(arg, json) == 0
+	               ? 0
+	               : error_set(err, CELLA_ENOMEM, "no memory for a list of what is revoked");
+}
+
+static void get_revocations(void *arg, struct https_request *request)
+{
+	struct cas_api *api = arg;
+	struct cas_requester who = requester(request);
+	json_t *list = json_array();
+	struct error err;
+	answer_list(api, request, "revocations", list,
+	            cas_revoked_list(api->cas, &who, add_revoked, list, &err), &err);
 }
 
 /* ---- the table */
@@ -509,10 +553,13 @@ static const struct https_route table[] = {
 	{"GET", "/v1/sessions/{session}/services/{service}/refusals", 0, true, true, get_refusals, NULL},
 	{"GET", "/v1/sessions/{session}/volumes/{volume}", 0, true, true, get_volume, NULL},
 	{"PUT", "/v1/sessions/{session}/volumes/{volume}", SMALL_BODY_MAX, true, true, put_volume, NULL},
+	{"GET", "/v1/las", 0, true, true, get_las, NULL},
 	{"POST", "/v1/las", SMALL_BODY_MAX, true, true, post_las, NULL},
 	{"DELETE", "/v1/las/{key}", 0, true, true, delete_las, NULL},
+	{"GET", "/v1/owners", 0, true, true, get_owners, NULL},
 	{"POST", "/v1/owners", SMALL_BODY_MAX, true, true, post_owner, NULL},
 	{"DELETE", "/v1/owners/{key}", 0, true, true, delete_owner, NULL},
+	{"GET", "/v1/revocations", 0, true, true, get_revocations, NULL},
 	{"POST", "/v1/revocations", SMALL_BODY_MAX, true, true, post_revocation, NULL},
 };
 

@@ -3,10 +3,11 @@
  *
  *     cella-cas --dir DIR [--listen ADDRESS:PORT] [--key-file FILE | --passphrase-fd N] [--init OWNER]
  *               [--insecure-memory-none] [--insecure-older] [--rate N]
+ *     cella-cas --dir DIR --key-file FILE | --passphrase-fd N --task NAME [--file FILE] [--epoch N]
  *
  * The command line (cella cas) starts it, with everything spelled out. When it listens it prints its port,
  * its key's hash, and after its first start where the owner's credential lies. SIGTERM and SIGINT end it in
- * order. With --audit end|verify it says what the audit log is, and ends.
+ * order. With --task it does what cas/upkeep.h says with a CAS that is stopped, and ends.
  */
 #include <event2/event.h>
 #include <signal.h>
@@ -20,6 +21,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "cas/api.h"
+#include "cas/upkeep.h"
 #include "net/tls.h"
 
 enum {
@@ -32,7 +34,7 @@ enum {
 };
 
 struct arguments {
-	const char *directory, *listen, *key_file, *init, *passphrase_fd, *audit, *rate;
+	const char *directory, *listen, *key_file, *init, *passphrase_fd, *task, *file, *epoch, *rate;
 	bool insecure_memory_none, insecure_older;
 };
 
@@ -57,7 +59,8 @@ static bool parse(int argc, char **argv, struct arguments *ret)
 		const char **value;
 	} values[] = {{"--dir", &ret->directory},     {"--listen", &ret->listen},
 	              {"--key-file", &ret->key_file}, {"--passphrase-fd", &ret->passphrase_fd},
-	              {"--init", &ret->init},         {"--audit", &ret->audit},
+	              {"--init", &ret->init},         {"--task", &ret->task},
+	              {"--file", &ret->file},         {"--epoch", &ret->epoch},
 	              {"--rate", &ret->rate}};
 	const struct {
 		const char *name;
@@ -107,45 +110,51 @@ static int read_passphrase(struct daemon *d, struct error *err)
 	return rc;
 }
 
+static int take_sealing(struct daemon *d, struct vault_sealing *ret, struct error *err)
+{
+	const struct arguments *a = &d->arguments;
+	int rc = a->key_file ? 0 : read_passphrase(d, err);
+	if (a->key_file && a->init && access(a->key_file, F_OK) < 0)
+		rc = vault_key_file_create(a->key_file, err);
+	*ret = a->key_file ? (struct vault_sealing){.kind = VAULT_KEY_FILE, .key_file = a->key_file}
+	                   : (struct vault_sealing){.kind = VAULT_PASSPHRASE,
+	                                            .passphrase = d->passphrase.data,
+	                                            .passphrase_size = d->passphrase.size};
+	return rc;
+}
+
 static int open_cas(struct daemon *d, struct error *err)
 {
 	const struct arguments *a = &d->arguments;
 	struct cas_config config = {.directory = a->directory,
 	                            .memory = a->insecure_memory_none ? MEM_INSECURE_NONE : MEM_SECRET,
 	                            .insecure_older = a->insecure_older};
-	int rc = a->key_file ? 0 : read_passphrase(d, err);
-	if (a->key_file && a->init && access(a->key_file, F_OK) < 0)
-		rc = vault_key_file_create(a->key_file, err);
+	int rc = take_sealing(d, &config.sealing, err);
 	if (rc < 0)
 		return rc;
-	config.sealing = a->key_file ? (struct vault_sealing){.kind = VAULT_KEY_FILE, .key_file = a->key_file}
-	                             : (struct vault_sealing){.kind = VAULT_PASSPHRASE,
-	                                                      .passphrase = d->passphrase.data,
-	                                                      .passphrase_size = d->passphrase.size};
 	rc = a->init ? cas_create(&config, a->init, &d->cas, err) : cas_open(&config, &d->cas, err);
 	if (d->passphrase.data)
 		mem_wipe(d->passphrase.data, d->passphrase.size);
 	return rc;
 }
 
-/* ---- the audit log of a CAS that is stopped */
-
-static int show_log(struct daemon *d, struct error *err)
+static int look_after(struct daemon *d, struct error *err)
 {
-	struct records *r = cas_records_lock(d->cas);
-	struct audit_summary s = {.head = *records_head(r)};
-	bool whole = strcmp(d->arguments.audit, "verify") == 0;
-	int rc = whole ? records_verify(r, NULL, &s, err) : 0;
-	cas_records_unlock(d->cas);
-	if (rc < 0)
-		return rc;
-	if (whole)
-		printf("the audit log holds: %llu entries in %llu commits, %llu restores\n",
-		       (unsigned long long)s.entries, (unsigned long long)s.commits,
-		       (unsigned long long)s.restores);
-	printf("it ends with entry %llu of epoch %llu\n", (unsigned long long)s.head.number,
-	       (unsigned long long)s.head.epoch);
-	return 0;
+	const struct arguments *a = &d->arguments;
+	struct upkeep u = {.task = a->task,
+	                   .file = a->file,
+	                   .epoch = a->epoch ? strtoull(a->epoch, NULL, 10) : 0,
+	                   .records = {.directory = a->directory,
+	                               .pool = d->server_pool,
+	                               .now_ns = (uint64_t)now_s(NULL) * 1000000000u,
+	                               .who = "the operator",
+	                               .insecure_older = a->insecure_older}};
+	int rc = take_sealing(d, &u.records.sealing, err);
+	if (rc == 0)
+		rc = upkeep_run(&u, err);
+	if (d->passphrase.data)
+		mem_wipe(d->passphrase.data, d->passphrase.size);
+	return rc;
 }
 
 /* ---- listening */
@@ -267,10 +276,10 @@ static int make_pools(struct daemon *d, struct error *err)
 static int serve(struct daemon *d, struct error *err)
 {
 	int rc = make_pools(d, err);
+	if (rc == 0 && d->arguments.task)
+		return look_after(d, err);
 	if (rc == 0)
 		rc = open_cas(d, err);
-	if (rc == 0 && d->arguments.audit)
-		return show_log(d, err);
 	if (rc == 0)
 		rc = make_tls(d, err);
 	if (rc == 0)

@@ -15,8 +15,6 @@
 #define OWN_TLS_KEY "tls-key"
 #define OWN_GRANT_KEY "grant-key"
 
-enum { DAY_S = 86400, OWNER_S = 3650 * DAY_S, CERT_PEM_ROOM = 4096 };
-
 uint64_t cas_now_ns(const struct cas *cas)
 {
 	struct timespec now;
@@ -371,42 +369,13 @@ static int add_owner(void *arg, struct records *r, struct audit_event *event, st
 	return records_party_add(r, RECORDS_OWNER, arg, &party, err);
 }
 
-/* Private key and certificate, one after the other, as clients of TLS want them. */
 static int write_credential(struct cas *cas, const char *path, uint8_t ret_key[RECORDS_KEY_SIZE],
                             struct error *err)
 {
-	struct cert_key *key = NULL;
-	struct cert *cert = NULL;
-	struct buf certificate = {0};
-	char both[CERT_KEY_PEM_MAX + CERT_PEM_ROOM], hash[CERT_KEY_HASH_SIZE];
-	size_t size = 0;
+	char hash[CERT_KEY_HASH_SIZE];
 	int64_t now = (int64_t)(cas_now_ns(cas) / 1000000000u);
-	const struct cert_shape shape = {.common_name = "Cella owner",
-	                                 .use = CERT_FOR_CLIENT,
-	                                 .not_before = now - DAY_S,
-	                                 .not_after = now + OWNER_S};
-	int rc = cert_key_generate(&key, err);
-	if (rc == 0)
-		rc = cert_make_self_signed(key, &shape, &cert, err);
-	if (rc == 0)
-		rc = cert_key_write(key, both, &size, err);
-	if (rc == 0)
-		rc = cert_write_pem(cert, &certificate, err);
-	if (rc == 0 && certificate.size > sizeof(both) - size)
-		rc = error_set(err, CELLA_EBUG, "a certificate of %zu bytes", certificate.size);
-	if (rc == 0)
-		rc = cert_key_hash(key, hash, err);
-	if (rc == 0)
-		rc = cas_key_parse(hash, "key hash", ret_key, err);
-	if (rc == 0) {
-		memcpy(both + size, certificate.data, certificate.size);
-		rc = io_create_private(path, both, size + certificate.size, err);
-	}
-	mem_wipe(both, sizeof(both));
-	cert_key_free(key);
-	cert_free(cert);
-	buf_done(&certificate);
-	return rc;
+	int rc = cert_credential_create(path, "Cella owner", now, hash, err);
+	return rc == 0 ? cas_key_parse(hash, "key hash", ret_key, err) : rc;
 }
 
 struct owner_call {

@@ -1,104 +1,18 @@
 #include "cas/sessions.h"
 
-#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "base/io.h"
-#include "base/printable.h"
 #include "cas/generate.h"
 #include "cas/lookup.h"
 #include "cas/service_state.h"
 
-static bool is_owner(struct cas *cas, const struct cas_requester *who)
-{
-	if (!who->known)
-		return false;
-	struct records *r = cas_records_lock(cas);
-	bool is = records_party_known(r, RECORDS_OWNER, who->key) &&
-	          !records_is_revoked(r, RECORDS_REVOKED_OWNER, who->key, sizeof(who->key));
-	cas_records_unlock(cas);
-	return is;
-}
-
-static void who_text(const struct cas_requester *who, char to[CAS_KEY_HEX_SIZE])
-{
-	if (who->known)
-		io_hex(who->key, sizeof(who->key), to);
-	else
-		snprintf(to, CAS_KEY_HEX_SIZE, "without a certificate");
-}
-
-/* ---- one change with its entry in the log */
-
-struct act {
-	enum audit_kind kind;
-	char who[CAS_KEY_HEX_SIZE];
-	char *what; /* JSON; freed by act_done */
-	int (*make)(const struct act *act, struct records *r, struct error *err);
-	void *arg;
-};
-
-static int make_act(void *arg, struct records *r, struct audit_event *event, struct error *err)
-{
-	const struct act *act = arg;
-	event->kind = act->kind;
-	event->who = act->who;
-	event->what = act->what;
-	return act->make ? act->make(act, r, err) : 0;
-}
-
-/* Takes `what`. */
-static int do_act(struct cas *cas, const struct cas_requester *who, enum audit_kind kind, json_t *what,
-                  int (*make)(const struct act *, struct records *, struct error *), void *arg,
-                  struct error *err)
-{
-	struct act act = {.kind = kind, .what = json_dumps(what, JSON_COMPACT), .make = make, .arg = arg};
-	struct cas_change change = {.make = make_act, .arg = &act};
-	json_decref(what);
-	who_text(who, act.who);
-	int rc = act.what ? cas_commit(cas, &change, err)
-	                  : error_set(err, CELLA_ENOMEM, "no memory for the audit log");
-	free(act.what);
-	return rc;
-}
-
-/* What is denied is told, and in the log. */
-static int deny(struct cas *cas, const struct cas_requester *who, const struct error *why, struct error *err)
-{
-	struct error denied = *why, ignored;
-	printable(denied.text, strlen(denied.text), false);
-	json_t *what = json_pack("{s:s, s:s}", "denied", denied.text, "from", who->address);
-	(void)!do_act(cas, who, AUDIT_DENIED, what, NULL, NULL, &ignored);
-	return error_set(err, CELLA_EPERM, "%s", denied.text);
-}
-
-int cas_demand_owner(struct cas *cas, const struct cas_requester *who, const char *what, struct error *err)
-{
-	struct error why;
-	char key[CAS_KEY_HEX_SIZE];
-	if (is_owner(cas, who))
-		return 0;
-	who_text(who, key);
-	error_set(&why, CELLA_EPERM, "the key %s may not %s: it is no owner's of this CAS", key, what);
-	return deny(cas, who, &why, err);
-}
-
-static bool is_revoked(struct cas *cas, const struct cas_requester *who)
-{
-	if (!who->known)
-		return false;
-	bool is = records_is_revoked(cas_records_lock(cas), RECORDS_REVOKED_OWNER, who->key,
-	                             sizeof(who->key));
-	cas_records_unlock(cas);
-	return is;
-}
-
 static bool may_read(struct cas *cas, const struct cas_requester *who, const struct cas_session *session)
 {
 	const struct session_requesters all = {.keys = &who->key, .count = who->known};
-	return !is_revoked(cas, who) &&
+	return !cas_key_is_revoked(cas, who) &&
 	       session_access(&session->session->read, "read", session->creator, &all, NULL) == 0;
 }
 
@@ -106,7 +20,7 @@ static bool may_read(struct cas *cas, const struct cas_requester *who, const str
 static int deny_stranger(struct cas *cas, const struct cas_requester *who, const char *name,
                          const struct error *why, struct error *err)
 {
-	(void)!deny(cas, who, why, NULL);
+	(void)!cas_deny(cas, who, why, NULL);
 	return error_set(
 		err, CELLA_EPERM,
 		"the key that asks is no owner's of this CAS, and may do nothing with the session %.255s, "
@@ -120,11 +34,11 @@ static int demand_access(struct cas *cas, const struct cas_requester *who, const
 {
 	struct error why;
 	const struct session_requesters all = {.keys = &who->key, .count = who->known};
-	int rc = is_revoked(cas, who) ? error_set(&why, CELLA_EPERM, "the key that asks was revoked")
-	                              : session_access(access, what, session->creator, &all, &why);
+	int rc = cas_key_is_revoked(cas, who) ? error_set(&why, CELLA_EPERM, "the key that asks was revoked")
+	                                      : session_access(access, what, session->creator, &all, &why);
 	if (rc == CELLA_EPERM)
-		return is_owner(cas, who) || may_read(cas, who, session)
-		               ? deny(cas, who, &why, err)
+		return cas_is_owner(cas, who) || may_read(cas, who, session)
+		               ? cas_deny(cas, who, &why, err)
 		               : deny_stranger(cas, who, session->name, &why, err);
 	if (rc < 0 && err)
 		*err = why;
@@ -136,7 +50,7 @@ static int demand_owner(struct cas *cas, const struct cas_requester *who, const 
                         struct error *err)
 {
 	struct error why;
-	if (is_owner(cas, who))
+	if (cas_is_owner(cas, who))
 		return 0;
 	error_set(&why, CELLA_EPERM, "the key that asks may not %s the session %.255s: it is no owner's",
 	          what, name);
@@ -156,11 +70,45 @@ struct putting {
 	struct records_session record;
 };
 
-static int put_records(const struct act *act, struct records *r, struct error *err)
+static int put_records(const struct cas_act *act, struct records *r, struct error *err)
 {
 	struct putting *p = act->arg;
 	int rc = records_session_put(r, p->session->name, &p->record, err);
 	return rc == 0 ? secrets_generate(r, p->session->name, p->session, p->record.updated_ns, err) : rc;
+}
+
+/* The session in whose namespace one of this name would lie, the nearest. CELLA_ENOENT. */
+static int namespace_of(struct cas *cas, const char *name, const struct cas_session **ret_session,
+                        struct error *err)
+{
+	char above[RECORDS_NAME_MAX + 1], *slash;
+	snprintf(above, sizeof(above), "%s", name);
+	while ((slash = strrchr(above, '/'))) {
+		*slash = '\0';
+		int rc = cas_session_get(cas, above, ret_session, err);
+		if (rc == 0 && session_has_namespace_of((*ret_session)->session, name))
+			return 0;
+		if (rc == 0)
+			cas_session_put_back(cas, *ret_session);
+		else if (rc != CELLA_ENOENT)
+			return rc;
+	}
+	return error_set(err, CELLA_ENOENT, "no session has a namespace for %.255s", name);
+}
+
+/* In a namespace whoever its session lets; elsewhere owners. */
+static int demand_create(struct cas *cas, const struct cas_requester *who, const char *name,
+                         struct error *err)
+{
+	const struct cas_session *above;
+	int rc = namespace_of(cas, name, &above, err);
+	if (rc == CELLA_ENOENT)
+		return demand_owner(cas, who, name, "create", err);
+	if (rc < 0)
+		return rc;
+	rc = demand_access(cas, who, above, &above->session->create, "create sessions below", err);
+	cas_session_put_back(cas, above);
+	return rc;
 }
 
 static int demand_put(struct cas *cas, const struct putting *p, struct error *err)
@@ -168,7 +116,7 @@ static int demand_put(struct cas *cas, const struct putting *p, struct error *er
 	const struct cas_session *before;
 	int rc = cas_session_get(cas, p->session->name, &before, err);
 	if (rc == CELLA_ENOENT)
-		return demand_owner(cas, p->who, p->session->name, "create", err);
+		return demand_create(cas, p->who, p->session->name, err);
 	if (rc < 0)
 		return rc;
 	rc = demand_access(cas, p->who, before, &before->session->update, "update", err);
@@ -190,7 +138,7 @@ static int demand_creator(struct cas *cas, const struct putting *p, struct error
 	if (!s->has_creator || (p->who->known && crypto_equal(s->creator, p->who->key, sizeof(s->creator))))
 		return 0;
 	error_set(&why, CELLA_EPERM, "the session names another creator than the key that asks");
-	return deny(cas, p->who, &why, err);
+	return cas_deny(cas, p->who, &why, err);
 }
 
 static int put_parsed(struct cas *cas, struct putting *p)
@@ -214,8 +162,8 @@ static int put_parsed(struct cas *cas, struct putting *p)
 	if (rc < 0)
 		return rc;
 	io_hex(p->record.hash, sizeof(p->record.hash), hash);
-	rc = do_act(cas, p->who, s->predecessor.given ? AUDIT_SESSION_UPDATED : AUDIT_SESSION_CREATED,
-	            json_pack("{s:s, s:s}", "session", s->name, "hash", hash), put_records, p, p->err);
+	rc = cas_do_act(cas, p->who, s->predecessor.given ? AUDIT_SESSION_UPDATED : AUDIT_SESSION_CREATED,
+	                json_pack("{s:s, s:s}", "session", s->name, "hash", hash), put_records, p, p->err);
 	if (rc == 0)
 		cas_session_forget(cas, s->name);
 	return rc;
@@ -357,7 +305,7 @@ int cas_session_list(struct cas *cas, const struct cas_requester *who, cas_sessi
 
 /* ---- removing */
 
-static int remove_record(const struct act *act, struct records *r, struct error *err)
+static int remove_record(const struct cas_act *act, struct records *r, struct error *err)
 {
 	const struct cas_session *session = act->arg;
 	return records_session_remove(r, session->name, session->hash, err);
@@ -373,8 +321,8 @@ int cas_session_remove(struct cas *cas, const struct cas_requester *who, const c
 		return rc;
 	rc = demand_access(cas, who, session, &session->session->update, "delete", err);
 	if (rc == 0)
-		rc = do_act(cas, who, AUDIT_SESSION_DELETED, json_pack("{s:s}", "session", name),
-		            remove_record, (void *)(uintptr_t)session, err);
+		rc = cas_do_act(cas, who, AUDIT_SESSION_DELETED, json_pack("{s:s}", "session", name),
+		                remove_record, (void *)(uintptr_t)session, err);
 	if (rc == 0)
 		cas_session_forget(cas, name);
 	cas_session_put_back(cas, session);
@@ -434,7 +382,7 @@ static int keep_root(const struct handing *h, struct records *r, struct error *e
 	return rc == 0 ? records_volume_release(r, h->handed->id, token, err) : rc;
 }
 
-static int hand_volume(const struct act *act, struct records *r, struct error *err)
+static int hand_volume(const struct cas_act *act, struct records *r, struct error *err)
 {
 	const struct handing *h = act->arg;
 	int rc = keep_keys(h, r, err);
@@ -457,10 +405,10 @@ int cas_volume_hand(struct cas *cas, const struct cas_requester *who, const char
 	if (rc == 0 && handed->key_count > VOLUME_KEYS_MAX)
 		rc = error_set(err, CELLA_EINVAL, "a volume has %d keys at most", VOLUME_KEYS_MAX);
 	if (rc == 0)
-		rc = do_act(cas, who, AUDIT_VOLUME_COMMITTED,
-		            json_pack("{s:s, s:s, s:I}", "session", session, "volume", volume, "commit",
-		                      (json_int_t)counter_of(handed->root)),
-		            hand_volume, &h, err);
+		rc = cas_do_act(cas, who, AUDIT_VOLUME_COMMITTED,
+		                json_pack("{s:s, s:s, s:I}", "session", session, "volume", volume, "commit",
+		                          (json_int_t)counter_of(handed->root)),
+		                hand_volume, &h, err);
 	cas_session_put_back(cas, s);
 	return rc;
 }
@@ -494,95 +442,4 @@ int cas_volume_read(struct cas *cas, const struct cas_requester *who, const char
 	rc = read_volume(cas_records_lock(cas), session, volume, ret_id, ret_volume, err);
 	cas_records_unlock(cas);
 	return rc;
-}
-
-/* ---- owners, launchers, revocations */
-
-struct party_change {
-	enum records_kind kind;
-	const uint8_t *key;
-	struct records_party party;
-};
-
-/* What was revoked is not let in again: nothing takes a revocation back. */
-static int add_party(const struct act *act, struct records *r, struct error *err)
-{
-	const struct party_change *c = act->arg;
-	const bool owner = c->kind == RECORDS_OWNER;
-	if (records_is_revoked(r, owner ? RECORDS_REVOKED_OWNER : RECORDS_REVOKED_LAS, c->key,
-	                       RECORDS_KEY_SIZE))
-		return error_set(err, CELLA_EINVAL,
-		                 "this key of %s was revoked, which nothing takes back: make a new one",
-		                 owner ? "an owner" : "a launcher");
-	return records_party_add(r, c->kind, c->key, &c->party, err);
-}
-
-static int remove_party(const struct act *act, struct records *r, struct error *err)
-{
-	const struct party_change *c = act->arg;
-	return records_party_remove(r, c->kind, c->key, err);
-}
-
-static json_t *party_json(const uint8_t key[RECORDS_KEY_SIZE], const char *label)
-{
-	char hex[CAS_KEY_HEX_SIZE];
-	io_hex(key, RECORDS_KEY_SIZE, hex);
-	return label ? json_pack("{s:s, s:s}", "key", hex, "label", label) : json_pack("{s:s}", "key", hex);
-}
-
-int cas_party_add(struct cas *cas, const struct cas_requester *who, enum records_kind kind,
-                  const uint8_t key[RECORDS_KEY_SIZE], const char *label, struct error *err)
-{
-	bool owner = kind == RECORDS_OWNER;
-	struct party_change c = {kind, key, {.since_ns = cas_now_ns(cas)}};
-	int rc = cas_demand_owner(cas, who, owner ? "let in an owner" : "enrol a launcher", err);
-	if (rc == 0 && !owner)
-		rc = crypto_ed25519_check(key, err);
-	if (rc < 0)
-		return rc;
-	memcpy(c.party.by, who->key, sizeof(c.party.by));
-	snprintf(c.party.label, sizeof(c.party.label), "%s", label);
-	return do_act(cas, who, owner ? AUDIT_OWNER_ADDED : AUDIT_LAS_ENROLLED, party_json(key, label),
-	              add_party, &c, err);
-}
-
-int cas_party_remove(struct cas *cas, const struct cas_requester *who, enum records_kind kind,
-                     const uint8_t key[RECORDS_KEY_SIZE], struct error *err)
-{
-	bool owner = kind == RECORDS_OWNER;
-	struct party_change c = {.kind = kind, .key = key};
-	int rc = cas_demand_owner(cas, who, owner ? "remove an owner" : "remove a launcher", err);
-	return rc < 0 ? rc
-	              : do_act(cas, who, owner ? AUDIT_OWNER_REMOVED : AUDIT_LAS_REMOVED,
-	                       party_json(key, NULL), remove_party, &c, err);
-}
-
-struct revoking {
-	enum records_revoked kind;
-	const void *what;
-	size_t size;
-	const char *reason;
-	uint64_t now_ns;
-};
-
-static int revoke_record(const struct act *act, struct records *r, struct error *err)
-{
-	const struct revoking *v = act->arg;
-	return records_revoke(r, v->kind, v->what, v->size, v->reason, v->now_ns, err);
-}
-
-int cas_revoke(struct cas *cas, const struct cas_requester *who, enum records_revoked kind, const void *what,
-               size_t size, const char *reason, struct error *err)
-{
-	struct revoking v = {kind, what, size, reason, cas_now_ns(cas)};
-	char hex[2 * RECORDS_REVOKED_MAX + 1];
-	int rc = cas_demand_owner(cas, who, "revoke", err);
-	if (rc < 0)
-		return rc;
-	if (size > RECORDS_REVOKED_MAX)
-		return error_set(err, CELLA_EINVAL, "%zu bytes name nothing that can be revoked", size);
-	io_hex(what, size, hex);
-	return do_act(cas, who, AUDIT_REVOKED,
-	              json_pack("{s:s, s:i, s:s}", "revoked", hex, "kind", (int)kind, "reason", reason),
-	              revoke_record, &v, err);
 }

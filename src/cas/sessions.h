@@ -1,25 +1,12 @@
 /*
- * What owners do at the CAS: sessions, volumes, launchers, owners, revocations; and who may do what.
- *
- * A requester is the key that the connection has proven (RFC 8446); one without has no rights. An *owner*
- * is a key that the CAS knows. Owners create sessions, enrol launchers, let in further owners, revoke; a
- * session's own access_policy says who may read and update it. What is denied is in the audit log.
+ * Sessions and their volumes at the CAS, and who may do what with them: owners create sessions, or in
+ * the namespace of a session whom that lets; a session's own access_policy says who may read and update it.
  */
 #ifndef CAS_SESSIONS_H
 #define CAS_SESSIONS_H
 
-#include "cas/service.h"
+#include "cas/requester.h"
 #include "volume/volume.h"
-
-struct cas_requester {
-	bool known; /* it has shown a key */
-	uint8_t key[RECORDS_KEY_SIZE];
-	const char *address;
-};
-
-/* CELLA_EPERM unless the requester is an owner, `what` continues "may not ". */
-int cas_demand_owner(struct cas *cas, const struct cas_requester *who, const char *what,
-                     struct error *err) must_check;
 
 struct cas_session_facts {
 	char name[RECORDS_NAME_MAX + 1];
@@ -63,14 +50,5 @@ int cas_volume_hand(struct cas *cas, const struct cas_requester *who, const char
 int cas_volume_read(struct cas *cas, const struct cas_requester *who, const char *session, const char *volume,
                     uint8_t ret_id[VOLUME_ID_SIZE], struct records_volume *ret_volume,
                     struct error *err) must_check;
-
-/* `kind`: RECORDS_OWNER (a key hash) or RECORDS_LAS (an Ed25519 key). CELLA_EINVAL: it was revoked, or is no
- * key that a launcher can have made; CELLA_EEXIST. */
-int cas_party_add(struct cas *cas, const struct cas_requester *who, enum records_kind kind,
-                  const uint8_t key[RECORDS_KEY_SIZE], const char *label, struct error *err) must_check;
-int cas_party_remove(struct cas *cas, const struct cas_requester *who, enum records_kind kind,
-                     const uint8_t key[RECORDS_KEY_SIZE], struct error *err) must_check;
-int cas_revoke(struct cas *cas, const struct cas_requester *who, enum records_revoked kind, const void *what,
-               size_t size, const char *reason, struct error *err) must_check;
 
 #endif

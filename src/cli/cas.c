@@ -10,16 +10,18 @@
 #include "base/cleanup.h"
 #include "base/nearest.h"
 #include "cli/cas_client.h"
+#include "cli/cas_owner.h"
 #include "cli/place.h"
 #include "cli/spawn.h"
 #include "cli/verbs.h"
 
-enum { WORDS_MAX = 20 };
+enum { WORDS_MAX = 24 };
 
 struct cas_options {
-	const char *directory, *listen, *key_file, *passphrase_file, *owner, *pin, *credential, *name;
-	uint64_t rate;
-	bool insecure_memory_none, insecure_older, json, verify, audit;
+	const char *directory, *listen, *key_file, *passphrase_file, *owner, *pin, *credential, *name, *label,
+		*reason;
+	uint64_t rate, epoch;
+	bool insecure_memory_none, insecure_older, json, verify, consent;
 };
 
 static const struct option cas_table[] = {
@@ -51,10 +53,19 @@ static const struct option cas_table[] = {
          option_field(cas_options, credential)},
 	{"--name", NULL, OPTION_TEXT, "NAME", "attest: what to call it; default: its address",
          option_field(cas_options, name)},
-	{"--json", NULL, OPTION_FLAG, NULL, "status, list, audit: print JSON",
+	{"--label", NULL, OPTION_TEXT, "TEXT", "add-owner: who it is", option_field(cas_options, label)},
+	{"--reason", NULL, OPTION_TEXT, "TEXT", "revoke: why; it is kept with the revocation",
+         option_field(cas_options, reason)},
+	{"--json", NULL, OPTION_FLAG, NULL, "status, list, owners, revocations, credential: print JSON",
          option_field(cas_options, json)},
 	{"--verify", NULL, OPTION_FLAG, NULL, "audit: check the whole log and every record",
          option_field(cas_options, verify)},
+	{"--owner-consents", NULL, OPTION_FLAG, NULL,
+         "restore: what came after the backup, revocations too, may be forgotten",
+         option_field(cas_options, consent)},
+	{"--epoch", NULL, OPTION_NUMBER, "N",
+         "restore: the new epoch at least, where cella cas status showed a later one than the backup's",
+         option_field(cas_options, epoch)},
 };
 
 const struct verb cas_verb = {
@@ -69,13 +80,22 @@ const struct verb cas_verb = {
 		"list     the CASes that are known; * is the current one\n"
 		"use NAME make another one current\n"
 		"status   what the current one says of itself, compared with what was seen before\n"
-		"audit --dir DIR [--verify]  the end of a stopped CAS's audit log; --verify reads all of it\n"
+		"owners   who may create sessions, enrol launchers, revoke; revocations: what is revoked\n"
+		"credential FILE  make a key and certificate for a further owner, and print the key's hash\n"
+		"add-owner KEY-HASH|CERTIFICATE [--label TEXT], remove-owner KEY-HASH\n"
+		"revoke cell|builder|las|owner|executor WHAT [--reason TEXT]  WHAT in hexadecimal, or a cell's\n"
+		"         file; nothing takes it back\n"
+		"Of a CAS that is stopped, by --dir and what seals it (--key-file or --passphrase-file):\n"
+		"audit [--verify]  the end of its audit log; --verify reads all of it, and every record\n"
+		"backup FILE  all of it in one new file\n"
+		"restore FILE --owner-consents  make --dir of a backup\n"
+		"rotate   seal everything under a new master key\n"
 		"Exit status: 0; 1 if something failed or was refused; 2 for a mistake in the options.",
 	.example = "cella cas --dir ./cas\n"
 		   "cella cas attest https://cas.example:8081 --pin 5f0c… --credential cas.owner.pem",
 	.table = {cas_table, array_count(cas_table), false},
 	.operands_min = 0,
-	.operands_max = 2,
+	.operands_max = 3,
 	.enter = verb_cas,
 };
 
@@ -89,16 +109,15 @@ static bool is_there(const char *directory)
 	       stat(path, &st) == 0;
 }
 
-/* The daemon takes this process's place, also to look at the log of one that is stopped. */
-static int run_daemon(const struct cas_options *o, const char *operand, struct error *err)
+/* The daemon takes this process's place, also for a task on one that is stopped. */
+static int run_daemon(const struct cas_options *o, const char *task, const char *file, struct error *err)
 {
 	char program[PLACE_PATH_MAX + 16], beside[PLACE_PATH_MAX], key[PLACE_PATH_MAX], owner[PLACE_PATH_MAX],
-		fd_text[16], rate[24];
+		fd_text[16], rate[24], epoch[24];
 	const char *words[WORDS_MAX] = {program, "--dir", o->directory};
 	size_t count = 3;
-	(void)operand;
 	if (!o->directory)
-		return error_set(err, CELLA_EINVAL, "give --dir DIR to run a CAS, or a command");
+		return error_set(err, CELLA_EINVAL, "give --dir DIR, the CAS's directory, or a command");
 	bool first = !is_there(o->directory);
 	int rc = spawn_directory(beside, sizeof(beside), err);
 	if (rc == 0)
@@ -123,12 +142,21 @@ static int run_daemon(const struct cas_options *o, const char *operand, struct e
 		words[count++] = "--listen";
 		words[count++] = o->listen;
 	}
-	if (o->audit) {
-		words[count++] = "--audit";
-		words[count++] = o->verify ? "verify" : o->json ? "json" : "end";
+	if (task) {
+		words[count++] = "--task";
+		words[count++] = task;
 	} else if (first) {
 		words[count++] = "--init";
 		words[count++] = owner;
+	}
+	if (file) {
+		words[count++] = "--file";
+		words[count++] = file;
+	}
+	if (o->epoch) {
+		snprintf(epoch, sizeof(epoch), "%llu", (unsigned long long)o->epoch);
+		words[count++] = "--epoch";
+		words[count++] = epoch;
 	}
 	if (o->rate) {
 		snprintf(rate, sizeof(rate), "%llu", (unsigned long long)o->rate);
@@ -159,8 +187,9 @@ static int name_of_url(const char *url, char to[CONTEXT_NAME_MAX], struct error 
 	               : 0;
 }
 
-static int attest_command(const struct cas_options *o, const char *url, struct error *err)
+static int attest_command(const struct cas_options *o, const char *const *operands, struct error *err)
 {
+	const char *url = operands[0];
 	struct context c = {.epoch = 0};
 	struct cas_client *client;
 	char path[PLACE_PATH_MAX];
@@ -214,9 +243,9 @@ static int print_context(void *arg, const struct context *c, bool current, struc
 	                                              : error_set(err, CELLA_ENOMEM, "no memory for a list");
 }
 
-static int list_command(const struct cas_options *o, const char *operand, struct error *err)
+static int list_command(const struct cas_options *o, const char *const *operands, struct error *err)
 {
-	(void)operand;
+	(void)operands;
 	json_t *list = o->json ? json_array() : NULL;
 	int rc = context_each(print_context, list, err);
 	if (list && rc == 0)
@@ -225,8 +254,9 @@ static int list_command(const struct cas_options *o, const char *operand, struct
 	return rc;
 }
 
-static int use_command(const struct cas_options *o, const char *name, struct error *err)
+static int use_command(const struct cas_options *o, const char *const *operands, struct error *err)
 {
+	const char *name = operands[0];
 	struct context c;
 	(void)o;
 	if (!name)
@@ -235,8 +265,9 @@ static int use_command(const struct cas_options *o, const char *name, struct err
 	return rc < 0 ? rc : context_save(&c, true, err);
 }
 
-static int status_command(const struct cas_options *o, const char *name, struct error *err)
+static int status_command(const struct cas_options *o, const char *const *operands, struct error *err)
 {
+	const char *name = operands[0]; /* NULL: the current one */
 	struct context c;
 	struct cas_client *client;
 	json_t *status;
@@ -263,35 +294,79 @@ static int status_command(const struct cas_options *o, const char *name, struct 
 	return rc < 0 ? rc : context_save(&c, false, err);
 }
 
+/* ---- one that is stopped */
+
+static int audit_command(const struct cas_options *o, const char *const *operands, struct error *err)
+{
+	(void)operands;
+	return run_daemon(o, o->verify ? "audit-verify" : "audit", NULL, err);
+}
+
+static int backup_command(const struct cas_options *o, const char *const *operands, struct error *err)
+{
+	return run_daemon(o, "backup", operands[0], err);
+}
+
+static int restore_command(const struct cas_options *o, const char *const *operands, struct error *err)
+{
+	if (!o->consent)
+		return error_set(
+			err, CELLA_EINVAL,
+			"restore goes on from an older state: what came after the backup is forgotten, "
+			"revocations too. An owner has to agree: --owner-consents");
+	return run_daemon(o, "restore", operands[0], err);
+}
+
+static int rotate_command(const struct cas_options *o, const char *const *operands, struct error *err)
+{
+	(void)operands;
+	return run_daemon(o, "rotate", NULL, err);
+}
+
 /* ---- the verb */
 
 static const struct command_row {
 	const char *name;
-	int (*run)(const struct cas_options *o, const char *operand, struct error *err);
+	int least, most; /* operands */
+	int (*run)(const struct cas_options *o, const char *const *operands, struct error *err);
+	int (*own)(const struct cas_owner_options *o, const char *const *operands, struct error *err);
 } commands[] = {
-	{"attest", attest_command}, {"list", list_command}, {"use", use_command},
-	{"status", status_command}, {"audit", run_daemon},
+	{"attest", 1, 1, attest_command, NULL},   {"list", 0, 0, list_command, NULL},
+	{"use", 1, 1, use_command, NULL},         {"status", 0, 1, status_command, NULL},
+	{"audit", 0, 0, audit_command, NULL},     {"backup", 1, 1, backup_command, NULL},
+	{"restore", 1, 1, restore_command, NULL}, {"rotate", 0, 0, rotate_command, NULL},
+	{"owners", 0, 0, NULL, cas_owner_list},   {"credential", 1, 1, NULL, cas_owner_credential},
+	{"add-owner", 1, 1, NULL, cas_owner_add}, {"remove-owner", 1, 1, NULL, cas_owner_remove},
+	{"revoke", 2, 2, NULL, cas_owner_revoke}, {"revocations", 0, 0, NULL, cas_owner_revocations},
 };
 
-static int run_command(const struct cas_options *o, const char *name, const char *operand, struct error *err)
+static int run_command(const struct cas_options *o, char **words, int count, struct error *err)
 {
+	const struct cas_owner_options own = {.label = o->label, .reason = o->reason, .json = o->json};
+	const char *operands[3] = {count > 1 ? words[1] : NULL, count > 2 ? words[2] : NULL};
 	size_t found;
-	int rc = verb_find_command(name, commands, sizeof(commands[0]), array_count(commands), &found, err);
-	return rc < 0 ? rc : commands[found].run(o, operand, err);
+	int rc = verb_find_command(words[0], commands, sizeof(commands[0]), array_count(commands), &found,
+	                           err);
+	if (rc < 0)
+		return rc;
+	const struct command_row *row = &commands[found];
+	if (count - 1 < row->least || count - 1 > row->most)
+		return error_set(err, CELLA_EINVAL, "%s wants %d operand%s, not %d", row->name, row->most,
+		                 row->most == 1 ? "" : "s", count - 1);
+	if (row->run)
+		return row->run(o, operands, err);
+	rc = start_crypto(err);
+	return rc == 0 ? row->own(&own, operands, err) : rc;
 }
 
 int verb_cas(int argc, char **argv)
 {
 	struct cas_options o = {0};
 	struct error err;
-	int status, count, rc;
+	int status, count;
 	if (!verb_begin(&cas_verb, argc, argv, &o, &count, &status))
 		return status;
-	o.audit = count > 0 && strcmp(argv[1], "audit") == 0;
-	if (count == 0)
-		rc = run_daemon(&o, NULL, &err);
-	else
-		rc = run_command(&o, argv[1], count > 1 ? argv[2] : NULL, &err);
+	int rc = count == 0 ? run_daemon(&o, NULL, NULL, &err) : run_command(&o, argv + 1, count, &err);
 	if (rc == 0)
 		return VERB_DONE;
 	return rc == CELLA_EINVAL ? verb_misuse(&cas_verb, &err) : verb_fail(&cas_verb, &err);

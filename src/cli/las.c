@@ -6,6 +6,7 @@
 
 #include "base/io.h"
 #include "cli/cas_client.h"
+#include "cli/cas_owner.h"
 #include "cli/las_key.h"
 #include "cli/verbs.h"
 
@@ -13,7 +14,7 @@ enum { LAS_POOL = 4 << 20 };
 
 struct las_options {
 	const char *label;
-	bool key_only, insecure_memory_none;
+	bool key_only, insecure_memory_none, json;
 };
 
 static const struct option las_table[] = {
@@ -22,19 +23,22 @@ static const struct option las_table[] = {
 	{"--key-only", NULL, OPTION_FLAG, NULL,
          "enrol: make the key and print it, for an owner to enrol elsewhere",
          option_field(las_options, key_only)},
+	{"--json", NULL, OPTION_FLAG, NULL, "list: print JSON", option_field(las_options, json)},
 	{"--insecure-memory-none", NULL, OPTION_FLAG, NULL, "the key in ordinary memory meanwhile",
          option_field(las_options, insecure_memory_none)},
 };
 
 const struct verb las_verb = {
 	.name = "las",
-	.operands = "enrol [KEY]",
+	.operands = "COMMAND [KEY]",
 	.summary = "let a CAS know this node's launcher",
 	.description =
 		"The launcher signs evidence of the executors that it starts. A CAS believes the keys that its\n"
 		"owners have enrolled: whoever enrols one vouches for the node, its kernel and its root.\n"
 		"enrol [KEY]  make this node's key (~/.config/cella/las.key, or CELLA_LAS_KEY names it) if there\n"
 		"         is none, and enrol it, or KEY, at the current CAS\n"
+		"list     those that are enrolled at the current CAS\n"
+		"remove KEY  enrolled no more; cella cas revoke las KEY is for ever\n"
 		"Exit status: 0; 1 if it failed or was refused; 2 for a mistake in the options.",
 	.example = "cella las enrol --label edge-7",
 	.table = {las_table, array_count(las_table), false},
@@ -98,6 +102,26 @@ static int enrol(const struct las_options *o, const char *given, struct error *e
 	return enrol_at_cas(given ? given : key, o->label ? o->label : host, err);
 }
 
+static int list(const struct las_options *o, const char *given, struct error *err)
+{
+	const struct cas_owner_options own = {.json = o->json};
+	int rc = given ? error_set(err, CELLA_EINVAL, "list wants no operand") : crypto_init(NULL, err);
+	return rc == 0 ? cas_owner_launchers(&own, NULL, err) : rc;
+}
+
+static int remove_one(const struct las_options *o, const char *given, struct error *err)
+{
+	const struct cas_owner_options own = {.json = o->json};
+	int rc = given ? crypto_init(NULL, err)
+	               : error_set(err, CELLA_EINVAL, "remove wants the KEY of a launcher");
+	return rc == 0 ? cas_owner_remove_launcher(&own, &given, err) : rc;
+}
+
+static const struct command_row {
+	const char *name;
+	int (*run)(const struct las_options *o, const char *given, struct error *err);
+} commands[] = {{"enrol", enrol}, {"enroll", enrol}, {"list", list}, {"remove", remove_one}};
+
 int verb_las(int argc, char **argv)
 {
 	struct las_options o = {0};
@@ -105,9 +129,12 @@ int verb_las(int argc, char **argv)
 	int status, count;
 	if (!verb_begin(&las_verb, argc, argv, &o, &count, &status))
 		return status;
-	if (strcmp(argv[1], "enrol") != 0 && strcmp(argv[1], "enroll") != 0) {
-		error_set(&err, CELLA_EINVAL, "there is no command %.100s; there is enrol", argv[1]);
-		return verb_misuse(&las_verb, &err);
-	}
-	return enrol(&o, count > 1 ? argv[2] : NULL, &err) < 0 ? verb_fail(&las_verb, &err) : VERB_DONE;
+	size_t found;
+	int rc = verb_find_command(argv[1], commands, sizeof(commands[0]), array_count(commands), &found,
+	                           &err);
+	if (rc == 0)
+		rc = commands[found].run(&o, count > 1 ? argv[2] : NULL, &err);
+	if (rc == 0)
+		return VERB_DONE;
+	return rc == CELLA_EINVAL ? verb_misuse(&las_verb, &err) : verb_fail(&las_verb, &err);
 }

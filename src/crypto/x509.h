@@ -104,6 +104,11 @@ int cert_read_pem(const void *pem, size_t size, struct cert *ret_chain[CERT_CHAI
 int cert_write_der(const struct cert *cert, struct buf *to, struct error *err) must_check;
 int cert_write_pem(const struct cert *cert, struct buf *to, struct error *err) must_check;
 
+/* A credential: a new key, and a certificate for it that it has signed itself, for ten years; as a client of
+ * TLS wants them, PEM, one after the other, in a new file of mode 0600. CELLA_EEXIST. */
+int cert_credential_create(const char *path, const char *common_name, int64_t now,
+                           char ret_hash[CERT_KEY_HASH_SIZE], struct error *err) must_check;
+
 struct cert_facts {
 	char key_hash[CERT_KEY_HASH_SIZE];
 	char common_name[CERT_COMMON_NAME_MAX + 1]; /* "" if it has none, or none that is printable */

@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "cas/attest.h"
+#include "cas/parties.h"
 #include "cas/sessions.h"
 #include "cas_support.h"
 #include "cell/provision.h"

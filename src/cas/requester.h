@@ -1,0 +1,45 @@
+/*
+ * Who asks the CAS for something, and what they did, in the audit log.
+ *
+ * A requester is the key that the connection has proven (RFC 8446); one without has no rights. An *owner* is
+ * a key that the CAS knows and that was not revoked. What is denied is in the log.
+ */
+#ifndef CAS_REQUESTER_H
+#define CAS_REQUESTER_H
+
+#include <jansson.h>
+
+#include "cas/service.h"
+
+struct cas_requester {
+	bool known; /* it has shown a key */
+	uint8_t key[RECORDS_KEY_SIZE];
+	const char *address;
+};
+
+bool cas_is_owner(struct cas *cas, const struct cas_requester *who);
+bool cas_key_is_revoked(struct cas *cas, const struct cas_requester *who);
+/* The key in hexadecimal, or that there is none. */
+void cas_who_text(const struct cas_requester *who, char to[CAS_KEY_HEX_SIZE]);
+
+/* Says no, with the reason that is given, and notes it. */
+int cas_deny(struct cas *cas, const struct cas_requester *who, const struct error *why,
+             struct error *err) must_check;
+/* CELLA_EPERM unless the requester is an owner, `what` continues "may not ". */
+int cas_demand_owner(struct cas *cas, const struct cas_requester *who, const char *what,
+                     struct error *err) must_check;
+
+/* A change with its entry in the log. */
+struct cas_act {
+	enum audit_kind kind;
+	char who[CAS_KEY_HEX_SIZE];
+	char *what; /* JSON */
+	int (*make)(const struct cas_act *act, struct records *r, struct error *err);
+	void *arg;
+};
+/* Returns once it is durable. `make` may be NULL: then there is the entry alone. Takes `what`. */
+int cas_do_act(struct cas *cas, const struct cas_requester *who, enum audit_kind kind, json_t *what,
+               int (*make)(const struct cas_act *act, struct records *r, struct error *err), void *arg,
+               struct error *err) must_check;
+
+#endif

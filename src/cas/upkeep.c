@@ -1,0 +1,96 @@
+#include "cas/upkeep.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Whoever may read what seals the vault is its operator. */
+#define OPERATOR "the operator, at the CAS's own machine"
+
+static void print_end(const struct audit_head *head)
+{
+	printf("it ends with entry %" PRIu64 " of epoch %" PRIu64 "\n", head->number, head->epoch);
+}
+
+static int show_end(const struct upkeep *u, struct records *r, struct error *err)
+{
+	(void)u;
+	(void)err;
+	print_end(records_head(r));
+	return 0;
+}
+
+static int verify(const struct upkeep *u, struct records *r, struct error *err)
+{
+	struct audit_summary s = {0};
+	(void)u;
+	int rc = records_verify(r, NULL, &s, err);
+	if (rc < 0)
+		return rc;
+	printf("the audit log holds: %" PRIu64 " entries in %" PRIu64 " commits, %" PRIu64 " restores\n",
+	       s.entries, s.commits, s.restores);
+	print_end(&s.head);
+	return 0;
+}
+
+static int backup(const struct upkeep *u, struct records *r, struct error *err)
+{
+	int rc = records_backup(r, u->file, OPERATOR, u->records.now_ns, err);
+	if (rc < 0)
+		return rc;
+	printf("%s: all of %s; it opens with what seals that now\n", u->file, u->records.directory);
+	print_end(records_head(r));
+	return 0;
+}
+
+static int rotate(const struct upkeep *u, struct records *r, struct error *err)
+{
+	int rc = records_rotate(r, OPERATOR, u->records.now_ns, err);
+	if (rc == 0)
+		printf("%s: everything is sealed under a new master key\n", u->records.directory);
+	return rc;
+}
+
+static int restore(const struct upkeep *u, struct error *err)
+{
+	struct records *r;
+	const struct records_restore from = {.backup = u->file,
+	                                     .config = u->records,
+	                                     .owner_consents = true,
+	                                     .epoch = u->epoch};
+	int rc = records_restore(&from, &r, err);
+	if (rc < 0)
+		return rc;
+	printf("%s: restored from %s, in epoch %" PRIu64 ". What came after the backup is not known here: "
+	       "revoke again what was revoked since\n",
+	       u->records.directory, u->file, records_head(r)->epoch);
+	records_close(r);
+	return 0;
+}
+
+static const struct task {
+	const char *name;
+	bool wants_file;
+	int (*run)(const struct upkeep *u, struct records *r, struct error *err); /* NULL: restore */
+} tasks[] = {
+	{"audit", false, show_end}, {"audit-verify", false, verify}, {"backup", true, backup},
+	{"restore", true, NULL},    {"rotate", false, rotate},
+};
+
+int upkeep_run(const struct upkeep *u, struct error *err)
+{
+	size_t i = 0;
+	struct records *r;
+	while (i < array_count(tasks) && strcmp(tasks[i].name, u->task) != 0)
+		i++;
+	if (i == array_count(tasks) || tasks[i].wants_file != (u->file != NULL))
+		return error_set(err, CELLA_EINVAL, "%.60s: no such task, or without its file", u->task);
+	if (!tasks[i].run)
+		return restore(u, err);
+	int rc = records_open(&u->records, &r, err);
+	if (rc < 0)
+		return rc;
+	rc = tasks[i].run(u, r, err);
+	records_close(r);
+	return rc;
+}

@@ -1,0 +1,20 @@
+/*
+ * What is done to a CAS that is not running, by whoever runs it: its audit log is looked at, a backup is made
+ * or put back, its keys are renewed. It opens with what seals it, as the CAS itself does.
+ */
+#ifndef CAS_UPKEEP_H
+#define CAS_UPKEEP_H
+
+#include "cas/records.h"
+
+struct upkeep {
+	const char *task; /* "audit", "audit-verify", "backup", "restore", "rotate" */
+	const char *file; /* of a backup */
+	uint64_t epoch;   /* restore: the new epoch at least; 0: one more than the backup's */
+	struct records_config records; /* directory, pool, sealing, insecure_older */
+};
+
+/* Says on standard output what was found or done. CELLA_EINVAL: there is no such task, or it wants a file. */
+int upkeep_run(const struct upkeep *u, struct error *err) must_check;
+
+#endif

@@ -1,0 +1,215 @@
+#include "cli/cas_owner.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/printable.h"
+#include "cli/cas_client.h"
+#include "cli/cell_file.h"
+#include "cli/verb.h"
+#include "crypto/x509.h"
+
+/* ---- asking the current CAS */
+
+static int ask(const char *method, const char *target, json_t *body, json_t **ret_json, struct error *err)
+{
+	struct context context;
+	struct cas_client *client = NULL;
+	int rc = context_load(NULL, &context, err);
+	if (rc == 0)
+		rc = cas_client_open(&context, NULL, &client, err);
+	if (rc == 0)
+		rc = cas_client_check(client, &context, NULL, err);
+	if (rc == 0)
+		rc = context_save(&context, false, err);
+	if (rc < 0) {
+		json_decref(body);
+		cas_client_free(client);
+		return rc;
+	}
+	rc = cas_client_json(client, method, target, body, ret_json, err);
+	cas_client_free(client);
+	return rc;
+}
+
+static int ask_of_key(const char *method, const char *route, const char *key, struct error *err)
+{
+	char target[160];
+	if (strspn(key, "0123456789abcdefABCDEF") != strlen(key) || strlen(key) > 64)
+		return error_set(err, CELLA_EINVAL, "%.80s is no key: it has 64 hexadecimal digits", key);
+	snprintf(target, sizeof(target), "%s/%s", route, key);
+	return ask(method, target, NULL, NULL, err);
+}
+
+static void print_time(const json_t *seconds)
+{
+	char text[CERT_TIME_TEXT_SIZE];
+	cert_time_text((int64_t)json_integer_value(seconds), text);
+	printf("%s", text);
+}
+
+/* As it came, or a line each by `print`. */
+static int show(const struct cas_owner_options *o, const char *target, const char *name,
+                void (*print)(const json_t *one), struct error *err)
+{
+	json_t *answer = NULL, *one;
+	size_t i;
+	int rc = ask("GET", target, NULL, &answer, err);
+	if (rc < 0)
+		return rc;
+	json_t *list = json_object_get(answer, name);
+	if (o->json) {
+		json_incref(list);
+		rc = verb_print_json(list, err);
+	} else {
+		json_array_foreach(list, i, one) print(one);
+	}
+	json_decref(answer);
+	return rc;
+}
+
+static void print_text(const json_t *one, const char *member)
+{
+	char text[512];
+	snprintf(text, sizeof(text), "%s", json_string_value(json_object_get(one, member)));
+	printable(text, strlen(text), false);
+	fputs(text, stdout);
+}
+
+static void print_party(const json_t *one)
+{
+	print_text(one, "key");
+	printf("  ");
+	print_time(json_object_get(one, "since"));
+	printf("  ");
+	print_text(one, "label");
+	puts(json_is_true(json_object_get(one, "revoked")) ? "  revoked" : "");
+}
+
+static void print_revocation(const json_t *one)
+{
+	print_text(one, "kind");
+	putchar(' ');
+	print_text(one, "what");
+	printf("  ");
+	print_time(json_object_get(one, "since"));
+	printf("  ");
+	print_text(one, "reason");
+	putchar('\n');
+}
+
+/* ---- owners */
+
+int cas_owner_credential(const struct cas_owner_options *o, const char *const *operands, struct error *err)
+{
+	char hash[CERT_KEY_HASH_SIZE];
+	int rc = cert_credential_create(operands[0], "Cella owner", (int64_t)time(NULL), hash, err);
+	if (rc < 0)
+		return rc;
+	if (o->json)
+		return verb_print_json(json_pack("{s:s, s:s}", "file", operands[0], "key", hash), err);
+	puts(hash);
+	return 0;
+}
+
+int cas_owner_list(const struct cas_owner_options *o, const char *const *operands, struct error *err)
+{
+	(void)operands;
+	return show(o, "/v1/owners", "owners", print_party, err);
+}
+
+/* A hash as it is written, or of the first certificate in a file. */
+static int key_of(const char *text, char ret_hash[CERT_KEY_HASH_SIZE], struct error *err)
+{
+	cleanup_buf struct buf pem = {0};
+	struct cert *chain[CERT_CHAIN_MAX];
+	struct cert_facts facts;
+	size_t count;
+	if (access(text, R_OK) < 0)
+		return cert_key_hash_parse(text, "the owner's key", ret_hash, err);
+	int rc = io_read_file(text, CERT_TEXT_MAX, &pem, err);
+	if (rc == 0)
+		rc = cert_read_pem(pem.data, pem.size, chain, &count, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "%s: ", text);
+	rc = cert_describe(chain[0], &facts, err);
+	if (rc == 0)
+		memcpy(ret_hash, facts.key_hash, sizeof(facts.key_hash));
+	for (size_t i = 0; i < count; i++)
+		cert_free(chain[i]);
+	return rc;
+}
+
+int cas_owner_add(const struct cas_owner_options *o, const char *const *operands, struct error *err)
+{
+	char hash[CERT_KEY_HASH_SIZE];
+	int rc = key_of(operands[0], hash, err);
+	if (rc == 0)
+		rc = ask("POST", "/v1/owners",
+		         json_pack("{s:s, s:s}", "key", hash, "label", o->label ? o->label : "an owner"),
+		         NULL, err);
+	if (rc == 0)
+		printf("%s is an owner\n", hash);
+	return rc;
+}
+
+int cas_owner_remove(const struct cas_owner_options *o, const char *const *operands, struct error *err)
+{
+	(void)o;
+	int rc = ask_of_key("DELETE", "/v1/owners", operands[0], err);
+	if (rc == 0)
+		printf("%s is no owner any more\n", operands[0]);
+	return rc;
+}
+
+/* ---- launchers */
+
+int cas_owner_launchers(const struct cas_owner_options *o, const char *const *operands, struct error *err)
+{
+	(void)operands;
+	return show(o, "/v1/las", "las", print_party, err);
+}
+
+int cas_owner_remove_launcher(const struct cas_owner_options *o, const char *const *operands,
+                              struct error *err)
+{
+	(void)o;
+	int rc = ask_of_key("DELETE", "/v1/las", operands[0], err);
+	if (rc == 0)
+		printf("%s is not enrolled any more\n", operands[0]);
+	return rc;
+}
+
+/* ---- revocations */
+
+int cas_owner_revoke(const struct cas_owner_options *o, const char *const *operands, struct error *err)
+{
+	const char *kind = operands[0], *what = operands[1];
+	cleanup_cell_file struct cell_file cell = {0};
+	if (strcmp(kind, "cell") == 0 && access(what, R_OK) == 0) {
+		int rc = cell_file_open(what, &cell, err);
+		if (rc < 0)
+			return rc;
+		what = cell.identity;
+	}
+	int rc = ask("POST", "/v1/revocations",
+	             json_pack("{s:s, s:s, s:s}", "kind", kind, "what", what, "reason",
+	                       o->reason ? o->reason : ""),
+	             NULL, err);
+	if (rc == 0)
+		printf("%s %s is revoked, for every request from now on; what runs keeps the keys that it has\n",
+		       kind, what);
+	return rc;
+}
+
+int cas_owner_revocations(const struct cas_owner_options *o, const char *const *operands, struct error *err)
+{
+	(void)operands;
+	return show(o, "/v1/revocations", "revocations", print_revocation, err);
+}

@@ -1,0 +1,33 @@
+/* Commands of cella cas and cella las by which an owner changes whom the current CAS knows and trusts.
+ * crypto_init has been called. */
+#ifndef CLI_CAS_OWNER_H
+#define CLI_CAS_OWNER_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+struct cas_owner_options {
+	const char *label, *reason;
+	bool json;
+};
+
+/* A new key with a certificate for it, PEM, in a new file (mode 0600); prints its hash. */
+int cas_owner_credential(const struct cas_owner_options *o, const char *const *operands,
+                         struct error *err) must_check;    /* FILE */
+int cas_owner_list(const struct cas_owner_options *o, const char *const *operands,
+                   struct error *err) must_check;
+int cas_owner_add(const struct cas_owner_options *o, const char *const *operands,
+                  struct error *err) must_check;     /* KEY-HASH, or a certificate's file */
+int cas_owner_remove(const struct cas_owner_options *o, const char *const *operands,
+                     struct error *err) must_check;  /* KEY-HASH */
+int cas_owner_revoke(const struct cas_owner_options *o, const char *const *operands,
+                     struct error *err) must_check;        /* KIND WHAT; of a cell also its file */
+int cas_owner_revocations(const struct cas_owner_options *o, const char *const *operands,
+                          struct error *err) must_check;
+int cas_owner_launchers(const struct cas_owner_options *o, const char *const *operands,
+                        struct error *err) must_check;
+int cas_owner_remove_launcher(const struct cas_owner_options *o, const char *const *operands,
+                              struct error *err) must_check; /* KEY */
+
+#endif

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+# as: root
+# timeout: 120
+"""Can owners say whom a CAS knows and trusts, and can its operator keep it: a backup, its restore with consent, new
+keys, each of which says what it did, and is refused by name where something is not as it must be?"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from castest import Cas
+from celljob import CELLA, SCRATCH, USAGE, check, finish, needs_secret
+
+needs_secret()
+os.environ["CELLA_CONTEXTS"] = str(SCRATCH / "contexts.json")
+os.environ["CELLA_LAS_KEY"] = str(SCRATCH / "las.key")
+IDENTITY, BUILDER = "ab" * 48, "cd" * 32
+SESSION = 'name: {name}\nversion: "0.1"\n{more}services:\n  - name: s\n    attestation:\n      - cell: ' + IDENTITY + "\naccess_policy:\n"
+
+
+def cella(*words):
+    return subprocess.run([CELLA, *map(str, words)], capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
+
+
+def good(what, done):
+    check(done.returncode == 0, f"{what}: {done.returncode} {done.stderr.strip()[-300:]}")
+    return done.stdout
+
+
+def refused(what, done, words, status=1):
+    check(done.returncode == status and all(word in done.stderr for word in words), f"{what}: {done.returncode} {done.stderr.strip()[-300:]}")
+
+
+def attest(cas, who=None):
+    good("attest", cella("cas", "attest", f"https://127.0.0.1:{cas.port}", "--pin", cas.pin, "--name", "here", "--credential", who or cas.owner))
+
+
+def put(name, more="", access="  read: ANY\n  update: CREATOR\n"):
+    path = SCRATCH / "session.yml"
+    path.write_text(SESSION.format(name=name, more=more) + access, encoding="ascii")
+    return cella("session", "create", "--json", path)
+
+
+def stopped(task, *words, directory=None, key=None):
+    return cella("cas", task, *words, "--dir", directory or SCRATCH / "cas", "--key-file", key or SCRATCH / "cas.key")
+
+
+(SCRATCH / "p.c").write_text("int main(void) { return 0; }\n", encoding="ascii")
+good("cc", cella("cc", SCRATCH / "p.c", "-o", SCRATCH / "p.cell"))
+cell = json.loads(good("inspect", cella("inspect", "--json", SCRATCH / "p.cell")))["identity"]
+
+with Cas() as cas:
+    attest(cas)
+    # owners
+    second = good("a credential", cella("cas", "credential", SCRATCH / "second.pem")).strip()
+    check(len(second) == 64 and (SCRATCH / "second.pem").stat().st_mode & 0o777 == 0o600, "its hash is printed, its file is private")
+    refused("the same file again", cella("cas", "credential", SCRATCH / "second.pem"), ["second.pem"])
+    attest(cas, SCRATCH / "second.pem")
+    refused("nobody knows it yet", cella("cas", "owners"), [second, "no owner"])
+    refused("nor may it create", put("second"), ["no owner"])
+    attest(cas)
+    check(second in good("add", cella("cas", "add-owner", SCRATCH / "second.pem", "--label", "Bea")), "it is an owner, by its certificate")
+    refused("twice", cella("cas", "add-owner", second), ["409"])
+    refused("no key", cella("cas", "add-owner", "12"), ["64"], USAGE)
+    listed = json.loads(good("owners", cella("cas", "owners", "--json")))
+    check({one["label"] for one in listed} == {"the first owner", "Bea"}, f"both are listed: {listed}")
+    attest(cas, SCRATCH / "second.pem")
+    good("she creates", put("second"))
+    good("she enrols", cella("las", "enrol", "--label", "node 7"))
+    check("node 7" in good("launchers", cella("las", "list")), "the launcher is listed")
+
+    # revocations
+    check(cell in good("revoke", cella("cas", "revoke", "cell", SCRATCH / "p.cell", "--reason", "reads past its input")), "by the cell's file")
+    good("a builder", cella("cas", "revoke", "builder", BUILDER))
+    refused("again", cella("cas", "revoke", "builder", BUILDER), ["409"])
+    refused("another kind", cella("cas", "revoke", "cel", cell), ["cell, builder, las, owner or executor"], USAGE)
+    refused("half a command", cella("cas", "revoke", "cell"), ["revoke wants 2 operands, not 1"], USAGE)
+    refused("a misspelt one", cella("cas", "revok", "cell", cell), ["revoke"], USAGE)
+    said = good("revocations", cella("cas", "revocations"))
+    check(f"cell {cell}" in said and "reads past its input" in said and f"builder {BUILDER}" in said, f"both are listed: {said}")
+
+    # namespaces: whom a session lets create below it
+    attest(cas)
+    good("a namespace", put("clinic", more="namespaces: [wards]\nsecrets:\n  - {name: word, kind: ascii, value: known to two}\n", access=f"  read: ANY\n  update: CREATOR\n  create: {second}\n"))
+    good("the owner creates elsewhere", put("clinic/other"))
+    refused("below it the first owner may not", put("clinic/wards/a"), ["create"])
+    attest(cas, SCRATCH / "second.pem")
+    good("the key that it names may", put("clinic/wards/a"))
+    attest(cas)
+    good("remove", cella("cas", "remove-owner", second))
+    refused("twice", cella("cas", "remove-owner", second), ["404"])
+    attest(cas, SCRATCH / "second.pem")
+    refused("she is no owner any more", put("third"), ["no owner"])
+    good("but the namespace's session lets her still", put("clinic/wards/b"))
+    attest(cas)
+    launcher = json.loads(good("launchers", cella("las", "list", "--json")))[0]["key"]
+    good("the launcher goes", cella("las", "remove", launcher))
+    check(good("launchers", cella("las", "list")) == "", "none is left")
+
+    # the operator
+    refused("a backup of one that runs", stopped("backup", SCRATCH / "backup"), ["another process"])
+    check(cas.stop() == 0, "the CAS ends in order")
+    check("cas.db" not in good("backup", stopped("backup", SCRATCH / "backup")), "a backup is made")
+    refused("over one that is there", stopped("backup", SCRATCH / "backup"), ["backup"])
+    kept = (SCRATCH / "backup").read_bytes()
+    check(b"clinic" in kept and b"known to two" not in kept, "the search finds a session's name in it, and of its secret nothing")
+    cas.start()
+    attest(cas)
+    good("something after it", cella("cas", "revoke", "cell", "ef" * 48))
+    check(cas.stop() == 0, "the CAS ends in order")
+    refused("without consent", stopped("restore", SCRATCH / "backup", directory=SCRATCH / "cas"), ["--owner-consents"], USAGE)
+    refused("over one that is there", stopped("restore", SCRATCH / "backup", "--owner-consents"), ["cas"])
+    shutil.move(SCRATCH / "cas", SCRATCH / "lost")
+    bent = bytearray((SCRATCH / "backup").read_bytes())
+    bent[len(bent) // 2] ^= 1
+    (SCRATCH / "bent").write_bytes(bent)
+    refused("a backup that was changed", stopped("restore", SCRATCH / "bent", "--owner-consents"), ["bent"])
+    check(not (SCRATCH / "cas").exists() or not any((SCRATCH / "cas").iterdir()), "and nothing is left of it")
+    (SCRATCH / "other.key").write_text("cella cas key 1\nkey " + "11" * 32 + "\n", encoding="ascii")
+    (SCRATCH / "other.key").chmod(0o600)
+    refused("with another key file", stopped("restore", SCRATCH / "backup", "--owner-consents", key=SCRATCH / "other.key"), ["key"])
+    check("epoch 2" in good("restore", stopped("restore", SCRATCH / "backup", "--owner-consents")), "with consent, in a new epoch")
+    check("new master key" in good("rotate", stopped("rotate")), "new keys")
+    said = good("the log", stopped("audit", "--verify"))
+    check("1 restores" in said and "epoch 2" in said, f"the log holds, and says so: {said}")
+    pin = cas.pin
+    cas.start()
+    check(cas.pin == pin, "it is the same CAS")
+    attest(cas)
+    said = good("what it knows", cella("cas", "revocations"))
+    check(cell in said and "efef" not in said, "what came after the backup is forgotten, what was before is not")
+    check(json.loads(good("sessions", cella("session", "list", "--json"))), "sessions are there")
+    check(cas.stop() == 0, "the CAS ends in order")
+finish()

@@ -24,7 +24,8 @@ enum {
 
 static struct cas_requester requester(const struct https_request *request)
 {
-	struct cas_requester who = {.address = https_address(request)};
+	struct cas_requester who = {.address = https_address(request),
+	                            .signatures = https_header(request, "cella-signatures")};
 	const char *hash = https_peer(request)->key_hash;
 	who.known = *hash && io_unhex(hash, sizeof(who.key), who.key);
 	return who;

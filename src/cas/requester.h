@@ -1,7 +1,8 @@
 /*
  * Who asks the CAS for something, and what they did, in the audit log.
  *
- * A requester is the key that the connection has proven (RFC 8446); one without has no rights. An *owner* is
+ * A requester is the key that the connection has proven (RFC 8446), with those that have signed what it asks
+ * for; without any it has no rights. An *owner* is
  * a key that the CAS knows and that was not revoked. What is denied is in the log.
  */
 #ifndef CAS_REQUESTER_H
@@ -15,6 +16,7 @@ struct cas_requester {
 	bool known; /* it has shown a key */
 	uint8_t key[RECORDS_KEY_SIZE];
 	const char *address;
+	const char *signatures; /* of others, under what it asks for (cas/signature.h); NULL: none */
 };
 
 bool cas_is_owner(struct cas *cas, const struct cas_requester *who);

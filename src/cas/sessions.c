@@ -5,57 +5,10 @@
 #include <string.h>
 
 #include "base/io.h"
+#include "cas/access.h"
 #include "cas/generate.h"
 #include "cas/lookup.h"
 #include "cas/service_state.h"
-
-static bool may_read(struct cas *cas, const struct cas_requester *who, const struct cas_session *session)
-{
-	const struct session_requesters all = {.keys = &who->key, .count = who->known};
-	return !cas_key_is_revoked(cas, who) &&
-	       session_access(&session->session->read, "read", session->creator, &all, NULL) == 0;
-}
-
-/* For who is no owner and may not read the session, if there is one: the same whether there is. */
-static int deny_stranger(struct cas *cas, const struct cas_requester *who, const char *name,
-                         const struct error *why, struct error *err)
-{
-	(void)!cas_deny(cas, who, why, NULL);
-	return error_set(
-		err, CELLA_EPERM,
-		"the key that asks is no owner's of this CAS, and may do nothing with the session %.255s, "
-		"if there is one",
-		name);
-}
-
-/* `what`: "read" or "update". */
-static int demand_access(struct cas *cas, const struct cas_requester *who, const struct cas_session *session,
-                         const struct session_access *access, const char *what, struct error *err)
-{
-	struct error why;
-	const struct session_requesters all = {.keys = &who->key, .count = who->known};
-	int rc = cas_key_is_revoked(cas, who) ? error_set(&why, CELLA_EPERM, "the key that asks was revoked")
-	                                      : session_access(access, what, session->creator, &all, &why);
-	if (rc == CELLA_EPERM)
-		return cas_is_owner(cas, who) || may_read(cas, who, session)
-		               ? cas_deny(cas, who, &why, err)
-		               : deny_stranger(cas, who, session->name, &why, err);
-	if (rc < 0 && err)
-		*err = why;
-	return rc;
-}
-
-/* Of a session that is not there. */
-static int demand_owner(struct cas *cas, const struct cas_requester *who, const char *name, const char *what,
-                        struct error *err)
-{
-	struct error why;
-	if (cas_is_owner(cas, who))
-		return 0;
-	error_set(&why, CELLA_EPERM, "the key that asks may not %s the session %.255s: it is no owner's",
-	          what, name);
-	return deny_stranger(cas, who, name, &why, err);
-}
 
 /* ---- putting */
 
@@ -97,29 +50,29 @@ static int namespace_of(struct cas *cas, const char *name, const struct cas_sess
 }
 
 /* In a namespace whoever its session lets; elsewhere owners. */
-static int demand_create(struct cas *cas, const struct cas_requester *who, const char *name,
-                         struct error *err)
+static int demand_create(struct cas *cas, const struct access_request *q, struct error *err)
 {
 	const struct cas_session *above;
-	int rc = namespace_of(cas, name, &above, err);
+	int rc = namespace_of(cas, q->session, &above, err);
 	if (rc == CELLA_ENOENT)
-		return demand_owner(cas, who, name, "create", err);
+		return access_demand_owner(cas, q, "create", err);
 	if (rc < 0)
 		return rc;
-	rc = demand_access(cas, who, above, &above->session->create, "create sessions below", err);
+	rc = access_demand(cas, q, above, &above->session->create, "create sessions below", err);
 	cas_session_put_back(cas, above);
 	return rc;
 }
 
 static int demand_put(struct cas *cas, const struct putting *p, struct error *err)
 {
+	const struct access_request q = {p->who, SIGNATURE_PUT, p->session->name, p->record.hash};
 	const struct cas_session *before;
 	int rc = cas_session_get(cas, p->session->name, &before, err);
 	if (rc == CELLA_ENOENT)
-		return demand_create(cas, p->who, p->session->name, err);
+		return demand_create(cas, &q, err);
 	if (rc < 0)
 		return rc;
-	rc = demand_access(cas, p->who, before, &before->session->update, "update", err);
+	rc = access_demand(cas, &q, before, &before->session->update, "update", err);
 	if (rc == 0 && !p->session->predecessor.given) {
 		char hash[2 * CRYPTO_SHA384_SIZE + 1];
 		io_hex(before->hash, sizeof(before->hash), hash);
@@ -146,21 +99,20 @@ static int put_parsed(struct cas *cas, struct putting *p)
 	const struct session *s = p->session;
 	char hash[2 * CRYPTO_SHA384_SIZE + 1];
 	uint64_t now = cas_now_ns(cas);
-	int rc = demand_put(cas, p, p->err);
-	if (rc == 0)
-		rc = demand_creator(cas, p, p->err);
-	if (rc < 0)
-		return rc;
 	p->record = (struct records_session){.created_ns = now,
 	                                     .updated_ns = now,
 	                                     .policy = p->yaml,
 	                                     .policy_size = p->size};
+	int rc = session_hash(s, p->record.hash, p->err);
+	if (rc == 0)
+		rc = demand_put(cas, p, p->err);
+	if (rc == 0)
+		rc = demand_creator(cas, p, p->err);
+	if (rc < 0)
+		return rc;
 	memcpy(p->record.creator, p->who->key, sizeof(p->record.creator));
 	if (s->predecessor.given)
 		memcpy(p->record.predecessor, s->predecessor.hash, sizeof(p->record.predecessor));
-	rc = session_hash(s, p->record.hash, p->err);
-	if (rc < 0)
-		return rc;
 	io_hex(p->record.hash, sizeof(p->record.hash), hash);
 	rc = cas_do_act(cas, p->who, s->predecessor.given ? AUDIT_SESSION_UPDATED : AUDIT_SESSION_CREATED,
 	                json_pack("{s:s, s:s}", "session", s->name, "hash", hash), put_records, p, p->err);
@@ -219,27 +171,10 @@ static int read_record(struct cas *cas, const char *name, struct cas_session_fac
 	               : rc;
 }
 
-/* That there is none is told to owners alone. */
-static int demand_read(struct cas *cas, const struct cas_requester *who, const char *name, struct error *err)
-{
-	const struct cas_session *session;
-	struct error why;
-	int rc = cas_session_get(cas, name, &session, &why);
-	if (rc == CELLA_ENOENT)
-		rc = demand_owner(cas, who, name, "read", err) < 0 ? CELLA_EPERM : CELLA_ENOENT;
-	if (rc < 0 && rc != CELLA_EPERM && err)
-		*err = why;
-	if (rc < 0)
-		return rc;
-	rc = demand_access(cas, who, session, &session->session->read, "read", err);
-	cas_session_put_back(cas, session);
-	return rc;
-}
-
 int cas_session_read(struct cas *cas, const struct cas_requester *who, const char *name,
                      struct cas_session_facts *ret_facts, struct buf *ret_yaml, struct error *err)
 {
-	int rc = demand_read(cas, who, name, err);
+	int rc = access_demand_read(cas, &(struct access_request){who, SIGNATURE_READ, name, NULL}, err);
 	return rc == 0 ? read_record(cas, name, ret_facts, ret_yaml, err) : rc;
 }
 
@@ -247,7 +182,7 @@ int cas_session_refusal(struct cas *cas, const struct cas_requester *who, const 
                         const char *service, unsigned back, struct records_refusal *ret_refusal,
                         struct error *err)
 {
-	int rc = demand_read(cas, who, name, err);
+	int rc = access_demand_read(cas, &(struct access_request){who, SIGNATURE_READ, name, NULL}, err);
 	if (rc < 0)
 		return rc;
 	rc = records_refusal_get(cas_records_lock(cas), name, service, back, ret_refusal, err);
@@ -281,7 +216,7 @@ static bool may_list(struct cas *cas, const struct cas_requester *who, const cha
 	const struct cas_session *session;
 	if (cas_session_get(cas, name, &session, NULL) < 0)
 		return false;
-	bool may = may_read(cas, who, session);
+	bool may = access_may_read(cas, who, session);
 	cas_session_put_back(cas, session);
 	return may;
 }
@@ -313,13 +248,14 @@ static int remove_record(const struct cas_act *act, struct records *r, struct er
 
 int cas_session_remove(struct cas *cas, const struct cas_requester *who, const char *name, struct error *err)
 {
+	const struct access_request q = {who, SIGNATURE_DELETE, name, NULL};
 	const struct cas_session *session;
-	int rc = demand_read(cas, who, name, err);
+	int rc = access_demand_read(cas, &q, err);
 	if (rc == 0)
 		rc = cas_session_get(cas, name, &session, err);
 	if (rc != 0)
 		return rc;
-	rc = demand_access(cas, who, session, &session->session->update, "delete", err);
+	rc = access_demand(cas, &q, session, &session->session->update, "delete", err);
 	if (rc == 0)
 		rc = cas_do_act(cas, who, AUDIT_SESSION_DELETED, json_pack("{s:s}", "session", name),
 		                remove_record, (void *)(uintptr_t)session, err);
@@ -392,14 +328,20 @@ static int hand_volume(const struct cas_act *act, struct records *r, struct erro
 int cas_volume_hand(struct cas *cas, const struct cas_requester *who, const char *session, const char *volume,
                     const struct cas_volume *handed, struct error *err)
 {
+	const struct crypto_part parts[] = {{handed->id, sizeof(handed->id)},
+	                                    {handed->root, sizeof(handed->root)}};
+	uint8_t digest[CRYPTO_SHA384_SIZE];
+	const struct access_request q = {who, SIGNATURE_VOLUME, session, digest};
 	const struct cas_session *s;
 	struct handing h = {session, volume, handed, cas_now_ns(cas)};
-	int rc = demand_read(cas, who, session, err);
+	int rc = crypto_sha384_parts(parts, array_count(parts), digest, err);
+	if (rc == 0)
+		rc = access_demand_read(cas, &q, err);
 	if (rc == 0)
 		rc = cas_session_get(cas, session, &s, err);
 	if (rc != 0)
 		return rc;
-	rc = demand_access(cas, who, s, &s->session->update, "hand over a volume of", err);
+	rc = access_demand(cas, &q, s, &s->session->update, "hand over a volume of", err);
 	if (rc == 0 && !session_volume(s->session, volume))
 		rc = error_set(err, CELLA_ENOENT, "the session %s has no volume %.63s", session, volume);
 	if (rc == 0 && handed->key_count > VOLUME_KEYS_MAX)
@@ -436,7 +378,7 @@ static int read_volume(struct records *r, const char *session, const char *volum
 int cas_volume_read(struct cas *cas, const struct cas_requester *who, const char *session, const char *volume,
                     uint8_t ret_id[VOLUME_ID_SIZE], struct records_volume *ret_volume, struct error *err)
 {
-	int rc = demand_read(cas, who, session, err);
+	int rc = access_demand_read(cas, &(struct access_request){who, SIGNATURE_READ, session, NULL}, err);
 	if (rc < 0)
 		return rc;
 	rc = read_volume(cas_records_lock(cas), session, volume, ret_id, ret_volume, err);

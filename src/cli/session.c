@@ -15,7 +15,8 @@
 enum { READ_SIZE = 65536 };
 
 struct session_options {
-	const char *volume_key, *volume_root;
+	const char *volume_key, *volume_root, *action, *hash;
+	struct option_list signatures;
 	bool json;
 };
 
@@ -24,6 +25,13 @@ static const struct option session_table[] = {
          option_field(session_options, volume_key)},
 	{"--volume-root", NULL, OPTION_TEXT, "FILE", "volume: its root file; default: VOL.root",
          option_field(session_options, volume_root)},
+	{"--signature", NULL, OPTION_LIST, "FILE",
+         "create, update, read, delete: what another owner has signed",
+         option_field(session_options, signatures)},
+	{"--for", NULL, OPTION_TEXT, "ACTION", "sign: put (default), read or delete",
+         option_field(session_options, action)},
+	{"--hash", NULL, OPTION_TEXT, "HASH", "sign for read or delete: the session's hash as it is",
+         option_field(session_options, hash)},
 	{"--json", NULL, OPTION_FLAG, NULL, "print JSON", option_field(session_options, json)},
 };
 
@@ -45,6 +53,8 @@ const struct verb session_verb = {
 		"read SESSION  print it as it was put, secrets included\n"
 		"list     the sessions that this owner may read\n"
 		"delete SESSION  with its secrets\n"
+		"sign FILE, sign SESSION --for read|delete --hash HASH  print this owner's signature under it,\n"
+		"         where an access_policy wants several keys: who asks gives it with --signature\n"
 		"Exit status: 0; 1 if there is a mistake in the session; 2 for one in the options.",
 	.example = "cella session check hospital.yml\n"
 		   "cella session create hospital.yml\n"
@@ -167,7 +177,7 @@ static const struct command_row {
 	{"create", 1, NULL, session_create_command}, {"update", 1, NULL, session_create_command},
 	{"volume", 3, NULL, session_volume_command}, {"explain", 1, NULL, session_explain_command},
 	{"read", 1, NULL, session_read_command},     {"list", 0, NULL, session_list_command},
-	{"delete", 1, NULL, session_delete_command},
+	{"delete", 1, NULL, session_delete_command}, {"sign", 1, NULL, session_sign_command},
 };
 
 /* The whole file, into memory that is wiped. */
@@ -230,7 +240,11 @@ static int ask_cas(const struct command_row *row, const struct session_options *
 	                                 .count = count,
 	                                 .json = o->json,
 	                                 .volume_key = o->volume_key,
-	                                 .volume_root = o->volume_root};
+	                                 .volume_root = o->volume_root,
+	                                 .signatures = (const char *const *)o->signatures.items,
+	                                 .signature_count = o->signatures.count,
+	                                 .action = o->action,
+	                                 .hash = o->hash};
 	struct error err = {0};
 	int rc = row->ask(&c, &err);
 	if (rc == 0)

@@ -36,10 +36,13 @@ void session_cas_done(struct session_cas *r)
 int session_create_command(const struct session_remote *c, struct error *err)
 {
 	cleanup_session_cas struct session_cas r = {0};
+	cleanup_buf struct buf signatures = {0};
 	struct buf text = {0};
 	struct https_reply reply;
 	json_t *answer = NULL;
-	int rc = session_cas_open(&r, err);
+	int rc = session_signatures(c, &signatures, err);
+	if (rc == 0)
+		rc = session_cas_open(&r, err);
 	if (rc == 0)
 		rc = io_read_file(c->operands[0], SESSION_TEXT_MAX, &text, err);
 	if (rc == 0) {
@@ -47,7 +50,8 @@ int session_create_command(const struct session_remote *c, struct error *err)
 		                                      .target = "/v1/sessions",
 		                                      .type = "application/yaml",
 		                                      .body = text.data,
-		                                      .size = text.size};
+		                                      .size = text.size,
+		                                      .header = (const char *)signatures.data};
 		rc = cas_client_ask(r.client, &message, &reply, err);
 	}
 	if (text.data)
@@ -69,14 +73,18 @@ int session_create_command(const struct session_remote *c, struct error *err)
 int session_read_command(const struct session_remote *c, struct error *err)
 {
 	cleanup_session_cas struct session_cas r = {0};
-	cleanup_buf struct buf target = {0};
+	cleanup_buf struct buf target = {0}, signatures = {0};
 	struct https_reply reply;
-	int rc = session_cas_open(&r, err);
+	int rc = session_signatures(c, &signatures, err);
+	if (rc == 0)
+		rc = session_cas_open(&r, err);
 	if (rc < 0)
 		return rc;
 	cas_client_target(&target, c->operands[0], NULL, NULL);
 	buf_put(&target, "", 1);
-	const struct https_message message = {.method = "GET", .target = (const char *)target.data};
+	const struct https_message message = {.method = "GET",
+	                                      .target = (const char *)target.data,
+	                                      .header = (const char *)signatures.data};
 	rc = cas_client_ask(r.client, &message, &reply, err);
 	if (rc < 0)
 		return rc;
@@ -113,13 +121,22 @@ int session_list_command(const struct session_remote *c, struct error *err)
 int session_delete_command(const struct session_remote *c, struct error *err)
 {
 	cleanup_session_cas struct session_cas r = {0};
-	cleanup_buf struct buf target = {0};
-	int rc = session_cas_open(&r, err);
+	cleanup_buf struct buf target = {0}, signatures = {0};
+	struct https_reply reply;
+	int rc = session_signatures(c, &signatures, err);
+	if (rc == 0)
+		rc = session_cas_open(&r, err);
 	if (rc < 0)
 		return rc;
 	cas_client_target(&target, c->operands[0], NULL, NULL);
 	buf_put(&target, "", 1);
-	return cas_client_json(r.client, "DELETE", (const char *)target.data, NULL, NULL, err);
+	const struct https_message message = {.method = "DELETE",
+	                                      .target = (const char *)target.data,
+	                                      .header = (const char *)signatures.data};
+	rc = cas_client_ask(r.client, &message, &reply, err);
+	if (rc == 0)
+		https_reply_done(&reply);
+	return rc;
 }
 
 /* ---- explain */

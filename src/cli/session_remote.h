@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "cli/cas_client.h"
@@ -13,6 +14,9 @@ struct session_remote {
 	int count;
 	bool json;
 	const char *volume_key, *volume_root; /* files; NULL: beside the volume */
+	const char *const *signatures; /* files of session sign */
+	size_t signature_count;
+	const char *action, *hash; /* of sign; NULL: "put" */
 };
 
 /* What each of them begins with. */
@@ -26,6 +30,11 @@ struct session_cas {
 int session_cas_open(struct session_cas *r, struct error *err) must_check;
 void session_cas_done(struct session_cas *r);
 #define cleanup_session_cas cleanup_with(session_cas_done)
+
+/* "cella-signatures: ..." of the files that were given, with a zero byte; nothing where there are none. */
+int session_signatures(const struct session_remote *c, struct buf *ret_header, struct error *err) must_check;
+/* FILE, or SESSION for other actions than put; session_sign.c */
+int session_sign_command(const struct session_remote *c, struct error *err) must_check;
 
 int session_create_command(const struct session_remote *c, struct error *err) must_check;  /* FILE */
 int session_read_command(const struct session_remote *c, struct error *err) must_check;    /* SESSION */

@@ -52,6 +52,16 @@ void cert_key_free(struct cert_key *key);
 int cert_key_hash_parse(const char *text, const char *what, char ret_hash[CERT_KEY_HASH_SIZE],
                         struct error *err) must_check;
 
+/* Signatures by such keys over data (ECDSA with SHA-256, DER). */
+enum { CERT_SIGNATURE_MAX = 80 };
+int cert_key_sign(const struct cert_key *key, const void *data, size_t size,
+                  uint8_t ret_signature[CERT_SIGNATURE_MAX], size_t *ret_size, struct error *err) must_check;
+/* By a public key, P-256 in DER, whose hash it tells. CELLA_EAUTH: it does not hold; CELLA_EFORMAT,
+ * CELLA_EUNSUPPORTED: it is no such key. */
+int cert_public_verify(const void *public_key, size_t public_size, const void *data, size_t size,
+                       const void *signature, size_t signature_size, char ret_hash[CERT_KEY_HASH_SIZE],
+                       struct error *err) must_check;
+
 /* What a certificate calls its holder: subjectAltName. Compared exactly; DNS without regard to case, and
  * there are no wildcards. */
 enum cert_name_kind { CERT_DNS, CERT_IP, CERT_URI };

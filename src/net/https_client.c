@@ -345,6 +345,8 @@ static int send_head(struct https_client *c, const struct https_message *m, uint
 	           c->url + strlen("https://"));
 	if (m->type)
 		buf_printf(&head, "Content-Type: %s\r\n", m->type);
+	if (m->header)
+		buf_printf(&head, "%s\r\n", m->header);
 	if (m->size > 0 || !is_harmless(m))
 		buf_printf(&head, "Content-Length: %zu\r\n", m->size);
 	buf_printf(&head, "%s\r\n", asks_first(m) ? "Expect: 100-continue\r\n" : "");

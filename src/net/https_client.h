@@ -50,6 +50,7 @@ struct https_message {
 	const char *type;   /* of the body */
 	const void *body;
 	size_t size;
+	const char *header; /* one field more, "name: value" of what may stand in it; NULL: none */
 };
 
 struct https_reply {

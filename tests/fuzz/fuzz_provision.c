@@ -21,6 +21,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		total += strlen(p->environment[i]);
 	for (uint32_t i = 0; i < p->preopen_count; i++)
 		total += strlen(p->preopens[i].guest);
+	for (uint32_t i = 0; i < p->file_count; i++) {
+		const uint8_t *bytes = p->files[i].data;
+		total += strlen(p->files[i].path) + p->files[i].size;
+		if (p->files[i].size && bytes[0] != bytes[p->files[i].size - 1])
+			total++; /* it is readable to its end */
+	}
 	if (total > size)
 		abort();
 	provision_free(pool, p);

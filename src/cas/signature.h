@@ -1,0 +1,48 @@
+/*
+ * Signatures of owners under a request, for sessions whose access_policy wants several keys: one asks,
+ * the others have signed what is asked for.
+ *
+ * What is signed, the *statement*: "cella request 1" and a zero byte, 16 bytes that name the CAS, the action
+ * and a zero byte, the session's name and a zero byte, 48 bytes of digest. The digest is the hash of the
+ * session that is put; or of the session as it is, for who reads or deletes it; of a volume that is handed
+ * over SHA-384 of its id and root. So a signature is for one change of one state: it is of no use when the
+ * session, or the volume, is another.
+ *
+ * A signature as text: the public key (SubjectPublicKeyInfo in DER), a full stop, and the signature (ECDSA
+ * with SHA-256, DER), both in base64url. Several are separated by commas.
+ */
+#ifndef CAS_SIGNATURE_H
+#define CAS_SIGNATURE_H
+
+#include "base/buf.h"
+#include "crypto/crypto.h"
+#include "crypto/x509.h"
+
+enum { SIGNATURE_CAS_SIZE = 16, SIGNATURES_MAX = 16, SIGNATURE_TEXT_MAX = 512 };
+
+/* Of a request: one of these. */
+#define SIGNATURE_PUT "put"
+#define SIGNATURE_READ "read"
+#define SIGNATURE_DELETE "delete"
+#define SIGNATURE_VOLUME "volume"
+
+struct signature_statement {
+	uint8_t cas[SIGNATURE_CAS_SIZE];
+	const char *action, *session;
+	uint8_t digest[CRYPTO_SHA384_SIZE];
+};
+
+/* Appends the text, without a zero byte. */
+int signature_make(const struct signature_statement *statement, const struct cert_key *key,
+                   struct buf *ret_text, struct error *err) must_check;
+
+/* Whose signatures are in the text, each of which has to hold. CELLA_EAUTH: one does not, by its number;
+ * CELLA_EFORMAT: that is no list of signatures; CELLA_ELIMIT: there are more than SIGNATURES_MAX. */
+struct signers {
+	size_t count;
+	char key_hash[SIGNATURES_MAX][CERT_KEY_HASH_SIZE];
+};
+int signatures_check(const struct signature_statement *statement, const char *text,
+                     struct signers *ret_signers, struct error *err) must_check;
+
+#endif

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+# as: root
+# timeout: 120
+"""Does a session whose access_policy wants several keys change only when so many have signed: not for k-1 of k, the
+same one twice, one that was revoked, or a signature under another session, state, action or CAS?"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from castest import DENIED, Cas
+from celljob import CELLA, SCRATCH, USAGE, check, finish, needs_secret
+
+needs_secret()
+os.environ["CELLA_CONTEXTS"] = str(SCRATCH / "contexts.json")
+PEOPLE = ("ann", "bea", "cem")
+POLICY = "access_policy:\n  read: {read}\n  update:\n    at_least: 2\n    of: [{keys}]\n"
+
+
+def cella(*words):
+    return subprocess.run([CELLA, *map(str, words)], capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
+
+
+def good(what, done):
+    check(done.returncode == 0, f"{what}: {done.returncode} {done.stderr.strip()[-400:]}")
+    return done.stdout
+
+
+def refused(what, done, words, status=1):
+    check(done.returncode == status and all(word in done.stderr for word in words), f"{what}: {done.returncode} {done.stderr.strip()[-400:]}")
+
+
+def become(cas, who):
+    credential = cas.owner if who == "owner" else SCRATCH / f"{who}.pem"
+    good("attest", cella("cas", "attest", f"https://127.0.0.1:{cas.port}", "--pin", cas.pin, "--name", "here", "--credential", credential))
+
+
+def text(word, predecessor=None, name="joint", read="ANY"):
+    more = f"predecessor: {predecessor}\n" if predecessor else ""
+    path = SCRATCH / f"{name.replace('/', '-')}-{word}.yml"
+    path.write_text(f'name: {name}\nversion: "0.1"\n{more}services:\n  - name: s\n    command: [{word}]\n    attestation:\n      - cell: {"44" * 48}\n'
+                    + POLICY.format(read=read, keys=", ".join(keys.values())), encoding="ascii")
+    return path
+
+
+def sign(cas, who, *words):
+    """A file with that person's signature."""
+    become(cas, who)
+    path = SCRATCH / f"{who}.signature"
+    path.write_text(good(f"{who} signs", cella("session", "sign", *words)), encoding="ascii")
+    return path
+
+
+def put(cas, who, path, *signatures):
+    become(cas, who)
+    return cella("session", "create", "--json", path, *(word for one in signatures for word in ("--signature", one)))
+
+
+def hash_of(path):
+    return good("hash", cella("session", "calculate-hash", path)).strip()
+
+
+with Cas() as cas:
+    become(cas, "owner")
+    keys = {who: good("credential", cella("cas", "credential", SCRATCH / f"{who}.pem")).strip() for who in PEOPLE}
+    for who in PEOPLE:
+        good("an owner", cella("cas", "add-owner", keys[who], "--label", who))
+    first = text("one")
+    good("the first state needs an owner alone", put(cas, "ann", first))
+    second = text("two", hash_of(first))
+    refused("one of two", put(cas, "ann", second), ["wants 2 of 3 keys", keys["bea"]])
+    by_ann, by_bea = sign(cas, "ann", second), sign(cas, "bea", second)
+    refused("the same one twice", put(cas, "ann", second, by_ann), ["wants 2 of 3 keys"])
+    refused("two who are not named, and one who is", put(cas, "owner", second, by_ann), ["wants 2 of 3 keys"])
+    other = text("else", hash_of(first))
+    refused("a signature under another text", put(cas, "ann", other, by_bea), ["signature 1", "does not hold"])
+    bent = SCRATCH / "bent.signature"
+    bent.write_text(by_bea.read_text(encoding="ascii").strip()[:-2] + "AA", encoding="ascii")
+    refused("a bent one", put(cas, "ann", second, bent), ["signature 1"])
+    bent.write_text("no signature", encoding="ascii")
+    refused("what is none", put(cas, "ann", second, bent), ["holds no signature"], USAGE)
+    good("two of three", put(cas, "ann", second, by_bea))
+    refused("the same change again", put(cas, "ann", second, by_bea), ["predecessor"])
+    third = text("three", hash_of(second))
+    by_bea, by_cem = sign(cas, "bea", third), sign(cas, "cem", third)
+    good("one who is not named carries two signatures", put(cas, "owner", third, by_bea, by_cem))
+
+    # deleting, by state
+    now = hash_of(third)
+    become(cas, "ann")
+    refused("one deletes", cella("session", "delete", "joint"), ["wants 2 of 3 keys"])
+    stale = sign(cas, "bea", "joint", "--for", "delete", "--hash", hash_of(second))
+    become(cas, "ann")
+    refused("by a signature under an older state", cella("session", "delete", "joint", "--signature", stale), ["does not hold"])
+    wrong = sign(cas, "bea", "joint", "--for", "read", "--hash", now)
+    become(cas, "ann")
+    refused("by one for something else", cella("session", "delete", "joint", "--signature", wrong), ["does not hold"])
+    refused("no such action", cella("session", "sign", "joint", "--for", "drop", "--hash", now), ["put, read or delete"], USAGE)
+    by_bea = sign(cas, "bea", "joint", "--for", "delete", "--hash", now)
+    become(cas, "owner")
+    good("bea is revoked", cella("cas", "revoke", "owner", keys["bea"]))
+    become(cas, "ann")
+    refused("a signature of one who was revoked", cella("session", "delete", "joint", "--signature", by_bea), ["wants 2 of 3 keys"])
+    by_cem = sign(cas, "cem", "joint", "--for", "delete", "--hash", now)
+    become(cas, "ann")
+    good("two delete", cella("session", "delete", "joint", "--signature", by_cem))
+
+    # too many, and another CAS
+    fourth = text("four")
+    good("create", put(cas, "ann", fourth))
+    fifth = text("five", hash_of(fourth))
+    refused("too many", put(cas, "ann", fifth, *[sign(cas, "cem", fifth)] * 17), ["more than 16 signatures"])
+    with Cas("other") as elsewhere:
+        become(elsewhere, "owner")
+        theirs = sign(elsewhere, "owner", fifth)
+        elsewhere_by_cem = sign(elsewhere, "cem", fifth)
+        check(theirs.read_text(encoding="ascii") != elsewhere_by_cem.read_text(encoding="ascii"), "two sign for another CAS")
+        refused("a signature for another CAS", put(cas, "ann", fifth, elsewhere_by_cem), ["does not hold"])
+    good("the same for this one", put(cas, "ann", fifth, sign(cas, "cem", fifth)))
+    check(cas.stop() == 0, "the CAS ends in order")
+    denied = [what["denied"] for kind, _, what in cas.log() if kind == DENIED]
+    check(any("wants 2 of 3 keys" in one for one in denied) and any("does not hold" in one for one in denied),
+          "what was denied is in the log, with its reason")
+finish()

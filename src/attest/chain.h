@@ -11,10 +11,10 @@ struct chain_rule {
 	const char *name;  /* of the checks: "vcek" gives "vcek.chain", "vcek.validity", "vcek.crl" */
 	const char *title; /* "VCEK" */
 	int64_t time;
-	/* Whether a CRL must be there for each certificate but the root (else one that is not there is passed
-	 * over without a check), and what to do about one whose next update is over. */
-	bool crl_required;
-	enum tee_status crl_expired; /* TEE_WARNED, TEE_FAILED */
+	/* Bit n: the certificate at place n must have a CRL of its issuer. Where none is given at all
+	 * and none must be, there is a warning. */
+	unsigned crl_required;
+	enum tee_status crl_expired; /* of a CRL whose next update is over: TEE_WARNED, TEE_FAILED */
 };
 
 /* Checks NAME.root (the pinned key), NAME.chain (signatures and who may sign, each flaw named), NAME.validity

@@ -340,15 +340,24 @@ static size_t depth_of(const char *json, size_t size)
 	return most;
 }
 
+int claims_load(const void *json, size_t size, json_t **ret_root, struct error *err)
+{
+	const struct reading r = {.err = err};
+	json_error_t why;
+	if (depth_of(json, size) > CLAIMS_DEPTH_MAX)
+		return refuse(&r, "JSON that is nested more than %d deep", CLAIMS_DEPTH_MAX);
+	json_t *root = json_loadb(json, size, JSON_REJECT_DUPLICATES, &why);
+	if (!root)
+		return refuse(&r, "no JSON: %s at byte %d", why.text, why.position);
+	*ret_root = root;
+	return 0;
+}
+
 int claims_read(const struct claims_object *object, const void *json, size_t size, void *to,
                 struct error *err)
 {
 	struct reading r = {.to = to, .err = err};
-	json_error_t why;
-	if (depth_of(json, size) > CLAIMS_DEPTH_MAX)
-		return refuse(&r, "JSON that is nested more than %d deep", CLAIMS_DEPTH_MAX);
-	cleanup_json json_t *root = json_loadb(json, size, JSON_REJECT_DUPLICATES, &why);
-	if (!root)
-		return refuse(&r, "no JSON: %s at byte %d", why.text, why.position);
-	return read_object(&r, object, root);
+	cleanup_json json_t *root = NULL;
+	int rc = claims_load(json, size, &root, err);
+	return rc < 0 ? rc : read_object(&r, object, root);
 }

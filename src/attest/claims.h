@@ -70,6 +70,10 @@ json_t *claims_base64url(const void *from, size_t size);
 int claims_write(const struct claims_object *object, const void *from, struct buf *ret,
                  struct error *err) must_check;
 
+/* JSON as it is read here (no member twice, nested at most CLAIMS_DEPTH_MAX deep), for who reads it without a
+ * table. The caller's. CELLA_EFORMAT. */
+int claims_load(const void *json, size_t size, json_t **ret_root, struct error *err) must_check;
+
 /* CELLA_EFORMAT, with the member's place in the text; *to is undefined then. */
 int claims_read(const struct claims_object *object, const void *json, size_t size, void *to,
                 struct error *err) must_check;

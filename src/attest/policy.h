@@ -34,7 +34,7 @@ struct policy_number {
 enum policy_kind {
 	POLICY_BOOL,   /* bool: true, false */
 	POLICY_NUMBER, /* struct policy_number: 0 to `most` */
-	POLICY_VALUES, /* struct policy_values: a string of hexadecimal digits, or an array of them; `size` bytes */
+	POLICY_VALUES, /* struct policy_values: `size` bytes as hexadecimal, or an array of such */
 	POLICY_TEXTS, /* struct policy_texts: a string, or an array of them */
 	POLICY_CHOICE, /* int: the index into `choices`, a list that ends with NULL */
 	POLICY_OBJECT, /* another object, whose members lie in the same structure */

@@ -38,6 +38,7 @@ struct tee_blob {
 	const char *name;
 };
 
+struct vendor_root; /* crypto/vendor_cert.h */
 struct tee_policy; /* read by tee_policy_read, of one kind */
 struct tee_chains;
 
@@ -55,14 +56,18 @@ struct tee_input {
 	int64_t time;                     /* of the verification, seconds since 1970 in UTC */
 	const struct tee_policy *policy;  /* NULL: the defaults. Of the same kind */
 	struct tee_chains *chains;        /* NULL: nothing is remembered */
+	/* For tests and measurements, which sign evidence themselves. NULL: the makers' roots, that are pinned
+	 * in the code. */
+	const struct vendor_root *test_roots;
+	size_t test_root_count;
 };
 
 enum tee_status { TEE_PASSED, TEE_WARNED, TEE_FAILED };
 const char *tee_status_name(enum tee_status status); /* "passed", "warned", "failed" */
 
 struct tee_claim {
-	const char *name;    /* "tcb.reported.snp"; lower case, dots and '_' */
-	const char *value;   /* printable ASCII; bytes as lower-case hexadecimal */
+	const char *name; /* "tcb.reported.snp"; lower case, dots and '_' */
+	const char *value; /* printable ASCII; bytes as lower-case hexadecimal */
 	const char *meaning; /* for a person; "" if the name says it */
 };
 
@@ -81,7 +86,7 @@ struct tee_verdict {
 	size_t check_count, check_capacity;
 	size_t failed_count, warned_count;
 	struct tee_text *texts; /* the storage of the strings */
-	bool no_memory;         /* sticky; tee_verify turns it into CELLA_ENOMEM */
+	bool no_memory; /* sticky; tee_verify turns it into CELLA_ENOMEM */
 };
 void tee_verdict_done(struct tee_verdict *verdict);
 static inline bool tee_accepted(const struct tee_verdict *verdict)
@@ -102,7 +107,7 @@ int tee_show(const struct tee_input *input, struct tee_verdict *ret_verdict, str
 /* ---- kinds ---- */
 
 struct tee_kind_row {
-	const char *name;  /* "snp" */
+	const char *name; /* "snp" */
 	const char *title; /* "AMD SEV-SNP" */
 	int (*verify)(const struct tee_input *input, struct tee_verdict *verdict, struct error *err);
 	int (*show)(const struct tee_input *input, struct tee_verdict *verdict, struct error *err);

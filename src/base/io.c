@@ -324,3 +324,30 @@ bool io_unhex(const char *digits, size_t size, void *ret)
 		                                io_hex_digit(digits[2 * i + 1]));
 	return true;
 }
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+bool io_unhex_text(const char *text, size_t size, struct buf *ret)
+{
+	int high = -1;
+	size_t at = 0, count = 0;
+	while (at < size && is_space(text[at]))
+		at++;
+	if (size - at >= 2 && text[at] == '0' && (text[at + 1] == 'x' || text[at + 1] == 'X'))
+		at += 2;
+	for (; at < size; at++) {
+		const int digit = io_hex_digit(text[at]);
+		if (digit < 0 && is_space(text[at]))
+			continue;
+		if (digit < 0)
+			return false;
+		if (high >= 0)
+			buf_put_u8(ret, (uint8_t)(high << 4 | digit));
+		high = high >= 0 ? -1 : digit;
+		count++;
+	}
+	return high < 0 && count > 0;
+}

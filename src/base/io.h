@@ -53,5 +53,8 @@ int io_hex_digit(char c);
 /* `size` bytes from 2 * size digits, in either case; what follows them is not looked at. False, and ret is
  * untouched, if there is another character. */
 bool io_unhex(const char *digits, size_t size, void *ret) must_check;
+/* A file of hexadecimal digits, with white space anywhere between and a 0x before them or not: appends the
+ * bytes. False, and ret has grown by some, for anything else, also for no digit. */
+bool io_unhex_text(const char *text, size_t size, struct buf *ret) must_check;
 
 #endif

@@ -12,7 +12,8 @@
 
 static const struct verb *const verbs[] = {&cc_verb,      &cxx_verb,     &build_verb,  &run_verb,
                                            &doctor_verb,  &inspect_verb, &verify_verb, &volume_verb,
-                                           &session_verb, &cas_verb,     &las_verb,    &bench_verb};
+                                           &session_verb, &cas_verb,     &las_verb,    &evidence_verb,
+                                           &bench_verb};
 
 static const char description[] =
 	"Runs programs on machines that their owner does not trust: in protected cells, whose memory\n"

@@ -162,8 +162,8 @@ int vendor_cert_extension(const struct vendor_cert *cert, const char *oid, const
 static bool read_scope(struct vendor_crl *crl)
 {
 	int critical;
-	ISSUING_DIST_POINT *scope =
-		X509_CRL_get_ext_d2i(crl->crl, NID_issuing_distribution_point, &critical, NULL);
+	ISSUING_DIST_POINT *scope = X509_CRL_get_ext_d2i(crl->crl, NID_issuing_distribution_point, &critical,
+	                                                 NULL);
 	if (!scope)
 		return critical == -1; /* there is none */
 	crl->only_cas = scope->onlyCA > 0;
@@ -198,8 +198,7 @@ static bool has_unknown(const STACK_OF(X509_EXTENSION) * extensions, bool (*is_k
 static void read_crl_extensions(struct vendor_crl *crl)
 {
 	STACK_OF(X509_REVOKED) *revoked = X509_CRL_get_REVOKED(crl->crl);
-	bool unknown = !read_scope(crl) ||
-	               has_unknown(X509_CRL_get0_extensions(crl->crl), is_known_of_crl);
+	bool unknown = !read_scope(crl) || has_unknown(X509_CRL_get0_extensions(crl->crl), is_known_of_crl);
 	for (int i = 0; !unknown && i < sk_X509_REVOKED_num(revoked); i++)
 		unknown = has_unknown(X509_REVOKED_get0_extensions(sk_X509_REVOKED_value(revoked, i)),
 		                      is_known_of_entry);

@@ -49,7 +49,8 @@ static int add_pem_block(struct vendor_certs *set, const char *name, const void 
 		return add_cert(set, der, size, err);
 	if (strcmp(name, PEM_STRING_X509_CRL) == 0)
 		return add_crl(set, der, size, err);
-	return error_set(err, CELLA_EFORMAT, "a block of PEM is a \"%.40s\", no certificate and no CRL", name);
+	return error_set(err, CELLA_EFORMAT, "a block of PEM is a \"%.40s\", no certificate and no CRL",
+	                 name);
 }
 
 static int add_pem(struct vendor_certs *set, const void *pem, size_t size, struct error *err)
@@ -78,28 +79,6 @@ static int add_pem(struct vendor_certs *set, const void *pem, size_t size, struc
 	                                       count > 0 ? "what follows the first" : "this");
 }
 
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-/* Text of hexadecimal digits and white space to its bytes; false if it is anything else. */
-static bool unhex(const char *text, size_t size, struct buf *to)
-{
-	int high = -1;
-	for (size_t i = 0; i < size; i++) {
-		const int digit = io_hex_digit(text[i]);
-		if (digit < 0 && is_space(text[i]))
-			continue;
-		if (digit < 0)
-			return false;
-		if (high >= 0)
-			buf_put_u8(to, (uint8_t)(high << 4 | digit));
-		high = high >= 0 ? -1 : digit;
-	}
-	return high < 0 && to->size > 0;
-}
-
 static bool has_pem(const void *blob, size_t size)
 {
 	static const char mark[] = "-----BEGIN ";
@@ -119,7 +98,7 @@ int vendor_certs_add(struct vendor_certs *set, const void *blob, size_t size, st
 	}
 	if (has_pem(blob, size))
 		return add_pem(set, blob, size, err);
-	if (unhex(blob, size, &bytes) && !bytes.failed)
+	if (io_unhex_text(blob, size, &bytes) && !bytes.failed)
 		return add_der(set, bytes.data, bytes.size, err);
 	if (bytes.failed)
 		return error_set(err, CELLA_ENOMEM, "no memory for certificates");

@@ -1,0 +1,352 @@
+/* cella evidence: is evidence of real hardware genuine, and what does it say? docs/how-to/evidence.md */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "attest/tee.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "cli/verbs.h"
+#include "crypto/crypto.h"
+#include "crypto/x509.h"
+
+struct evidence_options {
+	const char *tee, *evidence, *report_data, *at, *policy;
+	struct option_list certs, collateral, event_logs;
+	bool json;
+};
+
+static const struct option evidence_table[] = {
+	{"--tee", NULL, OPTION_TEXT, "snp", "what hardware the evidence is of",
+         option_field(evidence_options, tee)},
+	{"--evidence", NULL, OPTION_TEXT, "FILE", "the evidence: binary, or hexadecimal text",
+         option_field(evidence_options, evidence)},
+	{"--certs", NULL, OPTION_LIST, "FILE...", "certificates, in DER, PEM or hexadecimal",
+         option_field(evidence_options, certs)},
+	{"--collateral", NULL, OPTION_LIST, "FILE...", "CRLs, and what else its maker publishes about it",
+         option_field(evidence_options, collateral)},
+	{"--event-log", NULL, OPTION_LIST, "FILE...", "logs whose events the evidence has hashed",
+         option_field(evidence_options, event_logs)},
+	{"--report-data", NULL, OPTION_TEXT, "HEX",
+         "what the evidence must be bound to (a nonce, the hash of a key); zeros may be left out at the end",
+         option_field(evidence_options, report_data)},
+	{"--at", NULL, OPTION_TEXT, "TIME",
+         "judge as at that time: 2025-06-01, 2025-06-01T12:00:00Z; default: now",
+         option_field(evidence_options, at)},
+	{"--policy", NULL, OPTION_TEXT, "FILE", "what is demanded beyond that it is genuine, in JSON",
+         option_field(evidence_options, policy)},
+	{"--json", NULL, OPTION_FLAG, NULL, "print JSON", option_field(evidence_options, json)},
+};
+
+const struct verb evidence_verb = {
+	.name = "evidence",
+	.operands = "COMMAND",
+	.summary = "verify evidence of real hardware: SEV-SNP",
+	.description =
+		"verify  check evidence with its certificates and collateral: signatures up to the maker's root,\n"
+		"        dates, revocation, and what --policy and --report-data demand; print every check\n"
+		"show    print every field of it with its meaning; it may be anybody's\n"
+		"Nothing is fetched, and no clock is asked if --at is given. --certs, --collateral and\n"
+		"--event-log take several files, and may be repeated. Without a policy, all that is signed and\n"
+		"dated must hold, and what may be dangerous (debugging, a migration agent) is warned of.\n"
+		"Exit status: 0 if the evidence is accepted; 1 if it is refused; 2 if it, another file or the\n"
+		"options are not understood.",
+	.example = "cella evidence verify --tee snp --evidence report.bin --certs vcek.der ask_ark.pem\n"
+		   "cella evidence show --tee snp --evidence report.bin",
+	.table = {evidence_table, array_count(evidence_table), false},
+	.operands_min = 1,
+	.operands_max = 1,
+	.enter = verb_evidence,
+};
+
+/* Files of a list, read. */
+struct blob_list {
+	struct tee_blob blobs[TEE_BLOBS_MAX];
+	struct buf bytes[TEE_BLOBS_MAX];
+	size_t count;
+};
+
+/* What was read for one question; `input` points into it. */
+struct evidence_files {
+	struct tee_input input;
+	struct buf evidence;
+	struct blob_list certs, collateral, event_logs;
+	uint8_t report_data[TEE_REPORT_DATA_MAX];
+	struct tee_policy *policy;
+};
+
+static void blob_list_done(struct blob_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		buf_done(&list->bytes[i]);
+}
+
+static void files_done(struct evidence_files *f)
+{
+	buf_done(&f->evidence);
+	blob_list_done(&f->certs);
+	blob_list_done(&f->collateral);
+	blob_list_done(&f->event_logs);
+	tee_policy_free(f->policy);
+}
+
+static int read_list(const struct option_list *paths, const char *what, struct blob_list *list,
+                     struct error *err)
+{
+	if (paths->count > TEE_BLOBS_MAX)
+		return error_set(err, CELLA_ELIMIT, "%zu files of %s are too many, the most is %d",
+		                 paths->count, what, TEE_BLOBS_MAX);
+	for (size_t i = 0; i < paths->count; i++) {
+		struct buf *bytes = &list->bytes[list->count++];
+		int rc = io_read_file(paths->items[i], TEE_BLOB_MAX, bytes, err);
+		if (rc < 0)
+			return rc;
+		list->blobs[i] = (struct tee_blob){bytes->data, bytes->size, paths->items[i]};
+	}
+	return 0;
+}
+
+static int read_evidence(const char *path, struct evidence_files *f, struct error *err)
+{
+	cleanup_buf struct buf file = {0};
+	int rc = io_read_file(path, TEE_BLOB_MAX, &file, err);
+	if (rc == 0)
+		rc = tee_file_bytes(file.data, file.size, &f->evidence, err);
+	if (rc == 0)
+		f->input.evidence = (struct tee_blob){f->evidence.data, f->evidence.size, path};
+	return rc;
+}
+
+static int read_policy(const char *path, struct evidence_files *f, struct error *err)
+{
+	cleanup_buf struct buf file = {0};
+	int rc = io_read_file(path, TEE_POLICY_MAX, &file, err);
+	if (rc == 0)
+		rc = tee_policy_read(f->input.kind, file.data, file.size, &f->policy, err);
+	f->input.policy = f->policy;
+	return rc < 0 ? error_prefix(err, rc, "%s: ", path) : 0;
+}
+
+static int read_report_data(const char *text, struct evidence_files *f, struct error *err)
+{
+	cleanup_buf struct buf bytes = {0};
+	if (!io_unhex_text(text, strlen(text), &bytes) || bytes.size > sizeof(f->report_data))
+		return error_set(err, CELLA_EINVAL,
+		                 "--report-data takes 1 to %d bytes as pairs of hexadecimal digits",
+		                 TEE_REPORT_DATA_MAX);
+	memcpy(f->report_data, bytes.data, bytes.size);
+	f->input.report_data = f->report_data;
+	f->input.report_data_size = bytes.size;
+	return 0;
+}
+
+/* A day or a second in UTC, or seconds since 1970 behind an @. */
+static int read_time(const char *text, int64_t *ret_time, struct error *err)
+{
+	static const char *const formats[] = {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"};
+	uint64_t seconds;
+	if (*text == '@' && option_number(text + 1, &seconds, NULL) == 0 && seconds <= INT64_MAX) {
+		*ret_time = (int64_t)seconds;
+		return 0;
+	}
+	for (size_t i = 0; i < array_count(formats); i++) {
+		struct tm tm = {0};
+		const char *end = strptime(text, formats[i], &tm);
+		const struct tm asked = tm;
+		const time_t time = timegm(&tm);
+		if (end && !*end && tm.tm_mday == asked.tm_mday && tm.tm_mon == asked.tm_mon) {
+			*ret_time = time;
+			return 0;
+		}
+	}
+	return error_set(err, CELLA_EINVAL,
+	                 "--at takes a time like 2025-06-01 or 2025-06-01T12:00:00Z, not %.60s", text);
+}
+
+static int read_files(const struct evidence_options *o, struct evidence_files *f, struct error *err)
+{
+	struct tee_input *input = &f->input;
+	if (!o->tee || !o->evidence)
+		return error_set(err, CELLA_EINVAL, "%s is missing", o->tee ? "--evidence" : "--tee");
+	int rc = tee_kind_parse(o->tee, &input->kind, err);
+	if (rc == 0)
+		rc = read_evidence(o->evidence, f, err);
+	if (rc == 0)
+		rc = read_list(&o->certs, "certificates", &f->certs, err);
+	if (rc == 0)
+		rc = read_list(&o->collateral, "collateral", &f->collateral, err);
+	if (rc == 0)
+		rc = read_list(&o->event_logs, "event log", &f->event_logs, err);
+	if (rc == 0 && o->report_data)
+		rc = read_report_data(o->report_data, f, err);
+	if (rc == 0 && o->policy)
+		rc = read_policy(o->policy, f, err);
+	input->certs = f->certs.blobs;
+	input->cert_count = f->certs.count;
+	input->collateral = f->collateral.blobs;
+	input->collateral_count = f->collateral.count;
+	input->event_logs = f->event_logs.blobs;
+	input->event_log_count = f->event_logs.count;
+	input->time = time(NULL);
+	return rc == 0 && o->at ? read_time(o->at, &input->time, err) : rc;
+}
+
+/* ---- answers ---- */
+
+static json_t *claims_json(const struct tee_verdict *v)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < v->claim_count; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "name", v->claims[i].name, "value",
+		                                      v->claims[i].value, "meaning", v->claims[i].meaning));
+	return list;
+}
+
+static json_t *checks_json(const struct tee_verdict *v)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < v->check_count; i++)
+		json_array_append_new(list,
+		                      json_pack("{s:s, s:s, s:s, s:s}", "name", v->checks[i].name, "status",
+		                                tee_status_name(v->checks[i].status), "wanted",
+		                                v->checks[i].wanted, "found", v->checks[i].found));
+	return list;
+}
+
+static void print_claims(const struct tee_verdict *v)
+{
+	for (size_t i = 0; i < v->claim_count; i++) {
+		const struct tee_claim *c = &v->claims[i];
+		printf("%-28s %s%s%s%s\n", c->name, c->value, *c->meaning ? "  (" : "", c->meaning,
+		       *c->meaning ? ")" : "");
+	}
+}
+
+static void print_checks(const struct tee_verdict *v)
+{
+	for (size_t i = 0; i < v->check_count; i++) {
+		const struct tee_check *c = &v->checks[i];
+		printf("%s  %-24s %s\n", tee_status_name(c->status), c->name, c->found);
+		if (c->status != TEE_PASSED)
+			printf("        %-24s wanted: %s\n", "", c->wanted);
+	}
+}
+
+static void print_verdict(const struct tee_input *input, const struct tee_verdict *v)
+{
+	char time[CERT_TIME_TEXT_SIZE];
+	cert_time_text(input->time, time);
+	print_checks(v);
+	printf("%s: evidence of %s at %s, %zu checks, %zu failed, %zu warnings\n",
+	       tee_accepted(v) ? "accepted" : "refused", tee_kind_of(input->kind)->title, time,
+	       v->check_count, v->failed_count, v->warned_count);
+}
+
+static int verify(const struct tee_input *input, bool json, struct tee_verdict *v, struct error *err)
+{
+	char time[CERT_TIME_TEXT_SIZE];
+	int rc = tee_verify(input, v, err);
+	if (rc < 0)
+		return rc;
+	cert_time_text(input->time, time);
+	if (json)
+		rc = verb_print_json(json_pack("{s:s, s:b, s:s, s:o, s:o}", "tee",
+		                               tee_kind_of(input->kind)->name, "accepted",
+		                               (int)tee_accepted(v), "at", time, "checks", checks_json(v),
+		                               "claims", claims_json(v)),
+		                     err);
+	else
+		print_verdict(input, v);
+	return rc;
+}
+
+static int show(const struct tee_input *input, bool json, struct tee_verdict *v, struct error *err)
+{
+	int rc = tee_show(input, v, err);
+	if (rc < 0)
+		return rc;
+	if (json)
+		return verb_print_json(json_pack("{s:s, s:o}", "tee", tee_kind_of(input->kind)->name,
+		                                 "claims", claims_json(v)),
+		                       err);
+	print_claims(v);
+	return 0;
+}
+
+static const struct command_row {
+	const char *name;
+	bool judges; /* and may refuse */
+	int (*run)(const struct tee_input *input, bool json, struct tee_verdict *v, struct error *err);
+} commands[] = {
+	{"verify", true, verify},
+	{"show", false, show},
+};
+
+static int run(const struct command_row *row, const struct evidence_options *o, struct error *err)
+{
+	struct evidence_files f = {0};
+	struct tee_verdict v = {0};
+	int rc = crypto_init(NULL, err);
+	if (rc == 0)
+		rc = read_files(o, &f, err);
+	if (rc == 0)
+		rc = row->run(&f.input, o->json, &v, err);
+	const int status = !row->judges || tee_accepted(&v) ? VERB_DONE : VERB_FAILED;
+	tee_verdict_done(&v);
+	files_done(&f);
+	return rc < 0 ? rc : status;
+}
+
+/* Words behind an option that takes several: the option again before each. */
+static int expand_lists(int argc, char **argv, struct option_list *words, struct error *err)
+{
+	static const char *const lists[] = {"--certs", "--collateral", "--event-log"};
+	const char *list = NULL;
+	bool is_first = false;
+	int rc = 0;
+	for (int i = 0; rc == 0 && i < argc; i++) {
+		if (list && !is_first && argv[i][0] != '-')
+			rc = option_list_add(words, list, err);
+		else if (argv[i][0] == '-')
+			list = NULL;
+		if (rc == 0)
+			rc = option_list_add(words, argv[i], err);
+		is_first = false;
+		for (size_t j = 0; j < array_count(lists); j++)
+			if (strcmp(argv[i], lists[j]) == 0) {
+				list = lists[j];
+				is_first = true;
+			}
+	}
+	return rc == 0 ? option_list_add(words, NULL, err) : rc; /* the place for the end of argv */
+}
+
+int verb_evidence(int argc, char **argv)
+{
+	struct evidence_options o = {0};
+	struct option_list words = {0};
+	struct error err;
+	size_t row;
+	int status = VERB_USAGE, count, rc = expand_lists(argc, argv, &words, &err);
+	if (rc < 0)
+		return verb_fail(&evidence_verb, &err);
+	char **given = (char **)(uintptr_t)words.items;
+	if (verb_begin(&evidence_verb, (int)words.count - 1, given, &o, &count, &status)) {
+		if (verb_find_command(given[1], commands, sizeof(commands[0]), array_count(commands), &row,
+		                      &err) < 0) {
+			status = verb_misuse(&evidence_verb, &err);
+		} else {
+			rc = run(&commands[row], &o, &err);
+			if (rc < 0)
+				(void)verb_fail(&evidence_verb, &err);
+			status = rc < 0 ? VERB_USAGE : rc;
+		}
+	}
+	option_list_done(&o.certs);
+	option_list_done(&o.collateral);
+	option_list_done(&o.event_logs);
+	option_list_done(&words);
+	return status;
+}

@@ -56,7 +56,7 @@ struct tee_input {
 	int64_t time;                     /* of the verification, seconds since 1970 in UTC */
 	const struct tee_policy *policy;  /* NULL: the defaults. Of the same kind */
 	struct tee_chains *chains;        /* NULL: nothing is remembered */
-	/* For tests and measurements, which sign evidence themselves. NULL: the makers' roots, that are pinned
+	/* For tests and measurements, which sign evidence themselves. NULL: the makers' roots, pinned
 	 * in the code. */
 	const struct vendor_root *test_roots;
 	size_t test_root_count;

@@ -38,7 +38,7 @@ static const struct option bench_table[] = {
 
 const struct verb bench_verb = {
 	.name = "bench",
-	.operands = "kernels|programs|start|tasks|paged|volumes|cas|ecg|all",
+	.operands = "kernels|programs|start|tasks|paged|volumes|cas|evidence|ecg|all",
 	.summary = "measure this machine",
 	.description =
 		"Runs what is compared in turn and prints medians, from 6 samples on with their 95 %\n"
@@ -53,13 +53,15 @@ const struct verb bench_verb = {
 		"paged    memory that is larger than its window, and memory that fits in it\n"
 		"volumes  sealed files against plain ones: large, small, at random, durable\n"
 		"cas      what a session adds to a start, and attestations a second\n"
+		"evidence verifications of recorded evidence of real hardware a second (CELLA_EVIDENCE_DATA or\n"
+		"         ../shared/data/attestation), against the signatures alone\n"
 		"ecg      the ECG workflow by executors, memory level and heap, on the recordings of\n"
 		"         CELLA_ECG_DATA, data/ecg2017 or ../shared/data/ecg2017, else on made ones\n"
 		"Exit status: 0; 1 if a case failed; 2 for a mistake in the options.",
 	.example = "cella bench kernels --runs 9 --json kernels.json --svg kernels.svg",
 	.table = {bench_table, array_count(bench_table), false},
 	.operands_min = 1,
-	.operands_max = 8,
+	.operands_max = 9,
 	.enter = verb_bench,
 };
 
@@ -69,7 +71,7 @@ static const struct bench_kind {
 } bench_kinds[] = {
 	{"kernels", bench_kernels}, {"programs", bench_programs}, {"start", bench_start},
 	{"tasks", bench_tasks},     {"paged", bench_paged},       {"volumes", bench_volumes},
-	{"cas", bench_cas},         {"ecg", bench_ecg},
+	{"cas", bench_cas},         {"evidence", bench_evidence}, {"ecg", bench_ecg},
 };
 
 int bench_compile(const char *const *words, size_t count, bool native, struct error *err)

@@ -107,6 +107,7 @@ int bench_tasks(struct bench *b, struct error *err) must_check;
 int bench_paged(struct bench *b, struct error *err) must_check;
 int bench_volumes(struct bench *b, struct error *err) must_check;
 int bench_cas(struct bench *b, struct error *err) must_check;
+int bench_evidence(struct bench *b, struct error *err) must_check;
 int bench_ecg(struct bench *b, struct error *err) must_check;
 
 #endif

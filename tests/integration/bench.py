@@ -14,7 +14,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from celljob import CELLA, SCRATCH, USAGE, check, finish, has_secret, process_table, wait_until
+from celljob import CELLA, SCRATCH, SOURCE, USAGE, check, finish, has_secret, process_table, wait_until
 
 TMP = SCRATCH / "tmp"
 ROWS, CHART = SCRATCH / "rows.json", SCRATCH / "chart.svg"
@@ -28,7 +28,7 @@ def bench(*arguments, **env):
 def test_mistakes():
     for arguments, says in ((["kernels", "nonsense"], "there is no benchmark nonsense"), (["kernels", "--runs", 0], "--runs 0"),
                             (["kernels", "--runs", 1000], "--runs 1000"), (["kernels", "--json", "/gone/x"], "/gone/x"),
-                            (["kernels", "--svg", SCRATCH], "it is a directory"), ([], "it wants kernels|programs|start|tasks|paged|volumes|cas|ecg|all")):
+                            (["kernels", "--svg", SCRATCH], "it is a directory"), ([], "it wants kernels|programs|start|tasks|paged|volumes|cas|evidence|ecg|all")):
         done = bench(*arguments)
         check(done.returncode == USAGE and says in done.stderr and not done.stdout,
               f"{' '.join(map(str, arguments))}: status {done.returncode} {done.stderr.splitlines()[:1]}")
@@ -43,6 +43,20 @@ def test_failures():
     check("/gone/clang" in rows[0]["reason"] and "/gone/data" in rows[2]["reason"], f"with its reason: {rows[2]['reason']!r}")
     check("value" not in rows[0], "and without a value")
     ET.parse(CHART)
+
+
+def test_evidence():
+    """Recorded evidence that is not there is a row with the reason; what is there is verified and counted."""
+    done = bench("evidence", "--runs", 1, "--quick", "--json", ROWS, CELLA_EVIDENCE_DATA="/gone/data")
+    rows = json.loads(ROWS.read_text(encoding="utf-8"))["rows"]
+    check(done.returncode == 1 and rows and all("/gone/data" in row["reason"] for row in rows), f"evidence that is gone: {rows}")
+    done = bench("evidence", "--runs", 1, "--quick", "--json", ROWS)
+    rows = json.loads(ROWS.read_text(encoding="utf-8"))["rows"]
+    if not (SOURCE / "../shared/data/attestation").is_dir():
+        check(done.returncode == 0 and all("no recorded evidence" in row["reason"] for row in rows), f"no evidence: {rows}")
+        return
+    check(done.returncode == 0 and all(row["value"] > 0 for row in rows), f"evidence: {done.stdout}{done.stderr}")
+    check(len(rows) % 3 == 0 and all(rows[i + 2]["unit"] == "" for i in range(0, len(rows), 3)), f"{len(rows)} rows of evidence")
 
 
 def test_ecg():
@@ -124,6 +138,7 @@ def main():
     TMP.mkdir()
     test_mistakes()
     test_failures()
+    test_evidence()
     test_kernels()
     test_ecg()
     test_paged()

@@ -1,6 +1,7 @@
 /*
- * For tests of SEV-SNP: a maker of processors of our own. It certifies keys as AMD does (RSA-PSS with SHA-384,
- * P-384, the extensions of 57230), issues CRLs, and its processors sign reports; each thing can be made wrong.
+ * For tests of SEV-SNP: a maker of processors of our own. It certifies keys as AMD does (RSA-PSS with
+ * SHA-384, P-384, the extensions of 57230), issues CRLs, and its processors sign reports; each thing can be
+ * made wrong.
  */
 #ifndef SNP_SUPPORT_H
 #define SNP_SUPPORT_H
@@ -34,7 +35,7 @@ struct maker_shape {
 	bool leaf_critical;              /* an unknown critical extension */
 	bool ca_is_none;                 /* CA:FALSE */
 	bool ca_without_usage;           /* keyCertSign is missing */
-	int ca_salt;		     /* of its signature: 48 */
+	int ca_salt;       /* of its signature: 48 */
 	bool ca_by_another;
 	bool root_by_another;            /* the root is not signed by itself */
 	bool ca_sha256;                  /* signed with RSA-PSS and SHA-256 */

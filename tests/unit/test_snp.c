@@ -1,6 +1,7 @@
 /*
- * Evidence of SEV-SNP, of a maker of our own. Is what is genuine accepted, and is each thing that can be wrong
- * with a report, its certificates, a CRL or a policy refused by the check that is named for it, and by no other?
+ * Evidence of SEV-SNP, of a maker of our own. Is what is genuine accepted, and is each thing that can be
+ * wrong with a report, its certificates, a CRL or a policy refused by the check that is named for it, and by
+ * no other?
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /*
- * Evidence of real machines (../shared/data/attestation/snp, which may not be committed). Does each row of its
- * README hold, or is refused, as is written there, and is every report refused when any single bit of it is
- * changed?
+ * Evidence of real machines (../shared/data/attestation/snp, which may not be committed). Does each row of
+ * its README hold, or is refused, as is written there, and is every report refused when any single bit of it
+ * is changed?
  *
  * SNP_BITS=all changes the bits of all four reports, not of two; SNP_BITS=N every N-th.
  */

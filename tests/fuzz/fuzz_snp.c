@@ -1,0 +1,78 @@
+/*
+ * Do reports of SEV-SNP, certificates, CRLs, tables of them, and policies stay inside themselves? Byte 0 says
+ * what follows: 'r' a report, with certificates behind it; 'p' a policy.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "attest/snp_format.h"
+#include "attest/tee.h"
+#include "crypto/crypto.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { TIME = 1750000000 };
+
+static void look_at(const struct tee_verdict *v)
+{
+	size_t failed = 0;
+	for (size_t i = 0; i < v->check_count; i++) {
+		failed += v->checks[i].status == TEE_FAILED;
+		if (!*v->checks[i].name || !v->checks[i].wanted || !v->checks[i].found)
+			abort();
+	}
+	for (size_t i = 0; i < v->claim_count; i++)
+		for (const char *c = v->claims[i].value; *c; c++)
+			if (*c < ' ' || *c > '~')
+				abort();
+	if (failed != v->failed_count || tee_accepted(v) != (failed == 0 && v->check_count > 0))
+		abort();
+}
+
+static void report(const uint8_t *data, size_t size)
+{
+	const size_t report_size = size < SNP_REPORT_SIZE ? size : SNP_REPORT_SIZE;
+	const struct tee_blob certs = {data + report_size, size - report_size, "certs"};
+	struct tee_verdict shown = {0}, first = {0}, again = {0};
+	struct tee_chains *chains;
+	struct tee_input input = {
+		.kind = TEE_SNP,
+		.evidence = {data, report_size, "report"},
+		.certs = &certs,
+		.cert_count = certs.size > 0,
+		.time = TIME,
+	};
+	if (tee_chains_new(1, &chains, NULL) < 0)
+		abort();
+	input.chains = chains;
+	const int rc = tee_verify(&input, &first, NULL);
+	if (rc == 0) {
+		look_at(&first);
+		if (tee_verify(&input, &again, NULL) != 0 || again.failed_count != first.failed_count ||
+		    again.check_count != first.check_count)
+			abort(); /* what is remembered says the same */
+	}
+	input.chains = NULL;
+	if ((tee_show(&input, &shown, NULL) == 0) != (rc == 0) || shown.claim_count != first.claim_count)
+		abort();
+	tee_verdict_done(&shown);
+	tee_verdict_done(&first);
+	tee_verdict_done(&again);
+	tee_chains_free(chains);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static bool started;
+	struct tee_policy *policy;
+	if (!started && crypto_init(NULL, NULL) < 0)
+		abort();
+	started = true;
+	if (size == 0)
+		return -1;
+	if (data[0] == 'p' && tee_policy_read(TEE_SNP, data + 1, size - 1, &policy, NULL) == 0)
+		tee_policy_free(policy);
+	if (data[0] == 'r')
+		report(data + 1, size - 1);
+	return 0;
+}

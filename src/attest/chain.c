@@ -111,13 +111,14 @@ static void judge_crl(struct tee_verdict *verdict, const struct vendor_chain *ch
 {
 	const struct vendor_link *link = &chain->links[place];
 	const char *name = cert_name(link->cert);
+	const size_t before = s->size;
 	if (link->flaws & VENDOR_REVOKED)
 		say(s, "%.64s is revoked", name);
 	if (link->flaws & VENDOR_BAD_CRL)
 		say(s, "a CRL for %.64s is not signed by its issuer, or not understood", name);
 	if (!link->crl && rule->crl_required & 1u << place)
 		say(s, "there is no CRL for %.64s (--collateral)", name);
-	if (s->size > 0)
+	if (s->size > before)
 		*status = TEE_FAILED;
 	if (!link->crl)
 		return;

@@ -8,15 +8,10 @@
 #include "attest/tee.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "cli/evidence_verb.h"
 #include "cli/verbs.h"
 #include "crypto/crypto.h"
 #include "crypto/x509.h"
-
-struct evidence_options {
-	const char *tee, *evidence, *report_data, *at, *policy;
-	struct option_list certs, collateral, event_logs;
-	bool json;
-};
 
 static const struct option evidence_table[] = {
 	{"--tee", NULL, OPTION_TEXT, "snp", "what hardware the evidence is of",
@@ -37,6 +32,22 @@ static const struct option evidence_table[] = {
          option_field(evidence_options, at)},
 	{"--policy", NULL, OPTION_TEXT, "FILE", "what is demanded beyond that it is genuine, in JSON",
          option_field(evidence_options, policy)},
+	{"--firmware", NULL, OPTION_TEXT, "FILE",
+         "reference: the firmware (OVMF) that the machine starts with",
+         option_field(evidence_options, firmware)},
+	{"--kernel", NULL, OPTION_TEXT, "FILE", "reference: the kernel that the host hands to the firmware",
+         option_field(evidence_options, kernel)},
+	{"--initrd", NULL, OPTION_TEXT, "FILE", "reference: the initrd, with --kernel",
+         option_field(evidence_options, initrd)},
+	{"--append", NULL, OPTION_TEXT, "TEXT", "reference: the kernel's command line, with --kernel",
+         option_field(evidence_options, append)},
+	{"--cpus", NULL, OPTION_NUMBER, "N", "reference: virtual processors; default 1",
+         option_field(evidence_options, cpus)},
+	{"--cpu", NULL, OPTION_TEXT, "MODEL",
+         "reference: QEMU's name of it, such as EPYC-Milan, or its signature, such as 0xa00f11",
+         option_field(evidence_options, cpu)},
+	{"--guest-features", NULL, OPTION_TEXT, "HEX", "reference: SEV_FEATURES; default 0x1",
+         option_field(evidence_options, guest_features)},
 	{"--json", NULL, OPTION_FLAG, NULL, "print JSON", option_field(evidence_options, json)},
 };
 
@@ -48,13 +59,16 @@ const struct verb evidence_verb = {
 		"verify  check evidence with its certificates and collateral: signatures up to the maker's root,\n"
 		"        dates, revocation, and what --policy and --report-data demand; print every check\n"
 		"show    print every field of it with its meaning; it may be anybody's\n"
+		"reference  compute the launch measurement that a guest will have from the files that QEMU\n"
+		"        launches it from, for the policy's \"measurement\"\n"
 		"Nothing is fetched, and no clock is asked if --at is given. --certs, --collateral and\n"
 		"--event-log take several files, and may be repeated. Without a policy, all that is signed and\n"
 		"dated must hold, and what may be dangerous (debugging, a migration agent) is warned of.\n"
 		"Exit status: 0 if the evidence is accepted; 1 if it is refused; 2 if it, another file or the\n"
 		"options are not understood.",
 	.example = "cella evidence verify --tee snp --evidence report.bin --certs vcek.der ask_ark.pem\n"
-		   "cella evidence show --tee snp --evidence report.bin",
+		   "cella evidence show --tee snp --evidence report.bin\n"
+		   "cella evidence reference --tee snp --firmware OVMF.fd --cpus 4 --cpu EPYC-Milan",
 	.table = {evidence_table, array_count(evidence_table), false},
 	.operands_min = 1,
 	.operands_max = 1,
@@ -279,9 +293,11 @@ static const struct command_row {
 	const char *name;
 	bool judges; /* and may refuse */
 	int (*run)(const struct tee_input *input, bool json, struct tee_verdict *v, struct error *err);
+	int (*run_without)(const struct evidence_options *o, struct error *err); /* evidence */
 } commands[] = {
-	{"verify", true, verify},
-	{"show", false, show},
+	{"verify", true, verify, NULL},
+	{"show", false, show, NULL},
+	{"reference", false, NULL, evidence_reference},
 };
 
 static int run(const struct command_row *row, const struct evidence_options *o, struct error *err)
@@ -289,6 +305,8 @@ static int run(const struct command_row *row, const struct evidence_options *o, 
 	struct evidence_files f = {0};
 	struct tee_verdict v = {0};
 	int rc = crypto_init(NULL, err);
+	if (rc == 0 && row->run_without)
+		return row->run_without(o, err);
 	if (rc == 0)
 		rc = read_files(o, &f, err);
 	if (rc == 0)
@@ -325,7 +343,7 @@ static int expand_lists(int argc, char **argv, struct option_list *words, struct
 
 int verb_evidence(int argc, char **argv)
 {
-	struct evidence_options o = {0};
+	struct evidence_options o = {.cpus = 1};
 	struct option_list words = {0};
 	struct error err;
 	size_t row;

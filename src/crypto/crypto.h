@@ -52,12 +52,21 @@ int crypto_salt(struct crypto_salts *salts, uint8_t ret_salt[CRYPTO_SALT_SIZE], 
 
 int crypto_sha384(const void *data, size_t size, uint8_t ret_digest[CRYPTO_SHA384_SIZE],
                   struct error *err) must_check;
-/* Of several parts one after another, each preceded by its 64-bit little-endian size, so that
- * no two lists of parts hash alike. */
 struct crypto_part {
 	const void *data;
 	size_t size;
 };
+
+/* What logs and evidence of hardware are hashed with; for those alone, SHA-1 being among them. */
+enum crypto_hash { CRYPTO_SHA1, CRYPTO_SHA256, CRYPTO_SHA384, CRYPTO_SHA512, CRYPTO_HASHES };
+enum { CRYPTO_HASH_MAX = 64 };
+size_t crypto_hash_size(enum crypto_hash hash);
+/* Of parts one after another, with nothing between them, crypto_hash_size bytes. */
+int crypto_hash(enum crypto_hash hash, const struct crypto_part *parts, size_t count,
+                uint8_t ret_digest[CRYPTO_HASH_MAX], struct error *err) must_check;
+
+/* Of several parts one after another, each preceded by its 64-bit little-endian size, so that
+ * no two lists of parts hash alike. */
 int crypto_sha384_parts(const struct crypto_part *parts, size_t count, uint8_t ret_digest[CRYPTO_SHA384_SIZE],
                         struct error *err) must_check;
 

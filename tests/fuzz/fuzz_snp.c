@@ -1,10 +1,11 @@
 /*
- * Do reports of SEV-SNP, certificates, CRLs, tables of them, and policies stay inside themselves? Byte 0 says
- * what follows: 'r' a report, with certificates behind it; 'p' a policy.
+ * Do reports of SEV-SNP, certificates, CRLs, tables of them, policies and firmwares stay inside themselves?
+ * Byte 0 says what follows: 'r' a report, with certificates behind it; 'p' a policy; 'f' the end of a firmware.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "attest/reference_snp.h"
 #include "attest/snp_format.h"
 #include "attest/tee.h"
 #include "crypto/crypto.h"
@@ -61,6 +62,23 @@ static void report(const uint8_t *data, size_t size)
 	tee_chains_free(chains);
 }
 
+/* At the end of a page, or two; what is before it is zero. */
+static void firmware(const uint8_t *data, size_t size)
+{
+	const size_t whole = align_up(size + 1, (size_t)4096);
+	uint8_t measurement[SNP_MEASUREMENT_SIZE];
+	uint8_t *image = calloc(1, whole);
+	if (!image)
+		abort();
+	memcpy(image + whole - size, data, size);
+	struct reference_snp r = {.firmware = {image, whole, "firmware"}, .cpus = 2};
+	(void)!reference_snp(&r, measurement, NULL);
+	r.kernel = (struct tee_blob){"kernel", 6, "kernel"};
+	r.command_line = "quiet";
+	(void)!reference_snp(&r, measurement, NULL);
+	free(image);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static bool started;
@@ -72,6 +90,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return -1;
 	if (data[0] == 'p' && tee_policy_read(TEE_SNP, data + 1, size - 1, &policy, NULL) == 0)
 		tee_policy_free(policy);
+	if (data[0] == 'f')
+		firmware(data + 1, size - 1);
 	if (data[0] == 'r')
 		report(data + 1, size - 1);
 	return 0;

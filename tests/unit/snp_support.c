@@ -104,10 +104,12 @@ static void add_level(X509 *x509, const char *oid, int level)
 
 static void add_text(X509 *x509, const char *oid, const char *text)
 {
-	uint8_t bytes[130] = {0x16, (uint8_t)strlen(text)};
-	must(strlen(text) < 128);
-	memcpy(bytes + 2, text, strlen(text));
-	add_raw(x509, oid, false, bytes, 2 + strlen(text));
+	const size_t size = strnlen(text, 128);
+	uint8_t bytes[130] = {0x16, (uint8_t)size};
+	must(size < 128);
+	for (size_t i = 0; i < size; i++)
+		bytes[2 + i] = (uint8_t)text[i];
+	add_raw(x509, oid, false, bytes, 2 + size);
 }
 
 /* With RSA-PSS as given. */
@@ -242,6 +244,7 @@ static void put_tcb(uint8_t *to, const struct maker_shape *shape)
 static void make_report(const struct maker_shape *shape, struct buf *to)
 {
 	static const uint8_t cpus[][3] = {{0}, {0x19, 0x01, 1}, {0x19, 0x11, 1}, {0x1a, 0x02, 1}};
+	static const uint8_t firmware[] = {0x1d, 0x37, 0x01}; /* 1.55.29 */
 	uint8_t r[SNP_REPORT_SIZE] = {0};
 	r[SNP_AT_VERSION] = (uint8_t)shape->version;
 	r[SNP_AT_GUEST_SVN] = 7;
@@ -267,8 +270,8 @@ static void make_report(const struct maker_shape *shape, struct buf *to)
 	if (shape->version >= 3)
 		memcpy(r + SNP_AT_CPUID, cpus[shape->product], 3);
 	memcpy(r + SNP_AT_CHIP_ID, shape->hwid, shape->hwid_size);
-	memcpy(r + SNP_AT_CURRENT_FIRMWARE, "\x1d\x37\x01", 3);
-	memcpy(r + SNP_AT_COMMITTED_FIRMWARE, "\x1d\x37\x01", 3);
+	memcpy(r + SNP_AT_CURRENT_FIRMWARE, firmware, sizeof(firmware));
+	memcpy(r + SNP_AT_COMMITTED_FIRMWARE, firmware, sizeof(firmware));
 	if (shape->version >= 5) {
 		r[SNP_AT_LAUNCH_MITIGATIONS] = 0x3;
 		r[SNP_AT_CURRENT_MITIGATIONS] = 0x7;

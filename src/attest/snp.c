@@ -149,7 +149,9 @@ static void check_product(struct judging *j)
 	struct tee_verdict *v = j->verdict;
 	const enum snp_product product = j->leaf->product, said = snp_report_product(&j->report);
 	const struct vendor_root *root = j->leaf->chain.root;
-	const bool is_of_root = root && strcmp(root->name + strlen("ARK-"), snp_product_name(product)) == 0;
+	char root_name[32];
+	snprintf(root_name, sizeof(root_name), "ARK-%s", snp_product_name(product));
+	const bool is_of_root = root && strcmp(root->name, root_name) == 0;
 	const char *cpu = j->report.version < 3 ? "not said" : said ? snp_product_name(said) : "unknown";
 	tee_demand(v, "certificate.product",
 	           product != SNP_UNKNOWN && is_of_root && (j->report.version < 3 || said == product),

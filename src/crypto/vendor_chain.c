@@ -14,32 +14,42 @@
 
 static int add_cert(struct vendor_certs *set, const void *der, size_t size, struct error *err)
 {
-	if (set->count == VENDOR_CERTS_MAX)
+	struct vendor_cert *cert;
+	int rc = vendor_cert_read_der(der, size, &cert, err);
+	if (rc < 0)
+		return rc;
+	if (set->count == VENDOR_CERTS_MAX) {
+		vendor_cert_free(cert);
 		return error_set(err, CELLA_ELIMIT, "there are more than %d certificates", VENDOR_CERTS_MAX);
-	int rc = vendor_cert_read_der(der, size, &set->certs[set->count], err);
-	set->count += rc == 0;
-	return rc;
+	}
+	set->certs[set->count++] = cert;
+	return 0;
 }
 
 static int add_crl(struct vendor_certs *set, const void *der, size_t size, struct error *err)
 {
-	if (set->crl_count == VENDOR_CRLS_MAX)
+	struct vendor_crl *crl;
+	int rc = vendor_crl_read_der(der, size, &crl, err);
+	if (rc < 0)
+		return rc;
+	if (set->crl_count == VENDOR_CRLS_MAX) {
+		vendor_crl_free(crl);
 		return error_set(err, CELLA_ELIMIT, "there are more than %d CRLs", VENDOR_CRLS_MAX);
-	int rc = vendor_crl_read_der(der, size, &set->crls[set->crl_count], err);
-	set->crl_count += rc == 0;
-	return rc;
+	}
+	set->crls[set->crl_count++] = crl;
+	return 0;
 }
 
 static int add_der(struct vendor_certs *set, const void *der, size_t size, struct error *err)
 {
 	struct error why;
 	int rc = add_cert(set, der, size, &why);
-	if (rc != CELLA_EFORMAT || add_crl(set, der, size, err) < 0) {
-		if (rc < 0 && err)
-			*err = why;
-		return rc;
-	}
-	return 0;
+	const int as_crl = rc == CELLA_EFORMAT ? add_crl(set, der, size, err) : rc;
+	if (as_crl != CELLA_EFORMAT && rc == CELLA_EFORMAT)
+		return as_crl;
+	if (rc < 0 && err)
+		*err = why;
+	return rc;
 }
 
 static int add_pem_block(struct vendor_certs *set, const char *name, const void *der, size_t size,
@@ -125,19 +135,43 @@ static bool is_signed_by(const struct vendor_cert *cert, const struct vendor_cer
 	return holds;
 }
 
-/* The one of the set that signed it; else one with the issuer's name; else NULL. */
+static bool is_named_issuer(const struct vendor_cert *cert, const struct vendor_cert *other)
+{
+	return X509_NAME_cmp(X509_get_issuer_name(cert->x509), X509_get_subject_name(other->x509)) == 0;
+}
+
+/* Has somebody of the set signed it, or it itself? */
+static bool is_vouched_for(const struct vendor_certs *set, const struct vendor_cert *cert)
+{
+	if (cert->facts.self_issued)
+		return is_signed_by(cert, cert);
+	for (size_t i = 0; i < set->count; i++)
+		if (is_named_issuer(cert, set->certs[i]) && is_signed_by(cert, set->certs[i]))
+			return true;
+	return false;
+}
+
+/* The one of the set that signed it: one that somebody vouches for, and of these the one that is valid
+ * longest. Else one with the issuer's name; else NULL. */
 static const struct vendor_cert *issuer_of(const struct vendor_certs *set, const struct vendor_cert *cert)
 {
-	const struct vendor_cert *named = NULL;
+	const struct vendor_cert *named = NULL, *signer = NULL;
+	bool is_vouched = false;
 	for (size_t i = 0; i < set->count; i++) {
 		const struct vendor_cert *other = set->certs[i];
-		if (X509_NAME_cmp(X509_get_issuer_name(cert->x509), X509_get_subject_name(other->x509)) != 0)
+		if (!is_named_issuer(cert, other))
 			continue;
-		if (is_signed_by(cert, other))
-			return other;
 		named = named ? named : other;
+		if (!is_signed_by(cert, other))
+			continue;
+		const bool vouched = is_vouched_for(set, other);
+		if (!signer || vouched > is_vouched ||
+		    (vouched == is_vouched && other->facts.not_after > signer->facts.not_after)) {
+			signer = other;
+			is_vouched = vouched;
+		}
 	}
-	return named;
+	return signer ? signer : named;
 }
 
 static const struct vendor_root *root_of(const struct vendor_cert *cert, const struct vendor_root *roots,

@@ -1,6 +1,7 @@
 /*
  * Do reports of SEV-SNP, certificates, CRLs, tables of them, policies and firmwares stay inside themselves?
- * Byte 0 says what follows: 'r' a report, with certificates behind it; 'p' a policy; 'f' the end of a firmware.
+ * Byte 0 says what follows: 'r' a report, with certificates behind it; 'p' a policy; 'f' the end of a
+ * firmware.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -226,7 +226,12 @@ static void test_bits_of_certificates(void **state)
 	want_data("test_bits_of_certificates");
 	struct asked a;
 	ask(&rows[0], &a);
-	for (size_t bit = 0; bit < a.leaf.size * 8; bit += 7) {
+#ifdef __x86_64__
+	const size_t step = 7;
+#else
+	const size_t step = 211;
+#endif
+	for (size_t bit = 0; bit < a.leaf.size * 8; bit += step) {
 		struct tee_verdict v = {0};
 		a.leaf.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		const int rc = tee_verify(&a.input, &v, NULL);

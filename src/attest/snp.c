@@ -260,6 +260,8 @@ static void check_report_data(struct judging *j)
 static int begin(struct judging *j, struct error *err)
 {
 	const struct tee_blob *evidence = &j->input->evidence;
+	if (j->input->event_log_count > 0)
+		return error_set(err, CELLA_EINVAL, "evidence of SEV-SNP has no event log");
 	int rc = snp_report_parse(evidence->data, evidence->size, &j->report, err);
 	if (rc < 0)
 		return evidence->name ? error_prefix(err, rc, "%s: ", evidence->name) : rc;

@@ -317,26 +317,35 @@ static int run(const struct command_row *row, const struct evidence_options *o, 
 	return rc < 0 ? rc : status;
 }
 
+/* The option of `word` that takes several files; *ret_has_value: one of them is in it, behind a '='. */
+static const char *list_of(const char *word, bool *ret_has_value)
+{
+	static const char *const lists[] = {"--certs", "--collateral", "--event-log"};
+	for (size_t i = 0; i < array_count(lists); i++) {
+		const size_t size = strlen(lists[i]);
+		if (strncmp(word, lists[i], size) == 0 && (word[size] == '\0' || word[size] == '=')) {
+			*ret_has_value = word[size] == '=';
+			return lists[i];
+		}
+	}
+	return NULL;
+}
+
 /* Words behind an option that takes several: the option again before each. */
 static int expand_lists(int argc, char **argv, struct option_list *words, struct error *err)
 {
-	static const char *const lists[] = {"--certs", "--collateral", "--event-log"};
 	const char *list = NULL;
-	bool is_first = false;
+	bool has_value = false;
 	int rc = 0;
 	for (int i = 0; rc == 0 && i < argc; i++) {
-		if (list && !is_first && argv[i][0] != '-')
+		if (argv[i][0] == '-')
+			list = list_of(argv[i], &has_value);
+		else if (list && has_value)
 			rc = option_list_add(words, list, err);
-		else if (argv[i][0] == '-')
-			list = NULL;
+		else
+			has_value = true;
 		if (rc == 0)
 			rc = option_list_add(words, argv[i], err);
-		is_first = false;
-		for (size_t j = 0; j < array_count(lists); j++)
-			if (strcmp(argv[i], lists[j]) == 0) {
-				list = lists[j];
-				is_first = true;
-			}
 	}
 	return rc == 0 ? option_list_add(words, NULL, err) : rc; /* the place for the end of argv */
 }

@@ -139,6 +139,9 @@ class Snp(unittest.TestCase):
         done = evidence("verify", self.scratch / "r.hex", [self.scratch / "table"], "--collateral",
                         self.written("chain.pem", chain))
         self.assertEqual(done.returncode, ACCEPTED)
+        done = subprocess.run([CELLA, "evidence", f"--certs={self.scratch}/table", DATA / MILAN, "--tee=snp", "--evidence",
+                               self.scratch / "r.hex", "verify"], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, ACCEPTED, done.stderr)
 
     def test_not_understood(self):
         report = (DATA / "milan_c.report.bin").read_bytes()
@@ -156,7 +159,8 @@ class Snp(unittest.TestCase):
         self.assertIn("milan_c.report.bin: this is no certificate and no CRL", done.stderr)
         for words, why in [(["--tee", "snq"], "did you mean snp?"), (["--evidence", "/nothing"], "/nothing"),
                            (["--at", "2025-02-30"], "--at takes a time"), (["--at", "yesterday"], "--at takes a time"),
-                           (["--policy", "/nothing"], "/nothing"), (["--nonsense"], "--nonsense")]:
+                           (["--policy", "/nothing"], "/nothing"), (["--nonsense"], "--nonsense"),
+                           (["--event-log", good[0]], "has no event log"), (["--certs"], "--certs"), (["more"], "more")]:
             with self.subTest(words):
                 done = evidence("verify", DATA / "milan_c.report.bin", good, *words)
                 self.assertEqual(done.returncode, NOT_UNDERSTOOD)

@@ -905,6 +905,10 @@ static void test_not_understood(void **state)
 	assert_int_equal(tee_verify(&q.input, &v, &err), CELLA_EFORMAT);
 	q.input.evidence.size--;
 	assert_verdict(&q.input, "");
+	q.input.event_logs = q.certs;
+	q.input.event_log_count = 1;
+	assert_int_equal(tee_verify(&q.input, &v, &err), CELLA_EINVAL);
+	q.input.event_log_count = 0;
 	q.input.kind = TEE_KINDS;
 	assert_int_equal(tee_verify(&q.input, &v, &err), CELLA_EUNSUPPORTED);
 	maker_done(&files);

@@ -1,6 +1,7 @@
 /*
  * Makers' keys, certificates and CRLs. Do keys verify what they signed and nothing else, is every form of
- * file read and every other refused, within the limits, and does a chain name each thing that is wrong with it?
+ * file read and every other refused, within the limits, and does a chain name each thing that is wrong with
+ * it?
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/printable.h"
+#include "cas/refusals.h"
 #include "cas/service_state.h"
 
 enum {
@@ -226,10 +227,9 @@ static char *describe(const struct judgement *j)
 	return text;
 }
 
-struct telling {
-	const struct judgement *j;
+struct granting {
 	enum audit_kind kind;
-	char *what;
+	const char *what;
 };
 
 struct strangers {
@@ -252,8 +252,9 @@ static int count_stranger(void *arg, const void *id, size_t id_size, uint64_t re
 }
 
 /* Of what nobody owns none are kept, and of services that a session has not only a few. */
-static int keep_refusal(const struct judgement *j, struct records *r, struct error *err)
+static int keep_refusal(void *arg, struct records *r, struct error *err)
 {
+	const struct judgement *j = arg;
 	struct strangers s = {.j = j};
 	if (!j->session || !is_name(j->a->service))
 		return 0;
@@ -268,10 +269,12 @@ static int keep_refusal(const struct judgement *j, struct records *r, struct err
 
 static int tell(void *arg, struct records *r, struct audit_event *event, struct error *err)
 {
-	const struct telling *t = arg;
-	event->kind = t->j->refused ? AUDIT_REFUSED : t->kind;
-	event->what = t->what;
-	return t->j->refused ? keep_refusal(t->j, r, err) : 0;
+	const struct granting *g = arg;
+	(void)r;
+	(void)err;
+	event->kind = g->kind;
+	event->what = g->what;
+	return 0;
 }
 
 /* A session may want more than a refusal has room for: what comes first is kept, whole lines of it. */
@@ -292,11 +295,19 @@ static void bound_reasons(struct buf *reasons)
 int judge_record(struct judgement *j, enum audit_kind kind, struct error *err)
 {
 	bound_reasons(&j->reasons);
-	struct telling t = {.j = j, .kind = kind, .what = describe(j)};
-	struct cas_change change = {.make = tell, .arg = &t};
+	cleanup_free char *what = describe(j);
 	buf_put(&j->reasons, "", 1); /* a string from here on */
-	int rc = t.what && !j->reasons.failed ? cas_commit(j->desk->cas, &change, err)
-	                                      : error_set(err, CELLA_ENOMEM, "no memory for the audit log");
-	free(t.what);
-	return rc;
+	if (!what || j->reasons.failed)
+		return error_set(err, CELLA_ENOMEM, "no memory for the audit log");
+	struct granting granting = {.kind = kind, .what = what};
+	struct cas_change granted = {.make = tell, .arg = &granting};
+	const struct refusal refused = {.kind = AUDIT_REFUSED,
+	                                .who = "",
+	                                .address = j->a->peer,
+	                                .what = what,
+	                                .words = (const char *)j->reasons.data,
+	                                .of = {j->a->session, j->a->service},
+	                                .keep = keep_refusal,
+	                                .arg = j};
+	return j->refused ? cas_refuse(j->desk->cas, &refused, err) : cas_commit(j->desk->cas, &granted, err);
 }

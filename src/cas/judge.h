@@ -27,8 +27,8 @@ int judge_begin(struct judgement *j, struct cas_desk *desk, const struct cas_att
                 struct error *err) must_check;
 void judge_done(struct judgement *j);
 
-/* To the audit log, as `kind` where it is not refused; refusals to the service's last ones as well. Returns
- * once it is durable. */
+/* To the audit log, as `kind` where it is not refused; refusals to the service's last ones as well, as far as
+ * cas/refusals.h lets them. Returns once it is durable, or counted. */
 int judge_record(struct judgement *j, enum audit_kind kind, struct error *err) must_check;
 /* What the one that asked is told. */
 int judge_refusal(const struct cas_attestation *a, struct error *err) must_check;

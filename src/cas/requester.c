@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/io.h"
 #include "base/printable.h"
+#include "cas/refusals.h"
 
 bool cas_is_owner(struct cas *cas, const struct cas_requester *who)
 {
@@ -55,8 +57,19 @@ int cas_deny(struct cas *cas, const struct cas_requester *who, const struct erro
 {
 	struct error denied = *why, ignored;
 	printable(denied.text, strlen(denied.text), false);
-	json_t *what = json_pack("{s:s, s:s}", "denied", denied.text, "from", who->address);
-	(void)!cas_do_act(cas, who, AUDIT_DENIED, what, NULL, NULL, &ignored);
+	char key[CAS_KEY_HEX_SIZE];
+	json_t *json = json_pack("{s:s, s:s}", "denied", denied.text, "from", who->address);
+	cleanup_free char *what = json_dumps(json, JSON_COMPACT);
+	json_decref(json);
+	cas_who_text(who, key);
+	const struct refusal refusal = {.kind = AUDIT_DENIED,
+	                                .who = key,
+	                                .address = who->address,
+	                                .what = what,
+	                                .words = denied.text,
+	                                .of = {"", ""}};
+	if (what)
+		(void)!cas_refuse(cas, &refusal, &ignored);
 	return error_set(err, CELLA_EPERM, "%s", denied.text);
 }
 

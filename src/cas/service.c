@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "cas/refusals.h"
 #include "cas/service_state.h"
 
 /* What the CAS keeps of its own lies beside the sessions' secrets, under a name that no session has. */
@@ -413,6 +414,8 @@ static int start(const struct cas_config *config, struct cas **ret_cas, struct e
 		rc = desk_new(cas, err);
 	if (rc == 0)
 		rc = crypto_random(cas->nonce_key, sizeof(cas->nonce_key), err);
+	if (rc == 0)
+		rc = refusals_new(&cas->refusals, err);
 	if (rc < 0) {
 		cas_close(cas);
 		return rc;
@@ -487,6 +490,8 @@ void cas_close(struct cas *cas)
 	struct cas_session *s;
 	if (!cas)
 		return;
+	cas_refusals_end(cas);
+	refusals_free(cas->refusals);
 	while ((s = LIST_FIRST(&cas->sessions)))
 		session_drop(s);
 	map_done(&cas->granted);

@@ -4,6 +4,8 @@
 
 #include "cas/service.h"
 
+struct refusals;
+
 struct cas {
 	struct cas_config config;
 	char *directory;
@@ -20,6 +22,7 @@ struct cas {
 	pthread_cond_t changed;
 	TAILQ_HEAD(, cas_change) changes;
 	bool changing;
+	struct refusals *refusals;
 	struct map granted; /* executors and services, by a digest: who has had its keys in this run */
 
 	pthread_mutex_t

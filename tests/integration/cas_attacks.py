@@ -604,6 +604,25 @@ def put_back(t, old, new):
         cas.stop()
 
 
+def flood(t):
+    """From one address, by requests whose every word is new: the log grows by a bounded number of entries."""
+    def size():
+        return t.cas.ask("GET", "/v1/status")[1]["head"]["number"]
+    t.cas.start()
+    before, count = size(), 1500
+    for i in range(count):
+        status = t.cas.attest(f"made-up-{os.urandom(8).hex()}", "s", "none")[0]
+        if status != 403:
+            check(False, f"the {i}th refusal answers {status}")
+            break
+    grown = size() - before
+    check(256 <= grown < 256 + 30, f"{count} refusals make {grown} entries")
+    t.granted("evidence of somebody else, meanwhile")
+    check(t.cas.stop() == 0, "the CAS ends in order")
+    again = sum(what.get("again", 0) for kind, _, what in t.cas.log() if kind == REFUSED)
+    check(grown + again >= count, f"and says at its end how many came besides: {again}")
+
+
 def check_log(t):
     done = t.cas.audit(*MEMORY)
     check(done.returncode == 0 and "the audit log holds" in done.stdout, f"the audit log holds: {done.stdout}{done.stderr}")
@@ -619,7 +638,7 @@ def main():
         elsewhere.stop()
         for attack in (token_attacks, claims_attacks, session_attacks, revocation_attacks, owner_attacks, predecessor_attacks,
                        import_attacks, kind_attacks, volume_attacks, body_attacks, wire_attacks, certificate_attacks, restart_attacks,
-                       disk_attacks, check_log):
+                       disk_attacks, flood, check_log):
             attack(t)
         check("error" not in cas.output[1], f"the CAS logs no failure of its own: {cas.output[1][-500:]}")
     finish()

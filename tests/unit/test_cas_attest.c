@@ -17,7 +17,9 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "cas/attest.h"
+#include "cas/audit_format.h"
 #include "cas/parties.h"
+#include "cas/refusals.h"
 #include "cas/sessions.h"
 #include "cas_support.h"
 #include "cell/provision.h"
@@ -681,6 +683,166 @@ static void test_volumes(void **state)
 	end(&p);
 }
 
+/* ---- floods of refusals */
+
+static uint64_t log_size(struct place *p)
+{
+	uint64_t number = records_head(cas_records_lock(p->cas))->number;
+	cas_records_unlock(p->cas);
+	return number;
+}
+
+struct search {
+	const char *words;
+	size_t found;
+};
+
+static int search_entry(void *arg, uint64_t number, const void *data, size_t size, struct error *err)
+{
+	struct search *s = arg;
+	struct audit_entry e;
+	(void)number;
+	must(audit_entry_decode(data, size, &e, err), err);
+	s->found += memmem(e.what, e.what_size, s->words, strlen(s->words)) != NULL;
+	return 0;
+}
+
+/* Entries of the log with these words. */
+static size_t in_log(struct place *p, const char *words)
+{
+	struct search s = {.words = words};
+	struct error err;
+	const struct cas_storage *storage = records_storage(cas_records_lock(p->cas));
+	must(storage->log_each(storage->data, 1, search_entry, &s, &err), &err);
+	cas_records_unlock(p->cas);
+	return s.found;
+}
+
+/* How many entries so many refusals make. `number`: of the first, if they differ; else -1. */
+static uint64_t flood(struct place *p, unsigned count, const char *address, int number)
+{
+	const uint64_t before = log_size(p);
+	char what[64] = "{\"refused\":\"it\"}";
+	for (unsigned i = 0; i < count; i++) {
+		struct error err;
+		if (number >= 0)
+			snprintf(what, sizeof(what), "{\"refused\":\"number %u\"}", (unsigned)number + i);
+		const struct refusal refusal = {.kind = AUDIT_REFUSED,
+		                                .who = "",
+		                                .address = address,
+		                                .what = what,
+		                                .words = what,
+		                                .of = {"a", "s"}};
+		must(cas_refuse(p->cas, &refusal, &err), &err);
+	}
+	return log_size(p) - before;
+}
+
+static void test_flood_of_one(void **state)
+{
+	struct place p;
+	(void)state;
+	begin(&p);
+	assert_int_equal(flood(&p, 1000, "192.0.2.7", -1), REFUSALS_BURST);
+	assert_int_equal(flood(&p, 1, "192.0.2.8", -1), 1); /* another address, the same words */
+	p.now += (REFUSALS_COUNTED_S - 1) * SECOND;
+	assert_int_equal(flood(&p, 6, "192.0.2.7", -1), (REFUSALS_COUNTED_S - 1) / REFUSALS_INTERVAL_S);
+	assert_int_equal(in_log(&p, "again"), 0);
+	/* A minute later the next one brings the count. */
+	p.now += SECOND;
+	assert_int_equal(flood(&p, 1, "192.0.2.9", -1), 2);
+	assert_int_equal(in_log(&p, "{\"refused\":\"it\",\"again\":745}"), 1);
+	/* What is counted when the CAS ends is written then. */
+	assert_int_equal(flood(&p, 8, "192.0.2.7", -1), 1);
+	again(&p);
+	assert_int_equal(in_log(&p, "{\"refused\":\"it\",\"again\":7}"), 1);
+	/* A clock that goes back a day locks nobody out. */
+	assert_int_equal(flood(&p, 300, "192.0.2.7", -1), REFUSALS_BURST);
+	p.now -= DAY * SECOND;
+	assert_int_equal(flood(&p, 1, "192.0.2.7", -1), 2);
+	assert_int_equal(in_log(&p, "{\"refused\":\"it\",\"again\":44}"), 1);
+	end(&p);
+}
+
+static void test_flood_of_different_ones(void **state)
+{
+	struct place p;
+	(void)state;
+	begin(&p);
+	assert_int_equal(flood(&p, 1000, "2001:db8::1", 0), REFUSALS_BURST);
+	assert_int_equal(flood(&p, 10, "2001:db8::2", 1000), 0); /* the same network */
+	assert_int_equal(flood(&p, 1, "2001:db8:0:1::2", 0), 1);
+	p.now += REFUSALS_COUNTED_S * SECOND;
+	assert_int_equal(flood(&p, 1, "2001:db8:0:1::2", 1), REFUSALS_PLACES + 2);
+	assert_int_equal(in_log(&p, "\"again\":1}"), REFUSALS_PLACES);
+	assert_int_equal(in_log(&p, "{\"refused\":\"number 256\",\"again\":1}"), 1);
+	assert_int_equal(in_log(&p, "too many to be told apart\",\"again\":690}"), 1);
+	end(&p);
+}
+
+struct crowd {
+	struct place *p;
+	unsigned number;
+};
+
+static void *refuse_many(void *arg)
+{
+	const struct crowd *c = arg;
+	char address[32];
+	for (unsigned i = 0; i < 500; i++) {
+		snprintf(address, sizeof(address), "10.%u.%u.%u", c->number, i / 250, i % 250);
+		flood(c->p, 1, address, 0);
+	}
+	return NULL;
+}
+
+/* However many addresses they come from, and at once. */
+static void test_flood_of_many(void **state)
+{
+	struct place p;
+	struct crowd crowds[8];
+	pthread_t threads[array_count(crowds)];
+	(void)state;
+	begin(&p);
+	const uint64_t before = log_size(&p);
+	for (unsigned i = 0; i < array_count(crowds); i++) {
+		crowds[i] = (struct crowd){&p, i};
+		assert_int_equal(pthread_create(&threads[i], NULL, refuse_many, &crowds[i]), 0);
+	}
+	for (unsigned i = 0; i < array_count(crowds); i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(log_size(&p) - before, REFUSALS_ALL_BURST);
+	p.now += 10 * SECOND;
+	assert_int_equal(flood(&p, 20, "10.9.0.1", 1), 10 / REFUSALS_ALL_INTERVAL_S);
+	end(&p);
+}
+
+/* Refused evidence and denied requests go that way, and the owner sees those that are written. */
+static void test_floods_by_requests(void **state)
+{
+	struct place p;
+	struct executor x;
+	struct error err;
+	const struct cas_requester nobody = {.known = true, .key = {9}, .address = "192.0.2.30"};
+	(void)state;
+	begin(&p);
+	put(&p, HEAD("a") SERVICE(CELL44));
+	start(&p, &x);
+	x.says.cell[0] = 0;
+	const uint64_t before = log_size(&p);
+	for (unsigned i = 0; i < REFUSALS_BURST + 20; i++)
+		assert_refused(&p, &x, "a", "cell: wanted 4444");
+	assert_int_equal(log_size(&p), before + REFUSALS_BURST);
+	for (unsigned i = 0; i < REFUSALS_BURST + 30; i++)
+		assert_int_equal(cas_party_add(p.cas, &nobody, RECORDS_OWNER, nobody.key, "me", &err),
+		                 CELLA_EPERM);
+	assert_int_equal(log_size(&p), before + 2 * REFUSALS_BURST);
+	again(&p);
+	assert_int_equal(in_log(&p, "\"again\":20}"), 1);
+	assert_int_equal(in_log(&p, "\"again\":30}"), 1);
+	end(&p);
+}
+
 /* ---- group commit */
 
 enum { WRITERS = 8, TURNS = 12, FAILING = 5 };
@@ -803,6 +965,10 @@ int main(void)
 		cmocka_unit_test(test_all_reasons_at_once),
 		cmocka_unit_test(test_once),
 		cmocka_unit_test(test_enrolment),
+		cmocka_unit_test(test_flood_of_one),
+		cmocka_unit_test(test_flood_of_different_ones),
+		cmocka_unit_test(test_flood_of_many),
+		cmocka_unit_test(test_floods_by_requests),
 	};
 	return cmocka_run_group_tests(tests, start_crypto, NULL);
 }

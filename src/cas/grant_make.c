@@ -156,6 +156,21 @@ static int fill(struct maker *m, const struct evidence *evidence, struct error *
 	return rc == 0 ? put_volumes(m, err) : rc;
 }
 
+/* What is of another kind or size than a text takes is the session's mistake, whichever function finds it. */
+static int sessions_mistake(int rc, struct error *err)
+{
+	if (rc == CELLA_ENOMEM)
+		return error_set(
+			err, CELLA_EINVAL,
+			"what the service gets does not fit into the %d MiB in which a grant is made",
+			CAS_DESK_MEMORY >> 20);
+	if (rc != CELLA_EFORMAT && rc != CELLA_ELIMIT)
+		return rc;
+	if (err)
+		err->code = CELLA_EINVAL;
+	return CELLA_EINVAL;
+}
+
 static int seal(struct maker *m, const uint8_t public_key[CRYPTO_X25519_SIZE], struct buf *ret_sealed,
                 struct error *err)
 {
@@ -164,23 +179,13 @@ static int seal(struct maker *m, const uint8_t public_key[CRYPTO_X25519_SIZE], s
 	size_t size;
 	int rc = provision_write(m->grant, pool, &plain, &size, err);
 	if (rc < 0)
-		return rc;
+		return sessions_mistake(rc, err);
 	uint8_t *to = buf_reserve(ret_sealed, size + CRYPTO_HPKE_OVERHEAD);
 	rc = to ? crypto_hpke_seal(public_key, PROVISION_GRANT_INFO, strlen(PROVISION_GRANT_INFO), NULL, 0,
 	                           plain, size, to, err)
 	        : error_set(err, CELLA_ENOMEM, "no memory for a grant");
 	mem_free(pool, plain);
 	return rc == CELLA_EAUTH ? error_prefix(err, CELLA_EINVAL, "the executor's key: ") : rc;
-}
-
-/* What is of another kind or size than a text takes is the session's mistake, whichever function finds it. */
-static int sessions_mistake(int rc, struct error *err)
-{
-	if (rc != CELLA_EFORMAT && rc != CELLA_ELIMIT)
-		return rc;
-	if (err)
-		err->code = CELLA_EINVAL;
-	return CELLA_EINVAL;
 }
 
 int grant_make(struct cas_desk *desk, const struct cas_session *session,
@@ -191,9 +196,9 @@ int grant_make(struct cas_desk *desk, const struct cas_session *session,
 	                  .for_whom = for_whom,
 	                  .service = service};
 	m.grant = session_arena_take(&m.lookup.arena, sizeof(*m.grant));
-	int rc = m.grant ? fill(&m, evidence, err) : no_memory(err);
+	int rc = m.grant ? sessions_mistake(fill(&m, evidence, err), err) : no_memory(err);
 	if (rc == 0)
 		rc = seal(&m, evidence->public_key, ret_sealed, err);
 	session_arena_done(&m.lookup.arena);
-	return sessions_mistake(rc, err);
+	return rc;
 }

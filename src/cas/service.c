@@ -192,6 +192,21 @@ static const struct cas_session *session_find(struct cas *cas, const char *name)
 	return s;
 }
 
+/* All that nobody uses, for want of room: they are read again when they are asked for. Was there any? */
+static bool drop_idle(struct cas *cas)
+{
+	struct cas_session *s, *after;
+	bool dropped = false;
+	for (s = LIST_FIRST(&cas->sessions); s; s = after) {
+		after = LIST_NEXT(s, next);
+		if (s->users)
+			continue;
+		session_drop(s);
+		dropped = true;
+	}
+	return dropped;
+}
+
 static int session_add(struct cas *cas, const char *name, const struct records_session *record, bool current,
                        const struct cas_session **ret_session, struct error *err)
 {
@@ -205,6 +220,9 @@ static int session_add(struct cas *cas, const char *name, const struct records_s
 	s->users = 1;
 	int rc = session_parse(name, record->policy, record->policy_size, cas->session_pool, NULL,
 	                       &s->session, err);
+	if (rc == CELLA_ENOMEM && drop_idle(cas))
+		rc = session_parse(name, record->policy, record->policy_size, cas->session_pool, NULL,
+		                   &s->session, err);
 	if (rc < 0) {
 		free(s);
 		return error_prefix(err, rc, "the session as it is stored: ");
@@ -409,7 +427,9 @@ static int start(const struct cas_config *config, struct cas **ret_cas, struct e
 	pthread_cond_init(&cas->changed, NULL);
 	int rc = mem_pool_new(config->memory, CAS_RECORDS_MEMORY, &cas->records_pool, err);
 	if (rc == 0)
-		rc = mem_pool_new(config->memory, CAS_SESSIONS_MEMORY, &cas->session_pool, err);
+		rc = mem_pool_new(config->memory,
+		                  config->sessions_memory ? config->sessions_memory : CAS_SESSIONS_MEMORY,
+		                  &cas->session_pool, err);
 	for (int i = 0; rc == 0 && i < CAS_DESKS; i++)
 		rc = desk_new(cas, err);
 	if (rc == 0)

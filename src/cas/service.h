@@ -38,6 +38,7 @@ struct cas_config {
 	struct vault_sealing sealing;
 	enum mem_level memory; /* MEM_SECRET, or MEM_INSECURE_NONE where that was asked for */
 	bool insecure_older; /* as records_config */
+	size_t sessions_memory; /* bytes for sessions that are kept parsed; 0: CAS_SESSIONS_MEMORY */
 	uint64_t (*now)(void *arg); /* NULL: the host's clock */
 	void *now_arg;
 };

@@ -282,6 +282,23 @@ def predecessor_attacks(t):
     t.granted("the first cell, when its owner says so", "p")
 
 
+def quorum_attacks(t):
+    """A request shows one key: it is one of k."""
+    other = Credential("second")
+    t.done("a second owner", t.cas.ask("POST", "/v1/owners", {"key": other.hash, "label": "second"}, t.cas.owner))
+    access = "  update:\n    at_least: %d\n    of: [CREATOR, " + other.hash + ", " + "ab" * 32 + "]\n"
+    changed = {"s": alternative(OTHER_CELL)}
+    one = t.put(session("one", access=access % 1))
+    two = t.put(session("two", access=access % 2))
+    for who in (t.cas.owner, other.path):
+        t.denied("one key of two that are wanted", t.cas.ask("POST", "/v1/sessions", session("two", changed, predecessor=two), who),
+                 ["wants 2 of 3 keys to update it, and 1 of them asks"])
+    t.granted("and its cell is as before", "two")
+    one = t.put(session("one", changed, predecessor=one, access=access % 1), other.path)
+    t.granted("one of three, which is enough: the session is another", "one", cell=OTHER_CELL)
+    t.denied("none of the three", t.cas.ask("POST", "/v1/sessions", session("one", predecessor=one), Credential("fourth").path))
+
+
 # ---- secrets and volumes of others
 
 
@@ -327,6 +344,10 @@ def kind_attacks(t):
     big = session("big", secrets="  - {name: big, kind: ascii, size: 4096}\n")
     t.put(big.replace("      TOKEN: $$CELLA::token$$\n", many))
     t.refused("more than an executor takes", ["session: ", "bytes"], t.evidence(), "big")
+    many = "".join(f"      V{i}: {'$$CELLA::huge$$' * 400}\n" for i in range(40))
+    huge = session("huge", secrets="  - {name: huge, kind: ascii, size: 4096}\n")
+    t.put(huge.replace("      TOKEN: $$CELLA::token$$\n", many))
+    t.refused("more than a grant is made in", ["session: what the service gets does not fit into"], t.evidence(), "huge")
 
 
 def put_and_sign(t, name):
@@ -394,7 +415,7 @@ def broken_bodies():
     yield "not a number", text.replace(b'"a"', b"NaN")
 
 
-ROUTES = (("POST", "/v1/attest"), ("POST", "/v1/sessions"), ("POST", "/v1/las"), ("POST", "/v1/owners"), ("POST", "/v1/revocations"),
+ROUTES = (("POST", "/v1/attest"), ("POST", "/v1/keeper"), ("POST", "/v1/keeper/renewal"), ("POST", "/v1/sessions"), ("POST", "/v1/las"), ("POST", "/v1/owners"), ("POST", "/v1/revocations"),
           ("PUT", "/v1/sessions/vol/volumes/v"))
 
 
@@ -636,7 +657,7 @@ def main():
         t = Target(cas)
         evidence_attacks(t, Target(elsewhere))
         elsewhere.stop()
-        for attack in (token_attacks, claims_attacks, session_attacks, revocation_attacks, owner_attacks, predecessor_attacks,
+        for attack in (token_attacks, claims_attacks, session_attacks, revocation_attacks, owner_attacks, predecessor_attacks, quorum_attacks,
                        import_attacks, kind_attacks, volume_attacks, body_attacks, wire_attacks, certificate_attacks, restart_attacks,
                        disk_attacks, flood, check_log):
             attack(t)

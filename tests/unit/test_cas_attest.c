@@ -259,6 +259,34 @@ static const char *variable(const struct provision *grant, const char *name)
 	"cell: 4444444444444444444444444444444444444444444444444444444444444444444444444444444444444444" \
 	"44444444"
 
+/* ---- the log */
+
+struct search {
+	const char *words;
+	size_t found;
+};
+
+static int search_entry(void *arg, uint64_t number, const void *data, size_t size, struct error *err)
+{
+	struct search *s = arg;
+	struct audit_entry e;
+	(void)number;
+	must(audit_entry_decode(data, size, &e, err), err);
+	s->found += memmem(e.what, e.what_size, s->words, strlen(s->words)) != NULL;
+	return 0;
+}
+
+/* Entries of the log with these words. */
+static size_t in_log(struct place *p, const char *words)
+{
+	struct search s = {.words = words};
+	struct error err;
+	const struct cas_storage *storage = records_storage(cas_records_lock(p->cas));
+	must(storage->log_each(storage->data, 1, search_entry, &s, &err), &err);
+	cas_records_unlock(p->cas);
+	return s.found;
+}
+
 /* ---- nonces */
 
 static void test_life_of_a_nonce(void **state)
@@ -434,6 +462,42 @@ static void test_enrolment(void **state)
 	assert_non_null(strstr(err.text, "this key of a launcher was revoked"));
 	assert_int_equal(cas_party_add(p.cas, &p.owner, RECORDS_OWNER, key, "back", &err), CELLA_EINVAL);
 	assert_non_null(strstr(err.text, "this key of an owner was revoked"));
+	end(&p);
+}
+
+static const char *long_value(void)
+{
+	static char value[60001];
+	memset(value, 'x', sizeof(value) - 1);
+	return value;
+}
+
+/* More sessions than there is room for, parsed: each is judged all the same, also those of before. */
+static void test_room_for_sessions(void **state)
+{
+	struct place p;
+	char name[32];
+	(void)state;
+	begin(&p);
+	p.config.sessions_memory = 4 << 20;
+	again(&p);
+	for (int turn = 0; turn < 2; turn++) {
+		for (unsigned i = 0; i < 24; i++) {
+			cleanup_buf struct buf text = {0};
+			struct executor x;
+			snprintf(name, sizeof(name), "s%u", i);
+			buf_printf(&text, "name: %s\nversion: \"0.1\"\nsecrets:\n", name);
+			for (unsigned k = 0; k < 8; k++)
+				buf_printf(&text, "  - {name: t%u, kind: ascii, value: %.*s}\n", k, 60000,
+				           long_value());
+			buf_printf(&text, "%s", SERVICE(CELL44));
+			buf_put_u8(&text, 0);
+			if (turn == 0)
+				put(&p, (const char *)text.data);
+			start(&p, &x);
+			assert_granted(&p, &x, name);
+		}
+	}
 	end(&p);
 }
 
@@ -692,49 +756,50 @@ static uint64_t log_size(struct place *p)
 	return number;
 }
 
-struct search {
-	const char *words;
-	size_t found;
+enum { CROWD = 8 };
+
+/* Refusals by one of a crowd, from an address, or each from another. */
+struct flood {
+	struct place *p;
+	unsigned count;
+	const char *address;
+	int number; /* of the first, if they differ; else -1 */
+	unsigned member;
 };
 
-static int search_entry(void *arg, uint64_t number, const void *data, size_t size, struct error *err)
+static void *refuse_them(void *arg)
 {
-	struct search *s = arg;
-	struct audit_entry e;
-	(void)number;
-	must(audit_entry_decode(data, size, &e, err), err);
-	s->found += memmem(e.what, e.what_size, s->words, strlen(s->words)) != NULL;
-	return 0;
-}
-
-/* Entries of the log with these words. */
-static size_t in_log(struct place *p, const char *words)
-{
-	struct search s = {.words = words};
-	struct error err;
-	const struct cas_storage *storage = records_storage(cas_records_lock(p->cas));
-	must(storage->log_each(storage->data, 1, search_entry, &s, &err), &err);
-	cas_records_unlock(p->cas);
-	return s.found;
-}
-
-/* How many entries so many refusals make. `number`: of the first, if they differ; else -1. */
-static uint64_t flood(struct place *p, unsigned count, const char *address, int number)
-{
-	const uint64_t before = log_size(p);
-	char what[64] = "{\"refused\":\"it\"}";
-	for (unsigned i = 0; i < count; i++) {
+	const struct flood *f = arg;
+	char what[64] = "{\"refused\":\"it\"}", address[32];
+	for (unsigned i = 0; i < f->count; i++) {
 		struct error err;
-		if (number >= 0)
-			snprintf(what, sizeof(what), "{\"refused\":\"number %u\"}", (unsigned)number + i);
+		snprintf(address, sizeof(address), "10.%u.%u.%u", f->member, i / 250, i % 250);
+		if (f->number >= 0)
+			snprintf(what, sizeof(what), "{\"refused\":\"number %u\"}", (unsigned)f->number + i);
 		const struct refusal refusal = {.kind = AUDIT_REFUSED,
 		                                .who = "",
-		                                .address = address,
+		                                .address = f->address ? f->address : address,
 		                                .what = what,
 		                                .words = what,
 		                                .of = {"a", "s"}};
-		must(cas_refuse(p->cas, &refusal, &err), &err);
+		must(cas_refuse(f->p->cas, &refusal, &err), &err);
 	}
+	return NULL;
+}
+
+/* How many entries so many refusals make; a multiple of CROWD is sent by that many at once. */
+static uint64_t flood(struct place *p, unsigned count, const char *address, int number)
+{
+	const uint64_t before = log_size(p);
+	struct flood floods[CROWD];
+	pthread_t threads[CROWD];
+	const unsigned crowd = count % CROWD ? 1 : CROWD, each = count / crowd;
+	for (unsigned i = 0; i < crowd; i++) {
+		floods[i] = (struct flood){p, each, address, number < 0 ? -1 : number + (int)(i * each), i};
+		assert_int_equal(pthread_create(&threads[i], NULL, refuse_them, &floods[i]), 0);
+	}
+	for (unsigned i = 0; i < crowd; i++)
+		pthread_join(threads[i], NULL);
 	return log_size(p) - before;
 }
 
@@ -757,10 +822,10 @@ static void test_flood_of_one(void **state)
 	again(&p);
 	assert_int_equal(in_log(&p, "{\"refused\":\"it\",\"again\":7}"), 1);
 	/* A clock that goes back a day locks nobody out. */
-	assert_int_equal(flood(&p, 300, "192.0.2.7", -1), REFUSALS_BURST);
+	assert_int_equal(flood(&p, 304, "192.0.2.7", -1), REFUSALS_BURST);
 	p.now -= DAY * SECOND;
 	assert_int_equal(flood(&p, 1, "192.0.2.7", -1), 2);
-	assert_int_equal(in_log(&p, "{\"refused\":\"it\",\"again\":44}"), 1);
+	assert_int_equal(in_log(&p, "{\"refused\":\"it\",\"again\":48}"), 1);
 	end(&p);
 }
 
@@ -775,45 +840,19 @@ static void test_flood_of_different_ones(void **state)
 	p.now += REFUSALS_COUNTED_S * SECOND;
 	assert_int_equal(flood(&p, 1, "2001:db8:0:1::2", 1), REFUSALS_PLACES + 2);
 	assert_int_equal(in_log(&p, "\"again\":1}"), REFUSALS_PLACES);
-	assert_int_equal(in_log(&p, "{\"refused\":\"number 256\",\"again\":1}"), 1);
 	assert_int_equal(in_log(&p, "too many to be told apart\",\"again\":690}"), 1);
 	end(&p);
 }
 
-struct crowd {
-	struct place *p;
-	unsigned number;
-};
-
-static void *refuse_many(void *arg)
-{
-	const struct crowd *c = arg;
-	char address[32];
-	for (unsigned i = 0; i < 500; i++) {
-		snprintf(address, sizeof(address), "10.%u.%u.%u", c->number, i / 250, i % 250);
-		flood(c->p, 1, address, 0);
-	}
-	return NULL;
-}
-
-/* However many addresses they come from, and at once. */
+/* However many addresses they come from. */
 static void test_flood_of_many(void **state)
 {
 	struct place p;
-	struct crowd crowds[8];
-	pthread_t threads[array_count(crowds)];
 	(void)state;
 	begin(&p);
-	const uint64_t before = log_size(&p);
-	for (unsigned i = 0; i < array_count(crowds); i++) {
-		crowds[i] = (struct crowd){&p, i};
-		assert_int_equal(pthread_create(&threads[i], NULL, refuse_many, &crowds[i]), 0);
-	}
-	for (unsigned i = 0; i < array_count(crowds); i++)
-		pthread_join(threads[i], NULL);
-	assert_int_equal(log_size(&p) - before, REFUSALS_ALL_BURST);
+	assert_int_equal(flood(&p, 4000, NULL, 0), REFUSALS_ALL_BURST);
 	p.now += 10 * SECOND;
-	assert_int_equal(flood(&p, 20, "10.9.0.1", 1), 10 / REFUSALS_ALL_INTERVAL_S);
+	assert_int_equal(flood(&p, 16, "10.9.0.1", 10000), 10 / REFUSALS_ALL_INTERVAL_S);
 	end(&p);
 }
 
@@ -829,14 +868,16 @@ static void test_floods_by_requests(void **state)
 	put(&p, HEAD("a") SERVICE(CELL44));
 	start(&p, &x);
 	x.says.cell[0] = 0;
+	assert_int_equal(flood(&p, REFUSALS_BURST - 8, "192.0.2.7", -1), REFUSALS_BURST - 8);
+	assert_int_equal(flood(&p, REFUSALS_BURST - 8, "192.0.2.30", -1), REFUSALS_BURST - 8);
 	const uint64_t before = log_size(&p);
-	for (unsigned i = 0; i < REFUSALS_BURST + 20; i++)
+	for (unsigned i = 0; i < 8 + 20; i++)
 		assert_refused(&p, &x, "a", "cell: wanted 4444");
-	assert_int_equal(log_size(&p), before + REFUSALS_BURST);
-	for (unsigned i = 0; i < REFUSALS_BURST + 30; i++)
+	assert_int_equal(log_size(&p), before + 8);
+	for (unsigned i = 0; i < 8 + 30; i++)
 		assert_int_equal(cas_party_add(p.cas, &nobody, RECORDS_OWNER, nobody.key, "me", &err),
 		                 CELLA_EPERM);
-	assert_int_equal(log_size(&p), before + 2 * REFUSALS_BURST);
+	assert_int_equal(log_size(&p), before + 16);
 	again(&p);
 	assert_int_equal(in_log(&p, "\"again\":20}"), 1);
 	assert_int_equal(in_log(&p, "\"again\":30}"), 1);
@@ -965,6 +1006,7 @@ int main(void)
 		cmocka_unit_test(test_all_reasons_at_once),
 		cmocka_unit_test(test_once),
 		cmocka_unit_test(test_enrolment),
+		cmocka_unit_test(test_room_for_sessions),
 		cmocka_unit_test(test_flood_of_one),
 		cmocka_unit_test(test_flood_of_different_ones),
 		cmocka_unit_test(test_flood_of_many),

@@ -7,7 +7,7 @@
 
 void volume_secret_name(const char *volume, char to[RECORDS_NAME_MAX + 1])
 {
-	snprintf(to, RECORDS_NAME_MAX + 1, "volume/%s", volume);
+	snprintf(to, RECORDS_NAME_MAX + 1, VOLUME_SECRET "%s", volume);
 }
 
 /* A secret that the records have, copied from their pool into the desk's. */

@@ -44,6 +44,7 @@ const struct session_volume *service_volume(const struct session *session,
 /* The keys of a volume that was handed to the CAS are a secret of its session: 16 bytes id, u32 count, count
  * keys of 32 bytes, the newest first. */
 enum { VOLUME_HANDED_MAX = VOLUME_ID_SIZE + 4 + VOLUME_KEYS_MAX * CRYPTO_KEY_SIZE };
+#define VOLUME_SECRET "volume/" /* which its name begins with, as that of no other secret does */
 /* The name of that secret, RECORDS_NAME_MAX + 1 bytes. */
 void volume_secret_name(const char *volume, char to[RECORDS_NAME_MAX + 1]);
 

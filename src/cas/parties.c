@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/io.h"
+#include "cas/guards.h"
 
 /* ---- owners and launchers */
 
@@ -29,7 +30,8 @@ static int add_party(const struct cas_act *act, struct records *r, struct error 
 static int remove_party(const struct cas_act *act, struct records *r, struct error *err)
 {
 	const struct party_change *c = act->arg;
-	return records_party_remove(r, c->kind, c->key, err);
+	int rc = c->kind == RECORDS_OWNER ? guard_last_owner(r, c->key, err) : 0;
+	return rc == 0 ? records_party_remove(r, c->kind, c->key, err) : rc;
 }
 
 static json_t *party_json(const uint8_t key[RECORDS_KEY_SIZE], const char *label)
@@ -160,7 +162,10 @@ struct revoking {
 static int revoke_record(const struct cas_act *act, struct records *r, struct error *err)
 {
 	const struct revoking *v = act->arg;
-	return records_revoke(r, v->kind, v->what, v->size, v->reason, v->now_ns, err);
+	int rc = v->kind == RECORDS_REVOKED_OWNER && v->size == RECORDS_KEY_SIZE
+	                 ? guard_last_owner(r, v->what, err)
+	                 : 0;
+	return rc == 0 ? records_revoke(r, v->kind, v->what, v->size, v->reason, v->now_ns, err) : rc;
 }
 
 int cas_revoke(struct cas *cas, const struct cas_requester *who, enum records_revoked kind, const void *what,

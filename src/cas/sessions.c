@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "cas/access.h"
 #include "cas/generate.h"
+#include "cas/guards.h"
 #include "cas/lookup.h"
 #include "cas/service_state.h"
 
@@ -321,7 +322,9 @@ static int keep_root(const struct handing *h, struct records *r, struct error *e
 static int hand_volume(const struct cas_act *act, struct records *r, struct error *err)
 {
 	const struct handing *h = act->arg;
-	int rc = keep_keys(h, r, err);
+	int rc = guard_volume(r, h->session, h->handed, err);
+	if (rc == 0)
+		rc = keep_keys(h, r, err);
 	return rc == 0 ? keep_root(h, r, err) : rc;
 }
 
@@ -334,6 +337,7 @@ int cas_volume_hand(struct cas *cas, const struct cas_requester *who, const char
 	const struct access_request q = {who, SIGNATURE_VOLUME, session, digest};
 	const struct cas_session *s;
 	struct handing h = {session, volume, handed, cas_now_ns(cas)};
+	struct error why;
 	int rc = crypto_sha384_parts(parts, array_count(parts), digest, err);
 	if (rc == 0)
 		rc = access_demand_read(cas, &q, err);
@@ -346,11 +350,16 @@ int cas_volume_hand(struct cas *cas, const struct cas_requester *who, const char
 		rc = error_set(err, CELLA_ENOENT, "the session %s has no volume %.63s", session, volume);
 	if (rc == 0 && handed->key_count > VOLUME_KEYS_MAX)
 		rc = error_set(err, CELLA_EINVAL, "a volume has %d keys at most", VOLUME_KEYS_MAX);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = cas_do_act(cas, who, AUDIT_VOLUME_COMMITTED,
 		                json_pack("{s:s, s:s, s:I}", "session", session, "volume", volume, "commit",
 		                          (json_int_t)counter_of(handed->root)),
-		                hand_volume, &h, err);
+		                hand_volume, &h, &why);
+		if (rc == CELLA_EPERM)
+			rc = cas_deny(cas, who, &why, err);
+		else if (rc < 0 && err)
+			*err = why;
+	}
 	cas_session_put_back(cas, s);
 	return rc;
 }

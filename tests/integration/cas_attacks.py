@@ -378,6 +378,9 @@ def volume_attacks(t):
     for what, others in {"five keys": {"keys": ["0c" * 32] * 5}, "a short root": {"root": "00"}, "a short id": {"id": "00" * 15},
                          "a key that is none": {"keys": [7]}, "one more member": {"more": 1}}.items():
         t.denied(what, hand(7, **others), [], 400)
+    stolen_id = {"id": "07" * 16, "root": "ff" * 64, "keys": ["0d" * 32]}
+    t.denied("its id in another session, with a later root", cas.ask("PUT", "/v1/sessions/vol2/volumes/v", stolen_id, cas.owner),
+             ["the volume was handed over to another session, with other keys"])
     t.denied("a volume that the session has not", cas.ask("PUT", "/v1/sessions/a/volumes/v", {
         "id": "07" * 16, "root": "07" + "00" * 63, "keys": []}, cas.owner), [], 404)
     check(t.granted("the volume after all that", "vol")["volumes"][0]["root"][:16] == "0600000000000000", "still with commit 6")

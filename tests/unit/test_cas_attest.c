@@ -472,6 +472,31 @@ static const char *long_value(void)
 	return value;
 }
 
+/* A CAS that nobody owns can be changed by nobody. */
+static void test_last_owner(void **state)
+{
+	struct place p;
+	struct error err;
+	const uint8_t key[RECORDS_KEY_SIZE] = {1}, third[RECORDS_KEY_SIZE] = {3};
+	static const char nobody[] = "nobody could change anything at this CAS any more";
+	(void)state;
+	begin(&p);
+	assert_int_equal(cas_party_remove(p.cas, &p.owner, RECORDS_OWNER, p.owner.key, &err), CELLA_EINVAL);
+	assert_non_null(strstr(err.text, nobody));
+	assert_int_equal(cas_revoke(p.cas, &p.owner, RECORDS_REVOKED_OWNER, p.owner.key, RECORDS_KEY_SIZE,
+	                            "t", &err),
+	                 CELLA_EINVAL);
+	assert_non_null(strstr(err.text, nobody));
+	must(cas_party_add(p.cas, &p.owner, RECORDS_OWNER, key, "second", &err), &err);
+	must(cas_revoke(p.cas, &p.owner, RECORDS_REVOKED_OWNER, key, sizeof(key), "t", &err), &err);
+	assert_int_equal(cas_party_remove(p.cas, &p.owner, RECORDS_OWNER, p.owner.key, &err), CELLA_EINVAL);
+	must(cas_party_remove(p.cas, &p.owner, RECORDS_OWNER, key, &err), &err); /* one that is revoked */
+	must(cas_party_add(p.cas, &p.owner, RECORDS_OWNER, third, "third", &err), &err);
+	must(cas_party_remove(p.cas, &p.owner, RECORDS_OWNER, p.owner.key, &err), &err);
+	assert_int_equal(cas_party_remove(p.cas, &p.owner, RECORDS_OWNER, third, &err), CELLA_EPERM);
+	end(&p);
+}
+
 /* More sessions than there is room for, parsed: each is judged all the same, also those of before. */
 static void test_room_for_sessions(void **state)
 {
@@ -747,6 +772,51 @@ static void test_volumes(void **state)
 	end(&p);
 }
 
+/* The root belongs to the id: another session cannot spoil a volume by handing over its id. */
+static void test_volume_of_others(void **state)
+{
+	static const char with_volume[] = "volumes:\n  - {name: d, path: /d}\n" SERVICE(CELL44);
+	struct place p;
+	struct error err;
+	struct cas_volume mine = {.key_count = 2}, theirs;
+	(void)state;
+	begin(&p);
+	for (int i = 0; i < 2; i++) {
+		cleanup_buf struct buf text = {0};
+		buf_printf(&text, "name: %s\nversion: \"0.1\"\n%s", i ? "theirs" : "mine", with_volume);
+		buf_put_u8(&text, 0);
+		put(&p, (const char *)text.data);
+	}
+	memset(mine.id, 1, sizeof(mine.id));
+	memset(mine.root, 3, sizeof(mine.root));
+	memset(mine.keys[0], 4, sizeof(mine.keys[0]));
+	memset(mine.keys[1], 5, sizeof(mine.keys[1]));
+	must(cas_volume_hand(p.cas, &p.owner, "mine", "d", &mine, &err), &err);
+	must(cas_volume_hand(p.cas, &p.owner, "mine", "d", &mine, &err),
+	     &err); /* a second version of its keys */
+	theirs = mine;
+	memset(theirs.root, 0xff, sizeof(theirs.root));
+	memset(theirs.keys, 9, sizeof(theirs.keys));
+	for (theirs.key_count = 0; theirs.key_count <= 2; theirs.key_count += 2) {
+		assert_int_equal(cas_volume_hand(p.cas, &p.owner, "theirs", "d", &theirs, &err), CELLA_EPERM);
+		assert_non_null(strstr(err.text, "handed over to another session, with other keys"));
+	}
+	assert_int_equal(in_log(&p, "handed over to another session, with other keys"), 2);
+	struct provision *g = granted(&p, "mine");
+	assert_memory_equal(g->volumes[0].root, mine.root, sizeof(mine.root));
+	provision_free(p.pool, g);
+	/* Who has one of the keys could write the volume anyway. */
+	theirs.key_count = 2;
+	memcpy(theirs.keys[1], mine.keys[0], sizeof(mine.keys[0]));
+	memcpy(theirs.root, mine.root, sizeof(mine.root));
+	must(cas_volume_hand(p.cas, &p.owner, "theirs", "d", &theirs, &err), &err);
+	/* Another volume is nobody's. */
+	memset(theirs.id, 2, sizeof(theirs.id));
+	memset(theirs.keys, 9, sizeof(theirs.keys));
+	must(cas_volume_hand(p.cas, &p.owner, "theirs", "d", &theirs, &err), &err);
+	end(&p);
+}
+
 /* ---- floods of refusals */
 
 static uint64_t log_size(struct place *p)
@@ -1006,7 +1076,9 @@ int main(void)
 		cmocka_unit_test(test_all_reasons_at_once),
 		cmocka_unit_test(test_once),
 		cmocka_unit_test(test_enrolment),
+		cmocka_unit_test(test_last_owner),
 		cmocka_unit_test(test_room_for_sessions),
+		cmocka_unit_test(test_volume_of_others),
 		cmocka_unit_test(test_flood_of_one),
 		cmocka_unit_test(test_flood_of_different_ones),
 		cmocka_unit_test(test_flood_of_many),

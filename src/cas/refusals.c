@@ -135,7 +135,7 @@ static int admit(struct refusals *r, const struct refusal *f, uint64_t now_ns, b
 	int rc = key_of(f, key, err);
 	if (rc == 0)
 		rc = allowance_of(r, f->address, &address, err);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	pthread_mutex_lock(&r->lock);
 	*ret_admitted = take(r, address, now_ns);

@@ -665,7 +665,7 @@ static void test_every_kind(void **state)
 	assert_same(first, second, true);
 	char *text = strdup(of_every_kind);
 	assert_non_null(text);
-	memcpy(strstr(text, "name: k"), "name: j", 7);
+	strstr(text, "name: k")[6] = 'j';
 	put(&p, text);
 	struct provision *third = granted(&p, "j");
 	assert_same(first, third, false);

@@ -222,6 +222,11 @@ def owner_attacks(t):
     t.denied("it removes one", cas.ask("DELETE", f"/v1/owners/{nobody.hash}", who=nobody.path), ["remove an owner"])
     t.denied("it revokes", cas.ask("POST", "/v1/revocations", {"kind": "cell", "what": CELL, "reason": "x"}, nobody.path), ["revoke"])
     t.denied("it creates a session", cas.ask("POST", "/v1/sessions", session("mine"), nobody.path))
+    t.put(session("clinic", more="namespaces: [wards]\n", access=CREATOR + "  create: CREATOR\n"))
+    below = [cas.ask("POST", "/v1/sessions", session(f"{name}/wards/x"), nobody.path) for name in ("clinic", "nowhere")]
+    t.denied("it creates a session in a namespace", below[0])
+    check(below[0][1]["detail"].replace("clinic", "nowhere") == below[1][1]["detail"], f"and does not learn that there is one: {below}")
+    t.put(session("clinic/wards/x"))
     t.denied("the same without a certificate", cas.ask("POST", "/v1/sessions", session("mine")))
     t.denied("another owner before it is let in", cas.ask("POST", "/v1/sessions", session("theirs"), other.path))
     t.done("which it is", cas.ask("POST", "/v1/owners", key, cas.owner))

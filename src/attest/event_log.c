@@ -95,8 +95,8 @@ static bool read_specification(struct reader *r, struct event_log *log)
 	(void)reader_u32(r); /* the platform's class */
 	(void)reader_u32(r); /* the specification's version and errata, and how long an UINTN is */
 	const uint32_t count = reader_u32(r);
-	if (!signature || memcmp(signature, header_signature, sizeof(header_signature)) != 0 || count == 0 ||
-	    count > EVENT_LOG_HASHES_MAX)
+	if (!signature || !crypto_equal(signature, header_signature, sizeof(header_signature)) ||
+	    count == 0 || count > EVENT_LOG_HASHES_MAX)
 		return false;
 	for (uint32_t i = 0; i < count; i++) {
 		if (!read_hash(r, log))
@@ -214,7 +214,7 @@ static void start_locality(struct event_registers *registers, const struct event
                            enum crypto_hash hash)
 {
 	if (event->index == 0 && event->size == sizeof(locality_signature) + 1 &&
-	    memcmp(event->data, locality_signature, sizeof(locality_signature)) == 0 &&
+	    crypto_equal(event->data, locality_signature, sizeof(locality_signature)) &&
 	    (registers->extended & 1) == 0)
 		registers->values[0][crypto_hash_size(hash) - 1] = event->data[sizeof(locality_signature)];
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attest/dcap.h"
 #include "attest/policy.h"
 #include "attest/snp.h"
 #include "base/io.h"
@@ -21,6 +22,8 @@ static const char *const kind_names[] = {
 
 static const struct tee_kind_row *const tee_kinds[TEE_KINDS] = {
 	[TEE_SNP] = &snp_kind,
+	[TEE_TDX] = &dcap_tdx_kind,
+	[TEE_SGX] = &dcap_sgx_kind,
 };
 
 const struct tee_kind_row *tee_kind_of(enum tee_kind kind)

@@ -115,7 +115,7 @@ MALFORMED = {
     "no quote": (["--tee", "tdx", "--evidence", TDX / "v4_ccel.nonce.bin"], "version 3, 4 or 5"),
     "a log of nothing": ([*V4_B, "--event-log", V4_B[3]], "Spec ID Event03"),
     "a log of an enclave": ([*V3_A, "--event-log", TDX / "v4_ccel.eventlog.bin"], "no event log"),
-    "collateral of nothing": ([*V4_B, "--collateral", V4_B[3]], "v4_b.quote.bin"),
+    "collateral of nothing": ([*V4_B, "--collateral", TDX / "v4_ccel.nonce.bin"], "v4_ccel.nonce.bin"),
 }
 
 

@@ -44,8 +44,8 @@ static void put_header(struct buf *log, const uint16_t *hashes, const uint16_t *
 	buf_put_u8(log, 0);
 }
 
-static void put_event(struct buf *log, uint32_t index, uint32_t type, const uint16_t *hashes, const uint16_t *sizes,
-                      uint32_t count, const void *data, uint32_t size)
+static void put_event(struct buf *log, uint32_t index, uint32_t type, const uint16_t *hashes,
+                      const uint16_t *sizes, uint32_t count, const void *data, uint32_t size)
 {
 	buf_put_u32(log, index);
 	buf_put_u32(log, type);
@@ -65,7 +65,8 @@ static void extend(enum crypto_hash hash, uint8_t *value, uint8_t filled)
 {
 	uint8_t digest[CRYPTO_HASH_MAX];
 	memset(digest, filled, sizeof(digest));
-	const struct crypto_part parts[] = {{value, crypto_hash_size(hash)}, {digest, crypto_hash_size(hash)}};
+	const struct crypto_part parts[] = {{value, crypto_hash_size(hash)},
+	                                    {digest, crypto_hash_size(hash)}};
 	assert_int_equal(crypto_hash(hash, parts, 2, value, NULL), 0);
 }
 
@@ -79,7 +80,8 @@ static void test_replay(void **state)
 	put_event(&log, 0, EVENT_NO_ACTION, all_hashes, all_sizes, 4, locality, sizeof(locality));
 	put_event(&log, 0, 0x8, all_hashes, all_sizes, 4, "x", 1);
 	put_event(&log, 4, EVENT_SEPARATOR, all_hashes, all_sizes, 4, NULL, 0);
-	put_event(&log, 0, EVENT_NO_ACTION, all_hashes, all_sizes, 4, locality, sizeof(locality)); /* too late */
+	put_event(&log, 0, EVENT_NO_ACTION, all_hashes, all_sizes, 4, locality,
+	          sizeof(locality)); /* too late */
 	put_event(&log, 0, 0xD, all_hashes, all_sizes, 4, "yz", 2);
 	put_event(&log, 17, 0xD, all_hashes, all_sizes, 4, "yz", 2);
 	for (size_t i = 0; i < array_count(hashes); i++) {
@@ -134,7 +136,8 @@ static void test_filled(void **state)
 static void test_malformed_logs(void **state)
 {
 	(void)state;
-	static const uint16_t twice[] = {SHA384, SHA384}, sizes[] = {48, 48}, wrong[] = {47}, unlisted[] = {SHA1};
+	static const uint16_t twice[] = {SHA384, SHA384}, sizes[] = {48, 48}, wrong[] = {47},
+			      unlisted[] = {SHA1};
 	struct event_registers registers;
 	for (int i = 0; i < 8; i++) {
 		struct buf log = {0};
@@ -184,31 +187,84 @@ static void test_cut_log(void **state)
 #define OID "060a2a864886f84d010d01"     /* and the number */
 #define TCB_OID "060b2a864886f84d010d0102" /* and the number */
 #define COMPONENT(n) "3010" TCB_OID n "020105"
-#define COMPONENTS                                                                                            \
-	COMPONENT("01") COMPONENT("02") COMPONENT("03") COMPONENT("04") COMPONENT("05") COMPONENT("06")       \
-	COMPONENT("07") COMPONENT("08") COMPONENT("09") COMPONENT("0a") COMPONENT("0b") COMPONENT("0c")       \
-	COMPONENT("0d") COMPONENT("0e") COMPONENT("0f")
-#define CPU_SVN "301f" TCB_OID "12" "0410000102030405060708090a0b0c0d0e0f"
-#define TCB(last, pce) "30820163" OID "02" "30820153" COMPONENTS last pce CPU_SVN
-#define REST "3010" OID "03" "04020000" "3014" OID "04" "040600906ed50000" "300f" OID "05" "0a0100"
-#define RIGHT_PCE "3010" TCB_OID "11" "02010b"
+#define COMPONENTS                                                                                      \
+	COMPONENT("01")                                                                                 \
+	COMPONENT("02") COMPONENT("03") COMPONENT("04") COMPONENT("05") COMPONENT("06") COMPONENT("07") \
+		COMPONENT("08") COMPONENT("09") COMPONENT("0a") COMPONENT("0b") COMPONENT("0c")         \
+			COMPONENT("0d") COMPONENT("0e") COMPONENT("0f")
+#define CPU_SVN             \
+	"301f" TCB_OID "12" \
+	"0410000102030405060708090a0b0c0d0e0f"
+#define TCB(last, pce)      \
+	"30820163" OID "02" \
+	"30820153" COMPONENTS last pce CPU_SVN
+#define REST               \
+	"3010" OID "03"    \
+	"04020000"         \
+	"3014" OID "04"    \
+	"040600906ed50000" \
+	"300f" OID "05"    \
+	"0a0100"
+#define RIGHT_PCE           \
+	"3010" TCB_OID "11" \
+	"02010b"
 
 static const struct {
 	const char *what, *hex;
 	bool holds;
 } extensions[] = {
-	{"right", "3082019e" TCB(COMPONENT("10"), RIGHT_PCE) REST, true},
-	{"a component of 255", "3082019f" "30820164" OID "02" "30820154" COMPONENTS "3011" TCB_OID "10" "020200ff" RIGHT_PCE CPU_SVN REST, true},
-	{"a component of 256", "3082019f" "30820164" OID "02" "30820154" COMPONENTS "3011" TCB_OID "10" "02020100" RIGHT_PCE CPU_SVN REST, false},
-	{"a negative component", "3082019e" TCB("3010" TCB_OID "10" "020185", RIGHT_PCE) REST, false},
-	{"a number with a zero too many", "3082019f" "30820164" OID "02" "30820154" COMPONENTS "3011" TCB_OID "10" "02020005" RIGHT_PCE CPU_SVN REST, false},
-	{"a component twice", "3082019e" TCB(COMPONENT("0f"), RIGHT_PCE) REST, false},
-	{"no PCE's number", "3082018c" "30820151" OID "02" "30820141" COMPONENTS COMPONENT("10") CPU_SVN REST, false},
-	{"another number above", "3082019e" TCB("3010" "060b2a864886f84d010d0103" "10" "020105", RIGHT_PCE) REST, false},
-	{"no FMSPC", "30820188" TCB(COMPONENT("10"), RIGHT_PCE) "3010" OID "03" "04020000" "300f" OID "05" "0a0100", false},
-	{"an unknown member", "308201b0" TCB(COMPONENT("10"), RIGHT_PCE) REST "3010" OID "09" "04020000", true},
-	{"bytes behind", "3082019e" TCB(COMPONENT("10"), RIGHT_PCE) REST "00", false},
-	{"a longer length", "3083000019e" "0", false},
+	{"right", "308201a0" TCB(COMPONENT("10"), RIGHT_PCE) REST, true},
+	{"a component of 255",
+         "308201a1"
+         "30820164" OID "02"
+         "30820154" COMPONENTS "3011" TCB_OID "10"
+         "020200ff" RIGHT_PCE CPU_SVN REST,
+         true},
+	{"a component of 256",
+         "308201a1"
+         "30820164" OID "02"
+         "30820154" COMPONENTS "3011" TCB_OID "10"
+         "02020100" RIGHT_PCE CPU_SVN REST,
+         false},
+	{"a negative component",
+         "308201a0" TCB("3010" TCB_OID "10"
+                        "020185",
+                        RIGHT_PCE) REST,
+         false},
+	{"a number with a zero too many",
+         "308201a1"
+         "30820164" OID "02"
+         "30820154" COMPONENTS "3011" TCB_OID "10"
+         "02020005" RIGHT_PCE CPU_SVN REST,
+         false},
+	{"a component twice", "308201a0" TCB(COMPONENT("0f"), RIGHT_PCE) REST, false},
+	{"no PCE's number",
+         "3082018e"
+         "30820151" OID "02"
+         "30820141" COMPONENTS COMPONENT("10") CPU_SVN REST,
+         false},
+	{"another number above",
+         "308201a0" TCB("3010"
+                        "060b2a864886f84d010d0103"
+                        "10"
+                        "020105",
+                        RIGHT_PCE) REST,
+         false},
+	{"no FMSPC",
+         "3082018a" TCB(COMPONENT("10"), RIGHT_PCE) "3010" OID "03"
+                                                    "04020000"
+                                                    "300f" OID "05"
+                                                    "0a0100",
+         false},
+	{"an unknown member",
+         "308201b2" TCB(COMPONENT("10"), RIGHT_PCE) REST "3010" OID "09"
+                                                         "04020000",
+         true},
+	{"bytes behind", "308201a0" TCB(COMPONENT("10"), RIGHT_PCE) REST "00", false},
+	{"a longer length",
+         "3083000019e"
+         "0",
+         false},
 	{"nothing", "", false},
 };
 
@@ -278,7 +334,7 @@ static void test_cut(void **state)
 	}
 }
 
-#define SIGNATURE                                                                                     \
+#define SIGNATURE                                                                                      \
 	"00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000" \
 	"000000000000000000000000000000000000"
 
@@ -300,9 +356,11 @@ static void test_files(void **state)
 		{"{\"tcb_info\":\"{\\\"x\\\":1}\",\"tcb_info_signature\":\"" SIGNATURE "\"}", true},
 		{"{\"tcb_info\":\"{\\\"x\\\":1}\"}", false},
 		{"{\"tcb_info_signature\":\"" SIGNATURE "\"}", false},
-		{"{\"tcb_info\":\"{\\\"tcbInfo\\\":{\\\"x\\\":1},\\\"signature\\\":\\\"" SIGNATURE "\\\"}\"}", true},
+		{"{\"tcb_info\":\"{\\\"tcbInfo\\\":{\\\"x\\\":1},\\\"signature\\\":\\\"" SIGNATURE "\\\"}\"}",
+	         true},
 		{"{\"tcb_info\":\"{\\\"tcbInfo\\\":{\\\"x\\\":1},\\\"signature\\\":\\\"" SIGNATURE
-	         "\\\"}\",\"tcb_info_signature\":\"" SIGNATURE "\"}", false},
+	         "\\\"}\",\"tcb_info_signature\":\"" SIGNATURE "\"}",
+	         false},
 		{"{\"root_ca_crl\":\"00\",\"pck_crl\":\"00\"}", true},
 		{"{\"root_ca_crl\":\"00\",\"root_ca_crl\":\"00\"}", false},
 		{"{\"root_ca_crl\":1}", false},
@@ -329,12 +387,12 @@ static void test_files(void **state)
 
 #define ISV_LEVEL(svn, date, status) \
 	"{\"tcb\":{\"isvsvn\":" svn "},\"tcbDate\":\"" date "\",\"tcbStatus\":\"" status "\"}"
-#define IDENTITY(id, version, issued, levels)                                                                    \
-	"{\"id\":\"" id "\",\"version\":" version ",\"issueDate\":\"" issued                                     \
-	"\",\"nextUpdate\":\"2025-07-19T10:32:27Z\",\"tcbEvaluationDataNumber\":17,\"miscselect\":\"00000000\"," \
+#define IDENTITY(id, version, issued, levels)                                                                     \
+	"{\"id\":\"" id "\",\"version\":" version ",\"issueDate\":\"" issued                                      \
+	"\",\"nextUpdate\":\"2025-07-19T10:32:27Z\",\"tcbEvaluationDataNumber\":17,\"miscselect\":\"00000000\","  \
 	"\"miscselectMask\":\"FFFFFFFF\",\"attributes\":\"11000000000000000000000000000000\",\"attributesMask\":" \
-	"\"FBFFFFFFFFFFFFFF0000000000000000\",\"mrsigner\":"                                                     \
-	"\"DC9E2A7C6F948F17474E34A7FC43ED030F7C1563F1BABDDF6340C82E0E54A8C5\",\"isvprodid\":2,\"new\":[],"       \
+	"\"FBFFFFFFFFFFFFFF0000000000000000\",\"mrsigner\":"                                                      \
+	"\"DC9E2A7C6F948F17474E34A7FC43ED030F7C1563F1BABDDF6340C82E0E54A8C5\",\"isvprodid\":2,\"new\":[],"        \
 	"\"tcbLevels\":[" levels "]}"
 #define DATE "2025-06-19T10:32:27Z"
 #define LEVEL ISV_LEVEL("4", "2024-03-13T00:00:00Z", "UpToDate")
@@ -369,7 +427,8 @@ static void test_documents(void **state)
 		struct qe_identity identity;
 		struct error err = {0};
 		const int rc = qe_identity_read(rows[i].text, strlen(rows[i].text), &identity, &err);
-		if (rc != (rows[i].named ? CELLA_EFORMAT : 0) || (rows[i].named && !strstr(err.text, rows[i].named)))
+		if (rc != (rows[i].named ? CELLA_EFORMAT : 0) ||
+		    (rows[i].named && !strstr(err.text, rows[i].named)))
 			fail_msg("%s: %d, %s", rows[i].text, rc, err.text);
 		if (rc == 0)
 			qe_identity_done(&identity);

@@ -4,8 +4,9 @@
  *
  * What it publishes, with components as the SGX and the third TDX component, all with PCE 10 or later:
  *   5 UpToDate; 4 SWHardeningNeeded; 3 ConfigurationNeeded; 2 OutOfDateConfigurationNeeded; 1 OutOfDate;
- *   0 Revoked. The TDX module's versions, of TDX_01: 5 UpToDate, 3 OutOfDate, 1 Revoked; of TDX_03: 2 UpToDate.
- *   The quoting enclave's: 8 UpToDate, 6 OutOfDate, 5 Revoked. The advisories are INTEL-SA-0000N, N the number.
+ *   0 Revoked; their advisories are INTEL-SA-00005 to 0.
+ * The TDX module's versions, of TDX_01: 5 UpToDate, 3 OutOfDate, 1 Revoked; of TDX_03: 2 UpToDate.
+ * The quoting enclave's: 8 UpToDate, 6 OutOfDate, 5 Revoked.
  */
 #ifndef DCAP_SUPPORT_H
 #define DCAP_SUPPORT_H

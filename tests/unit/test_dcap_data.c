@@ -1,9 +1,9 @@
 /*
- * Quotes of real machines (../shared/data/attestation, which may not be committed). Does each hold at its time,
- * with the status that belongs to it, and is it refused when a bit of what is signed is changed, in the quote
- * or in the collateral, and when it is cut anywhere?
+ * Quotes of real machines (../shared/data/attestation, which may not be committed). Does each hold at its
+ * time, with the status that belongs to it, and is it refused when a bit of what is signed is changed, in the
+ * quote or in the collateral, and when it is cut anywhere?
  *
- * DCAP_BITS=N changes N bits of the quotes and N of the collateral, drawn with a fixed seed; else a few thousand.
+ * DCAP_BITS=N changes N bits of the quotes and N of the collateral, drawn with a fixed seed; else some 3,000.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "attest/chain.h"
+#include "attest/quote_format.h"
 #include "attest/snp_report.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -27,22 +28,26 @@ struct evidence_bench {
 	const struct bench *bench;
 	const struct evidence_case *its;
 	char data[BENCH_PATH_MAX];
-	struct buf evidence, files[FILES_MAX];
-	struct tee_blob blobs[FILES_MAX];
+	struct buf evidence, files[FILES_MAX], published;
+	struct tee_blob blobs[FILES_MAX], collateral;
 	struct tee_input input;
 	/* Of the signature alone. */
 	struct vendor_certs certs;
 	const struct vendor_key *key;
+	struct vendor_key *attestation_key;
 	struct snp_report snp;
+	struct quote quote;
 };
 
 static int snp_prepare(struct evidence_bench *e, struct error *err);
 static int snp_signature(struct evidence_bench *e, struct error *err);
+static int quote_prepare(struct evidence_bench *e, struct error *err);
+static int quote_signature(struct evidence_bench *e, struct error *err);
 
 static const struct evidence_case {
 	const char *name;
 	enum tee_kind kind;
-	const char *evidence, *certs[FILES_MAX];
+	const char *evidence, *certs[FILES_MAX], *collateral;
 	int64_t time;
 	const char *signature; /* what is compared with */
 	int (*prepare)(struct evidence_bench *e, struct error *err);
@@ -52,6 +57,7 @@ static const struct evidence_case {
          TEE_SNP,
          "snp/milan_b.report.hex",
          {"snp/milan_b.vcek.der", "snp/milan.ask_ark.pem"},
+         NULL,
          1795910400,
          "P-384",
          snp_prepare,
@@ -60,10 +66,29 @@ static const struct evidence_case {
          TEE_SNP,
          "snp/milan_vlek_v3.report.bin",
          {"snp/milan_vlek_v3.vlek-expired-2025-12-10.der", "snp/milan_vlek.asvk_ark.pem"},
+         NULL,
          1748736000,
          "P-384",
          snp_prepare,
          snp_signature},
+	{"TDX, with collateral",
+         TEE_TDX,
+         "tdx/v4_b.quote.bin",
+         {NULL},
+         "tdx/v4_b.collateral-2025-06-19.json",
+         1751328000,
+         "P-256",
+         quote_prepare,
+         quote_signature},
+	{"SGX, with collateral",
+         TEE_SGX,
+         "sgx/v3_a.quote.bin",
+         {NULL},
+         "sgx/v3_a.collateral-2025-06-19.json",
+         1751328000,
+         "P-256",
+         quote_prepare,
+         quote_signature},
 };
 
 struct evidence_rates {
@@ -85,6 +110,20 @@ static int snp_signature(struct evidence_bench *e, struct error *err)
 {
 	return vendor_key_verify(e->key, VENDOR_ECDSA_SHA384, e->snp.bytes, SNP_SIGNED_SIZE, e->snp.signature,
 	                         sizeof(e->snp.signature), err);
+}
+
+static int quote_prepare(struct evidence_bench *e, struct error *err)
+{
+	int rc = quote_parse(e->evidence.data, e->evidence.size, &e->quote, err);
+	return rc < 0 ? rc
+	              : vendor_key_from_point(VENDOR_P256, e->quote.attestation_key, QUOTE_POINT_SIZE,
+	                                      &e->attestation_key, err);
+}
+
+static int quote_signature(struct evidence_bench *e, struct error *err)
+{
+	return vendor_key_verify(e->attestation_key, VENDOR_ECDSA_SHA256, e->quote.signed_bytes,
+	                         e->quote.signed_size, e->quote.signature, QUOTE_POINT_SIZE, err);
 }
 
 static int verify_whole(struct evidence_bench *e, struct error *err)
@@ -115,11 +154,16 @@ static int read_case(struct evidence_bench *e, struct error *err)
 		e->blobs[count] = (struct tee_blob){e->files[count].data, e->files[count].size,
 		                                    e->its->certs[count]};
 	}
+	if (rc == 0 && e->its->collateral)
+		rc = read_data(e, e->its->collateral, &e->published, err);
+	e->collateral = (struct tee_blob){e->published.data, e->published.size, e->its->collateral};
 	e->input = (struct tee_input){
 		.kind = e->its->kind,
 		.evidence = {e->evidence.data, e->evidence.size, e->its->evidence},
 		.certs = e->blobs,
 		.cert_count = count,
+		.collateral = &e->collateral,
+		.collateral_count = e->its->collateral != NULL,
 		.time = e->its->time,
 	};
 	return rc == 0 ? e->its->prepare(e, err) : rc;

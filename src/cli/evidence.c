@@ -14,7 +14,7 @@
 #include "crypto/x509.h"
 
 static const struct option evidence_table[] = {
-	{"--tee", NULL, OPTION_TEXT, "snp", "what hardware the evidence is of",
+	{"--tee", NULL, OPTION_TEXT, "KIND", "what hardware the evidence is of: snp, tdx, sgx",
          option_field(evidence_options, tee)},
 	{"--evidence", NULL, OPTION_TEXT, "FILE", "the evidence: binary, or hexadecimal text",
          option_field(evidence_options, evidence)},
@@ -54,7 +54,7 @@ static const struct option evidence_table[] = {
 const struct verb evidence_verb = {
 	.name = "evidence",
 	.operands = "COMMAND",
-	.summary = "verify evidence of real hardware: SEV-SNP",
+	.summary = "verify evidence of real hardware: SEV-SNP, TDX, SGX",
 	.description =
 		"verify  check evidence with its certificates and collateral: signatures up to the maker's root,\n"
 		"        dates, revocation, and what --policy and --report-data demand; print every check\n"
@@ -63,12 +63,14 @@ const struct verb evidence_verb = {
 		"        launches it from, for the policy's \"measurement\"\n"
 		"Nothing is fetched, and no clock is asked if --at is given. --certs, --collateral and\n"
 		"--event-log take several files, and may be repeated. Without a policy, all that is signed and\n"
-		"dated must hold, and what may be dangerous (debugging, a migration agent) is warned of.\n"
+		"dated must hold, and what may be dangerous (debugging, migration) is warned of or refused.\n"
 		"Exit status: 0 if the evidence is accepted; 1 if it is refused; 2 if it, another file or the\n"
 		"options are not understood.",
-	.example = "cella evidence verify --tee snp --evidence report.bin --certs vcek.der ask_ark.pem\n"
-		   "cella evidence show --tee snp --evidence report.bin\n"
-		   "cella evidence reference --tee snp --firmware OVMF.fd --cpus 4 --cpu EPYC-Milan",
+	.example =
+		"cella evidence verify --tee snp --evidence report.bin --certs vcek.der ask_ark.pem\n"
+		"cella evidence verify --tee tdx --evidence quote.bin --collateral tcb.json qe.json *.crl\n"
+		"cella evidence show --tee snp --evidence report.bin\n"
+		"cella evidence reference --tee snp --firmware OVMF.fd --cpus 4 --cpu EPYC-Milan",
 	.table = {evidence_table, array_count(evidence_table), false},
 	.operands_min = 1,
 	.operands_max = 1,

@@ -1,8 +1,8 @@
 /*
  * Evidence of TDX and SGX, of a maker of our own. Is what is genuine accepted in every version, is each thing
- * that can be wrong refused by the check that is named for it and by no other, has each level of a platform, a
- * TDX module and a quoting enclave the status that Intel's documentation gives it, and is a quote refused when
- * any single bit of what is signed is changed?
+ * that can be wrong refused by the check that is named for it and by no other, has each level of a platform,
+ * of a TDX module and of a quoting enclave the status that Intel's documentation gives it, and is a quote
+ * refused when any single bit of what is signed is changed?
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -189,9 +189,11 @@ static void test_cut_log(void **state)
 #define COMPONENT(n) "3010" TCB_OID n "020105"
 #define COMPONENTS                                                                                      \
 	COMPONENT("01")                                                                                 \
-	COMPONENT("02") COMPONENT("03") COMPONENT("04") COMPONENT("05") COMPONENT("06") COMPONENT("07") \
-		COMPONENT("08") COMPONENT("09") COMPONENT("0a") COMPONENT("0b") COMPONENT("0c")         \
-			COMPONENT("0d") COMPONENT("0e") COMPONENT("0f")
+	COMPONENT("02")                                                                                 \
+	COMPONENT("03")                                                                                 \
+	COMPONENT("04") COMPONENT("05") COMPONENT("06") COMPONENT("07") COMPONENT("08") COMPONENT("09") \
+		COMPONENT("0a") COMPONENT("0b") COMPONENT("0c") COMPONENT("0d") COMPONENT("0e")         \
+			COMPONENT("0f")
 #define CPU_SVN             \
 	"301f" TCB_OID "12" \
 	"0410000102030405060708090a0b0c0d0e0f"

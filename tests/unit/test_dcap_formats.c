@@ -184,117 +184,191 @@ static void test_cut_log(void **state)
 
 /* ---- the PCK's extension ---- */
 
-#define OID "060a2a864886f84d010d01"     /* and the number */
+#define OID "060a2a864886f84d010d01"       /* and the number */
 #define TCB_OID "060b2a864886f84d010d0102" /* and the number */
-#define COMPONENT(n) "3010" TCB_OID n "020105"
-#define COMPONENTS                                                                                      \
-	COMPONENT("01")                                                                                 \
-	COMPONENT("02")                                                                                 \
-	COMPONENT("03")                                                                                 \
-	COMPONENT("04") COMPONENT("05") COMPONENT("06") COMPONENT("07") COMPONENT("08") COMPONENT("09") \
-		COMPONENT("0a") COMPONENT("0b") COMPONENT("0c") COMPONENT("0d") COMPONENT("0e")         \
-			COMPONENT("0f")
-#define CPU_SVN             \
-	"301f" TCB_OID "12" \
-	"0410000102030405060708090a0b0c0d0e0f"
-#define TCB(last, pce)      \
-	"30820163" OID "02" \
-	"30820153" COMPONENTS last pce CPU_SVN
-#define REST               \
-	"3010" OID "03"    \
-	"04020000"         \
-	"3014" OID "04"    \
-	"040600906ed50000" \
-	"300f" OID "05"    \
-	"0a0100"
-#define RIGHT_PCE           \
-	"3010" TCB_OID "11" \
-	"02010b"
+#define CPU_SVN      \
+	TCB_OID "12" \
+		"0410000102030405060708090a0b0c0d0e0f"
+#define PCE_SVN      \
+	TCB_OID "11" \
+		"02010b"
+#define LAST         \
+	TCB_OID "10" \
+		"020105"
+#define PCE_ID   \
+	OID "03" \
+	    "04020000"
+#define FMSPC    \
+	OID "04" \
+	    "040600906ed50000"
+#define TYPE     \
+	OID "05" \
+	    "0a0100"
 
+enum { PARTS = 4 };
+
+/* Components 1 to 15, and what follows them: members of the TCB, then of the extension, in hexadecimal and
+ * without their SEQUENCEs; then bytes behind it. */
 static const struct {
-	const char *what, *hex;
+	const char *what, *tcb[PARTS], *members[PARTS + 1], *behind;
 	bool holds;
 } extensions[] = {
-	{"right", "308201a0" TCB(COMPONENT("10"), RIGHT_PCE) REST, true},
+	{"right", {LAST, PCE_SVN, CPU_SVN}, {PCE_ID, FMSPC, TYPE}, "", true},
 	{"a component of 255",
-         "308201a1"
-         "30820164" OID "02"
-         "30820154" COMPONENTS "3011" TCB_OID "10"
-         "020200ff" RIGHT_PCE CPU_SVN REST,
+         {TCB_OID "10"
+                  "020200ff",
+          PCE_SVN, CPU_SVN},
+         {PCE_ID, FMSPC, TYPE},
+         "",
+         true},
+	{"an unknown member",
+         {LAST, PCE_SVN, CPU_SVN},
+         {PCE_ID, FMSPC, TYPE,
+          OID "09"
+              "0500"},
+         "",
          true},
 	{"a component of 256",
-         "308201a1"
-         "30820164" OID "02"
-         "30820154" COMPONENTS "3011" TCB_OID "10"
-         "02020100" RIGHT_PCE CPU_SVN REST,
+         {TCB_OID "10"
+                  "02020100",
+          PCE_SVN, CPU_SVN},
+         {PCE_ID, FMSPC, TYPE},
+         "",
          false},
-	{"a negative component",
-         "308201a0" TCB("3010" TCB_OID "10"
-                        "020185",
-                        RIGHT_PCE) REST,
+	{"a negative one",
+         {TCB_OID "10"
+                  "020185",
+          PCE_SVN, CPU_SVN},
+         {PCE_ID, FMSPC, TYPE},
+         "",
          false},
-	{"a number with a zero too many",
-         "308201a1"
-         "30820164" OID "02"
-         "30820154" COMPONENTS "3011" TCB_OID "10"
-         "02020005" RIGHT_PCE CPU_SVN REST,
+	{"a zero too many",
+         {TCB_OID "10"
+                  "02020005",
+          PCE_SVN, CPU_SVN},
+         {PCE_ID, FMSPC, TYPE},
+         "",
          false},
-	{"a component twice", "308201a0" TCB(COMPONENT("0f"), RIGHT_PCE) REST, false},
-	{"no PCE's number",
-         "3082018e"
-         "30820151" OID "02"
-         "30820141" COMPONENTS COMPONENT("10") CPU_SVN REST,
+	{"an empty number",
+         {TCB_OID "10"
+                  "0200",
+          PCE_SVN, CPU_SVN},
+         {PCE_ID, FMSPC, TYPE},
+         "",
          false},
-	{"another number above",
-         "308201a0" TCB("3010"
-                        "060b2a864886f84d010d0103"
-                        "10"
-                        "020105",
-                        RIGHT_PCE) REST,
+	{"one twice",
+         {TCB_OID "0f"
+                  "020105",
+          PCE_SVN, CPU_SVN},
+         {PCE_ID, FMSPC, TYPE},
+         "",
          false},
-	{"no FMSPC",
-         "3082018a" TCB(COMPONENT("10"), RIGHT_PCE) "3010" OID "03"
-                                                    "04020000"
-                                                    "300f" OID "05"
-                                                    "0a0100",
+	{"one missing", {PCE_SVN, CPU_SVN}, {PCE_ID, FMSPC, TYPE}, "", false},
+	{"no PCESVN", {LAST, CPU_SVN}, {PCE_ID, FMSPC, TYPE}, "", false},
+	{"of a number too high",
+         {LAST, PCE_SVN, CPU_SVN,
+          TCB_OID "13"
+                  "020105"},
+         {PCE_ID, FMSPC, TYPE},
+         "",
          false},
-	{"an unknown member",
-         "308201b2" TCB(COMPONENT("10"), RIGHT_PCE) REST "3010" OID "09"
-                                                         "04020000",
-         true},
-	{"bytes behind", "308201a0" TCB(COMPONENT("10"), RIGHT_PCE) REST "00", false},
-	{"a longer length",
-         "3083000019e"
-         "0",
+	{"below another",
+         {"060b2a864886f84d010d010310020105", PCE_SVN, CPU_SVN},
+         {PCE_ID, FMSPC, TYPE},
+         "",
          false},
-	{"nothing", "", false},
+	{"no FMSPC", {LAST, PCE_SVN, CPU_SVN}, {PCE_ID, TYPE}, "", false},
+	{"FMSPC twice", {LAST, PCE_SVN, CPU_SVN}, {PCE_ID, FMSPC, TYPE, FMSPC}, "", false},
+	{"a short FMSPC",
+         {LAST, PCE_SVN, CPU_SVN},
+         {PCE_ID,
+          OID "04"
+              "040500906ed500",
+          TYPE},
+         "",
+         false},
+	{"a long length",
+         {LAST, PCE_SVN, CPU_SVN},
+         {PCE_ID,
+          OID "04"
+              "04810600906ed50000",
+          TYPE},
+         "",
+         false},
+	{"a value too many", {LAST, PCE_SVN, CPU_SVN}, {PCE_ID, FMSPC "0500", TYPE}, "", false},
+	{"bytes behind", {LAST, PCE_SVN, CPU_SVN}, {PCE_ID, FMSPC, TYPE}, "00", false},
 };
 
-static size_t unhex(const char *hex, uint8_t *to)
+static void put_hex(struct buf *to, const char *hex)
 {
-	assert_true(io_unhex(hex, strlen(hex) / 2, to));
-	return strlen(hex) / 2;
+	uint8_t *bytes = buf_reserve(to, strlen(hex) / 2);
+	assert_true(io_unhex(hex, strlen(hex) / 2, bytes));
+}
+
+static void put_sequence(struct buf *to, const struct buf *content)
+{
+	buf_put_u8(to, 0x30);
+	if (content->size >= 0x100)
+		buf_put_u8(to, 0x82), buf_put_u8(to, (uint8_t)(content->size >> 8));
+	else if (content->size >= 0x80)
+		buf_put_u8(to, 0x81);
+	buf_put_u8(to, (uint8_t)content->size);
+	buf_put(to, content->data, content->size);
+}
+
+static void put_member(struct buf *to, const char *hex)
+{
+	struct buf member = {0};
+	put_hex(&member, hex);
+	put_sequence(to, &member);
+	buf_done(&member);
+}
+
+static void make_extension(size_t row, struct buf *to)
+{
+	struct buf tcb = {0}, member = {0}, list = {0};
+	for (unsigned i = 1; i < PCK_COMPONENTS; i++) {
+		char component[40];
+		snprintf(component, sizeof(component), TCB_OID "%02x020105", i);
+		put_member(&tcb, component);
+	}
+	for (size_t i = 0; i < PARTS && extensions[row].tcb[i]; i++)
+		put_member(&tcb, extensions[row].tcb[i]);
+	put_hex(&member, OID "02");
+	put_sequence(&member, &tcb);
+	put_sequence(&list, &member);
+	for (size_t i = 0; i <= PARTS && extensions[row].members[i]; i++)
+		put_member(&list, extensions[row].members[i]);
+	put_sequence(to, &list);
+	put_hex(to, extensions[row].behind);
+	buf_done(&tcb);
+	buf_done(&member);
+	buf_done(&list);
 }
 
 static void test_pck(void **state)
 {
 	(void)state;
-	uint8_t der[600];
 	struct pck_platform platform;
 	for (size_t i = 0; i < array_count(extensions); i++) {
-		const size_t size = unhex(extensions[i].hex, der);
-		const int rc = pck_read(der, size, &platform, NULL);
+		struct buf der = {0};
+		make_extension(i, &der);
+		const int rc = pck_read(der.data, der.size, &platform, NULL);
 		if (rc != (extensions[i].holds ? 0 : CELLA_EFORMAT))
 			fail_msg("%s: %d", extensions[i].what, rc);
-		for (size_t less = 0; rc == 0 && less < size; less++)
-			assert_int_equal(pck_read(der, less, &platform, NULL), CELLA_EFORMAT);
+		for (size_t less = 0; rc == 0 && less < der.size; less++)
+			assert_int_equal(pck_read(der.data, less, &platform, NULL), CELLA_EFORMAT);
+		buf_done(&der);
 	}
-	assert_int_equal(pck_read(der, unhex(extensions[0].hex, der), &platform, NULL), 0);
+	struct buf der = {0};
+	make_extension(0, &der);
+	assert_int_equal(pck_read(der.data, der.size, &platform, NULL), 0);
 	assert_int_equal(platform.components[15], 5);
 	assert_int_equal(platform.pce_svn, 11);
 	assert_int_equal(platform.fmspc[2], 0x6E);
 	assert_int_equal(platform.cpu_svn[15], 15);
 	assert_false(platform.has_configuration);
+	buf_done(&der);
 }
 
 /* ---- JSON ---- */

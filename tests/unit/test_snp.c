@@ -922,13 +922,18 @@ static void test_truncated_certificates(void **state)
 	struct maker_files files;
 	struct buf table = {0};
 	struct question q;
+#ifdef __x86_64__
+	const size_t step = 1;
+#else
+	const size_t step = 17; /* an emulated processor takes too long for all of them */
+#endif
 	maker_make(&shape, &files);
 	maker_table(&files, false, &table);
 	ask_of(&files, &q);
 	for (size_t which = 0; which < 2; which++) {
 		const struct buf *whole = which ? &table : &files.leaf;
 		q.input.cert_count = which ? 1 : CERTS;
-		for (size_t size = 0; size < whole->size; size++) {
+		for (size_t size = 0; size < whole->size; size += step) {
 			struct tee_verdict v = {0};
 			uint8_t *copy = malloc(size + 1); /* so that a sanitizer sees its end */
 			memcpy(copy, whole->data, size);

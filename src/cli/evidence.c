@@ -28,7 +28,7 @@ static const struct option evidence_table[] = {
          "what the evidence must be bound to (a nonce, the hash of a key); zeros may be left out at the end",
          option_field(evidence_options, report_data)},
 	{"--at", NULL, OPTION_TEXT, "TIME",
-         "judge as at that time: 2025-06-01, 2025-06-01T12:00:00Z; default: now",
+         "judge as at that time: 2025-06-01, 2025-06-01T12:00:00Z, or seconds since 1970; default: now",
          option_field(evidence_options, at)},
 	{"--policy", NULL, OPTION_TEXT, "FILE", "what is demanded beyond that it is genuine, in JSON",
          option_field(evidence_options, policy)},
@@ -76,6 +76,8 @@ const struct verb evidence_verb = {
 	.operands_max = 1,
 	.enter = verb_evidence,
 };
+
+enum { SECONDS_LEAST = 9 }; /* digits */
 
 /* Files of a list, read. */
 struct blob_list {
@@ -158,12 +160,14 @@ static int read_report_data(const char *text, struct evidence_files *f, struct e
 	return 0;
 }
 
-/* A day or a second in UTC, or seconds since 1970 behind an @. */
+/* A day or a second in UTC, or seconds since 1970: nine digits or more, or any behind an @. */
 static int read_time(const char *text, int64_t *ret_time, struct error *err)
 {
 	static const char *const formats[] = {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"};
 	uint64_t seconds;
-	if (*text == '@' && option_number(text + 1, &seconds, NULL) == 0 && seconds <= INT64_MAX) {
+	const char *number = text + (*text == '@');
+	if ((*text == '@' || strspn(text, "0123456789") >= SECONDS_LEAST) &&
+	    option_number(number, &seconds, NULL) == 0 && seconds <= INT64_MAX) {
 		*ret_time = (int64_t)seconds;
 		return 0;
 	}

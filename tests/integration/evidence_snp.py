@@ -27,6 +27,8 @@ ROWS = [
     ("milan_vlek_v3.report.bin", VLEK, "2026-11-29", ["certificate.validity"]),
     ("milan_vlek_v3.report.bin", VLEK, "2024-12-10T22:14:20Z", ["certificate.validity"]),
     ("milan_vlek_v3.report.bin", VLEK, "@1733868861", []),  # its first second
+    ("milan_vlek_v3.report.bin", VLEK, "1765404861", []),  # its last
+    ("milan_vlek_v3.report.bin", VLEK, "1765404862", ["certificate.validity"]),
     ("milan_c.report.bin", ["milan_c.vcek-must-fail-1.der", MILAN], "2026-11-29",
      ["certificate.chain", "certificate.tcb", "certificate.chip", "signature"]),
     ("milan_c.report.bin", ["milan_c.vcek-must-fail-2.der", MILAN], "2026-11-29",
@@ -159,6 +161,7 @@ class Snp(unittest.TestCase):
         self.assertIn("milan_c.report.bin: this is no certificate and no CRL", done.stderr)
         for words, why in [(["--tee", "snq"], "did you mean snp?"), (["--evidence", "/nothing"], "/nothing"),
                            (["--at", "2025-02-30"], "--at takes a time"), (["--at", "yesterday"], "--at takes a time"),
+                           (["--at", "20250601"], "--at takes a time"), (["--at", "1748736000s"], "--at takes a time"),
                            (["--policy", "/nothing"], "/nothing"), (["--nonsense"], "--nonsense"),
                            (["--event-log", good[0]], "has no event log"), (["--certs"], "--certs"), (["more"], "more")]:
             with self.subTest(words):

@@ -391,6 +391,33 @@ def volume_attacks(t):
     check(t.granted("the volume after all that", "vol")["volumes"][0]["root"][:16] == "0600000000000000", "still with commit 6")
 
 
+def keeper_attacks(t):
+    """Questions about volumes are an executor's that was granted the service: nobody else can make one, or learns
+    from the answer what there is. What an executor asks is integration/cas_volumes'."""
+    cas, to = t.cas, Executor()
+    evidence = t.evidence(to=to)
+    check(cas.attest("vol", "s", evidence)[0] == 200, "accepted: an executor with a volume")
+
+    def size():
+        return cas.ask("GET", "/v1/status")[1]["head"]["number"]
+
+    def ask(path, name, service, token, **more):
+        return cas.ask("POST", path, {"session": name, "service": service, "evidence": token, **more})
+    before, answers = size(), {}
+    for name, service, token in (("vol", "s", evidence), ("vol", "none", evidence), ("nowhere", "s", evidence), ("vol", "s", t.evidence()),
+                                 ("vol", "s", t.evidence(cell=OTHER_CELL)), ("vol", "s", "none"), ("vol", "s", t.evidence(nonce="00" * 32))):
+        for question in ("", "AA", encoded(os.urandom(72)), encoded(os.urandom(200)), encoded(b"CSO1\x01\x00" + bytes(194))):
+            status, answer = ask("/v1/keeper", name, service, token, question=question)
+            answers.setdefault(question, set()).add((status, answer.get("detail")))
+    wrong = [a for a in answers.values() if len(a) != 1 or not 400 <= next(iter(a))[0] < 500]
+    check(not wrong, f"a question that no executor has sealed is refused in the same words, whatever there is: {wrong}")
+    check(size() == before, "and the log says nothing of it")
+    check(ask("/v1/keeper/renewal", "vol", "s", evidence)[0] == 204, "who has its evidence renews its leases, of which it has none")
+    for name, service, token in (("nowhere", "s", evidence), ("vol", "none", evidence), ("vol", "s", t.evidence(cell=OTHER_CELL))):
+        answer = ask("/v1/keeper/renewal", name, service, token)
+        check((answer[0], answer[1]["detail"]) == (403, sentence(name, service)), f"others do not: {name} {service} {answer[0]}")
+
+
 # ---- what is sent
 
 
@@ -666,7 +693,7 @@ def main():
         evidence_attacks(t, Target(elsewhere))
         elsewhere.stop()
         for attack in (token_attacks, claims_attacks, session_attacks, revocation_attacks, owner_attacks, predecessor_attacks, quorum_attacks,
-                       import_attacks, kind_attacks, volume_attacks, body_attacks, wire_attacks, certificate_attacks, restart_attacks,
+                       import_attacks, kind_attacks, volume_attacks, keeper_attacks, body_attacks, wire_attacks, certificate_attacks, restart_attacks,
                        disk_attacks, flood, check_log):
             attack(t)
         check("error" not in cas.output[1], f"the CAS logs no failure of its own: {cas.output[1][-500:]}")

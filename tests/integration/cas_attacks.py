@@ -692,8 +692,8 @@ def main():
         t = Target(cas)
         evidence_attacks(t, Target(elsewhere))
         elsewhere.stop()
-        for attack in (token_attacks, claims_attacks, session_attacks, revocation_attacks, owner_attacks, predecessor_attacks, quorum_attacks,
-                       import_attacks, kind_attacks, volume_attacks, keeper_attacks, body_attacks, wire_attacks, certificate_attacks, restart_attacks,
+        for attack in (token_attacks, claims_attacks, session_attacks, revocation_attacks, restart_attacks, owner_attacks, predecessor_attacks, quorum_attacks,
+                       import_attacks, kind_attacks, volume_attacks, keeper_attacks, body_attacks, wire_attacks, certificate_attacks,
                        disk_attacks, flood, check_log):
             attack(t)
         check("error" not in cas.output[1], f"the CAS logs no failure of its own: {cas.output[1][-500:]}")

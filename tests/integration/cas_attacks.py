@@ -288,7 +288,7 @@ def predecessor_attacks(t):
 
 
 def quorum_attacks(t):
-    """A request shows one key: it is one of k."""
+    """One key of k is none: requests with signatures of several are integration/cas_signatures's."""
     other = Credential("second")
     t.done("a second owner", t.cas.ask("POST", "/v1/owners", {"key": other.hash, "label": "second"}, t.cas.owner))
     access = "  update:\n    at_least: %d\n    of: [CREATOR, " + other.hash + ", " + "ab" * 32 + "]\n"

@@ -1,29 +1,24 @@
 /*
- * cella bench cas: what a session adds to the start of a job, and how many attestations a CAS answers.
+ * cella bench cas: what a session adds to the start of a job, how many attestations a CAS answers, and what a
+ * commit of a volume costs whose root it keeps (bench_cas_commits.c).
  *
  * Both at a CAS of its own on 127.0.0.1, in the scratch directory. A whole attestation is a TLS handshake,
  * a request with evidence, its verification, a grant under HPKE, an entry in the audit log made durable,
  * and the answer. Clients and CAS share the machine's cores.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "attest/evidence.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/io.h"
-#include "cli/bench.h"
 #include "cli/bench_apart.h"
+#include "cli/bench_cas.h"
 #include "cli/cas_client.h"
 #include "crypto/key_file.h"
 
@@ -34,53 +29,6 @@ enum {
 	LATENCIES_MAX = 1 << 16,
 	MEMORY = 64 << 20,
 };
-
-struct cas_bench {
-	pid_t pid;
-	char directory[BENCH_PATH_MAX], url[64], pin[CERT_KEY_HASH_SIZE];
-};
-
-/* ---- the CAS */
-
-static int read_start(FILE *output, struct cas_bench *c, struct error *err)
-{
-	unsigned port = 0;
-	if (fscanf(output, "listening on port %u\npin %64s\n", &port, c->pin) != 2)
-		return error_set(err, CELLA_ELOST, "the CAS did not start");
-	snprintf(c->url, sizeof(c->url), "https://127.0.0.1:%u", port);
-	return 0;
-}
-
-static int start_cas(struct bench *b, struct cas_bench *c, struct error *err)
-{
-	const char *words[] = {"cas", "--dir", c->directory, "--listen", "127.0.0.1:0", "--rate", "100000"};
-	struct bench_command command;
-	posix_spawn_file_actions_t actions;
-	int ends[2];
-	snprintf(c->directory, sizeof(c->directory), "%.400s/cas", b->directory);
-	int rc = bench_command(words, array_count(words), &command, err);
-	if (rc < 0)
-		return rc;
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return error_errno(err, CELLA_EIO, "cannot make a pipe");
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-	errno = posix_spawn(&c->pid, "/proc/self/exe", &actions, NULL, command.words, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	close(ends[1]);
-	cleanup_fclose FILE *output = fdopen(ends[0], "r");
-	if (errno || !output)
-		return error_errno(err, CELLA_EIO, "cannot start a CAS");
-	return read_start(output, c, err);
-}
-
-static void stop_cas(const struct cas_bench *c)
-{
-	if (c->pid > 0) {
-		kill(c->pid, SIGTERM);
-		waitpid(c->pid, NULL, 0);
-	}
-}
 
 /* Any cell may have what the service gets: what is measured is the way to it. */
 static const char session_text[] = "name: bench\n"
@@ -98,29 +46,6 @@ static const char session_text[] = "name: bench\n"
 				   "access_policy:\n"
 				   "  read: CREATOR\n"
 				   "  update: CREATOR\n";
-
-static int prepare(struct bench *b, struct cas_bench *c, struct error *err)
-{
-	char owner[BENCH_PATH_MAX + 16], path[BENCH_PATH_MAX + 16];
-	snprintf(path, sizeof(path), "%s/contexts.json", b->directory);
-	setenv("CELLA_CONTEXTS", path, 1);
-	snprintf(path, sizeof(path), "%s/las.key", b->directory);
-	setenv("CELLA_LAS_KEY", path, 1);
-	int rc = start_cas(b, c, err);
-	if (rc < 0)
-		return rc;
-	snprintf(owner, sizeof(owner), "%s.owner.pem", c->directory);
-	snprintf(path, sizeof(path), "%s/bench.yml", b->directory);
-	const char *attest[] = {"cas", "attest", c->url, "--pin", c->pin, "--credential", owner};
-	const char *enrol[] = {"las", "enrol"};
-	const char *create[] = {"session", "create", path};
-	rc = io_write_file(path, session_text, strlen(session_text), 0600, err);
-	if (rc == 0)
-		rc = bench_cella(attest, array_count(attest), NULL, NULL, err);
-	if (rc == 0)
-		rc = bench_cella(enrol, array_count(enrol), NULL, NULL, err);
-	return rc == 0 ? bench_cella(create, array_count(create), NULL, NULL, err) : rc;
-}
 
 /* ---- what it adds to a start */
 
@@ -298,13 +223,17 @@ static int measure_load(struct bench *b, struct error *err)
 
 int bench_cas(struct bench *b, struct error *err)
 {
-	struct cas_bench c = {.pid = -1};
+	struct bench_cas_server c;
 	struct error why;
-	int rc = prepare(b, &c, &why);
+	int rc = bench_cas_start(b, &c, &why);
+	if (rc == 0)
+		rc = bench_cas_session(b, session_text, &why);
 	if (rc == 0)
 		rc = measure_start(b, &why);
 	if (rc == 0)
 		rc = measure_load(b, &why);
-	stop_cas(&c);
+	if (rc == 0)
+		rc = bench_cas_commits(b, &c, &why);
+	bench_cas_stop(&c);
 	return rc < 0 ? bench_failed(b, "sessions", "", rc, &why, err) : 0;
 }

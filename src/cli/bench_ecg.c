@@ -59,15 +59,20 @@ int ecg_run_cell(const struct ecg_files *f, const struct ecg_setting *setting, c
 	                                    setting->volume ? "--volume" : "--dir",
 	                                    data,
 	                                    "--dir",
-	                                    out,
-	                                    "--accept-builder",
-	                                    f->builder,
-	                                    f->cell};
-	enum { OWN = 15 };
-	if (count > BENCH_WORDS_MAX - OWN)
+	                                    out};
+	enum { OWN = 12 };
+	size_t own = OWN;
+	if (count > BENCH_WORDS_MAX - OWN - 5)
 		return error_set(err, CELLA_EBUG, "too many words");
-	memcpy(all + OWN, words, count * sizeof(*words));
-	return bench_cella(all, OWN + count, NULL, ret_run, err);
+	if (setting->session) {
+		all[own++] = "--session";
+		all[own++] = setting->session;
+	}
+	all[own++] = "--accept-builder";
+	all[own++] = f->builder;
+	all[own++] = f->cell;
+	memcpy(all + own, words, count * sizeof(*words));
+	return bench_cella(all, own + count, NULL, ret_run, err);
 }
 
 static int request_cell(const struct ecg_files *f, const struct ecg_setting *c, struct error *err)

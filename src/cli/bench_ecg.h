@@ -28,6 +28,7 @@ struct ecg_setting {
 	int executors;
 	const char *heap;
 	const char *volume; /* with the same data, for a cell to have as /data; NULL: the plain directory */
+	const char *session; /* which gives the volume's keys; NULL: they lie beside it */
 };
 
 /* Run the program as a cell, with these words of its own. */

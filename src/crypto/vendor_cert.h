@@ -111,7 +111,8 @@ struct vendor_certs {
 	size_t crl_count;
 };
 /* Adds what is in one file: a certificate or CRL in DER, any number of both in PEM, or either as hexadecimal
- * text. CELLA_EFORMAT, CELLA_ELIMIT. A zeroed set is empty and valid. */
+ * text. A certificate that is there already is passed over. CELLA_EFORMAT, CELLA_ELIMIT. A zeroed set is
+ * empty and valid. */
 int vendor_certs_add(struct vendor_certs *set, const void *blob, size_t size, struct error *err) must_check;
 void vendor_certs_done(struct vendor_certs *set);
 

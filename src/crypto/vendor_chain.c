@@ -12,12 +12,26 @@
 
 /* ---- a set ---- */
 
+/* Files repeat each other's certificates, sets of collateral above all. */
+static bool has_cert(const struct vendor_certs *set, const struct vendor_cert *cert)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		if (X509_cmp(set->certs[i]->x509, cert->x509) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int add_cert(struct vendor_certs *set, const void *der, size_t size, struct error *err)
 {
 	struct vendor_cert *cert;
 	int rc = vendor_cert_read_der(der, size, &cert, err);
 	if (rc < 0)
 		return rc;
+	if (has_cert(set, cert)) {
+		vendor_cert_free(cert);
+		return 0;
+	}
 	if (set->count == VENDOR_CERTS_MAX) {
 		vendor_cert_free(cert);
 		return error_set(err, CELLA_ELIMIT, "there are more than %d certificates", VENDOR_CERTS_MAX);

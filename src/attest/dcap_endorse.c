@@ -84,7 +84,12 @@ static bool is_of_platform(const struct dcap_endorsements *e, const struct tcb_i
 	                             crypto_equal(info->pce_id, e->platform.pce_id, TCB_PCE_ID_SIZE)));
 }
 
-/* Of several documents the one for this platform is taken, or else the first. */
+/* Does the second take the place of the first? If it alone is for this platform, or if it is later. */
+static bool is_better(bool first_fits, int64_t first_issued, bool second_fits, int64_t second_issued)
+{
+	return second_fits != first_fits ? second_fits : second_issued > first_issued;
+}
+
 static int add_tcb_info(struct dcap_endorsements *e, bool is_tdx, struct collateral_document *from,
                         struct documents *kept, struct error *err)
 {
@@ -92,8 +97,8 @@ static int add_tcb_info(struct dcap_endorsements *e, bool is_tdx, struct collate
 	int rc = tcb_info_read(from->bytes, from->size, &info, err);
 	if (rc < 0)
 		return rc;
-	if (e->has_tcb_info &&
-	    (is_of_platform(e, &e->tcb_info, is_tdx) || !is_of_platform(e, &info, is_tdx))) {
+	if (e->has_tcb_info && !is_better(is_of_platform(e, &e->tcb_info, is_tdx), e->tcb_info.issued,
+	                                  is_of_platform(e, &info, is_tdx), info.issued)) {
 		tcb_info_done(&info);
 		return 0;
 	}
@@ -111,7 +116,8 @@ static int add_qe_identity(struct dcap_endorsements *e, bool is_tdx, struct coll
 	int rc = qe_identity_read(from->bytes, from->size, &identity, err);
 	if (rc < 0)
 		return rc;
-	if (e->has_qe_identity && (e->qe_identity.is_tdx == is_tdx || identity.is_tdx != is_tdx)) {
+	if (e->has_qe_identity && !is_better(e->qe_identity.is_tdx == is_tdx, e->qe_identity.issued,
+	                                     identity.is_tdx == is_tdx, identity.issued)) {
 		qe_identity_done(&identity);
 		return 0;
 	}

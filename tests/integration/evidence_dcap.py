@@ -63,6 +63,8 @@ ROWS = {
         "tdx_module.identity"}, set()),
     "v4_b: both platforms' collateral": (
         [*V4_B, "--collateral", TDX / "v4_a.tcb_info.json", V4_B_COLLATERAL], "2025-07-01", None, 0, set(), set()),
+    "v4_b: beside other platforms' sets and what has ended": (
+        [*V4_B, "--collateral", V3_A_COLLATERAL, *V4_A_COLLATERAL, V4_B_COLLATERAL], "2025-07-01", None, 0, set(), set()),
     "v4_b: of another time": (
         [*V4_B, "--collateral", V4_B_COLLATERAL], "2025-07-01", {"min_tcb_evaluation_data_number": 18}, 1,
         {"tcb_info.evaluation_number", "qe_identity.evaluation_number"}, set()),

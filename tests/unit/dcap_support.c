@@ -279,11 +279,11 @@ static void make_crls(enum dcap_flaw flaw, struct dcap_files *files)
 
 /* ---- documents ---- */
 
-static void put_components(struct buf *to, const char *name, int value, bool third_only)
+static void put_components(struct buf *to, const char *name, int value, bool is_tdx)
 {
 	buf_printf(to, "\"%s\":[", name);
 	for (int i = 0; i < 16; i++)
-		buf_printf(to, "%s{\"svn\":%d}", i > 0 ? "," : "", third_only && i != 2 ? 0 : value);
+		buf_printf(to, "%s{\"svn\":%d}", i > 0 ? "," : "", is_tdx && i != 0 && i != 2 ? 0 : value);
 	buf_printf(to, "]");
 }
 

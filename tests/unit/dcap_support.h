@@ -2,7 +2,7 @@
  * For tests of TDX and SGX: a maker of processors of our own. It certifies platforms as Intel does, publishes
  * CRLs, TCB info and a QE identity, and its quoting enclaves sign quotes; each thing can be made wrong.
  *
- * What it publishes, with components as the SGX and the third TDX component, all with PCE 10 or later:
+ * What it publishes, with components as all of SGX and the first and third of TDX, and PCE 10 or later:
  *   5 UpToDate; 4 SWHardeningNeeded; 3 ConfigurationNeeded; 2 OutOfDateConfigurationNeeded; 1 OutOfDate;
  *   0 Revoked; their advisories are INTEL-SA-00005 to 0.
  * The TDX module's versions, of TDX_01: 5 UpToDate, 3 OutOfDate, 1 Revoked; of TDX_03: 2 UpToDate.

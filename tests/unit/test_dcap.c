@@ -248,8 +248,9 @@ static void test_modules(void **state)
 	(void)state;
 	struct dcap_shape shape = dcap_shape(true, 4);
 	shape.module_version = 0;
-	shape.module = 0;
 	assert_shape(&shape, NULL, "", "", "version 0");
+	shape.module = 4;
+	assert_status(&shape, "SWHardeningNeeded", "INTEL-SA-00004", TEE_WARNED, 0);
 	shape.module_version = 3;
 	shape.module = 2;
 	assert_shape(&shape, NULL, "", "", "version 3");

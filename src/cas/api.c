@@ -99,9 +99,39 @@ static int read_strings(const struct https_request *request, const char *const *
 
 /* ---- what it is */
 
+/* ?entry=N: who has seen an earlier head of the log sees whether it is still in it. */
+static int read_entry_number(const struct https_request *request, uint64_t *ret_number, struct error *err)
+{
+	enum { DIGITS_MAX = 15 };
+	const char *text = https_parameter(request, "entry");
+	const size_t size = text ? strlen(text) : 0;
+	if (text && (size == 0 || size > DIGITS_MAX || strspn(text, "0123456789") != size))
+		return error_set(err, CELLA_EINVAL, "entry=%.40s is no number of an entry", text);
+	*ret_number = text ? strtoull(text, NULL, 10) : 0;
+	return 0;
+}
+
+static int add_entry(struct records *r, uint64_t number, json_t *status, struct error *err)
+{
+	uint8_t hash[CRYPTO_SHA384_SIZE];
+	int rc = audit_entry_at(records_storage(r), records_cas(r), number, hash, err);
+	if (rc == 0)
+		json_object_set_new(status, "entry",
+		                    json_pack("{s:I, s:o}", "number", (json_int_t)number, "hash",
+		                              claims_hex(hash, sizeof(hash))));
+	return rc == CELLA_ENOENT ? 0 : rc;
+}
+
 static void get_status(void *arg, struct https_request *request)
 {
 	struct cas_api *api = arg;
+	struct error err;
+	uint64_t entry;
+	int rc = read_entry_number(request, &entry, &err);
+	if (rc < 0) {
+		answer_error(api, request, &err);
+		return;
+	}
 	struct records *r = cas_records_lock(api->cas);
 	struct audit_head head = *records_head(r);
 	json_t *json = json_pack("{s:o, s:s, s:I, s:{s:I, s:I, s:o, s:o}}", "cas",
@@ -112,8 +142,15 @@ static void get_status(void *arg, struct https_request *request)
 	                         claims_hex(head.signature, sizeof(head.signature)));
 	if (json)
 		json_object_set_new(json, "log_key", claims_hex(records_public_key(r), CRYPTO_ED25519_SIZE));
+	if (json && entry)
+		rc = add_entry(r, entry, json, &err);
 	cas_records_unlock(api->cas);
-	answer_json(request, 200, json);
+	if (rc == 0) {
+		answer_json(request, 200, json);
+		return;
+	}
+	json_decref(json);
+	answer_error(api, request, &err);
 }
 
 static void get_health(void *arg, struct https_request *request)

@@ -112,6 +112,9 @@ int audit_read_end(const struct cas_storage *storage, const uint8_t cas[VAULT_CA
 /* Is the log that this head was the end of, with this head's entry, still there? CELLA_EAUTH: it is not. */
 int audit_contains(const struct cas_storage *storage, const struct audit_head *head,
                    struct error *err) must_check;
+/* The hash of an entry, by its number. CELLA_ENOENT. */
+int audit_entry_at(const struct cas_storage *storage, const uint8_t cas[VAULT_CAS_SIZE], uint64_t number,
+                   uint8_t ret_hash[CRYPTO_SHA384_SIZE], struct error *err) must_check;
 
 struct audit_summary {
 	uint64_t entries, commits, restores;

@@ -73,40 +73,62 @@ int audit_read_end(const struct cas_storage *storage, const uint8_t cas[VAULT_CA
 /* ---- one of it */
 
 struct finder {
-	const struct audit_head *head;
-	bool seen, equal;
+	const uint8_t *cas;
+	uint64_t number, epoch;
+	uint8_t hash[CRYPTO_SHA384_SIZE];
+	bool seen;
 };
 
 /* The first one read is the only one. */
-static int compare_entry(void *arg, uint64_t number, const void *data, size_t size, struct error *err)
+static int read_entry(void *arg, uint64_t number, const void *data, size_t size, struct error *err)
 {
 	struct finder *f = arg;
 	struct audit_entry e;
-	uint8_t hash[CRYPTO_SHA384_SIZE];
-	if (f->seen || number != f->head->number)
+	if (f->seen || number != f->number)
 		return CELLA_ECANCELED;
-	f->seen = true;
 	int rc = audit_entry_decode(data, size, &e, err);
 	if (rc == 0)
-		rc = audit_entry_hash(f->head->cas, data, size, e.closes, hash, err);
-	if (rc == 0)
-		f->equal = e.epoch == f->head->epoch && crypto_equal(hash, f->head->hash, sizeof(hash));
-	return rc;
+		rc = audit_entry_hash(f->cas, data, size, e.closes, f->hash, err);
+	if (rc < 0)
+		return rc;
+	f->epoch = e.epoch;
+	f->seen = true;
+	return 0;
+}
+
+static int find_entry(const struct cas_storage *storage, struct finder *f, struct error *err)
+{
+	int rc = storage->log_each(storage->data, f->number, read_entry, f, err);
+	return rc < 0 && rc != CELLA_ECANCELED
+	               ? error_prefix(err, rc, "audit log, entry %" PRIu64 ": ", f->number)
+	               : 0;
 }
 
 int audit_contains(const struct cas_storage *storage, const struct audit_head *head, struct error *err)
 {
-	struct finder f = {.head = head};
-	int rc = storage->log_each(storage->data, head->number, compare_entry, &f, err);
-	if (rc < 0 && rc != CELLA_ECANCELED)
-		return error_prefix(err, rc, "audit log, entry %" PRIu64 ": ", head->number);
-	if (f.equal)
+	struct finder f = {.cas = head->cas, .number = head->number};
+	int rc = find_entry(storage, &f, err);
+	if (rc < 0)
+		return rc;
+	if (f.seen && f.epoch == head->epoch && crypto_equal(f.hash, head->hash, sizeof(f.hash)))
 		return 0;
 	return error_set(err, CELLA_EAUTH,
 	                 "entry %" PRIu64 " of epoch %" PRIu64
 	                 " is not in the audit log: the log was cut, or "
 	                 "all of it is an old copy",
 	                 head->number, head->epoch);
+}
+
+int audit_entry_at(const struct cas_storage *storage, const uint8_t cas[VAULT_CAS_SIZE], uint64_t number,
+                   uint8_t ret_hash[CRYPTO_SHA384_SIZE], struct error *err)
+{
+	struct finder f = {.cas = cas, .number = number};
+	int rc = find_entry(storage, &f, err);
+	if (rc == 0 && !f.seen)
+		rc = error_set(err, CELLA_ENOENT, "the audit log has no entry %" PRIu64, number);
+	if (rc == 0)
+		memcpy(ret_hash, f.hash, sizeof(f.hash));
+	return rc;
 }
 
 /* ---- all of it */

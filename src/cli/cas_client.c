@@ -1,5 +1,6 @@
 #include "cli/cas_client.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -123,27 +124,55 @@ int cas_client_json(struct cas_client *c, const char *method, const char *target
 	return rc;
 }
 
-int cas_client_check(struct cas_client *c, struct context *context, json_t **ret_status, struct error *err)
+/* The entry that was seen last is still in the log: not so in an old copy that has gone on since. */
+static int check_entry(const struct context *context, const json_t *status, struct error *err)
 {
-	json_t *status;
-	int rc = cas_client_json(c, "GET", "/v1/status", NULL, &status, err);
-	if (rc < 0)
-		return rc;
-	const json_t *head = json_object_get(status, "head");
-	uint64_t epoch = (uint64_t)json_integer_value(json_object_get(head, "epoch"));
-	uint64_t number = (uint64_t)json_integer_value(json_object_get(head, "number"));
+	const char *hash = json_string_value(json_object_get(json_object_get(status, "entry"), "hash"));
+	if (hash && strcmp(hash, context->hash) == 0)
+		return 0;
+	return error_set(
+		err, CELLA_EAUTH,
+		"the CAS at %s is an older one that has gone on: entry %llu of its audit log is another "
+		"than the one that was seen before",
+		context->url, (unsigned long long)context->number);
+}
+
+static int check_head(const struct context *context, const json_t *status, uint64_t epoch, uint64_t number,
+                      struct error *err)
+{
 	bool older = epoch < context->epoch || (epoch == context->epoch && number < context->number);
-	if (epoch == 0 || older) {
-		json_decref(status);
+	if (epoch == 0 || older)
 		return error_set(
 			err, CELLA_EAUTH,
 			"the CAS at %s is an older one: its audit log ends at entry %llu of epoch %llu, "
 			"entry %llu of epoch %llu was seen before",
 			context->url, (unsigned long long)number, (unsigned long long)epoch,
 			(unsigned long long)context->number, (unsigned long long)context->epoch);
+	return epoch == context->epoch && *context->hash ? check_entry(context, status, err) : 0;
+}
+
+int cas_client_check(struct cas_client *c, struct context *context, json_t **ret_status, struct error *err)
+{
+	json_t *status;
+	char target[64] = "/v1/status";
+	if (*context->hash)
+		snprintf(target, sizeof(target), "/v1/status?entry=%llu",
+		         (unsigned long long)context->number);
+	int rc = cas_client_json(c, "GET", target, NULL, &status, err);
+	if (rc < 0)
+		return rc;
+	const json_t *head = json_object_get(status, "head");
+	const char *hash = json_string_value(json_object_get(head, "hash"));
+	uint64_t epoch = (uint64_t)json_integer_value(json_object_get(head, "epoch"));
+	uint64_t number = (uint64_t)json_integer_value(json_object_get(head, "number"));
+	rc = check_head(context, status, epoch, number, err);
+	if (rc < 0) {
+		json_decref(status);
+		return rc;
 	}
 	context->epoch = epoch;
 	context->number = number;
+	snprintf(context->hash, sizeof(context->hash), "%s", hash ? hash : "");
 	if (ret_status)
 		*ret_status = status;
 	else

@@ -58,6 +58,7 @@ static struct context read_context(const char *name, const json_t *json)
 	copy_text(json, "url", c.url, sizeof(c.url));
 	copy_text(json, "pin", c.pin, sizeof(c.pin));
 	copy_text(json, "credential", c.credential, sizeof(c.credential));
+	copy_text(json, "hash", c.hash, sizeof(c.hash));
 	return c;
 }
 
@@ -90,9 +91,9 @@ int context_save(const struct context *c, bool current, struct error *err)
 	if (rc < 0)
 		return rc;
 	json_object_set_new(json_object_get(json, "contexts"), c->name,
-	                    json_pack("{s:s, s:s, s:s, s:I, s:I}", "url", c->url, "pin", c->pin, "credential",
-	                              c->credential, "epoch", (json_int_t)c->epoch, "number",
-	                              (json_int_t)c->number));
+	                    json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "url", c->url, "pin", c->pin,
+	                              "credential", c->credential, "epoch", (json_int_t)c->epoch, "number",
+	                              (json_int_t)c->number, "hash", c->hash));
 	if (current)
 		json_object_set_new(json, "current", json_string(c->name));
 	cleanup_free char *text = json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);

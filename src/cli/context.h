@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "crypto/x509.h"
 
-enum { CONTEXT_TEXT_MAX = 512, CONTEXT_NAME_MAX = 64 };
+enum { CONTEXT_TEXT_MAX = 512, CONTEXT_NAME_MAX = 64, CONTEXT_HASH_SIZE = 97 };
 
 struct context {
 	char name[CONTEXT_NAME_MAX];
@@ -20,6 +20,7 @@ struct context {
 	char pin[CERT_KEY_HASH_SIZE];
 	char credential[CONTEXT_TEXT_MAX]; /* a file: private key and certificate in PEM; "": none */
 	uint64_t epoch, number; /* of the audit log's head; 0: not seen yet */
+	char hash[CONTEXT_HASH_SIZE]; /* of that entry, hexadecimal; "": not known */
 };
 
 /* The one of that name; NULL: the current one. CELLA_ENOENT: there is none. */

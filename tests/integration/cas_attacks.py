@@ -464,6 +464,12 @@ def body_attacks(t):
         for method in ("GET", "DELETE", "POST"):
             status = t.cas.ask(method, path, None, t.cas.owner)[0]
             check(400 <= status < 500 or status == 200 and path.endswith("refusals"), f"{method} {path[:40]}: {status}")
+    for bad in ("", "-1", "x", "1x", "0x1", "9" * 16, "1&entry=2"):
+        check(t.cas.ask("GET", f"/v1/status?entry={bad}")[0] == 400, f"entry={bad} is no number of an entry")
+    head = t.cas.ask("GET", "/v1/status")[1]["head"]
+    told = t.cas.ask("GET", f"/v1/status?entry={head['number']}")[1]["entry"]
+    check(told["hash"] == head["hash"], "the last entry's hash is the head's")
+    check("entry" not in t.cas.ask("GET", "/v1/status?entry=999999999999999")[1], "and one that there is not has none")
     t.granted("a well-formed request, after all of them")
 
 
@@ -655,6 +661,11 @@ def put_back(t, old, new):
             check(done.returncode == 0, f"accepted: the CAS as it was left: {done.stderr}")
         else:
             check(done.returncode == 1 and "older" in done.stderr, f"an old copy of all of it, by what the client remembers: {done.stderr.strip()}")
+            for i in range(12):
+                status = cas.ask("POST", "/v1/sessions", session(f"since-{i}"), cas.owner)[0]
+                check(status == 201, "it goes on, beyond where the other one was")
+            done = cella("cas", "status")
+            check(done.returncode == 1 and "gone on" in done.stderr, f"which the client notices as well: {done.stderr.strip()}")
             check(cas.reasons("later", "s") == [] and cas.ask("GET", "/v1/sessions/later", who=cas.owner)[0] == 404,
                   "control: the copy itself starts, and has not what came later")
         cas.stop()

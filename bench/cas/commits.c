@@ -25,7 +25,8 @@ int main(int argc, char **argv)
 		if (i == 0) /* the first one makes the file */
 			start = now();
 		memset(block, i, sizeof(block));
-		if (pwrite(fd, block, sizeof(block), (off_t)(i + 1) % BLOCKS * BLOCK) != BLOCK || fsync(fd) < 0)
+		if (pwrite(fd, block, sizeof(block), (off_t)(i + 1) % BLOCKS * BLOCK) != BLOCK ||
+		    fsync(fd) < 0)
 			fd = -1;
 	}
 	if (fd < 0)

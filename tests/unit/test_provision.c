@@ -283,6 +283,41 @@ static void a_grant_is_added(void **state)
 	provision_free(pool, g);
 }
 
+/* Files of a grant cross whole, and lie in the job; a job has none of its own, and each path once. */
+static void files_are_added(void **state)
+{
+	(void)state;
+	static const struct wasi_file files[] = {{"/etc/key", "a\0b", 3}, {"/etc/empty", "", 0}};
+	struct provision *p = example_job(), *g = example_grant(), *read;
+	struct error err;
+	uint8_t *data;
+	size_t size;
+	memcpy(g->files, files, sizeof(files));
+	g->file_count = array_count(files);
+	assert_int_equal(provision_write(g, pool, &data, &size, NULL), 0);
+	assert_int_equal(provision_read(data, size, pool, &read, NULL), 0);
+	assert_int_equal(read->file_count, 2);
+	assert_string_equal(read->files[0].path, "/etc/key");
+	assert_int_equal(read->files[0].size, 3);
+	assert_memory_equal(read->files[0].data, "a\0b", 3);
+	assert_int_equal(read->files[1].size, 0);
+	assert_int_equal(provision_add_grant(p, read, 3, pool, &err), 0);
+	assert_int_equal(p->file_count, 2);
+	assert_int_equal(p->volumes[1].grant, 3);
+	assert_int_equal(p->volumes[0].grant, 0);
+	g->volume_count = g->preopen_count = 0;
+	assert_int_equal(provision_add_grant(p, g, 4, pool, &err), CELLA_EPERM);
+	assert_non_null(strstr(err.text, "/etc/key"));
+	g->role = PROVISION_DRIVER;
+	mem_free(pool, data);
+	assert_int_equal(provision_write(g, pool, &data, &size, NULL), 0);
+	provision_free(pool, read);
+	assert_int_equal(provision_read(data, size, pool, &read, NULL), CELLA_EFORMAT);
+	mem_free(pool, data);
+	provision_free(pool, p);
+	provision_free(pool, g);
+}
+
 static void expect_refused(struct provision *g, int code, const char *why)
 {
 	struct provision *p = example_job();
@@ -321,6 +356,7 @@ int main(void)
 		cmocka_unit_test(bad_fields_are_refused),
 		cmocka_unit_test(bad_volumes_are_refused),
 		cmocka_unit_test(a_grant_is_added),
+		cmocka_unit_test(files_are_added),
 		cmocka_unit_test(a_grant_for_something_else_is_refused),
 	};
 	return cmocka_run_group_tests(tests, make_pool, drop_pool);

@@ -1,11 +1,9 @@
 #include "cas/keeper.h"
 
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "attest/claims.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "cas/judge.h"
@@ -15,6 +13,8 @@
 #include "seal/seal.h"
 
 #define GRANT_KEY_INFO "cella grant data 1"
+
+static const uint64_t RENEWED_NS = 30ull * 1000000000u; /* before a lease is renewed again */
 
 int cas_grant_key(const struct cas *cas, const struct cas_attestation *a, uint8_t ret_key[CRYPTO_KEY_SIZE],
                   struct error *err)
@@ -72,6 +72,31 @@ static int find_volume(const struct judgement *j, const uint8_t id[VOLUME_ID_SIZ
 		if (volume_of(j, volume, ret, NULL) == 0 && crypto_equal(ret->id, id, VOLUME_ID_SIZE))
 			return 0;
 	return error_set(err, CELLA_EAUTH, "the volume is none of the service's");
+}
+
+/* ---- questions are asked once */
+
+/* A question's number is larger than all before, in this run of the CAS: what was recorded and is sent again
+ * takes no lease, and writes nothing. Beyond so many executors that is not remembered. */
+static int note_question(struct cas *cas, const uint8_t grant_key[CRYPTO_KEY_SIZE], uint64_t number,
+                         struct error *err)
+{
+	enum { REMEMBERED_MAX = 1 << 20 };
+	uint8_t digest[CRYPTO_SHA384_SIZE];
+	uint64_t key;
+	int rc = crypto_sha384(grant_key, CRYPTO_KEY_SIZE, digest, err);
+	if (rc < 0)
+		return rc;
+	memcpy(&key, digest, sizeof(key));
+	pthread_mutex_lock(&cas->change_lock);
+	uint64_t asked = (uintptr_t)map_get(&cas->asked, key);
+	if (number < asked || number == UINTPTR_MAX)
+		rc = error_set(err, CELLA_EAUTH, "the question was asked before");
+	else if ((asked || cas->asked.count < REMEMBERED_MAX) &&
+	         map_put(&cas->asked, key, (void *)((uintptr_t)number + 1)) < 0)
+		rc = error_set(err, CELLA_ENOMEM, "no memory to note a question");
+	pthread_mutex_unlock(&cas->change_lock);
+	return rc;
 }
 
 /* ---- what is asked of the records */
@@ -148,9 +173,21 @@ static int keeper_acquire(void *data, const uint8_t volume[VOLUME_ID_SIZE], bool
 	return rc;
 }
 
+/* A token is its holder's: another executor's is of no use. */
+static int demand_holder(const struct keeper_act *act, struct records *r, struct error *err)
+{
+	struct records_volume kept;
+	int rc = records_volume_get(r, act->at->id, &kept, err);
+	if (rc == 0 && strcmp(kept.holder, act->at->holder) != 0)
+		rc = error_set(err, CELLA_EFENCED, "the lease of the volume is another's by now");
+	return rc;
+}
+
 static int make_swap(struct keeper_act *act, struct records *r, struct error *err)
 {
-	int rc = records_volume_swap(r, act->at->id, act->token, act->from, act->to, err);
+	int rc = demand_holder(act, r, err);
+	if (rc == 0)
+		rc = records_volume_swap(r, act->at->id, act->token, act->from, act->to, err);
 	return rc == 0 ? records_volume_renew(r, act->at->id, act->token, lease_end(act->at), err) : rc;
 }
 
@@ -170,7 +207,8 @@ static int keeper_swap(void *data, const uint8_t volume[VOLUME_ID_SIZE], uint64_
 
 static int make_release(struct keeper_act *act, struct records *r, struct error *err)
 {
-	return records_volume_release(r, act->at->id, act->token, err);
+	int rc = demand_holder(act, r, err);
+	return rc == 0 ? records_volume_release(r, act->at->id, act->token, err) : rc;
 }
 
 static void keeper_release(void *data, const uint8_t volume[VOLUME_ID_SIZE], uint64_t token)
@@ -203,9 +241,10 @@ struct asking {
 	int rc;
 };
 
-/* CELLA_EAUTH: it is not sealed by this executor. *ret_number belongs to it. */
-static int open_question(const struct asking *t, struct seal_session *session,
-                         struct owner_keeper_request *ret_question, uint64_t *ret_number, struct error *err)
+/* CELLA_EAUTH: it is not sealed by this executor, or was asked before. *ret_number belongs to it. */
+static int open_question(const struct asking *t, const uint8_t grant_key[CRYPTO_KEY_SIZE],
+                         struct seal_session *session, struct owner_keeper_request *ret_question,
+                         uint64_t *ret_number, struct error *err)
 {
 	uint8_t plain[sizeof(*ret_question)];
 	struct seal_id claimed;
@@ -218,6 +257,8 @@ static int open_question(const struct asking *t, struct seal_session *session,
 	const struct seal_id id = owner_keeper_id(0, false, claimed.version);
 	*ret_number = claimed.version;
 	rc = seal_open(session, &id, NULL, 0, t->question, t->size, plain, sizeof(plain), err);
+	if (rc == 0)
+		rc = note_question(t->cas, grant_key, claimed.version, err);
 	return rc == 0 ? keeper_question_read(plain, sizeof(plain), ret_question, err) : rc;
 }
 
@@ -232,15 +273,15 @@ static int may_ask(struct judgement *j, const struct owner_keeper_request *quest
 	return rc == 0 ? judge_refusal(j->a, err) : rc;
 }
 
-static int answer(const struct asking *t, struct judgement *j, struct seal_session *session,
-                  struct error *err)
+static int answer(const struct asking *t, struct judgement *j, const uint8_t grant_key[CRYPTO_KEY_SIZE],
+                  struct seal_session *session, struct error *err)
 {
 	struct owner_keeper_request question;
 	struct volume_at at;
 	uint8_t plain[KEEPER_ANSWER_MAX];
 	uint64_t number;
 	size_t size;
-	int rc = open_question(t, session, &question, &number, err);
+	int rc = open_question(t, grant_key, session, &question, &number, err);
 	if (rc == 0)
 		rc = may_ask(j, &question, err);
 	if (rc == 0)
@@ -271,11 +312,11 @@ static int answer_sealed(const struct asking *t, struct judgement *j, struct err
 	int rc = cas_grant_key(t->cas, t->a, key, err);
 	if (rc == 0)
 		rc = seal_session_new(key, &session, err);
+	if (rc == 0) {
+		rc = answer(t, j, key, session, err);
+		seal_session_free(session);
+	}
 	mem_wipe(key, sizeof(key));
-	if (rc < 0)
-		return rc;
-	rc = answer(t, j, session, err);
-	seal_session_free(session);
 	return rc;
 }
 
@@ -310,14 +351,15 @@ static int make_renew(struct keeper_act *act, struct records *r, struct error *e
 	return records_volume_renew(r, act->at->id, act->token, lease_end(act->at), err);
 }
 
-/* Nothing, where another has the lease, or nobody. */
+/* Nothing, where another has the lease, or nobody, or it was renewed just now: each is an entry of the log. */
 static int renew(struct volume_at *at, struct error *err)
 {
 	struct records_volume kept;
 	struct keeper_act act = {.at = at, .kind = AUDIT_VOLUME_LEASED, .make = make_renew};
 	int rc = records_volume_get(cas_records_lock(at->cas), at->id, &kept, err);
 	cas_records_unlock(at->cas);
-	if (rc < 0 || !kept.lease_until_ns || strcmp(kept.holder, at->holder) != 0)
+	if (rc < 0 || !kept.lease_until_ns || strcmp(kept.holder, at->holder) != 0 ||
+	    kept.lease_until_ns + RENEWED_NS > lease_end(at))
 		return rc;
 	act.token = kept.token;
 	return do_act(&act, err);

@@ -7,8 +7,9 @@
  * can ask nothing. Each time the evidence is judged as for a grant, but for the nonce's age: a cell that was
  * revoked meanwhile, or that the session's text no longer accepts, commits nothing.
  *
- * Questions that are sent twice do no harm: a swap of the same roots yields the same, and an old token is
- * refused. An answer belongs to its question by a number.
+ * Questions are numbered: one that was asked before is refused, in one run of the CAS; after a restart a swap
+ * of the same roots yields the same, and an old token is refused. An answer belongs to its question by the
+ * number.
  */
 #ifndef CAS_KEEPER_H
 #define CAS_KEEPER_H

@@ -515,6 +515,7 @@ void cas_close(struct cas *cas)
 	while ((s = LIST_FIRST(&cas->sessions)))
 		session_drop(s);
 	map_done(&cas->granted);
+	map_done(&cas->asked);
 	records_close(cas->records);
 	cert_key_free(cas->tls_key);
 	desks_free(cas);

@@ -8,6 +8,12 @@
  *                                      executor, key (hexadecimal), level, machine, time (seconds)
  *     evidence_kit open PRIVATE PUBLIC GRANT
  *                                      a grant (base64url) as JSON; status 3 if it is not for this key
+ *     evidence_kit ask DATA-KEY NUMBER OPERATION ID [TOKEN FROM TO]
+ *                                      that question of an executor to its root keeper, sealed, in base64url:
+ *                                      get, acquire, swap, release
+ *     evidence_kit answer DATA-KEY NUMBER ANSWER
+ *                                      what the keeper says: error, token, root, text; status 3 if it is not
+ *                                      the answer to that question
  *     evidence_kit credential FILE FROM TO
  *                                      an owner's private key and certificate, good from and until so many
  *                                      seconds from now; prints the key's hash
@@ -25,6 +31,7 @@
 #include "attest/evidence.h"
 #include "base/base64url.h"
 #include "base/io.h"
+#include "cell/owner_format.h"
 #include "cell/provision.h"
 #include "crypto/x509.h"
 
@@ -143,7 +150,8 @@ static void print_grant(const struct provision *p)
 	json_t *volumes = json_array();
 	for (uint32_t i = 0; i < p->volume_count; i++)
 		json_array_append_new(volumes, volume_json(p, &p->volumes[i]));
-	json_t *json = json_pack("{s:o, s:o, s:o, s:o}", "arguments",
+	json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:o}", "data_key",
+	                         claims_hex(p->data_key, sizeof(p->data_key)), "arguments",
 	                         strings_json(p->arguments, p->argument_count), "environment",
 	                         strings_json(p->environment, p->environment_count), "cell",
 	                         claims_hex(p->identity, sizeof(p->identity)), "volumes", volumes);
@@ -174,6 +182,70 @@ static int open_grant(const char *private_key, const char *public_key, const cha
 	print_grant(p);
 	provision_free(pool, p);
 	mem_free(pool, plain);
+	free(sealed);
+	return 0;
+}
+
+/* ---- the root keeper */
+
+static struct seal_session *session_of(const char *data_key)
+{
+	struct seal_session *session;
+	uint8_t key[CRYPTO_KEY_SIZE];
+	unhex(data_key, "the data key", sizeof(key), key);
+	must(seal_session_new(key, &session, &err));
+	return session;
+}
+
+static void ask(const char *data_key, const char *number, const char *operation, const char *volume,
+                char **swapped)
+{
+	static const char *const names[] = {"get", "acquire", "swap", "release"};
+	struct owner_keeper_request question = {.operation = OWNER_KEEPER_GET};
+	uint8_t sealed[sizeof(question) + SEAL_OVERHEAD];
+	char text[4 * sizeof(sealed)];
+	size_t i = 0;
+	const struct seal_id id = owner_keeper_id(0, false, strtoull(number, NULL, 10));
+	while (i < array_count(names) && strcmp(names[i], operation) != 0)
+		i++;
+	question.operation += (uint32_t)i;
+	unhex(volume, "the volume's id", sizeof(question.volume), question.volume);
+	if (swapped[0])
+		question.token = strtoull(swapped[0], NULL, 10);
+	if (swapped[0] && swapped[1] && swapped[2]) {
+		unhex(swapped[1], "the root before", sizeof(question.from), question.from);
+		unhex(swapped[2], "the root after", sizeof(question.to), question.to);
+	}
+	struct seal_session *session = session_of(data_key);
+	must(seal_object(session, &id, NULL, 0, &question, sizeof(question), sealed, &err));
+	base64url_encode(sealed, sizeof(sealed), text);
+	printf("%.*s\n", (int)base64url_size(sizeof(sealed)), text);
+	seal_session_free(session);
+}
+
+static int read_answer(const char *data_key, const char *number, const char *answer)
+{
+	struct owner_keeper_reply reply;
+	const struct seal_id id = owner_keeper_id(0, true, strtoull(number, NULL, 10));
+	size_t size = base64url_bytes(strlen(answer));
+	uint8_t *sealed = malloc(size + 1), *plain = malloc(size + 1);
+	char root[2 * sizeof(reply.root) + 1];
+	if (!sealed || !plain || size < seal_size(sizeof(reply)) ||
+	    !base64url_decode(answer, strlen(answer), sealed)) {
+		fprintf(stderr, "evidence_kit: that is no answer\n");
+		return FAILED;
+	}
+	struct seal_session *session = session_of(data_key);
+	int rc = seal_open(session, &id, NULL, 0, sealed, size, plain, size - SEAL_OVERHEAD, &err);
+	seal_session_free(session);
+	if (rc == CELLA_EAUTH)
+		return NOT_FOR_THIS_KEY;
+	must(rc);
+	memcpy(&reply, plain, sizeof(reply));
+	io_hex(reply.root, sizeof(reply.root), root);
+	printf("%d %llu %s %.*s\n", reply.error, (unsigned long long)reply.token, root, (int)reply.text_size,
+	       (const char *)plain + sizeof(reply));
+	free(plain);
 	free(sealed);
 	return 0;
 }
@@ -222,11 +294,17 @@ int main(int argc, char **argv)
 		sign(argv[2], argv + 3);
 	} else if (strcmp(command, "open") == 0 && argc == 5) {
 		return open_grant(argv[2], argv[3], argv[4]);
+	} else if (strcmp(command, "ask") == 0 && argc >= 6) {
+		ask(argv[2], argv[3], argv[4], argv[5], argv + 6);
+	} else if (strcmp(command, "answer") == 0 && argc == 5) {
+		return read_answer(argv[2], argv[3], argv[4]);
 	} else if (strcmp(command, "credential") == 0 && argc == 5) {
 		write_credential(argv[2], argv[3], argv[4]);
 	} else {
-		fprintf(stderr, "usage: evidence_kit launcher | executor | sign LAUNCHER NAME=VALUE... | "
-		                "open PRIVATE PUBLIC GRANT | credential FILE FROM TO\n");
+		fprintf(stderr,
+		        "usage: evidence_kit launcher | executor | sign LAUNCHER NAME=VALUE... | "
+		        "open PRIVATE PUBLIC GRANT | ask DATA-KEY NUMBER OPERATION ID [TOKEN FROM TO] | "
+		        "answer DATA-KEY NUMBER ANSWER | credential FILE FROM TO\n");
 		return 2;
 	}
 	return 0;

@@ -20,8 +20,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from castest import (BUILDER, CELL, DENIED, EXECUTOR, MEMORY, REFUSED, Cas, Credential, Executor, Launcher, WrongKey, alternative,
-                     scalar_of, session, stolen)
+from castest import (BUILDER, CELL, DENIED, EXECUTOR, MEMORY, REFUSED, Cas, Credential, Executor, Keeper, Launcher, WrongKey,
+                     alternative, scalar_of, session, stolen)
 from celljob import CELLA, SCRATCH, check, finish
 
 OTHER_CELL, OTHER_BUILDER, OTHER_EXECUTOR = "45" * 48, "56" * 32, "12" * 48
@@ -418,6 +418,52 @@ def keeper_attacks(t):
         check((answer[0], answer[1]["detail"]) == (403, sentence(name, service)), f"others do not: {name} {service} {answer[0]}")
 
 
+def crossing_attacks(t):
+    """Whoever carries the questions of executors repeats them, changes them, and gives one's to another."""
+    cas = t.cas
+    keepers = {}
+    for name, number in (("cross", "a1"), ("cross2", "a2")):
+        t.put(session(name, more="volumes:\n  - {name: v, path: /v, access: rw}\n"))
+        body = {"id": number * 16, "root": (5).to_bytes(8, "little").hex() + number * 56, "keys": [number * 32]}
+        t.done(f"a volume of {name}", cas.ask("PUT", f"/v1/sessions/{name}/volumes/v", body, cas.owner))
+        to = Executor()
+        evidence = t.evidence(to=to)
+        status, grant = cas.attest(name, "s", evidence)
+        check(status == 200, f"accepted: an executor of {name}")
+        keepers[name] = Keeper(cas, name, evidence, to.open(grant))
+    one, two = keepers["cross"], keepers["cross2"]
+    root = (5).to_bytes(8, "little").hex() + "a1" * 56
+    later = (6).to_bytes(8, "little").hex() + "b1" * 56
+    check(one.ask("get")[2] == root, "it reads its root")
+    question, number = one.seal("acquire")
+    status, answer = one.send(question)
+    token = one.open(answer, number)[1]
+    check(status == 200 and token > 0, "it has the lease")
+    check(one.open(answer, number + 1) is None and two.open(answer, number) is None, "its answer is none to another question, nor another's")
+    check(one.send(question)[0] == 403, "the question sent again is refused: no later token fences it off")
+    check(one.ask("swap", token, root, later)[0] == 0, "it commits")
+    check(one.ask("get")[2] == later, "and its root is the later one")
+
+    check(two.send(one.seal("get")[0])[0] == 403, "one's question with another's evidence is refused")
+    check(one.send(one.seal("get")[0], name="cross2")[0] == 403, "for another session, too")
+    changed = bytearray(base64.urlsafe_b64decode(one.seal("get")[0] + "=="))
+    changed[-20] ^= 1
+    check(one.send(base64.urlsafe_b64encode(changed).decode().rstrip("="))[0] == 403, "one that was changed, too")
+    status = two.ask("get", volume=one.volume)
+    check(status[0] == 403 and "none of the service's" in status[3], f"another session's volume is none of its own: {status}")
+    check(two.ask("swap", token, later, root, volume=one.volume)[0] == 403, "and takes no root from it")
+    check(two.ask("acquire")[0] == 0 and one.ask("get")[2] == later, "each has its own volume")
+
+    to = Executor()
+    evidence = t.evidence(to=to)
+    third = Keeper(cas, "cross", evidence, to.open(cas.attest("cross", "s", evidence)[1]))
+    error = third.ask("acquire")
+    check(error[0] < 0 and "cross/s" in error[3], f"a second writer is told who has the lease: {error[3]}")
+    check(third.ask("swap", token, later, root)[0] < 0 and one.ask("get")[2] == later, "the other's token is of no use to it")
+    check(one.ask("release", token)[0] == 0 and third.ask("acquire")[0] == 0, "once that is given up it has it")
+    check(one.ask("swap", token, later, root)[0] < 0 and one.ask("get")[2] == later, "the first one's token is too old to take anything back")
+
+
 # ---- what is sent
 
 
@@ -704,7 +750,7 @@ def main():
         evidence_attacks(t, Target(elsewhere))
         elsewhere.stop()
         for attack in (token_attacks, claims_attacks, session_attacks, revocation_attacks, restart_attacks, owner_attacks, predecessor_attacks, quorum_attacks,
-                       import_attacks, kind_attacks, volume_attacks, keeper_attacks, body_attacks, wire_attacks, certificate_attacks,
+                       import_attacks, kind_attacks, volume_attacks, keeper_attacks, crossing_attacks, body_attacks, wire_attacks, certificate_attacks,
                        disk_attacks, flood, check_log):
             attack(t)
         check("error" not in cas.output[1], f"the CAS logs no failure of its own: {cas.output[1][-500:]}")

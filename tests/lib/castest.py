@@ -54,6 +54,40 @@ class Executor:
         return json.loads(done.stdout)
 
 
+class Keeper:
+    """The root keeper, as an executor with a grant asks it through somebody."""
+
+    def __init__(self, cas, name, evidence, grant):
+        self.cas, self.name, self.evidence, self.key = cas, name, evidence, grant["data_key"]
+        self.volume = grant["volumes"][0]["id"]
+        self.number = 0
+
+    def seal(self, operation, *more, number=None, volume=None):
+        """A question, and its number."""
+        number = self.number if number is None else number
+        self.number = max(self.number, number + 1)
+        return kit("ask", self.key, number, operation, volume or self.volume, *more)[0], number
+
+    def send(self, question, name=None, evidence=None):
+        """Status, and the sealed answer or the sentence."""
+        status, answer = self.cas.ask("POST", "/v1/keeper", {"session": name or self.name, "service": "s",
+                                                             "evidence": evidence or self.evidence, "question": question})
+        return status, answer["answer"] if status == 200 else answer["detail"]
+
+    def open(self, answer, number):
+        """(error, token, root, text), or None if it is not the answer to that question."""
+        done = subprocess.run([KIT, "answer", self.key, str(number), answer], capture_output=True, text=True, check=False, timeout=30)
+        if done.returncode == NOT_FOR_THIS_KEY:
+            return None
+        error, token, root, text = done.stdout.rstrip("\n").split(" ", 3)
+        return int(error), int(token), root, text
+
+    def ask(self, operation, *more, **others):
+        question, number = self.seal(operation, *more, **others)
+        status, answer = self.send(question)
+        return self.open(answer, number) if status == 200 else (status, 0, "", answer)
+
+
 class Credential:
     """A private key and a certificate for it, signed by itself."""
 

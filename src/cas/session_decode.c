@@ -233,6 +233,11 @@ bool decode_hex(struct decoder *d, const struct tree_node *node, const char *wha
 	const char *text = decode_word(d, node);
 	if (!text)
 		return false;
+	if (text[0] == '<') {
+		decode_mistake(d, node->place, "%s is %zu hexadecimal digits; %s is to be filled in", what,
+		               2 * size, decode_quote(text));
+		return false;
+	}
 	if (node->size != 2 * size || !io_unhex(text, size, to)) {
 		decode_mistake(d, node->place, "%s is %zu hexadecimal digits; here %s %zu characters%s", what,
 		               2 * size, node->size == 1 ? "is" : "are", node->size,

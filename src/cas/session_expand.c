@@ -30,6 +30,8 @@ static const char *read_reference(const char *text, struct reference *ret)
 	if (strncmp(at, foreign_mark, MARK_SIZE) == 0)
 		return "begins with $$SCONE::; here it is $$CELLA::";
 	at += MARK_SIZE;
+	if (*at == '<')
+		return "is to be filled in: what stands between < and > behind $$CELLA::";
 	size_t size = read_word(at, ret->name, sizeof(ret->name));
 	at += size;
 	if (size == 0)

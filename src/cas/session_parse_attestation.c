@@ -254,8 +254,9 @@ static size_t decode_signers(struct decoder *d, const struct tree_node *node, st
 		if (is_word(n, "CREATOR")) {
 			a->creator = true;
 		} else {
+			size_t mistakes = d->mistakes->count;
 			decode_signer(d, n, key);
-			for (size_t i = 0; i < a->keys.count; i++)
+			for (size_t i = 0; d->mistakes->count == mistakes && i < a->keys.count; i++)
 				twice |= crypto_equal(key, keys + i * SESSION_KEY_HASH_SIZE,
 				                      SESSION_KEY_HASH_SIZE);
 			a->keys.count++;

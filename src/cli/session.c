@@ -55,6 +55,8 @@ const struct verb session_verb = {
 		"delete SESSION  with its secrets\n"
 		"sign FILE, sign SESSION --for read|delete --hash HASH  print this owner's signature under it,\n"
 		"         where an access_policy wants several keys: who asks gives it with --signature\n"
+		"import-scone FILE  print a session of SCONE's CAS as one of ours; remarks with their lines go\n"
+		"         to standard error, and what only you can say is left as <...>\n"
 		"Exit status: 0; 1 if there is a mistake in the session; 2 for one in the options.",
 	.example = "cella session check hospital.yml\n"
 		   "cella session create hospital.yml\n"
@@ -173,11 +175,17 @@ static const struct command_row {
 	int (*run)(struct session_command *c, struct error *err);             /* on a file, */
 	int (*ask)(const struct session_remote *c, struct error *err); /* or of the CAS */
 } commands[] = {
-	{"check", 1, check_command, NULL},           {"calculate-hash", 1, hash_command, NULL},
-	{"create", 1, NULL, session_create_command}, {"update", 1, NULL, session_create_command},
-	{"volume", 3, NULL, session_volume_command}, {"explain", 1, NULL, session_explain_command},
-	{"read", 1, NULL, session_read_command},     {"list", 0, NULL, session_list_command},
-	{"delete", 1, NULL, session_delete_command}, {"sign", 1, NULL, session_sign_command},
+	{"check", 1, check_command, NULL},
+	{"calculate-hash", 1, hash_command, NULL},
+	{"create", 1, NULL, session_create_command},
+	{"update", 1, NULL, session_create_command},
+	{"volume", 3, NULL, session_volume_command},
+	{"explain", 1, NULL, session_explain_command},
+	{"read", 1, NULL, session_read_command},
+	{"list", 0, NULL, session_list_command},
+	{"delete", 1, NULL, session_delete_command},
+	{"sign", 1, NULL, session_sign_command},
+	{"import-scone", 1, NULL, session_import_scone_command},
 };
 
 /* The whole file, into memory that is wiped. */

@@ -44,5 +44,7 @@ int session_explain_command(const struct session_remote *c,
                             struct error *err) must_check; /* SESSION/SERVICE */
 int session_volume_command(const struct session_remote *c,
                            struct error *err) must_check;  /* SESSION NAME VOL; session_volume.c */
+/* FILE; asks no CAS; session_import.c */
+int session_import_scone_command(const struct session_remote *c, struct error *err) must_check;
 
 #endif

@@ -351,8 +351,7 @@ static int make_renew(struct keeper_act *act, struct records *r, struct error *e
 	return records_volume_renew(r, act->at->id, act->token, lease_end(act->at), err);
 }
 
-/* Nothing, where another has the lease, or nobody; or it was renewed just now, as each is an entry of the log.
- */
+/* Nothing, where another has the lease, or nobody. Not at once again: each is an entry of the log. */
 static int renew(struct volume_at *at, struct error *err)
 {
 	struct records_volume kept;

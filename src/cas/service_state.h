@@ -24,7 +24,7 @@ struct cas {
 	bool changing;
 	struct refusals *refusals;
 	struct map granted; /* executors and services, by a digest: who has had its keys in this run */
-	struct map asked; /* how many questions an executor has asked its root keeper (uintptr_t), by a digest */
+	struct map asked; /* the same: how many questions to a root keeper, a uintptr_t */
 
 	pthread_mutex_t
 		session_lock; /* of the sessions and their pool; never held together with records_lock */

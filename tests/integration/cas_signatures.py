@@ -6,13 +6,12 @@ same one twice, one that was revoked, or a signature under another session, stat
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from castest import DENIED, Cas
-from celljob import CELLA, SCRATCH, USAGE, check, finish, needs_secret
+from castest import DENIED, Cas, cella, good, refused, use
+from celljob import SCRATCH, USAGE, check, finish, needs_secret
 
 needs_secret()
 os.environ["CELLA_CONTEXTS"] = str(SCRATCH / "contexts.json")
@@ -20,22 +19,8 @@ PEOPLE = ("ann", "bea", "cem")
 POLICY = "access_policy:\n  read: {read}\n  update:\n    at_least: 2\n    of: [{keys}]\n"
 
 
-def cella(*words):
-    return subprocess.run([CELLA, *map(str, words)], capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
-
-
-def good(what, done):
-    check(done.returncode == 0, f"{what}: {done.returncode} {done.stderr.strip()[-400:]}")
-    return done.stdout
-
-
-def refused(what, done, words, status=1):
-    check(done.returncode == status and all(word in done.stderr for word in words), f"{what}: {done.returncode} {done.stderr.strip()[-400:]}")
-
-
 def become(cas, who):
-    credential = cas.owner if who == "owner" else SCRATCH / f"{who}.pem"
-    good("attest", cella("cas", "attest", f"https://127.0.0.1:{cas.port}", "--pin", cas.pin, "--name", "here", "--credential", credential))
+    use(cas, cas.owner if who == "owner" else SCRATCH / f"{who}.pem")
 
 
 def text(word, predecessor=None, name="joint", read="ANY"):

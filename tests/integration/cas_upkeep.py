@@ -7,36 +7,18 @@ keys, each of which says what it did, and is refused by name where something is 
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from castest import Cas
-from celljob import CELLA, SCRATCH, USAGE, check, finish, needs_secret
+from castest import Cas, cella, good, refused, use
+from celljob import SCRATCH, USAGE, check, finish, needs_secret
 
 needs_secret()
 os.environ["CELLA_CONTEXTS"] = str(SCRATCH / "contexts.json")
 os.environ["CELLA_LAS_KEY"] = str(SCRATCH / "las.key")
 IDENTITY, BUILDER = "ab" * 48, "cd" * 32
 SESSION = 'name: {name}\nversion: "0.1"\n{more}services:\n  - name: s\n    attestation:\n      - cell: ' + IDENTITY + "\naccess_policy:\n"
-
-
-def cella(*words):
-    return subprocess.run([CELLA, *map(str, words)], capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
-
-
-def good(what, done):
-    check(done.returncode == 0, f"{what}: {done.returncode} {done.stderr.strip()[-300:]}")
-    return done.stdout
-
-
-def refused(what, done, words, status=1):
-    check(done.returncode == status and all(word in done.stderr for word in words), f"{what}: {done.returncode} {done.stderr.strip()[-300:]}")
-
-
-def attest(cas, who=None):
-    good("attest", cella("cas", "attest", f"https://127.0.0.1:{cas.port}", "--pin", cas.pin, "--name", "here", "--credential", who or cas.owner))
 
 
 def put(name, more="", access="  read: ANY\n  update: CREATOR\n"):
@@ -54,21 +36,21 @@ good("cc", cella("cc", SCRATCH / "p.c", "-o", SCRATCH / "p.cell"))
 cell = json.loads(good("inspect", cella("inspect", "--json", SCRATCH / "p.cell")))["identity"]
 
 with Cas() as cas:
-    attest(cas)
+    use(cas)
     # owners
     second = good("a credential", cella("cas", "credential", SCRATCH / "second.pem")).strip()
     check(len(second) == 64 and (SCRATCH / "second.pem").stat().st_mode & 0o777 == 0o600, "its hash is printed, its file is private")
     refused("the same file again", cella("cas", "credential", SCRATCH / "second.pem"), ["second.pem"])
-    attest(cas, SCRATCH / "second.pem")
+    use(cas, SCRATCH / "second.pem")
     refused("nobody knows it yet", cella("cas", "owners"), [second, "no owner"])
     refused("nor may it create", put("second"), ["no owner"])
-    attest(cas)
+    use(cas)
     check(second in good("add", cella("cas", "add-owner", SCRATCH / "second.pem", "--label", "Bea")), "it is an owner, by its certificate")
     refused("twice", cella("cas", "add-owner", second), ["409"])
     refused("no key", cella("cas", "add-owner", "12"), ["64"], USAGE)
     listed = json.loads(good("owners", cella("cas", "owners", "--json")))
     check({one["label"] for one in listed} == {"the first owner", "Bea"}, f"both are listed: {listed}")
-    attest(cas, SCRATCH / "second.pem")
+    use(cas, SCRATCH / "second.pem")
     good("she creates", put("second"))
     good("she enrols", cella("las", "enrol", "--label", "node 7"))
     check("node 7" in good("launchers", cella("las", "list")), "the launcher is listed")
@@ -84,19 +66,19 @@ with Cas() as cas:
     check(f"cell {cell}" in said and "reads past its input" in said and f"builder {BUILDER}" in said, f"both are listed: {said}")
 
     # namespaces: whom a session lets create below it
-    attest(cas)
+    use(cas)
     good("a namespace", put("clinic", more="namespaces: [wards]\nsecrets:\n  - {name: word, kind: ascii, value: known to two}\n", access=f"  read: ANY\n  update: CREATOR\n  create: {second}\n"))
     good("the owner creates elsewhere", put("clinic/other"))
     refused("below it the first owner may not", put("clinic/wards/a"), ["create"])
-    attest(cas, SCRATCH / "second.pem")
+    use(cas, SCRATCH / "second.pem")
     good("the key that it names may", put("clinic/wards/a"))
-    attest(cas)
+    use(cas)
     good("remove", cella("cas", "remove-owner", second))
     refused("twice", cella("cas", "remove-owner", second), ["404"])
-    attest(cas, SCRATCH / "second.pem")
+    use(cas, SCRATCH / "second.pem")
     refused("she is no owner any more", put("third"), ["no owner"])
     good("but the namespace's session lets her still", put("clinic/wards/b"))
-    attest(cas)
+    use(cas)
     launcher = json.loads(good("launchers", cella("las", "list", "--json")))[0]["key"]
     good("the launcher goes", cella("las", "remove", launcher))
     check(good("launchers", cella("las", "list")) == "", "none is left")
@@ -109,7 +91,7 @@ with Cas() as cas:
     kept = (SCRATCH / "backup").read_bytes()
     check(b"clinic" in kept and b"known to two" not in kept, "the search finds a session's name in it, and of its secret nothing")
     cas.start()
-    attest(cas)
+    use(cas)
     good("something after it", cella("cas", "revoke", "cell", "ef" * 48))
     check(cas.stop() == 0, "the CAS ends in order")
     refused("without consent", stopped("restore", SCRATCH / "backup", directory=SCRATCH / "cas"), ["--owner-consents"], USAGE)
@@ -130,7 +112,7 @@ with Cas() as cas:
     pin = cas.pin
     cas.start()
     check(cas.pin == pin, "it is the same CAS")
-    attest(cas)
+    use(cas)
     said = good("what it knows", cella("cas", "revocations"))
     check(cell in said and "efef" not in said, "what came after the backup is forgotten, what was before is not")
     check(json.loads(good("sessions", cella("session", "list", "--json"))), "sessions are there")

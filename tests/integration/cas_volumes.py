@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from castest import Cas
+from castest import Cas, cella, good, refused, use
 from celljob import CELLA, REFUSED, SCRATCH, check, finish, needs_secret
 
 needs_secret()
@@ -98,19 +98,6 @@ access_policy:
 """
 
 
-def cella(*words, text=None):
-    return subprocess.run([CELLA, *map(str, words)], capture_output=True, text=True, check=False, timeout=60, input=text or "")
-
-
-def good(what, done):
-    check(done.returncode == 0, f"{what}: {done.returncode} {done.stderr.strip()[-300:]}")
-    return done.stdout
-
-
-def refused(what, done, words, status):
-    check(done.returncode == status and all(word in done.stderr for word in words), f"{what}: {done.returncode} {done.stderr.strip()[-400:]}")
-
-
 def command(*words, session="clinic", at="/data"):
     return ["run", "-q", "--session", f"{session}/work", "--volume", f"{VOLUME}:{at}", SCRATCH / "p.cell", *words]
 
@@ -147,17 +134,13 @@ def put(name="clinic", predecessor="", volume="    access: rw\n", done=good, cel
     return json.loads(done("session", cella("session", "create", "--json", SCRATCH / "session.yml")))["hash"]
 
 
-def attest(cas):
-    good("attest", cella("cas", "attest", f"https://127.0.0.1:{cas.port}", "--pin", cas.pin, "--credential", cas.owner, "--name", "here"))
-
-
 (SCRATCH / "p.c").write_text(PROGRAM, encoding="ascii")
 good("cc", cella("cc", SCRATCH / "p.c", "-o", SCRATCH / "p.cell"))
 identity = json.loads(good("inspect", cella("inspect", "--json", SCRATCH / "p.cell")))["identity"]
 good("volume", cella("volume", "create", "-q", VOLUME))
 
 with Cas() as cas:
-    attest(cas)
+    use(cas)
     good("enrol", cella("las", "enrol"))
     first = put()
     good("hand over", cella("session", "volume", "clinic", "data", VOLUME))

@@ -14,7 +14,7 @@ import struct
 import subprocess
 from pathlib import Path
 
-from celljob import BUILD, CELLA, SCRATCH, has_secret
+from celljob import BUILD, CELLA, SCRATCH, check, has_secret
 
 KIT = BUILD / "tests/attacks/evidence_kit"
 P256 = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")  # before the point in a public key
@@ -28,6 +28,34 @@ MEMORY = () if has_secret()[0] and not 0 <= resource.getrlimit(resource.RLIMIT_M
 def kit(*words):
     done = subprocess.run([KIT, *map(str, words)], capture_output=True, text=True, check=True, timeout=30)
     return done.stdout.split()
+
+
+# ---- the command line
+
+
+def cella(*words, text="", env=None):
+    return subprocess.run([CELLA, *map(str, words)], capture_output=True, text=True, check=False, timeout=60, input=text,
+                          env={**os.environ, **(env or {})})
+
+
+def good(what, done):
+    """Its standard output."""
+    check(done.returncode == 0, f"{what}: {done.returncode} {done.stderr.strip()[-400:]}")
+    return done.stdout
+
+
+def refused(what, done, words, status=1):
+    check(done.returncode == status and all(word in done.stderr for word in words),
+          f"{what}: {done.returncode} {done.stderr.strip()[-400:]}")
+
+
+def use(cas, credential=None):
+    """It is the current CAS, its owner who asks unless it is somebody else."""
+    good("attest", cella("cas", "attest", f"https://127.0.0.1:{cas.port}", "--pin", cas.pin, "--name", "here",
+                         "--credential", credential or cas.owner))
+
+
+# ---- evidence
 
 
 class Launcher:

@@ -156,7 +156,8 @@ static int check_options(const struct bench_options *o, char **names, int count,
 		if (!known)
 			return error_set(
 				err, CELLA_EINVAL,
-				"there is no benchmark %s: kernels, programs, start, tasks, paged, volumes, ecg, all",
+				"there is no benchmark %s: kernels, programs, start, tasks, paged, volumes, cas, "
+				"evidence, ecg, all",
 				names[i]);
 	}
 	int rc = place_check(o->json, err);

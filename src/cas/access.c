@@ -93,7 +93,8 @@ int access_demand_owner(struct cas *cas, const struct access_request *q, const c
 	return deny_stranger(cas, q, &why, err);
 }
 
-int access_demand_read(struct cas *cas, const struct access_request *q, struct error *err)
+int access_demand_read(struct cas *cas, const struct access_request *q, uint8_t ret_hash[CRYPTO_SHA384_SIZE],
+                       struct error *err)
 {
 	const struct cas_session *session;
 	struct error why;
@@ -105,6 +106,8 @@ int access_demand_read(struct cas *cas, const struct access_request *q, struct e
 	if (rc < 0)
 		return rc;
 	rc = access_demand(cas, q, session, &session->session->read, "read", err);
+	if (ret_hash)
+		memcpy(ret_hash, session->hash, CRYPTO_SHA384_SIZE);
 	cas_session_put_back(cas, session);
 	return rc;
 }

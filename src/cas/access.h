@@ -19,8 +19,10 @@ struct access_request {
 /* By `access` of this session; `what` continues "may not ". CELLA_EPERM. */
 int access_demand(struct cas *cas, const struct access_request *q, const struct cas_session *session,
                   const struct session_access *access, const char *what, struct error *err) must_check;
-/* By `read` of the session that is asked for. CELLA_EPERM; CELLA_ENOENT, which owners alone are told. */
-int access_demand_read(struct cas *cas, const struct access_request *q, struct error *err) must_check;
+/* By `read` of the session that is asked for, whose hash then it tells (may be NULL). CELLA_EPERM;
+ * CELLA_ENOENT, which owners alone are told. */
+int access_demand_read(struct cas *cas, const struct access_request *q, uint8_t ret_hash[CRYPTO_SHA384_SIZE],
+                       struct error *err) must_check;
 /* Of a session that is not there. CELLA_EPERM. */
 int access_demand_owner(struct cas *cas, const struct access_request *q, const char *what,
                         struct error *err) must_check;

@@ -397,19 +397,32 @@ static int read_volume(const struct https_request *request, struct cas_volume *r
 	return rc;
 }
 
+/* At a desk: its keys are secrets. */
+struct volume_put {
+	struct https_request *request;
+	struct error err;
+	int rc;
+};
+
+static void put_volume_at_desk(struct cas_desk *desk, void *arg)
+{
+	struct volume_put *put = arg;
+	struct cas_requester who = requester(put->request);
+	struct cas_volume volume = {0};
+	put->rc = read_volume(put->request, &volume, &put->err);
+	if (put->rc == 0)
+		put->rc = cas_volume_hand(desk->cas, &who, https_segment(put->request, "session"),
+		                          https_segment(put->request, "volume"), &volume, &put->err);
+	mem_wipe(&volume, sizeof(volume));
+}
+
 static void put_volume(void *arg, struct https_request *request)
 {
 	struct cas_api *api = arg;
-	struct cas_requester who = requester(request);
-	struct cas_volume volume = {0};
-	struct error err;
-	int rc = read_volume(request, &volume, &err);
-	if (rc == 0)
-		rc = cas_volume_hand(api->cas, &who, https_segment(request, "session"),
-		                     https_segment(request, "volume"), &volume, &err);
-	mem_wipe(&volume, sizeof(volume));
-	if (rc < 0)
-		answer_error(api, request, &err);
+	struct volume_put put = {.request = request};
+	cas_at_desk(api->cas, put_volume_at_desk, &put);
+	if (put.rc < 0)
+		answer_error(api, request, &put.err);
 	else
 		https_answer(request, 204, NULL, NULL, 0);
 }

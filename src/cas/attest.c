@@ -13,8 +13,8 @@ static int note_key(const struct judgement *j, uint64_t *ret_key, struct error *
 {
 	uint8_t digest[CRYPTO_SHA384_SIZE];
 	const struct crypto_part parts[] = {{j->evidence.public_key, sizeof(j->evidence.public_key)},
-	                                    {j->a->session, strlen(j->a->session)},
-	                                    {j->a->service, strlen(j->a->service)}};
+	                                    {j->a->session, strlen(j->a->session) + 1},
+	                                    {j->a->service, strlen(j->a->service) + 1}};
 	int rc = crypto_sha384_parts(parts, array_count(parts), digest, err);
 	if (rc == 0)
 		memcpy(ret_key, digest, sizeof(*ret_key));

@@ -68,9 +68,13 @@ static int find_volume(const struct judgement *j, const uint8_t id[VOLUME_ID_SIZ
                        struct error *err)
 {
 	const struct session_volume *volume;
-	for (size_t i = 0; (volume = service_volume(j->session->session, j->service, i)); i++)
-		if (volume_of(j, volume, ret, NULL) == 0 && crypto_equal(ret->id, id, VOLUME_ID_SIZE))
+	for (size_t i = 0; (volume = service_volume(j->session->session, j->service, i)); i++) {
+		int rc = volume_of(j, volume, ret, err);
+		if (rc < 0 && rc != CELLA_EINVAL) /* which is: not handed over, not exported */
+			return rc;
+		if (rc == 0 && crypto_equal(ret->id, id, VOLUME_ID_SIZE))
 			return 0;
+	}
 	return error_set(err, CELLA_EAUTH, "the volume is none of the service's");
 }
 

@@ -71,7 +71,8 @@ static int import(struct lookup *l, const struct session_import *import, import_
 		                 LOOKUP_IMPORTS_MAX);
 	int rc = cas_session_get(l->desk->cas, import->session, &from, err);
 	if (rc < 0)
-		return error_prefix(err, CELLA_EINVAL, "importing from the session %s: ", import->session);
+		return error_prefix(err, rc == CELLA_ENOENT ? CELLA_EINVAL : rc,
+		                    "importing from the session %s: ", import->session);
 	rc = import_from(l, from, import, fn, ret, err);
 	cas_session_put_back(l->desk->cas, from);
 	return rc;
@@ -90,8 +91,15 @@ static int import_secret(struct lookup *l, const char *name, const struct cas_se
                          struct error *err)
 {
 	const struct session_secret *there = session_secret(l->session->session, name);
-	return there && is_exported(&there->exports, here) ? lookup_secret(l, name, ret, err)
-	                                                   : not_exported(l, "secret", name, here, err);
+	struct session_value *value = ret;
+	if (!there || !is_exported(&there->exports, here))
+		return not_exported(l, "secret", name, here, err);
+	int rc = lookup_secret(l, name, value, err);
+	if (rc < 0)
+		return rc;
+	/* Of a given one it lies in that session, which goes with its last user. */
+	value->data = session_arena_copy(&l->arena, value->data, value->size);
+	return value->data ? 0 : error_set(err, CELLA_ENOMEM, "no protected memory for a secret");
 }
 
 int lookup_secret(void *data, const char *name, struct session_value *ret_value, struct error *err)

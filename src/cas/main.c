@@ -10,6 +10,8 @@
  * order. With --task it does what cas/upkeep.h says with a CAS that is stopped, and ends.
  */
 #include <event2/event.h>
+#include <jansson.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -273,8 +275,17 @@ static int make_pools(struct daemon *d, struct error *err)
 	return rc == 0 ? mem_pool_new(level, SERVER_MEMORY, &d->server_pool, err) : rc;
 }
 
+/* jansson's memory holds keys of volumes on their way to the vault. */
+static void free_wiped(void *p)
+{
+	if (p)
+		mem_wipe(p, malloc_usable_size(p));
+	free(p);
+}
+
 static int serve(struct daemon *d, struct error *err)
 {
+	json_set_alloc_funcs(malloc, free_wiped);
 	int rc = make_pools(d, err);
 	if (rc == 0 && d->arguments.task)
 		return look_after(d, err);

@@ -118,8 +118,15 @@ static int make_change(struct cas *cas, struct cas_change *change)
 
 /* All of them in one batch. What each did is kept or not by itself; if the whole cannot be made durable,
  * none. */
-static void make_changes(struct cas *cas, struct changes *changes)
+struct making {
+	struct cas *cas;
+	struct changes *changes;
+};
+
+static void make_changes(void *arg)
 {
+	struct cas *cas = ((struct making *)arg)->cas;
+	struct changes *changes = ((struct making *)arg)->changes;
 	struct cas_change *change;
 	struct error why = {0};
 	size_t kept = 0;
@@ -127,6 +134,8 @@ static void make_changes(struct cas *cas, struct changes *changes)
 	int rc = records_begin(cas->records, &why);
 	TAILQ_FOREACH(change, changes, next)
 	{
+		if (rc < 0)
+			*change->err = why;
 		change->rc = rc < 0 ? rc : make_change(cas, change);
 		kept += change->rc == 0;
 	}
@@ -158,7 +167,8 @@ int cas_commit(struct cas *cas, struct cas_change *change, struct error *err)
 		TAILQ_CONCAT(&all, &cas->changes, next);
 		cas->changing = true;
 		pthread_mutex_unlock(&cas->change_lock);
-		make_changes(cas, &all);
+		mem_stack_call(cas->change_stack, make_changes, &(struct making){cas, &all});
+		mem_stack_wipe(cas->change_stack);
 		pthread_mutex_lock(&cas->change_lock);
 		TAILQ_FOREACH(c, &all, next)
 		c->done = true;
@@ -430,6 +440,8 @@ static int start(const struct cas_config *config, struct cas **ret_cas, struct e
 		rc = mem_pool_new(config->memory,
 		                  config->sessions_memory ? config->sessions_memory : CAS_SESSIONS_MEMORY,
 		                  &cas->session_pool, err);
+	if (rc == 0)
+		rc = mem_stack_new(cas->records_pool, CAS_DESK_STACK, &cas->change_stack, err);
 	for (int i = 0; rc == 0 && i < CAS_DESKS; i++)
 		rc = desk_new(cas, err);
 	if (rc == 0)
@@ -495,6 +507,12 @@ int cas_open(const struct cas_config *config, struct cas **ret_cas, struct error
 		return rc;
 	struct records_config records = records_config_of(cas);
 	rc = records_open(&records, &cas->records, err);
+	if (rc == 0 && records_count(cas->records, RECORDS_OWNER) == 0)
+		rc = error_set(
+			err, CELLA_EPERM,
+			"the CAS in %s has no owner, as its first start did not come to its end: remove "
+			"the directory, and start again",
+			config->directory);
 	if (rc == 0)
 		rc = load_own_keys(cas, err);
 	if (rc < 0) {
@@ -520,6 +538,7 @@ void cas_close(struct cas *cas)
 	cert_key_free(cas->tls_key);
 	desks_free(cas);
 	mem_free(cas->records_pool, cas->grant_key);
+	mem_stack_free(cas->change_stack);
 	mem_pool_free(cas->session_pool);
 	mem_pool_free(cas->records_pool);
 	mem_wipe(cas->nonce_key, sizeof(cas->nonce_key));

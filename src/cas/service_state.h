@@ -22,6 +22,7 @@ struct cas {
 	pthread_cond_t changed;
 	TAILQ_HEAD(, cas_change) changes;
 	bool changing;
+	struct mem_stack *change_stack; /* of whoever makes them: among them is the making of secrets */
 	struct refusals *refusals;
 	struct map granted; /* executors and services, by a digest: who has had its keys in this run */
 	struct map asked; /* the same: how many questions to a root keeper, a uintptr_t */

@@ -67,14 +67,27 @@ static int demand_create(struct cas *cas, const struct access_request *q, struct
 static int demand_put(struct cas *cas, const struct putting *p, struct error *err)
 {
 	const struct access_request q = {p->who, SIGNATURE_PUT, p->session->name, p->record.hash};
+	const struct session_digest *predecessor = &p->session->predecessor;
 	const struct cas_session *before;
 	int rc = cas_session_get(cas, p->session->name, &before, err);
-	if (rc == CELLA_ENOENT)
+	if (rc == CELLA_ENOENT && !predecessor->given)
 		return demand_create(cas, &q, err);
+	if (rc == CELLA_ENOENT && access_demand_owner(cas, &q, "update", err) < 0)
+		return CELLA_EPERM;
 	if (rc < 0)
 		return rc;
 	rc = access_demand(cas, &q, before, &before->session->update, "update", err);
-	if (rc == 0 && !p->session->predecessor.given) {
+	/* Who may change this state may not change another one that comes meanwhile. */
+	if (rc == 0 && predecessor->given &&
+	    !crypto_equal(predecessor->hash, before->hash, sizeof(before->hash))) {
+		char now[17], named[17];
+		io_hex(before->hash, 8, now);
+		io_hex(predecessor->hash, 8, named);
+		rc = error_set(err, CELLA_EAUTH,
+		               "the session %s is %s... now, not the predecessor %s... that the update names",
+		               p->session->name, now, named);
+	}
+	if (rc == 0 && !predecessor->given) {
 		char hash[2 * CRYPTO_SHA384_SIZE + 1];
 		io_hex(before->hash, sizeof(before->hash), hash);
 		rc = error_set(err, CELLA_EEXIST,
@@ -175,15 +188,26 @@ static int read_record(struct cas *cas, const char *name, struct cas_session_fac
 int cas_session_read(struct cas *cas, const struct cas_requester *who, const char *name,
                      struct cas_session_facts *ret_facts, struct buf *ret_yaml, struct error *err)
 {
-	int rc = access_demand_read(cas, &(struct access_request){who, SIGNATURE_READ, name, NULL}, err);
-	return rc == 0 ? read_record(cas, name, ret_facts, ret_yaml, err) : rc;
+	const struct access_request q = {who, SIGNATURE_READ, name, NULL};
+	uint8_t hash[CRYPTO_SHA384_SIZE];
+	size_t before = ret_yaml->size;
+	int rc = access_demand_read(cas, &q, hash, err);
+	if (rc == 0)
+		rc = read_record(cas, name, ret_facts, ret_yaml, err);
+	if (rc < 0 || crypto_equal(hash, ret_facts->hash, sizeof(hash)))
+		return rc;
+	/* It is another state, which who may read the one before may perhaps not. */
+	mem_wipe(ret_yaml->data + before, ret_yaml->size - before);
+	ret_yaml->size = before;
+	return error_set(err, CELLA_EFENCED, "the session %s was changed meanwhile: try again", name);
 }
 
 int cas_session_refusal(struct cas *cas, const struct cas_requester *who, const char *name,
                         const char *service, unsigned back, struct records_refusal *ret_refusal,
                         struct error *err)
 {
-	int rc = access_demand_read(cas, &(struct access_request){who, SIGNATURE_READ, name, NULL}, err);
+	int rc = access_demand_read(cas, &(struct access_request){who, SIGNATURE_READ, name, NULL}, NULL,
+	                            err);
 	if (rc < 0)
 		return rc;
 	rc = records_refusal_get(cas_records_lock(cas), name, service, back, ret_refusal, err);
@@ -251,7 +275,7 @@ int cas_session_remove(struct cas *cas, const struct cas_requester *who, const c
 {
 	const struct access_request q = {who, SIGNATURE_DELETE, name, NULL};
 	const struct cas_session *session;
-	int rc = access_demand_read(cas, &q, err);
+	int rc = access_demand_read(cas, &q, NULL, err);
 	if (rc == 0)
 		rc = cas_session_get(cas, name, &session, err);
 	if (rc != 0)
@@ -270,6 +294,7 @@ int cas_session_remove(struct cas *cas, const struct cas_requester *who, const c
 
 struct handing {
 	const char *session, *volume;
+	const uint8_t *hash; /* of the session that was judged */
 	const struct cas_volume *handed;
 	uint64_t now_ns;
 };
@@ -311,9 +336,17 @@ static int keep_root(const struct handing *h, struct records *r, struct error *e
 			"this is an old copy",
 			(unsigned long long)counter_of(there.root),
 			(unsigned long long)counter_of(h->handed->root));
+	if (rc == 0 && counter_of(there.root) && counter_of(there.root) == counter_of(h->handed->root) &&
+	    !crypto_equal(there.root, h->handed->root, sizeof(there.root)))
+		rc = error_set(err, CELLA_EAUTH,
+		               "the CAS holds another commit %llu of the volume: two have written to it, and "
+		               "only one of them counts",
+		               (unsigned long long)counter_of(there.root));
 	if (rc == 0)
 		rc = records_volume_acquire(r, h->handed->id, "its owner", false, h->now_ns, h->now_ns,
 		                            &token, err);
+	if (rc == CELLA_EAGAIN)
+		rc = error_prefix(err, CELLA_EFENCED, "it has to wait: ");
 	if (rc == 0)
 		rc = records_volume_swap(r, h->handed->id, token, there.root, h->handed->root, err);
 	return rc == 0 ? records_volume_release(r, h->handed->id, token, err) : rc;
@@ -322,34 +355,60 @@ static int keep_root(const struct handing *h, struct records *r, struct error *e
 static int hand_volume(const struct cas_act *act, struct records *r, struct error *err)
 {
 	const struct handing *h = act->arg;
-	int rc = guard_volume(r, h->session, h->handed, err);
+	struct records_session now;
+	int rc = records_session_get(r, h->session, &now, err);
+	if (rc < 0)
+		return rc;
+	bool same = crypto_equal(now.hash, h->hash, sizeof(now.hash));
+	records_session_done(&now);
+	rc = same ? guard_volume(r, h->session, h->handed, err)
+	          : error_set(err, CELLA_EFENCED, "the session %s was changed meanwhile: try again",
+	                      h->session);
 	if (rc == 0)
 		rc = keep_keys(h, r, err);
 	return rc == 0 ? keep_root(h, r, err) : rc;
 }
 
+/* What other owners sign (cas/signature.h). */
+static int volume_digest(const struct cas_session *s, const char *volume, const struct cas_volume *handed,
+                         uint8_t ret_digest[CRYPTO_SHA384_SIZE], struct error *err)
+{
+	const struct crypto_part parts[] = {{s->hash, sizeof(s->hash)},
+	                                    {volume, strlen(volume) + 1},
+	                                    {handed->id, sizeof(handed->id)},
+	                                    {handed->root, sizeof(handed->root)},
+	                                    {handed->keys, handed->key_count * sizeof(handed->keys[0])}};
+	return crypto_sha384_parts(parts, array_count(parts), ret_digest, err);
+}
+
 int cas_volume_hand(struct cas *cas, const struct cas_requester *who, const char *session, const char *volume,
                     const struct cas_volume *handed, struct error *err)
 {
-	const struct crypto_part parts[] = {{handed->id, sizeof(handed->id)},
-	                                    {handed->root, sizeof(handed->root)}};
-	uint8_t digest[CRYPTO_SHA384_SIZE];
+	uint8_t digest[CRYPTO_SHA384_SIZE] = {0};
 	const struct access_request q = {who, SIGNATURE_VOLUME, session, digest};
 	const struct cas_session *s;
-	struct handing h = {session, volume, handed, cas_now_ns(cas)};
+	struct handing h = {.session = session,
+	                    .volume = volume,
+	                    .handed = handed,
+	                    .now_ns = cas_now_ns(cas)};
 	struct error why;
-	int rc = crypto_sha384_parts(parts, array_count(parts), digest, err);
-	if (rc == 0)
-		rc = access_demand_read(cas, &q, err);
-	if (rc == 0)
-		rc = cas_session_get(cas, session, &s, err);
-	if (rc != 0)
+	int rc = cas_session_get(cas, session, &s, err);
+	if (rc == CELLA_ENOENT && access_demand_owner(cas, &q, "hand over a volume of", err) < 0)
+		return CELLA_EPERM;
+	if (rc < 0)
 		return rc;
-	rc = access_demand(cas, &q, s, &s->session->update, "hand over a volume of", err);
+	rc = volume_digest(s, volume, handed, digest, err);
+	if (rc == 0)
+		rc = access_demand(cas, &q, s, &s->session->read, "read", err);
+	if (rc == 0)
+		rc = access_demand(cas, &q, s, &s->session->update, "hand over a volume of", err);
 	if (rc == 0 && !session_volume(s->session, volume))
 		rc = error_set(err, CELLA_ENOENT, "the session %s has no volume %.63s", session, volume);
-	if (rc == 0 && handed->key_count > VOLUME_KEYS_MAX)
-		rc = error_set(err, CELLA_EINVAL, "a volume has %d keys at most", VOLUME_KEYS_MAX);
+	const struct session_volume *named = rc == 0 ? session_volume(s->session, volume) : NULL;
+	if (rc == 0 && (handed->key_count > VOLUME_KEYS_MAX ||
+	                (handed->key_count == 0 && named->origin != SESSION_GIVEN)))
+		rc = error_set(err, CELLA_EINVAL, "a volume has 1 to %d keys", VOLUME_KEYS_MAX);
+	h.hash = s->hash;
 	if (rc == 0) {
 		rc = cas_do_act(cas, who, AUDIT_VOLUME_COMMITTED,
 		                json_pack("{s:s, s:s, s:I}", "session", session, "volume", volume, "commit",
@@ -387,7 +446,8 @@ static int read_volume(struct records *r, const char *session, const char *volum
 int cas_volume_read(struct cas *cas, const struct cas_requester *who, const char *session, const char *volume,
                     uint8_t ret_id[VOLUME_ID_SIZE], struct records_volume *ret_volume, struct error *err)
 {
-	int rc = access_demand_read(cas, &(struct access_request){who, SIGNATURE_READ, session, NULL}, err);
+	int rc = access_demand_read(cas, &(struct access_request){who, SIGNATURE_READ, session, NULL}, NULL,
+	                            err);
 	if (rc < 0)
 		return rc;
 	rc = read_volume(cas_records_lock(cas), session, volume, ret_id, ret_volume, err);

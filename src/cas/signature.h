@@ -5,7 +5,8 @@
  * What is signed, the *statement*: "cella request 1" and a zero byte, 16 bytes that name the CAS, the action
  * and a zero byte, the session's name and a zero byte, 48 bytes of digest. The digest is the hash of the
  * session that is put; or of the session as it is, for who reads or deletes it; of a volume that is handed
- * over SHA-384 of its id and root. So a signature is for one change of one state: it is of no use when the
+ * over SHA-384 of the session's hash, the volume's name there and a zero byte, its id, root and keys. So a
+ * signature is for one change of one state: it is of no use when the
  * session, or the volume, is another.
  *
  * A signature as text: the public key (SubjectPublicKeyInfo in DER), a full stop, and the signature (ECDSA

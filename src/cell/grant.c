@@ -31,10 +31,23 @@ static bool sets(const struct provision *p, const char *variable)
 	return false;
 }
 
+/* Of what earlier grants gave. */
+static int check_variables(const struct provision *p, const struct provision *grant, struct error *err)
+{
+	for (uint32_t i = p->environment_count - p->granted_variables; i < p->environment_count; i++)
+		if (sets(grant, p->environment[i]))
+			return error_set(err, CELLA_EPERM, "two of the job's sessions set the variable %.*s",
+			                 (int)name_size(p->environment[i]), p->environment[i]);
+	return 0;
+}
+
 static int add_environment(struct provision *p, const struct provision *grant, struct mem_pool *pool,
                            struct error *err)
 {
 	uint32_t count = 0;
+	int rc = check_variables(p, grant, err);
+	if (rc < 0)
+		return rc;
 	const char **all = mem_alloc(pool, ((size_t)p->environment_count + grant->environment_count + 1) *
 	                                           sizeof(*all));
 	if (!all)
@@ -47,6 +60,7 @@ static int add_environment(struct provision *p, const struct provision *grant, s
 	mem_free(pool, (void *)p->environment);
 	p->environment = all;
 	p->environment_count = count;
+	p->granted_variables += grant->environment_count;
 	return 0;
 }
 
@@ -55,6 +69,9 @@ static int add_arguments(struct provision *p, const struct provision *grant, str
 {
 	if (grant->argument_count == 0)
 		return 0;
+	if (p->granted_arguments)
+		return error_set(err, CELLA_EPERM, "two of the job's sessions say what its arguments are");
+	p->granted_arguments = true;
 	const char **all = mem_alloc(pool, ((size_t)grant->argument_count + 2) * sizeof(*all));
 	if (!all)
 		return error_set(err, CELLA_ENOMEM, "no protected memory for a session's arguments");
@@ -130,6 +147,44 @@ int provision_add_grant(struct provision *p, struct provision *grant, uint32_t n
 	return rc;
 }
 
+/* "/a/b": nothing of it can be read in two ways. */
+static bool is_normal(const char *path)
+{
+	if (strcmp(path, "/") == 0)
+		return true;
+	for (const char *at = path; *at; at += strcspn(at + 1, "/") + 1)
+		if (*at != '/' || !at[1] || at[1] == '/' || strncmp(at + 1, "./", 2) == 0 ||
+		    strcmp(at + 1, ".") == 0 || strncmp(at + 1, "../", 3) == 0 || strcmp(at + 1, "..") == 0)
+			return false;
+	return *path == '/';
+}
+
+static bool lies_in(const char *path, const char *directory)
+{
+	size_t size = strlen(directory);
+	return strncmp(path, directory, size) == 0 && (path[size] == '/' || !path[size]);
+}
+
+static int check_granted(const struct provision *p, const struct provision_volume *volume, struct error *err)
+{
+	const char *granted = p->preopens[volume->preopen].guest;
+	for (uint32_t i = 0; i < p->preopen_count; i++) {
+		const char *other = p->preopens[i].guest;
+		if (i != volume->preopen && (!is_normal(other) || lies_in(other, granted)))
+			return error_set(err, CELLA_EPERM,
+			                 "%s may not lie in, or be written otherwise than, %s, a volume of a "
+			                 "session",
+			                 other, granted);
+	}
+	for (uint32_t i = 0; i < p->file_count; i++)
+		if (!is_normal(p->files[i].path) || lies_in(p->files[i].path, granted))
+			return error_set(err, CELLA_EPERM,
+			                 "the injected file %s lies in %s, a volume of a session",
+			                 p->files[i].path, granted);
+	return is_normal(granted) ? 0
+	                          : error_set(err, CELLA_EPERM, "%s is no plain name of a volume", granted);
+}
+
 int provision_check_volumes(const struct provision *p, struct error *err)
 {
 	for (uint32_t i = 0; i < p->preopen_count; i++)
@@ -139,5 +194,10 @@ int provision_check_volumes(const struct provision *p, struct error *err)
 				"no session has keys for the volume %s: give --volume-key, or add it to "
 				"the session",
 				p->preopens[i].guest);
+	for (uint32_t i = 0; i < p->volume_count; i++) {
+		int rc = p->volumes[i].grant ? check_granted(p, &p->volumes[i], err) : 0;
+		if (rc < 0)
+			return rc;
+	}
 	return 0;
 }

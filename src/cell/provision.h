@@ -18,6 +18,7 @@
 #ifndef CELL_PROVISION_H
 #define CELL_PROVISION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -72,6 +73,9 @@ struct provision {
 	uint32_t volume_count;
 	struct wasi_file files[PROVISION_FILES_MAX];
 	uint32_t file_count;
+	/* Of a job, not in the layout: what came with its grants. */
+	bool granted_arguments;
+	uint32_t granted_variables; /* the last so many of the environment */
 };
 
 /* Into protected memory of `pool`; the caller frees it with mem_free. */
@@ -85,10 +89,12 @@ void provision_free(struct mem_pool *pool, struct provision *p);
 
 /* Add the grant of this number, from 1, to a job's provisioning, which then points into it: it is to live as
  * long. CELLA_EAUTH: it is for another cell or for other builders. CELLA_EPERM: it has a volume that the job
- * does not have, or whose keys the job has already, or a file that another grant has, too. */
+ * does not have, or whose keys the job has already; or a file, a variable or arguments that another grant
+ * has, too: whoever runs the job chooses its sessions, and none may change what another one says. */
 int provision_add_grant(struct provision *p, struct provision *grant, uint32_t number, struct mem_pool *pool,
                         struct error *err) must_check;
-/* After the last grant: CELLA_EPERM if a volume is still without keys. */
+/* After the last grant: CELLA_EPERM if a volume is still without keys, or if something else of the job's lies
+ * over, or in, a volume that a grant gave. */
 int provision_check_volumes(const struct provision *p, struct error *err) must_check;
 
 #endif

@@ -177,11 +177,11 @@ static void job_renew_leases(struct job *job)
 {
 	const struct job_grants *grants = job->config->grants;
 	struct error why;
-	job->renew_ns = clock_ns() + JOB_RENEW_S * 1000000000ull;
 	for (uint32_t i = 0; i < grants->count; i++)
 		if (job->asked[i] && grants->renew(grants->data, i, job->driver_evidence.data,
 		                                   job->driver_evidence.size, &why) < 0)
 			log_warn("the leases of the job's volumes were not renewed: %s", why.text);
+	job->renew_ns = clock_ns() + JOB_RENEW_S * 1000000000ull;
 }
 
 static int job_wait_ms(const struct job *job)

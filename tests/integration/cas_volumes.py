@@ -98,6 +98,18 @@ access_policy:
 """
 
 
+SECOND = """name: {name}
+version: "0.1"
+services:
+  - name: also
+{lines}    attestation:
+      - cell: {cell}
+access_policy:
+  read: CREATOR
+  update: CREATOR
+"""
+
+
 def command(*words, session="clinic", at="/data"):
     return ["run", "-q", "--session", f"{session}/work", "--volume", f"{VOLUME}:{at}", SCRATCH / "p.cell", *words]
 
@@ -152,6 +164,18 @@ with Cas() as cas:
     check(len(said) == 32 and set(said) <= set("0123456789abcdef"), f"in hexadecimal: {said!r}")
     check(sorted(good("the directory", job("list", "/etc/app")).split()) == ["key", "token.conf"], "both are in their directory")
     check(cella("run", "-q", SCRATCH / "p.cell", "read", "/etc/app/key").returncode == 1, "without the session there is no such file")
+
+    # several sessions in one job: each gives its own, and changes nothing of another's
+    def with_second(name, lines, words):
+        (SCRATCH / "second.yml").write_text(SECOND.format(name=name, lines=lines, cell=identity), encoding="ascii")
+        good("another session", cella("session", "create", SCRATCH / "second.yml"))
+        return cella("run", "-q", "--session", f"{name}/also", "--session", "clinic/work", "--volume", f"{VOLUME}:/data", *words)
+    said = with_second("second", '    environment: {OTHER: "1"}\n', [SCRATCH / "p.cell", "read", "/etc/app/token.conf"])
+    check(good("two sessions", said).startswith("user=x"), "the cell has what the first one gives")
+    said = with_second("stranger", '    environment: {TOKEN: "mine"}\n', [SCRATCH / "p.cell", "read", "/etc/app/key"])
+    refused("a stranger's that sets a variable of the first", said, ["two of the job's sessions set the variable TOKEN"], REFUSED)
+    said = with_second("third", "", ["--dir", f"{SCRATCH}:/data/out", SCRATCH / "p.cell", "read", "/etc/app/key"])
+    refused("a directory in the volume of a session", said, ["/data/out may not lie in", "/data"], REFUSED)
 
     # commits
     good("a job writes", job("write", "/data/a", "one"))

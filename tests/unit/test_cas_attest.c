@@ -795,9 +795,15 @@ static void test_volume_of_others(void **state)
 	must(cas_volume_hand(p.cas, &p.owner, "mine", "d", &mine, &err),
 	     &err); /* a second version of its keys */
 	theirs = mine;
+	theirs.key_count = 0;
+	assert_int_equal(cas_volume_hand(p.cas, &p.owner, "mine", "d", &theirs, &err), CELLA_EINVAL);
+	theirs = mine;
+	theirs.root[63]++;
+	assert_int_equal(cas_volume_hand(p.cas, &p.owner, "mine", "d", &theirs, &err), CELLA_EAUTH);
+	assert_non_null(strstr(err.text, "two have written to it"));
 	memset(theirs.root, 0xff, sizeof(theirs.root));
 	memset(theirs.keys, 9, sizeof(theirs.keys));
-	for (theirs.key_count = 0; theirs.key_count <= 2; theirs.key_count += 2) {
+	for (theirs.key_count = 1; theirs.key_count <= 2; theirs.key_count++) {
 		assert_int_equal(cas_volume_hand(p.cas, &p.owner, "theirs", "d", &theirs, &err), CELLA_EPERM);
 		assert_non_null(strstr(err.text, "handed over to another session, with other keys"));
 	}

@@ -305,9 +305,30 @@ static void files_are_added(void **state)
 	assert_int_equal(p->file_count, 2);
 	assert_int_equal(p->volumes[1].grant, 3);
 	assert_int_equal(p->volumes[0].grant, 0);
+	/* A second session's: whoever runs the job chooses it, so it changes nothing of the first. */
 	g->volume_count = g->preopen_count = 0;
 	assert_int_equal(provision_add_grant(p, g, 4, pool, &err), CELLA_EPERM);
+	assert_non_null(strstr(err.text, "LANG"));
+	g->environment_count = 0;
+	assert_int_equal(provision_add_grant(p, g, 4, pool, &err), CELLA_EPERM);
+	assert_non_null(strstr(err.text, "arguments"));
+	g->argument_count = 0;
+	assert_int_equal(provision_add_grant(p, g, 4, pool, &err), CELLA_EPERM);
 	assert_non_null(strstr(err.text, "/etc/key"));
+	p->file_count = 2;
+	assert_int_equal(provision_check_volumes(p, &err), 0);
+	p->files[1].path = "/data/model";
+	assert_int_equal(provision_check_volumes(p, &err), CELLA_EPERM);
+	assert_non_null(strstr(err.text, "/data/model lies in /data"));
+	p->files[1].path = "/data2";
+	static const char *const names[] = {"/data/out", "/data",      "/./data/out",
+	                                    "data/out",  "//data/out", "/x/.."};
+	for (size_t i = 0; i < array_count(names); i++) {
+		p->preopens[0].guest = names[i];
+		assert_int_equal(provision_check_volumes(p, &err), CELLA_EPERM);
+	}
+	p->preopens[0].guest = "/";
+	assert_int_equal(provision_check_volumes(p, &err), 0);
 	g->role = PROVISION_DRIVER;
 	mem_free(pool, data);
 	assert_int_equal(provision_write(g, pool, &data, &size, NULL), 0);

@@ -152,11 +152,16 @@ static void check_minimum(struct tee_verdict *v, const char *of, const struct sn
 {
 	for (enum snp_component c = 0; c < SNP_COMPONENTS; c++) {
 		const struct policy_number *least = &minimum->levels[c];
+		const char *name = tee_text(v, "minimum.%s.%s", of, snp_component_name(c));
+		const char *wanted = tee_text(v, "%u or more", (unsigned)least->value);
 		uint8_t level;
-		if (!least->is_set || !snp_tcb_level(tcb, product, c, &level))
+		if (!least->is_set)
 			continue;
-		tee_demand(v, tee_text(v, "minimum.%s.%s", of, snp_component_name(c)), level >= least->value,
-		           tee_text(v, "%u or more", (unsigned)least->value), "%u", level);
+		if (snp_tcb_level(tcb, product, c, &level))
+			tee_demand(v, name, level >= least->value, wanted, "%u", level);
+		else
+			tee_demand(v, name, false, wanted, "none: %s has no such component",
+			           snp_product_name(product));
 	}
 }
 

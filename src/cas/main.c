@@ -201,13 +201,17 @@ static int parse_listen(const char *text, char address[64], uint16_t *ret_port, 
 	return 0;
 }
 
+static const char *listen_of(const struct daemon *d)
+{
+	return d->arguments.listen ? d->arguments.listen : "127.0.0.1:8081";
+}
+
 static int listen_on(struct daemon *d, struct error *err)
 {
 	char address[64];
 	uint16_t port;
 	unsigned rate = d->arguments.rate ? (unsigned)strtoul(d->arguments.rate, NULL, 10) : 0;
-	int rc = parse_listen(d->arguments.listen ? d->arguments.listen : "127.0.0.1:8081", address, &port,
-	                      err);
+	int rc = parse_listen(listen_of(d), address, &port, err);
 	if (rc < 0)
 		return rc;
 	const struct https_server_options options = {.base = d->base,
@@ -230,6 +234,10 @@ static void print_start(const struct daemon *d)
 	printf("listening on port %u\npin   %s\n", https_server_port(d->server), cas_key_hash(d->cas));
 	if (d->arguments.init)
 		printf("owner %s\n", d->arguments.init);
+	if (d->arguments.insecure_memory_none)
+		puts("insecure-memory-none: keys and secrets lie in ordinary memory, which root can read");
+	if (d->arguments.insecure_older)
+		puts("insecure-older: what is kept may be older than what was here before");
 	fflush(stdout);
 }
 
@@ -285,7 +293,11 @@ static void free_wiped(void *p)
 
 static int serve(struct daemon *d, struct error *err)
 {
+	char address[64];
+	uint16_t port;
 	json_set_alloc_funcs(malloc, free_wiped);
+	if (!d->arguments.task && parse_listen(listen_of(d), address, &port, err) < 0)
+		return CELLA_EINVAL; /* before anything is made */
 	int rc = make_pools(d, err);
 	if (rc == 0 && d->arguments.task)
 		return look_after(d, err);
@@ -349,5 +361,5 @@ int main(int argc, char **argv)
 	if (rc < 0)
 		log_error("%s", err.text);
 	done(&d);
-	return rc < 0 ? 1 : 0;
+	return rc == CELLA_EINVAL ? 2 : rc < 0;
 }

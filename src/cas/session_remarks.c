@@ -53,6 +53,8 @@ static bool is(const char *name, const char *other)
 static bool volume_is_used(const struct session *s, const struct session_volume *volume)
 {
 	bool used = volume->exports.count > 0;
+	for (size_t i = 0; i < s->service_count; i++)
+		used |= !s->services[i].image; /* which gets them all */
 	for (size_t i = 0; i < s->image_count; i++)
 		for (size_t j = 0; j < s->images[i].volumes.count; j++)
 			used |= is(s->images[i].volumes.items[j], volume->name);

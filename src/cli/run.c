@@ -185,6 +185,14 @@ static int run_parse_dirs(struct run_options *o, struct error *err)
 	if (o->sessions.count > JOB_SESSIONS_MAX)
 		return error_set(err, CELLA_EINVAL, "--session may be given %d times at most",
 		                 JOB_SESSIONS_MAX);
+	for (size_t i = 0; i < o->sessions.count; i++) {
+		const char *slash = strrchr(o->sessions.items[i], '/');
+		if (!slash || slash == o->sessions.items[i] || !slash[1])
+			return error_set(
+				err, CELLA_EINVAL,
+				"--session %.100s: it wants SESSION/SERVICE, such as hospital/classify",
+				o->sessions.items[i]);
+	}
 	if (o->volume_keys.count > o->volumes.count || o->volume_roots.count > o->volumes.count)
 		return error_set(err, CELLA_EINVAL, "--volume-key and --volume-root are for a --volume each");
 	for (size_t i = 0; i < count; i++) {

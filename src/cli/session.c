@@ -15,7 +15,7 @@
 enum { READ_SIZE = 65536 };
 
 struct session_options {
-	const char *volume_key, *volume_root, *action, *hash;
+	const char *volume_key, *volume_root, *action, *hash, *keep;
 	struct option_list signatures;
 	bool json;
 };
@@ -25,6 +25,9 @@ static const struct option session_table[] = {
          option_field(session_options, volume_key)},
 	{"--volume-root", NULL, OPTION_TEXT, "FILE", "volume: its root file; default: VOL.root",
          option_field(session_options, volume_root)},
+	{"--keep", NULL, OPTION_TEXT, "mine|cas",
+         "volume: where a job and its owner have both written, whose commits count; the others are lost",
+         option_field(session_options, keep)},
 	{"--signature", NULL, OPTION_LIST, "FILE",
          "create, update, read, delete: what another owner has signed",
          option_field(session_options, signatures)},
@@ -252,7 +255,8 @@ static int ask_cas(const struct command_row *row, const struct session_options *
 	                                 .signatures = (const char *const *)o->signatures.items,
 	                                 .signature_count = o->signatures.count,
 	                                 .action = o->action,
-	                                 .hash = o->hash};
+	                                 .hash = o->hash,
+	                                 .keep = o->keep};
 	struct error err = {0};
 	int rc = row->ask(&c, &err);
 	if (rc == 0)

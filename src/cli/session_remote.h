@@ -17,6 +17,7 @@ struct session_remote {
 	const char *const *signatures; /* files of session sign */
 	size_t signature_count;
 	const char *action, *hash; /* of sign; NULL: "put" */
+	const char *keep; /* of volume, where two have written: "mine", "cas"; NULL: it is refused then */
 };
 
 /* What each of them begins with. */

@@ -1,7 +1,9 @@
 /* cella session volume: an owner's volume and what the CAS knows of it are brought to the same commit. */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "attest/claims.h"
 #include "base/buf.h"
@@ -10,7 +12,7 @@
 #include "cli/session_remote.h"
 #include "cli/verb.h"
 #include "cli/volume_key.h"
-#include "volume/keeper.h"
+#include "volume/volume.h"
 
 struct own_volume {
 	struct volume_keys *keys;
@@ -131,6 +133,50 @@ static int report(const struct session_remote *c, uint64_t commit, const char *n
 	return 0;
 }
 
+/* Of two roots one has to come from the other. Where that cannot be seen, as commits between them were
+ * compacted away, the number decides. */
+static int check_line(const struct session_remote *c, struct session_cas *r, const struct own_volume *own,
+                      const struct known_volume *known, struct error *err)
+{
+	bool mine_later = counter_of(own->root) > counter_of(known->root), descends = false;
+	struct volume_config config = {.pool = r->pool,
+	                               .keys = own->keys->keys,
+	                               .key_count = own->keys->count,
+	                               .cache = VOLUME_CACHE_LEAST};
+	if (c->keep || bytes_are_zero(known->root, sizeof(known->root)) ||
+	    crypto_equal(own->root, known->root, sizeof(own->root)))
+		return 0;
+	cleanup_close int directory = open(c->operands[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return error_errno(err, CELLA_ENOENT, "cannot open %s", c->operands[2]);
+	int rc = volume_disk_directory(take_fd(&directory), &config.disk, err);
+	if (rc < 0)
+		return rc;
+	if (counter_of(own->root) != counter_of(known->root))
+		rc = volume_descends(&config, mine_later ? own->root : known->root,
+		                     mine_later ? known->root : own->root, &descends, err);
+	volume_disk_directory_free(&config.disk);
+	if (rc == CELLA_EAUTH || rc == CELLA_ENOENT)
+		return 0;
+	if (rc < 0 || descends)
+		return rc;
+	return error_set(err, CELLA_EAUTH,
+	                 "a job and its owner have both written to %s: commit %" PRIu64
+	                 " of the CAS and commit "
+	                 "%" PRIu64
+	                 " here do not come from each other. Save what only one of them has, then say "
+	                 "which counts: --keep cas or --keep mine",
+	                 c->operands[2], counter_of(known->root), counter_of(own->root));
+}
+
+static bool takes_from_cas(const struct session_remote *c, const struct own_volume *own,
+                           const struct known_volume *known)
+{
+	if (c->keep)
+		return strcmp(c->keep, "cas") == 0;
+	return counter_of(known->root) > counter_of(own->root);
+}
+
 static int bring_together(const struct session_remote *c, struct session_cas *r, struct own_volume *own,
                           struct error *err)
 {
@@ -142,9 +188,11 @@ static int bring_together(const struct session_remote *c, struct session_cas *r,
 		return error_set(err, CELLA_ENOMEM, "no memory for a request");
 	const char *path = (const char *)target.data;
 	int rc = ask_known(r, path, own, &known, err);
+	if (rc == 0)
+		rc = check_line(c, r, own, &known, err);
 	if (rc < 0)
 		return rc;
-	if (counter_of(known.root) > counter_of(own->root)) {
+	if (takes_from_cas(c, own, &known)) {
 		rc = follow(own, &known, err);
 		return rc < 0 ? rc : report(c, counter_of(known.root), "cas", &known, err);
 	}
@@ -156,6 +204,8 @@ int session_volume_command(const struct session_remote *c, struct error *err)
 {
 	cleanup_session_cas struct session_cas r = {0};
 	struct own_volume own = {0};
+	if (c->keep && strcmp(c->keep, "mine") != 0 && strcmp(c->keep, "cas") != 0)
+		return error_set(err, CELLA_EINVAL, "--keep is mine or cas");
 	int rc = session_cas_open(&r, err);
 	if (rc == 0)
 		rc = own_open(c, r.pool, &own, err);

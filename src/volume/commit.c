@@ -156,7 +156,8 @@ static int stay_at(struct volume *v, const uint8_t kept[VOLUME_REFERENCE_SIZE],
 		return rc;
 	return error_set(
 		err, CELLA_EAGAIN,
-		"it has commits that its root file was not told of: a cella volume compact tells it");
+		"it has commits that its root file was not told of: a cella volume compact tells it, and a cella "
+		"session volume a CAS that keeps its root");
 }
 
 int root_choose(struct volume *v, uint8_t ret_reference[VOLUME_REFERENCE_SIZE], struct volume_root *ret_root,
@@ -364,4 +365,38 @@ int volume_publish(struct volume *v, struct error *err)
 	volume_locked(v);
 	int rc = volume_may_write(v, err);
 	return rc == 0 ? publish_locked(v, err) : rc;
+}
+
+static int named_root(void *data, const uint8_t volume[VOLUME_ID_SIZE],
+                      uint8_t ret_root[VOLUME_REFERENCE_SIZE], struct error *err)
+{
+	(void)volume;
+	(void)err;
+	memcpy(ret_root, data, VOLUME_REFERENCE_SIZE);
+	return 0;
+}
+
+int volume_descends(const struct volume_config *config, const uint8_t later[VOLUME_REFERENCE_SIZE],
+                    const uint8_t earlier[VOLUME_REFERENCE_SIZE], bool *ret_descends, struct error *err)
+{
+	uint8_t at[VOLUME_REFERENCE_SIZE];
+	struct volume_config there = *config;
+	struct volume_root root;
+	struct volume *v;
+	memcpy(at, later, sizeof(at));
+	there.keeper = (struct volume_keeper){.data = at, .get = named_root};
+	there.writable = false;
+	there.exact = true;
+	int rc = volume_open(&there, &v, err);
+	if (rc < 0)
+		return rc;
+	while (rc == 0 && counter_of(at) > counter_of(earlier)) {
+		rc = root_read(v, at, &root, err);
+		if (rc == 0)
+			memcpy(at, root.before, sizeof(at));
+	}
+	volume_free(v);
+	if (rc == 0)
+		*ret_descends = memcmp(at, earlier, sizeof(at)) == 0;
+	return rc;
 }

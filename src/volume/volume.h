@@ -98,6 +98,12 @@ int volume_commit(struct volume *v, struct error *err) must_check;
 /* Bring the keeper up to the last commit. */
 int volume_publish(struct volume *v, struct error *err) must_check;
 
+/* Does one commit come from another, by the roots between them? `config` as for reading; its keeper is not
+ * asked. CELLA_EAUTH, CELLA_ENOENT: the later one is not there, or one between them, as after compacting. */
+int volume_descends(const struct volume_config *config, const uint8_t later[VOLUME_REFERENCE_SIZE],
+                    const uint8_t earlier[VOLUME_REFERENCE_SIZE], bool *ret_descends,
+                    struct error *err) must_check;
+
 struct volume_info {
 	uint64_t counter; /* of commits */
 	uint64_t time_ns; /* of the last one */

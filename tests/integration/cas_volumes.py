@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from castest import Cas, cella, good, refused, use
-from celljob import CELLA, REFUSED, SCRATCH, check, finish, needs_secret
+from celljob import CELLA, REFUSED, SCRATCH, USAGE, check, finish, needs_secret
 
 needs_secret()
 os.environ["CELLA_CONTEXTS"] = str(SCRATCH / "contexts.json")
@@ -190,6 +190,20 @@ with Cas() as cas:
     good("hand over", cella("session", "volume", "clinic", "data", VOLUME))
     check(good("read", job("read", "/data/mine")) == "mine", "and jobs read what the owner wrote")
 
+    # the owner writes while a job does
+    one = Holder("held")
+    check(one.write("zeroth") == "kept", "a job commits")
+    good("its owner writes, too", cella("volume", "import", "-q", VOLUME, SCRATCH / "mine", "/fork"))
+    one.end()
+    for _ in range(3):
+        good("and again", cella("volume", "import", "-q", VOLUME, SCRATCH / "mine", "/fork"))
+    refused("neither is lost in silence", cella("session", "volume", "clinic", "data", VOLUME),
+            ["do not come from each other", "--keep cas", "--keep mine"], 1)
+    good("its owner decides", cella("session", "volume", "--keep", "cas", "clinic", "data", VOLUME))
+    check(good("the job's", job("read", "/data/held")) == "zeroth\n", "the job's commits count")
+    check(cella("volume", "cat", VOLUME, "/fork/mine").returncode == 1, "the owner's do not")
+    refused("a third way", cella("session", "volume", "--keep", "both", "clinic", "data", VOLUME), ["mine or cas"], USAGE)
+
     # two writers; the CAS between
     one = Holder("held")
     check(one.write("first") == "kept", "it commits")
@@ -201,7 +215,7 @@ with Cas() as cas:
     check(one.write("second") == "kept", "a CAS that was killed and started again keeps its next commit")
     status, output, errors = one.end()
     check(status == 0, f"and its end: {status} {output} {errors}")
-    check(good("read", job("read", "/data/held")) == "first\nsecond\n", "all of it is there")
+    check(good("read", job("read", "/data/held")) == "zeroth\nfirst\nsecond\n", "all of it is there")
 
     # an old copy
     shutil.copytree(VOLUME, SCRATCH / "old")

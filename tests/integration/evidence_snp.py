@@ -105,10 +105,10 @@ class Snp(unittest.TestCase):
                 "product": "Milan", "signing_key": "vcek", "maximum_vmpl": 0}
         done = self.verify("milan_c.report.bin", certs, "--policy", self.written("p.json", json.dumps(good)))
         self.assertEqual(done.returncode, ACCEPTED, done.stdout)
-        bad = {"measurement": "00" * 48, "minimum_tcb": {"snp": 9}, "minimum_launch_tcb": {"microcode": 116},
-               "crl": "required"}
+        bad = {"measurement": "00" * 48, "minimum_tcb": {"fmc": 0, "snp": 9}, "minimum_launch_tcb": {"microcode": 116},
+               "crl": "required"}  # a Milan has no fmc, of whatever level
         done = self.verify("milan_c.report.bin", certs, "--policy", self.written("p.json", json.dumps(bad)))
-        self.assertEqual(failed(done), ["certificate.crl", "measurement", "minimum.reported.snp",
+        self.assertEqual(failed(done), ["certificate.crl", "measurement", "minimum.reported.fmc", "minimum.reported.snp",
                                         "minimum.launch.microcode"])
         for text, why in [('{"measurment": 1}', "did you mean measurement?"), ("{", "no JSON")]:
             done = self.verify("milan_c.report.bin", certs, "--policy", self.written("p.json", text))

@@ -584,9 +584,10 @@ static void test_remarks(void **state)
 {
 	static const char text[] = HEAD
 		"secrets:\n- {name: pin, kind: ascii, value: \"1234\"}\n- {name: used, kind: ascii, size: 9}\n"
-		"volumes:\n- {name: v, path: /v, update_policy: none}\nimages:\n- {name: i}\n"
-		"services:\n- {name: a, attestation: [{memory_level: insecure-none}]}\n"
-		"- {name: b, command: [$$CELLA::used$$], attestation: [{builder: " KEY_AB "}]}\n"
+		"volumes:\n- {name: v, path: /v, update_policy: none}\nimages:\n- {name: i}\n- {name: j}\n"
+		"services:\n- {name: a, image_name: j, attestation: [{memory_level: insecure-none}]}\n"
+		"- {name: b, image_name: j, command: [$$CELLA::used$$], attestation: [{builder: " KEY_AB
+		"}]}\n"
 		"access_policy: {update: ANY}\n";
 	static const char expected[] =
 		"secret pin: nothing uses it\n"

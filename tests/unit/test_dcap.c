@@ -460,6 +460,11 @@ static void test_every_bit(void **state)
 {
 	(void)state;
 	static const uint16_t versions[] = {3, 4, 5};
+#ifdef __x86_64__
+	const size_t step = 1;
+#else
+	const size_t step = 211; /* an emulated processor takes too long for all of them */
+#endif
 	for (size_t i = 0; i < array_count(versions); i++) {
 		struct dcap_shape shape = dcap_shape(versions[i] > 3, versions[i]);
 		struct dcap_files files;
@@ -470,7 +475,7 @@ static void test_every_bit(void **state)
 		assert_int_equal(quote_parse(files.quote.data, files.quote.size, &quote, NULL), 0);
 		assert_false(is_refused(&files.input));
 		const size_t size = (size_t)(quote.qe_auth - files.quote.data) + quote.qe_auth_size;
-		for (size_t bit = 0; bit < 8 * size; bit++) {
+		for (size_t bit = 0; bit < 8 * size; bit += step) {
 			files.quote.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
 			if (!is_refused(&files.input))
 				fail_msg("version %u, byte %zu, bit %zu", versions[i], bit / 8, bit % 8);

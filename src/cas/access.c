@@ -10,13 +10,6 @@ struct askers {
 	size_t count;
 };
 
-static bool key_is_revoked(struct cas *cas, const uint8_t key[RECORDS_KEY_SIZE])
-{
-	bool is = records_is_revoked(cas_records_lock(cas), RECORDS_REVOKED_OWNER, key, RECORDS_KEY_SIZE);
-	cas_records_unlock(cas);
-	return is;
-}
-
 static int add_signers(struct cas *cas, const struct access_request *q,
                        const uint8_t hash[CRYPTO_SHA384_SIZE], struct askers *to, struct error *err)
 {
@@ -29,7 +22,7 @@ static int add_signers(struct cas *cas, const struct access_request *q,
 	for (size_t i = 0; rc == 0 && i < signers.count; i++) {
 		uint8_t *key = to->keys[to->count];
 		rc = cas_key_parse(signers.key_hash[i], "key's hash", key, err);
-		to->count += rc == 0 && !key_is_revoked(cas, key);
+		to->count += rc == 0 && !cas_key_is_revoked(cas, key);
 	}
 	return rc == CELLA_EAUTH || rc == CELLA_EFORMAT || rc == CELLA_EUNSUPPORTED || rc == CELLA_ELIMIT
 	               ? error_prefix(err, CELLA_EPERM, "of those who have signed: ")
@@ -41,7 +34,7 @@ static int gather(struct cas *cas, const struct access_request *q, const uint8_t
 {
 	*ret = (struct askers){.count = q->who->known};
 	memcpy(ret->keys[0], q->who->key, sizeof(ret->keys[0]));
-	if (cas_key_is_revoked(cas, q->who))
+	if (q->who->known && cas_key_is_revoked(cas, q->who->key))
 		return error_set(err, CELLA_EPERM, "the key that asks was revoked");
 	return q->who->signatures ? add_signers(cas, q, hash, ret, err) : 0;
 }
@@ -49,7 +42,7 @@ static int gather(struct cas *cas, const struct access_request *q, const uint8_t
 bool access_may_read(struct cas *cas, const struct cas_requester *who, const struct cas_session *session)
 {
 	const struct session_requesters all = {.keys = &who->key, .count = who->known};
-	return !cas_key_is_revoked(cas, who) &&
+	return !(who->known && cas_key_is_revoked(cas, who->key)) &&
 	       session_access(&session->session->read, "read", session->creator, &all, NULL) == 0;
 }
 

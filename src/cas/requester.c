@@ -84,12 +84,9 @@ int cas_demand_owner(struct cas *cas, const struct cas_requester *who, const cha
 	return cas_deny(cas, who, &why, err);
 }
 
-bool cas_key_is_revoked(struct cas *cas, const struct cas_requester *who)
+bool cas_key_is_revoked(struct cas *cas, const uint8_t key[RECORDS_KEY_SIZE])
 {
-	if (!who->known)
-		return false;
-	bool is = records_is_revoked(cas_records_lock(cas), RECORDS_REVOKED_OWNER, who->key,
-	                             sizeof(who->key));
+	bool is = records_is_revoked(cas_records_lock(cas), RECORDS_REVOKED_OWNER, key, RECORDS_KEY_SIZE);
 	cas_records_unlock(cas);
 	return is;
 }

@@ -20,7 +20,8 @@ struct cas_requester {
 };
 
 bool cas_is_owner(struct cas *cas, const struct cas_requester *who);
-bool cas_key_is_revoked(struct cas *cas, const struct cas_requester *who);
+/* As an owner's: of any key, also one that is no owner's. */
+bool cas_key_is_revoked(struct cas *cas, const uint8_t key[RECORDS_KEY_SIZE]);
 /* The key in hexadecimal, or that there is none. */
 void cas_who_text(const struct cas_requester *who, char to[CAS_KEY_HEX_SIZE]);
 

@@ -19,8 +19,7 @@ int bench_cas_start(struct bench *b, struct bench_cas_server *c, struct error *e
 void bench_cas_stop(struct bench_cas_server *c);
 /* From here on everything reaches the CAS through a relay that holds each byte back for so long, both ways;
  * 0: straight. */
-int bench_cas_reach(struct bench *b, struct bench_cas_server *c, unsigned delay_ms,
-                    struct error *err) must_check;
+int bench_cas_reach(struct bench_cas_server *c, unsigned delay_ms, struct error *err) must_check;
 /* Put a session, from its text. */
 int bench_cas_session(struct bench *b, const char *text, struct error *err) must_check;
 

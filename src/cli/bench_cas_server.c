@@ -61,11 +61,10 @@ void bench_cas_stop(struct bench_cas_server *c)
 	end(&c->pid);
 }
 
-int bench_cas_reach(struct bench *b, struct bench_cas_server *c, unsigned delay_ms, struct error *err)
+int bench_cas_reach(struct bench_cas_server *c, unsigned delay_ms, struct error *err)
 {
 	char owner[BENCH_PATH_MAX + 16], url[64];
 	uint16_t port = c->port;
-	(void)b;
 	end(&c->relay);
 	int rc = delay_ms ? bench_relay_start(c->port, delay_ms, &port, &c->relay, err) : 0;
 	snprintf(owner, sizeof(owner), "%s.owner.pem", c->directory);
@@ -95,6 +94,6 @@ int bench_cas_start(struct bench *b, struct bench_cas_server *c, struct error *e
 	setenv("CELLA_LAS_KEY", path, 1);
 	int rc = start(b, c, err);
 	if (rc == 0)
-		rc = bench_cas_reach(b, c, 0, err);
+		rc = bench_cas_reach(c, 0, err);
 	return rc == 0 ? bench_cella(enrol, array_count(enrol), NULL, NULL, err) : rc;
 }

@@ -70,11 +70,12 @@ int session_create_command(const struct session_remote *c, struct error *err)
 	return rc;
 }
 
-int session_read_command(const struct session_remote *c, struct error *err)
+/* Of a session by its name, with the signatures that were given. */
+static int ask_signed(const struct session_remote *c, const char *method, struct https_reply *ret_reply,
+                      struct error *err)
 {
 	cleanup_session_cas struct session_cas r = {0};
 	cleanup_buf struct buf target = {0}, signatures = {0};
-	struct https_reply reply;
 	int rc = session_signatures(c, &signatures, err);
 	if (rc == 0)
 		rc = session_cas_open(&r, err);
@@ -82,10 +83,16 @@ int session_read_command(const struct session_remote *c, struct error *err)
 		return rc;
 	cas_client_target(&target, c->operands[0], NULL, NULL);
 	buf_put(&target, "", 1);
-	const struct https_message message = {.method = "GET",
+	const struct https_message message = {.method = method,
 	                                      .target = (const char *)target.data,
 	                                      .header = (const char *)signatures.data};
-	rc = cas_client_ask(r.client, &message, &reply, err);
+	return cas_client_ask(r.client, &message, ret_reply, err);
+}
+
+int session_read_command(const struct session_remote *c, struct error *err)
+{
+	struct https_reply reply;
+	int rc = ask_signed(c, "GET", &reply, err);
 	if (rc < 0)
 		return rc;
 	fwrite(reply.body, 1, reply.size, stdout);
@@ -120,20 +127,8 @@ int session_list_command(const struct session_remote *c, struct error *err)
 
 int session_delete_command(const struct session_remote *c, struct error *err)
 {
-	cleanup_session_cas struct session_cas r = {0};
-	cleanup_buf struct buf target = {0}, signatures = {0};
 	struct https_reply reply;
-	int rc = session_signatures(c, &signatures, err);
-	if (rc == 0)
-		rc = session_cas_open(&r, err);
-	if (rc < 0)
-		return rc;
-	cas_client_target(&target, c->operands[0], NULL, NULL);
-	buf_put(&target, "", 1);
-	const struct https_message message = {.method = "DELETE",
-	                                      .target = (const char *)target.data,
-	                                      .header = (const char *)signatures.data};
-	rc = cas_client_ask(r.client, &message, &reply, err);
+	int rc = ask_signed(c, "DELETE", &reply, err);
 	if (rc == 0)
 		https_reply_done(&reply);
 	return rc;

@@ -316,32 +316,26 @@ static int keep_keys(const struct handing *h, struct records *r, struct error *e
 	return rc;
 }
 
-static uint64_t counter_of(const uint8_t root[VOLUME_REFERENCE_SIZE])
-{
-	uint64_t counter;
-	memcpy(&counter, root, sizeof(counter));
-	return counter;
-}
-
 /* From whatever root is there to a later one; nobody may have the lease. */
 static int keep_root(const struct handing *h, struct records *r, struct error *err)
 {
 	struct records_volume there;
 	uint64_t token;
 	int rc = records_volume_get(r, h->handed->id, &there, err);
-	if (rc == 0 && counter_of(there.root) > counter_of(h->handed->root))
+	if (rc == 0 && volume_counter_of(there.root) > volume_counter_of(h->handed->root))
 		rc = error_set(
 			err, CELLA_EAUTH,
 			"the CAS holds commit %llu of the volume, later than the %llu that it was given: "
 			"this is an old copy",
-			(unsigned long long)counter_of(there.root),
-			(unsigned long long)counter_of(h->handed->root));
-	if (rc == 0 && counter_of(there.root) && counter_of(there.root) == counter_of(h->handed->root) &&
+			(unsigned long long)volume_counter_of(there.root),
+			(unsigned long long)volume_counter_of(h->handed->root));
+	if (rc == 0 && volume_counter_of(there.root) &&
+	    volume_counter_of(there.root) == volume_counter_of(h->handed->root) &&
 	    !crypto_equal(there.root, h->handed->root, sizeof(there.root)))
 		rc = error_set(err, CELLA_EAUTH,
 		               "the CAS holds another commit %llu of the volume: two have written to it, and "
 		               "only one of them counts",
-		               (unsigned long long)counter_of(there.root));
+		               (unsigned long long)volume_counter_of(there.root));
 	if (rc == 0)
 		rc = records_volume_acquire(r, h->handed->id, "its owner", false, h->now_ns, h->now_ns,
 		                            &token, err);
@@ -412,7 +406,7 @@ int cas_volume_hand(struct cas *cas, const struct cas_requester *who, const char
 	if (rc == 0) {
 		rc = cas_do_act(cas, who, AUDIT_VOLUME_COMMITTED,
 		                json_pack("{s:s, s:s, s:I}", "session", session, "volume", volume, "commit",
-		                          (json_int_t)counter_of(handed->root)),
+		                          (json_int_t)volume_counter_of(handed->root)),
 		                hand_volume, &h, &why);
 		if (rc == CELLA_EPERM)
 			rc = cas_deny(cas, who, &why, err);

@@ -20,13 +20,6 @@ struct own_volume {
 	uint8_t root[VOLUME_REFERENCE_SIZE];
 };
 
-static uint64_t counter_of(const uint8_t root[VOLUME_REFERENCE_SIZE])
-{
-	uint64_t counter;
-	memcpy(&counter, root, sizeof(counter));
-	return counter;
-}
-
 static int own_open(const struct session_remote *c, struct mem_pool *pool, struct own_volume *ret,
                     struct error *err)
 {
@@ -138,7 +131,7 @@ static int report(const struct session_remote *c, uint64_t commit, const char *n
 static int check_line(const struct session_remote *c, struct session_cas *r, const struct own_volume *own,
                       const struct known_volume *known, struct error *err)
 {
-	bool mine_later = counter_of(own->root) > counter_of(known->root), descends = false;
+	bool mine_later = volume_counter_of(own->root) > volume_counter_of(known->root), descends = false;
 	struct volume_config config = {.pool = r->pool,
 	                               .keys = own->keys->keys,
 	                               .key_count = own->keys->count,
@@ -152,7 +145,7 @@ static int check_line(const struct session_remote *c, struct session_cas *r, con
 	int rc = volume_disk_directory(take_fd(&directory), &config.disk, err);
 	if (rc < 0)
 		return rc;
-	if (counter_of(own->root) != counter_of(known->root))
+	if (volume_counter_of(own->root) != volume_counter_of(known->root))
 		rc = volume_descends(&config, mine_later ? own->root : known->root,
 		                     mine_later ? known->root : own->root, &descends, err);
 	volume_disk_directory_free(&config.disk);
@@ -166,7 +159,7 @@ static int check_line(const struct session_remote *c, struct session_cas *r, con
 	                 "%" PRIu64
 	                 " here do not come from each other. Save what only one of them has, then say "
 	                 "which counts: --keep cas or --keep mine",
-	                 c->operands[2], counter_of(known->root), counter_of(own->root));
+	                 c->operands[2], volume_counter_of(known->root), volume_counter_of(own->root));
 }
 
 static bool takes_from_cas(const struct session_remote *c, const struct own_volume *own,
@@ -174,7 +167,7 @@ static bool takes_from_cas(const struct session_remote *c, const struct own_volu
 {
 	if (c->keep)
 		return strcmp(c->keep, "cas") == 0;
-	return counter_of(known->root) > counter_of(own->root);
+	return volume_counter_of(known->root) > volume_counter_of(own->root);
 }
 
 static int bring_together(const struct session_remote *c, struct session_cas *r, struct own_volume *own,
@@ -194,10 +187,10 @@ static int bring_together(const struct session_remote *c, struct session_cas *r,
 		return rc;
 	if (takes_from_cas(c, own, &known)) {
 		rc = follow(own, &known, err);
-		return rc < 0 ? rc : report(c, counter_of(known.root), "cas", &known, err);
+		return rc < 0 ? rc : report(c, volume_counter_of(known.root), "cas", &known, err);
 	}
 	rc = cas_client_json(r->client, "PUT", path, own_json(own), NULL, err);
-	return rc < 0 ? rc : report(c, counter_of(own->root), "here", &known, err);
+	return rc < 0 ? rc : report(c, volume_counter_of(own->root), "here", &known, err);
 }
 
 int session_volume_command(const struct session_remote *c, struct error *err)

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "volume/volume_state.h"
 
 static void segment_free(struct volume *v, struct segment *s)
@@ -203,6 +202,12 @@ static void nonce_of(uint32_t block, enum volume_block_kind kind, uint8_t nonce[
 	nonce[4] = (uint8_t)kind;
 }
 
+/* A root ends with its own tag. */
+static size_t sealed_size(enum volume_block_kind kind, size_t size)
+{
+	return kind == VOLUME_KIND_ROOT ? size - CRYPTO_TAG_SIZE : size;
+}
+
 /* Numbers are taken in order from the one after the last root's; what a writer left that was never committed,
  * or somebody put there, is passed over. */
 static int begin_segment(struct volume *v, struct error *err)
@@ -269,9 +274,11 @@ static int append_part(void *arg, size_t part, unsigned worker)
 	for (size_t i = 0; rc == 0 && i < count; i++) {
 		struct volume_pointer *at = &a->ret[first + i];
 		uint8_t nonce[CRYPTO_NONCE_SIZE], *to = staging + i * a->size;
+		size_t sealed = sealed_size(a->kind, a->size);
 		nonce_of(at->block, a->kind, nonce);
-		memcpy(to, a->plain[first + i], a->size);
-		rc = crypto_fixed_seal(s->ciphers[worker], nonce, to, a->size, at->tag);
+		memcpy(to, a->plain[first + i], sealed);
+		rc = crypto_fixed_seal(s->ciphers[worker], nonce, to, sealed, at->tag);
+		memcpy(to + sealed, at->tag, a->size - sealed);
 		if (rc < 0)
 			error_fill(&err, rc, "cannot seal a block");
 	}
@@ -374,8 +381,11 @@ static int fetch_bytes(struct fetch *f, size_t first, size_t count, struct error
 static int open_message(struct fetch *f, size_t i, unsigned worker, struct error *err)
 {
 	uint8_t nonce[CRYPTO_NONCE_SIZE];
+	size_t sealed = sealed_size(f->kind, f->size);
 	nonce_of(f->at[i].block, f->kind, nonce);
-	int rc = crypto_fixed_open(f->segment->ciphers[worker], nonce, f->to[i], f->size, f->at[i].tag);
+	int rc = crypto_fixed_open(f->segment->ciphers[worker], nonce, f->to[i], sealed, f->at[i].tag);
+	if (rc == 0 && memcmp(f->to[i] + sealed, f->at[i].tag, f->size - sealed) != 0)
+		rc = CELLA_EAUTH;
 	if (rc < 0)
 		error_fill(err, rc, "segment %08x, block %u: its bytes were changed", f->segment->number,
 		           f->at[i].block);
@@ -451,5 +461,47 @@ int segment_read_data(struct volume *v, const struct volume_pointer *at, size_t 
 	}
 	for (size_t i = 0; rc < 0 && i < count; i++)
 		mem_wipe(to[i], VOLUME_BLOCK_SIZE);
+	return rc;
+}
+
+/* ---- the log as it is found */
+
+static int try_root(struct volume *v, struct volume_pointer at, uint8_t *block, segment_root_fn *each,
+                    void *arg, struct error *err)
+{
+	enum { SEALED = VOLUME_BLOCK_SIZE - CRYPTO_TAG_SIZE };
+	uint8_t nonce[CRYPTO_NONCE_SIZE];
+	struct segment *s;
+	int rc = segment_find(v, at.segment, &s, err); /* `each` may read others meanwhile */
+	if (rc < 0)
+		return rc;
+	memcpy(at.tag, block + SEALED, sizeof(at.tag));
+	nonce_of(at.block, VOLUME_KIND_ROOT, nonce);
+	if (bytes_are_zero(at.tag, sizeof(at.tag)) ||
+	    crypto_fixed_open(s->ciphers[0], nonce, block, SEALED, at.tag) < 0)
+		return 0;
+	return each(arg, &at, block);
+}
+
+int segment_each_root(struct volume *v, uint32_t number, uint32_t first, segment_root_fn *each, void *arg,
+                      struct error *err)
+{
+	const struct volume_disk *disk = &v->config.disk;
+	uint8_t *chunk = v->segments.staging;
+	size_t got = (size_t)CHUNK_BLOCKS * VOLUME_BLOCK_SIZE;
+	struct segment *s;
+	int rc = segment_find(v, number, &s, err);
+	if (rc == CELLA_EAUTH)
+		return 0;
+	for (uint32_t block = first; rc == 0 && got == (size_t)CHUNK_BLOCKS * VOLUME_BLOCK_SIZE;
+	     block += CHUNK_BLOCKS) {
+		rc = segment_find(v, number, &s, err);
+		if (rc == 0)
+			rc = disk->read(disk->data, s->file, (uint64_t)block * VOLUME_BLOCK_SIZE, chunk,
+			                (size_t)CHUNK_BLOCKS * VOLUME_BLOCK_SIZE, &got, err);
+		for (uint32_t i = 0; rc == 0 && i < got / VOLUME_BLOCK_SIZE; i++)
+			rc = try_root(v, (struct volume_pointer){.segment = number, .block = block + i},
+			              chunk + (size_t)i * VOLUME_BLOCK_SIZE, each, arg, err);
+	}
 	return rc;
 }

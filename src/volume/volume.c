@@ -176,7 +176,7 @@ static void release_lease(struct volume *v)
 	/* Where it fails, a later writer goes on along the chain of roots. */
 	if (v->failure.code == 0 && publish_locked(v, NULL) == 0) {
 		if (committed)
-			(void)!head_write(v, NULL);
+			head_settle(v);
 		removal_run(v); /* of what readers held until now */
 	}
 	keeper->release(keeper->data, v->id, v->token);

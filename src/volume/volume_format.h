@@ -3,8 +3,9 @@
  * little-endian, but for those in keys of the tree, which are big-endian so that bytes sort as numbers.
  *
  *   volume             what it is: struct of 64 bytes, below
- *   head               a hint where the newest root lies: a root reference (64 bytes) and the u64 fencing
- *                      token of who wrote it, in the clear
+ *   head               a hint where the newest root lies, in the clear: a root reference (64 bytes), the u64
+ *                      fencing token of who wrote it, and a u64, VOLUME_HEAD_SETTLED if no root counts
+ *                      behind it that the keeper does not know
  *   XXXXXXXX.segment   segment 0xXXXXXXXX: a header block, then sealed blocks of 4 KiB
  *
  * A segment is written by one writer in one go, each block once, and what a commit refers to never changes.
@@ -14,20 +15,19 @@
  *                      key id, 16 bytes salt, zeros to the end of the block
  *   data block         4096 bytes of a file (what lies past its end: zeros)
  *   node               2 blocks: a node of the tree, below
- *   root               1 block: a root, below
+ *   root               1 block: a root, below, and 16 bytes tag
  *
  * Key of a segment = HKDF-Expand(volume key, "cella volume segment" || header without its zeros). Each
  * block, node or root is one AES-256-GCM message under it; nonce = u32 number of its first block, u8 kind,
  * seven zeros. So no nonce is used twice: a place in a segment is sealed once, and every segment has a
  * fresh salt. Tags do not lie beside what they belong to, but in the pointer to it: the tree is a Merkle
- * tree.
+ * tree. A root has its own beside it as well, so that the log can be searched for roots.
  *
  *   pointer (24)       u32 segment, u32 block, 16 bytes tag. Segment 0: a hole, all zeros.
  *
  *   root reference (64) u64 counter, pointer, 32 bytes zero. What a keeper keeps.
  *
- *   root               u64 counter, u64 time (ns since 1970), pointer of the top node, u32 level of it,
- *                      u32 zero, u64 next inode, root reference of the commit before (zeros: none), zeros
+ *   root               struct volume_root, then zeros
  *
  *   node               u8 level (0: leaf), u8 zero, u16 count, u16 heap, u16 garbage, u64 zero; then
  *                      `count` slots of u16 offset, u16 key size, u16 value size, in the order of the
@@ -52,11 +52,12 @@
 
 #include <assert.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "crypto/crypto.h"
 
 enum {
-	VOLUME_VERSION = 1,
+	VOLUME_VERSION = 2,
 	VOLUME_ID_SIZE = 16,
 	VOLUME_KEY_ID_SIZE = 8,
 	VOLUME_BLOCK_SIZE = 4096,
@@ -75,7 +76,8 @@ enum {
 	VOLUME_SEGMENT_HEADER_SIZE = 56,
 	VOLUME_POINTER_SIZE = 24,
 	VOLUME_REFERENCE_SIZE = 64,
-	VOLUME_HEAD_SIZE = VOLUME_REFERENCE_SIZE + 8,
+	VOLUME_HEAD_SIZE = VOLUME_REFERENCE_SIZE + 16,
+	VOLUME_HEAD_SETTLED = 1,
 	VOLUME_NODE_HEADER_SIZE = 16,
 	VOLUME_SLOT_SIZE = 6,
 	VOLUME_INODE_SIZE = 32,
@@ -115,6 +117,33 @@ struct volume_pointer {
 	uint8_t tag[CRYPTO_TAG_SIZE];
 };
 static_assert(sizeof(struct volume_pointer) == VOLUME_POINTER_SIZE, "no padding");
+
+/* The counter and the place that a root reference names. */
+static inline uint64_t volume_counter_of(const uint8_t reference[VOLUME_REFERENCE_SIZE])
+{
+	uint64_t counter;
+	memcpy(&counter, reference, sizeof(counter));
+	return counter;
+}
+static inline struct volume_pointer volume_place_of(const uint8_t reference[VOLUME_REFERENCE_SIZE])
+{
+	struct volume_pointer at;
+	memcpy(&at, reference + sizeof(uint64_t), sizeof(at));
+	return at;
+}
+
+enum volume_root_flag { VOLUME_ROOT_COUNTS = 1 }; /* without the keeper: it was no commit in strict mode */
+
+struct volume_root {
+	uint64_t counter, time_ns; /* since 1970 */
+	struct volume_pointer top; /* of the tree */
+	uint32_t level;            /* of that node */
+	uint32_t flags;
+	uint64_t next_inode;
+	uint8_t before[VOLUME_REFERENCE_SIZE]; /* the reference of the commit before; zeros: none */
+	uint64_t token; /* of the writer */
+};
+static_assert(sizeof(struct volume_root) == 128, "no padding");
 static_assert(VOLUME_GROUP_BLOCKS * VOLUME_POINTER_SIZE <= VOLUME_TREE_VALUE_MAX, "a group fits an item");
 static_assert(3 * (VOLUME_SLOT_SIZE + VOLUME_TREE_KEY_MAX + VOLUME_TREE_VALUE_MAX) <=
                       VOLUME_NODE_SIZE - VOLUME_NODE_HEADER_SIZE,

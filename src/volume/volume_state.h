@@ -2,7 +2,8 @@
  * What the files of volumes share. Which calls which, from the top:
  *
  *   volume.c     life of a volume
- *   commit.c     roots: commit, publishing; removal.c  segments that nothing refers to any more
+ *   commit.c     commits, publishing; removal.c  segments that nothing refers to any more
+ *   root.c       roots: which one counts
  *   path.c       paths, and what is done to names
  *   file.c       open files: read, write, truncate
  *   inode.c      inodes, in the tree and open ones
@@ -23,6 +24,7 @@
 #include <pthread.h>
 #include <sys/queue.h>
 
+#include "base/buf.h"
 #include "base/map.h"
 #include "volume/volume.h"
 #include "volume/volume_format.h"
@@ -86,6 +88,13 @@ int segment_read(struct volume *v, enum volume_block_kind kind, const struct vol
 int segment_read_data(struct volume *v, const struct volume_pointer *at, size_t count, uint8_t *const *to,
                       size_t *ret_bad, struct error *err) must_check;
 int segment_sync(struct volume *v, struct error *err) must_check;
+/* What was sealed as a root, from block `first` of a segment to its end, as far as that shows without a
+ * pointer to it, in order. A segment that is not there, or not this volume's, has none. What `each` returns
+ * below 0 ends it. */
+typedef int segment_root_fn(void *arg, const struct volume_pointer *at,
+                            const uint8_t block[VOLUME_BLOCK_SIZE]);
+int segment_each_root(struct volume *v, uint32_t number, uint32_t first, segment_root_fn *each, void *arg,
+                      struct error *err) must_check;
 /* The next write begins a new segment. */
 int segment_close_writing(struct volume *v, struct error *err) must_check;
 void segment_forget(struct volume *v, uint32_t number);
@@ -245,8 +254,8 @@ struct frame {
 	uint64_t inode;
 	uint32_t block;
 	uint32_t chain; /* the next one with its hash */
-	uint8_t state;  /* enum frame_state */
-	uint8_t used;   /* since the hand last came by */
+	uint8_t state; /* enum frame_state */
+	uint8_t used; /* since the hand last came by */
 	uint16_t trial; /* its place among those on trial, from 1; 0: it is none */
 };
 enum frame_state { FRAME_FREE, FRAME_CLEAN, FRAME_DIRTY };
@@ -289,28 +298,38 @@ void blocks_note(struct volume *v, uint64_t inode, uint64_t block);
 bool blocks_noted(const struct volume *v, uint64_t inode, uint64_t block);
 int blocks_flush(struct volume *v, struct error *err) must_check;
 
-/* ---- commit.c */
-struct volume_root {
-	uint64_t counter, time_ns;
-	struct volume_pointer top;
-	uint32_t level;
-	uint64_t next_inode;
-	uint8_t before[VOLUME_REFERENCE_SIZE];
-};
-
+/* ---- root.c */
+static inline bool reference_is_set(const uint8_t reference[VOLUME_REFERENCE_SIZE])
+{
+	return !bytes_are_zero(reference, VOLUME_REFERENCE_SIZE);
+}
 /* The root that a reference names. */
 int root_read(struct volume *v, const uint8_t reference[VOLUME_REFERENCE_SIZE], struct volume_root *ret_root,
               struct error *err) must_check;
+/* To the end of the log. */
+int root_write(struct volume *v, const struct volume_root *root, uint8_t ret_reference[VOLUME_REFERENCE_SIZE],
+               struct error *err) must_check;
 /* The volume is as that root says. */
 void root_adopt(struct volume *v, const struct volume_root *root,
                 const uint8_t reference[VOLUME_REFERENCE_SIZE]);
-/* Which root counts, by the keeper, the mode, and the volume's own hint. */
+/* Which root counts, by the keeper, the mode, the volume's own hint, and the log. */
 int root_choose(struct volume *v, uint8_t ret_reference[VOLUME_REFERENCE_SIZE], struct volume_root *ret_root,
                 struct error *err) must_check;
+
+/* The file "head". */
+struct volume_head {
+	uint8_t reference[VOLUME_REFERENCE_SIZE];
+	uint64_t token;
+	bool settled; /* false also where it was torn: then the rest is zero */
+};
+int head_read(struct volume *v, struct volume_head *ret_head,
+              struct error *err) must_check; /* CELLA_ENOENT */
+
+/* ---- commit.c */
 int commit_locked(struct volume *v, struct error *err) must_check;
-/* The hint: in strict mode, when the volume is closed. */
-int head_write(struct volume *v, struct error *err) must_check;
 int publish_locked(struct volume *v, struct error *err) must_check;
+/* The keeper knows of all that counts. Best effort. */
+void head_settle(struct volume *v);
 
 /* ---- volume.c */
 struct volume {
@@ -328,8 +347,9 @@ struct volume {
 	struct map inodes; /* struct inode by number: open ones */
 	struct volume_root root; /* the last commit */
 	uint8_t reference[VOLUME_REFERENCE_SIZE]; /* to it */
-	uint8_t opened[VOLUME_REFERENCE_SIZE];    /* to the one that it was opened at */
-	uint8_t hinted[VOLUME_REFERENCE_SIZE];    /* what this writer put into the hint */
+	uint8_t opened[VOLUME_REFERENCE_SIZE]; /* to the one that it was opened at */
+	uint8_t hinted[VOLUME_REFERENCE_SIZE]; /* what this writer put into the hint */
+	bool head_is_open; /* that says, for sure, to search the log */
 	uint8_t published[VOLUME_REFERENCE_SIZE]; /* what the keeper has */
 	uint8_t asked[VOLUME_REFERENCE_SIZE]; /* or this, if its last answer was lost; zeros: it was not */
 	uint64_t published_ns; /* by the monotonic clock */

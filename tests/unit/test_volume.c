@@ -9,102 +9,10 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <unistd.h>
 
 #include "volume/tree_state.h"
-
-enum { KIB = 1 << 10, MIB = 1 << 20 };
-
-static struct mem_pool *pool;
-static const uint8_t key[1][CRYPTO_KEY_SIZE] = {{1, 2, 3}};
-static struct error err;
-
-#define assert_ok(call)                                               \
-	do {                                                          \
-		int rc_ = (call);                                     \
-		if (rc_ < 0)                                          \
-			fail_msg("%s: %d: %s", #call, rc_, err.text); \
-	} while (0)
-
-/* A volume in a directory of its own. */
-struct place {
-	char directory[64];
-	char root[80];
-	struct volume_config config;
-};
-
-static int remove_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-static int set_up(void **state)
-{
-	struct place *p = calloc(1, sizeof(*p));
-	snprintf(p->directory, sizeof(p->directory), "/tmp/test_volume.XXXXXX");
-	assert_non_null(mkdtemp(p->directory));
-	snprintf(p->root, sizeof(p->root), "%s.root", p->directory);
-	p->config = (struct volume_config){.pool = pool,
-	                                   .keys = key,
-	                                   .key_count = 1,
-	                                   .cache = 2 * MIB,
-	                                   .writable = true};
-	assert_ok(volume_disk_directory(open(p->directory, O_RDONLY | O_DIRECTORY), &p->config.disk, &err));
-	assert_ok(volume_keeper_file(p->root, &p->config.keeper, &err));
-	assert_ok(volume_create(&p->config, &err));
-	*state = p;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct place *p = *state;
-	volume_disk_directory_free(&p->config.disk);
-	volume_keeper_file_free(&p->config.keeper);
-	nftw(p->directory, remove_file, 8, FTW_DEPTH | FTW_PHYS);
-	unlink(p->root);
-	free(p);
-	return 0;
-}
-
-static void write_file(struct volume *v, const char *path, uint64_t offset, const void *bytes, size_t size)
-{
-	struct volume_file *f;
-	assert_ok(volume_file_open(v, path, VOLUME_WRITE | VOLUME_CREATE, 0644, &f, &err));
-	assert_ok(volume_file_write(f, offset, bytes, size, &err));
-	volume_file_close(f);
-}
-
-static void check_file(struct volume *v, const char *path, uint64_t offset, const void *bytes, size_t size)
-{
-	struct volume_file *f;
-	size_t got;
-	uint8_t *read = malloc(size + 1);
-	assert_ok(volume_file_open(v, path, 0, 0, &f, &err));
-	assert_ok(volume_file_read(f, offset, read, size, &got, &err));
-	assert_int_equal(got, size);
-	assert_memory_equal(read, bytes, size);
-	volume_file_close(f);
-	free(read);
-}
-
-/* The block at this place of the newest segment but the header's, changed in one bit. */
-static void flip(const struct place *p, unsigned segment, off_t at)
-{
-	char path[128];
-	uint8_t byte;
-	snprintf(path, sizeof(path), "%s/%08x.segment", p->directory, segment);
-	int fd = open(path, O_RDWR);
-	assert_true(fd >= 0);
-	assert_int_equal(pread(fd, &byte, 1, at), 1);
-	byte ^= 1;
-	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
-	close(fd);
-}
+#include "volume_place.h"
 
 /* Sizes about the borders of inodes, blocks, groups and runs that pass the cache by. */
 static const size_t sizes[] = {0,    1,     2047,  2048,   2049,   4095,    4096,    4097,
@@ -222,209 +130,6 @@ static void names_behave_as_posix_has_them(void **state)
 	assert_ok(volume_next(v, "", "a", &entry, &err));
 	assert_string_equal(entry.name, "loop");
 	assert_int_equal(volume_next(v, "", "loop", &entry, &err), CELLA_ENOENT);
-	volume_free(v);
-}
-
-static void of_two_writers_one_is_fenced_off(void **state)
-{
-	struct place *p = *state;
-	struct volume_config second = p->config;
-	struct volume *a, *b;
-	assert_ok(volume_keeper_file(p->root, &second.keeper, &err));
-	assert_ok(volume_open(&p->config, &a, &err));
-	assert_int_equal(volume_open(&second, &b, &err), CELLA_EAGAIN);
-	second.take_over = true;
-	assert_ok(volume_open(&second, &b, &err));
-	write_file(a, "a", 0, "a", 1);
-	write_file(b, "b", 0, "b", 1);
-	assert_int_equal(volume_commit(a, &err), CELLA_EFENCED);
-	assert_int_equal(volume_mkdir(a, "late", 0755, &err), CELLA_EFENCED);
-	assert_ok(volume_commit(b, &err));
-	check_file(b, "b", 0, "b", 1);
-	volume_free(a);
-	volume_free(b);
-	volume_keeper_file_free(&second.keeper);
-}
-
-/* Also when the one that was taken over ends, and takes what it held with it. */
-static void who_took_over_is_taken_over_by_nobody_unasked(void **state)
-{
-	struct place *p = *state;
-	struct volume_config second = p->config, third = p->config;
-	struct volume *a, *b, *c;
-	assert_ok(volume_keeper_file(p->root, &second.keeper, &err));
-	assert_ok(volume_keeper_file(p->root, &third.keeper, &err));
-	second.take_over = true;
-	assert_ok(volume_open(&p->config, &a, &err));
-	assert_ok(volume_open(&second, &b, &err));
-	volume_free(a);
-	assert_int_equal(volume_open(&third, &c, &err), CELLA_EAGAIN);
-	write_file(b, "b", 0, "b", 1);
-	assert_ok(volume_commit(b, &err));
-	assert_int_equal(volume_open(&third, &c, &err), CELLA_EAGAIN);
-	volume_free(b);
-	assert_ok(volume_open(&third, &c, &err));
-	check_file(c, "b", 0, "b", 1);
-	volume_free(c);
-	volume_keeper_file_free(&second.keeper);
-	volume_keeper_file_free(&third.keeper);
-}
-
-/* Far behind the keeper; what it committed is found in every mode, and a writer that was taken over learns it
- * from the volume itself. */
-static void a_keeper_that_lags_loses_nothing(void **state)
-{
-	struct place *p = *state;
-	struct volume_config lagging = p->config, second = p->config, reader = p->config;
-	struct volume *a, *b, *c;
-	lagging.mode = VOLUME_BOUNDED;
-	lagging.bound_commits = lagging.bound_s = 1000;
-	reader.writable = false;
-	assert_ok(volume_keeper_file(p->root, &second.keeper, &err));
-	assert_ok(volume_open(&lagging, &a, &err));
-	write_file(a, "a", 0, "a", 1);
-	assert_ok(volume_commit(a, &err));
-	assert_ok(volume_open(&reader, &c, &err));
-	check_file(c, "a", 0, "a", 1);
-	volume_free(c);
-
-	second.mode = VOLUME_BOUNDED;
-	second.bound_commits = second.bound_s = 1000;
-	second.take_over = true;
-	assert_ok(volume_open(&second, &b, &err));
-	write_file(b, "b", 0, "b", 1);
-	assert_ok(volume_commit(b, &err));
-	write_file(a, "late", 0, "a", 1);
-	assert_int_equal(volume_commit(a, &err), CELLA_EFENCED);
-	assert_ok(volume_open(&reader, &c, &err));
-	check_file(c, "a", 0, "a", 1);
-	check_file(c, "b", 0, "b", 1);
-	volume_free(c);
-	volume_free(a);
-	volume_free(b);
-	volume_keeper_file_free(&second.keeper);
-}
-
-/* So that of several readers none is elsewhere, whatever the disk shows to each. */
-static void who_asks_for_the_keepers_root_gets_no_other(void **state)
-{
-	struct place *p = *state;
-	struct volume_config exact = p->config, second = p->config;
-	struct volume *v, *e;
-	struct volume_stat st;
-	exact.exact = true;
-	exact.writable = false;
-	p->config.mode = VOLUME_OFFLINE;
-	assert_ok(volume_open(&p->config, &v, &err));
-	write_file(v, "f", 0, "1", 1);
-	assert_ok(volume_commit(v, &err));
-	assert_ok(volume_publish(v, &err));
-	write_file(v, "f", 0, "2", 1);
-	assert_ok(volume_commit(v, &err));
-	assert_ok(volume_open(&exact, &e, &err));
-	check_file(e, "f", 0, "1", 1);
-	volume_free(e);
-	assert_ok(volume_keeper_file(p->root, &second.keeper, &err));
-	second.take_over = second.exact = true;
-	assert_int_equal(volume_open(&second, &e, &err), CELLA_EAGAIN);
-	assert_non_null(strstr(err.text, "compact"));
-	second.exact = false;
-	assert_ok(volume_open(&second, &e, &err));
-	check_file(e, "f", 0, "2", 1);
-	volume_free(e);
-	second.exact = true;
-	assert_ok(volume_open(&second, &e, &err));
-	check_file(e, "f", 0, "2", 1);
-	assert_int_equal(volume_stat(e, "none", VOLUME_FOLLOW, &st, &err), CELLA_ENOENT);
-	volume_free(e);
-	volume_keeper_file_free(&second.keeper);
-	volume_free(v);
-}
-
-static void a_writer_does_not_drop_what_it_cannot_follow(void **state)
-{
-	struct place *p = *state;
-	struct volume_config reader = p->config, second = p->config;
-	struct volume *v, *r;
-	struct volume_stat st;
-	reader.writable = false;
-	p->config.mode = VOLUME_OFFLINE;
-	assert_ok(volume_keeper_file(p->root, &second.keeper, &err));
-	second.take_over = true;
-	assert_ok(volume_open(&p->config, &v, &err));
-	for (char name[2] = "a"; name[0] < 'd'; name[0]++) {
-		write_file(v, name, 0, name, 1);
-		assert_ok(volume_commit(v, &err));
-	}
-	struct volume_pointer at;
-	memcpy(&at, v->root.before + sizeof(uint64_t), sizeof(at)); /* not the last, but on the way to it */
-	flip(p, at.segment, (off_t)at.block * VOLUME_BLOCK_SIZE);
-	assert_ok(volume_open(&reader, &r, &err));
-	assert_int_equal(volume_stat(r, "a", VOLUME_FOLLOW, &st, &err), CELLA_ENOENT);
-	volume_free(r);
-	assert_int_equal(volume_open(&second, &r, &err), CELLA_EAUTH);
-	assert_non_null(strstr(err.text, "\"head\" leads to commit 4"));
-	flip(p, at.segment, (off_t)at.block * VOLUME_BLOCK_SIZE);
-	assert_ok(volume_open(&second, &r, &err));
-	check_file(r, "c", 0, "c", 1);
-	volume_free(r);
-	volume_free(v);
-	volume_keeper_file_free(&second.keeper);
-}
-
-/* It knows nothing of that until it asks the keeper, and it has nothing to tell it. */
-static void a_writer_that_was_taken_over_leaves_the_hint(void **state)
-{
-	struct place *p = *state;
-	struct volume_config second = p->config, reader = p->config;
-	struct volume *a, *b, *c;
-	second.mode = VOLUME_OFFLINE;
-	second.take_over = true;
-	reader.writable = false;
-	assert_ok(volume_keeper_file(p->root, &second.keeper, &err));
-	assert_ok(volume_open(&p->config, &a, &err));
-	write_file(a, "a", 0, "a", 1);
-	assert_ok(volume_commit(a, &err));
-	assert_ok(volume_open(&second, &b, &err));
-	write_file(b, "b", 0, "b", 1);
-	assert_ok(volume_commit(b, &err));
-	volume_free(a);
-	assert_ok(volume_open(&reader, &c, &err));
-	check_file(c, "a", 0, "a", 1);
-	check_file(c, "b", 0, "b", 1);
-	volume_free(c);
-	volume_free(b);
-	volume_keeper_file_free(&second.keeper);
-}
-
-/* The root file was lost, so that a new one counts from 1; or somebody wrote into the hint. */
-static void a_larger_token_in_the_hint_fences_nobody(void **state)
-{
-	struct place *p = *state;
-	struct volume *v;
-	char path[128];
-	for (unsigned i = 0; i < 4; i++) {
-		assert_ok(volume_open(&p->config, &v, &err));
-		write_file(v, "f", i, "x", 1);
-		assert_ok(volume_commit(v, &err));
-		volume_free(v);
-	}
-	unlink(p->root);
-	p->config.any_copy = true;
-	p->config.mode = VOLUME_OFFLINE;
-	assert_ok(volume_open(&p->config, &v, &err));
-	write_file(v, "f", 4, "x", 1);
-	assert_ok(volume_commit(v, &err));
-	snprintf(path, sizeof(path), "%s/head", p->directory);
-	int fd = open(path, O_WRONLY);
-	assert_int_equal(pwrite(fd, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, VOLUME_REFERENCE_SIZE), 8);
-	close(fd);
-	write_file(v, "f", 5, "x", 1);
-	assert_ok(volume_commit(v, &err));
-	volume_free(v);
-	p->config.any_copy = false;
-	assert_ok(volume_open(&p->config, &v, &err));
-	check_file(v, "f", 0, "xxxxxx", 6);
 	volume_free(v);
 }
 
@@ -837,38 +542,24 @@ static void directories_may_be_as_deep_as_paths_lead(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(files_of_all_sizes_come_back, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(without_memory_it_is_not_opened, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_was_not_committed_is_gone, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(holes_read_as_zeros, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(names_behave_as_posix_has_them, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(of_two_writers_one_is_fenced_off, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(who_took_over_is_taken_over_by_nobody_unasked, set_up,
-	                                        tear_down),
-		cmocka_unit_test_setup_teardown(a_keeper_that_lags_loses_nothing, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(who_asks_for_the_keepers_root_gets_no_other, set_up,
-	                                        tear_down),
-		cmocka_unit_test_setup_teardown(a_writer_does_not_drop_what_it_cannot_follow, set_up,
-	                                        tear_down),
-		cmocka_unit_test_setup_teardown(a_writer_that_was_taken_over_leaves_the_hint, set_up,
-	                                        tear_down),
-		cmocka_unit_test_setup_teardown(a_larger_token_in_the_hint_fences_nobody, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_snapshot_stays_as_it_is, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(compacting_frees_what_is_dead, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(names_that_are_taken_are_passed_over, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_readers_need_is_removed_when_they_have_ended, set_up,
-	                                        tear_down),
-		cmocka_unit_test_setup_teardown(a_segment_that_ends_early_is_removed_too, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(after_a_new_key_the_old_one_opens_nothing, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_new_key_is_for_what_the_disk_does_not_list_too, set_up,
-	                                        tear_down),
-		cmocka_unit_test_setup_teardown(what_cannot_be_looked_at_ends_a_listing, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_is_beside_damage_can_be_removed, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(directories_may_be_as_deep_as_paths_lead, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(damage_is_named_and_the_rest_is_read, set_up, tear_down),
+		in_place(files_of_all_sizes_come_back),
+		in_place(without_memory_it_is_not_opened),
+		in_place(what_was_not_committed_is_gone),
+		in_place(holes_read_as_zeros),
+		in_place(names_behave_as_posix_has_them),
+		in_place(a_snapshot_stays_as_it_is),
+		in_place(compacting_frees_what_is_dead),
+		in_place(names_that_are_taken_are_passed_over),
+		in_place(what_readers_need_is_removed_when_they_have_ended),
+		in_place(a_segment_that_ends_early_is_removed_too),
+		in_place(after_a_new_key_the_old_one_opens_nothing),
+		in_place(a_new_key_is_for_what_the_disk_does_not_list_too),
+		in_place(what_cannot_be_looked_at_ends_a_listing),
+		in_place(what_is_beside_damage_can_be_removed),
+		in_place(directories_may_be_as_deep_as_paths_lead),
+		in_place(damage_is_named_and_the_rest_is_read),
 	};
-	if (mem_pool_new(MEM_INSECURE_NONE, 256 * MIB, &pool, &err) < 0 || crypto_init(pool, &err) < 0)
+	if (place_init() != 0)
 		return 1;
-	mem_set_process_pool(pool);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

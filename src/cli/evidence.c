@@ -32,6 +32,8 @@ static const struct option evidence_table[] = {
          option_field(evidence_options, at)},
 	{"--policy", NULL, OPTION_TEXT, "FILE", "what is demanded beyond that it is genuine, in JSON",
          option_field(evidence_options, policy)},
+	{"--out", NULL, OPTION_TEXT, "DIR", "get: where the evidence and what comes with it go",
+         option_field(evidence_options, out)},
 	{"--firmware", NULL, OPTION_TEXT, "FILE",
          "reference: the firmware (OVMF) that the machine starts with",
          option_field(evidence_options, firmware)},
@@ -54,11 +56,14 @@ static const struct option evidence_table[] = {
 const struct verb evidence_verb = {
 	.name = "evidence",
 	.operands = "COMMAND",
-	.summary = "verify evidence of real hardware: SEV-SNP, TDX, SGX",
+	.summary = "get and verify evidence of real hardware: SEV-SNP, TDX, SGX",
 	.description =
 		"verify  check evidence with its certificates and collateral: signatures up to the maker's root,\n"
 		"        dates, revocation, and what --policy and --report-data demand; print every check\n"
 		"show    print every field of it with its meaning; it may be anybody's\n"
+		"get     ask this machine for evidence of itself, and write it to --out; prints the command that\n"
+		"        verifies it. Without --tee: of the hardware that is there; without --report-data: over\n"
+		"        64 random bytes. It wants root\n"
 		"reference  compute the launch measurement that a guest will have from the files that QEMU\n"
 		"        launches it from, for the policy's \"measurement\"\n"
 		"Nothing is fetched, and no clock is asked if --at is given. --certs, --collateral and\n"
@@ -70,6 +75,7 @@ const struct verb evidence_verb = {
 		"cella evidence verify --tee snp --evidence report.bin --certs vcek.der ask_ark.pem\n"
 		"cella evidence verify --tee tdx --evidence quote.bin --collateral tcb.json qe.json *.crl\n"
 		"cella evidence show --tee snp --evidence report.bin\n"
+		"cella evidence get --out ./evidence --report-data 5f0c...\n"
 		"cella evidence reference --tee snp --firmware OVMF.fd --cpus 4 --cpu EPYC-Milan",
 	.table = {evidence_table, array_count(evidence_table), false},
 	.operands_min = 1,
@@ -147,16 +153,16 @@ static int read_policy(const char *path, struct evidence_files *f, struct error 
 	return rc < 0 ? error_prefix(err, rc, "%s: ", path) : 0;
 }
 
-static int read_report_data(const char *text, struct evidence_files *f, struct error *err)
+int evidence_report_data(const char *hex, uint8_t ret[TEE_REPORT_DATA_MAX], size_t *ret_size,
+                         struct error *err)
 {
 	cleanup_buf struct buf bytes = {0};
-	if (!io_unhex_text(text, strlen(text), &bytes) || bytes.size > sizeof(f->report_data))
+	if (!io_unhex_text(hex, strlen(hex), &bytes) || bytes.size > TEE_REPORT_DATA_MAX)
 		return error_set(err, CELLA_EINVAL,
 		                 "--report-data takes 1 to %d bytes as pairs of hexadecimal digits",
 		                 TEE_REPORT_DATA_MAX);
-	memcpy(f->report_data, bytes.data, bytes.size);
-	f->input.report_data = f->report_data;
-	f->input.report_data_size = bytes.size;
+	memcpy(ret, bytes.data, bytes.size);
+	*ret_size = bytes.size;
 	return 0;
 }
 
@@ -200,7 +206,8 @@ static int read_files(const struct evidence_options *o, struct evidence_files *f
 	if (rc == 0)
 		rc = read_list(&o->event_logs, "event log", &f->event_logs, err);
 	if (rc == 0 && o->report_data)
-		rc = read_report_data(o->report_data, f, err);
+		rc = evidence_report_data(o->report_data, f->report_data, &input->report_data_size, err);
+	input->report_data = o->report_data ? f->report_data : NULL;
 	if (rc == 0 && o->policy)
 		rc = read_policy(o->policy, f, err);
 	input->certs = f->certs.blobs;
@@ -303,6 +310,7 @@ static const struct command_row {
 } commands[] = {
 	{"verify", true, verify, NULL},
 	{"show", false, show, NULL},
+	{"get", false, NULL, evidence_get},
 	{"reference", false, NULL, evidence_reference},
 };
 

@@ -5,11 +5,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "attest/tee.h"
 #include "base/error.h"
 #include "cli/options.h"
 
 struct evidence_options {
-	const char *tee, *evidence, *report_data, *at, *policy;
+	const char *tee, *evidence, *report_data, *at, *policy, *out;
 	struct option_list certs, collateral, event_logs;
 	/* Of what a machine is launched from. */
 	const char *firmware, *kernel, *initrd, *append, *cpu, *guest_features;
@@ -17,6 +18,11 @@ struct evidence_options {
 	bool json;
 };
 
+/* --report-data: 1 to TEE_REPORT_DATA_MAX bytes; what follows them in `ret` is not touched. */
+int evidence_report_data(const char *hex, uint8_t ret[TEE_REPORT_DATA_MAX], size_t *ret_size,
+                         struct error *err) must_check;
+/* Asks this machine for evidence, and writes it to files. */
+int evidence_get(const struct evidence_options *o, struct error *err) must_check;
 /* Prints the launch measurement that evidence will have. */
 int evidence_reference(const struct evidence_options *o, struct error *err) must_check;
 

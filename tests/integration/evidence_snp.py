@@ -172,6 +172,16 @@ class Snp(unittest.TestCase):
         self.assertEqual(done.returncode, NOT_UNDERSTOOD)
         self.assertIn("did you mean verify?", done.stderr)
 
+    @unittest.skipIf(Path("/dev/sev-guest").exists(), "this machine can")
+    def test_get_without_the_hardware(self):
+        for more, why in [((), "there is none of"), (("--tee", "snp"), "/sys/kernel/config/tsm/report"),
+                          (("--tee", "azure"), "no driver"), (("--tee", "snpp"), "there is no kind of evidence snpp")]:
+            done = subprocess.run([CELLA, "evidence", "get", "--out", self.scratch / "evidence", *more],
+                                  capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual((done.returncode, done.stdout), (NOT_UNDERSTOOD, ""))
+            self.assertIn(why, done.stderr)
+        self.assertFalse((self.scratch / "evidence").exists())
+
     def test_every_truncation(self):
         report = (DATA / "milan_b.report.hex").read_bytes()
         for size in range(0, len(report), 97):

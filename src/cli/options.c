@@ -153,9 +153,29 @@ static int take_other(const struct option_table *table, char **argv, int *at_wor
 	return rc;
 }
 
+/* Options that were given; a compiler's command line (table->other) may say something again. */
+struct options_given {
+	uint64_t bits[2];
+};
+
+static int note_given(const struct option_table *table, const struct option *o, struct options_given *given,
+                      struct error *err)
+{
+	const size_t i = (size_t)(o - table->options), word = i / 64;
+	const uint64_t bit = 1ull << i % 64;
+	const bool takes_one = o->kind == OPTION_TEXT || o->kind == OPTION_SIZE || o->kind == OPTION_NUMBER ||
+	                       o->kind == OPTION_CHOICE;
+	if (word >= array_count(given->bits))
+		return error_set(err, CELLA_EBUG, "a table of %zu options", table->count);
+	if (takes_one && !table->other && given->bits[word] & bit)
+		return error_set(err, CELLA_EINVAL, "%s is given twice: it takes one %s", o->name, o->value);
+	given->bits[word] |= bit;
+	return 0;
+}
+
 /* One option at argv[*at_word], with its value. */
 static int take_option(const struct option_table *table, int argc, char **argv, int *at_word, void *values,
-                       struct error *err)
+                       struct options_given *given, struct error *err)
 {
 	const char *word = argv[*at_word], *value = NULL;
 	const struct option *o = find_option(table, word, &value);
@@ -169,13 +189,17 @@ static int take_option(const struct option_table *table, int argc, char **argv, 
 			return error_set(err, CELLA_EINVAL, "%s needs a value: %s", word, o->value);
 		value = argv[++*at_word];
 	}
-	int rc = store(o, word, value, joined, (char *)values + o->offset, err);
+	int rc = note_given(table, o, given, err);
+	if (rc < 0)
+		return rc;
+	rc = store(o, word, value, joined, (char *)values + o->offset, err);
 	return rc < 0 && o->kind != OPTION_PASS ? error_prefix(err, rc, "%s: ", o->name) : rc;
 }
 
 int options_parse(const struct option_table *table, int argc, char **argv, void *values, size_t *ret_operands,
                   enum option_outcome *ret_outcome, struct error *err)
 {
+	struct options_given given = {0};
 	size_t operands = 0;
 	bool ended = false;
 	for (int i = 1; i < argc; i++) {
@@ -193,7 +217,7 @@ int options_parse(const struct option_table *table, int argc, char **argv, void 
 			*ret_outcome = OPTION_HELP;
 			return 0;
 		} else {
-			int rc = take_option(table, argc, argv, &i, values, err);
+			int rc = take_option(table, argc, argv, &i, values, &given, err);
 			if (rc < 0)
 				return rc;
 		}

@@ -13,7 +13,8 @@
  *     };
  *
  * Defaults are what the structure holds before parsing. Long options are written `--heap 2G` or
- * `--heap=2G`, short ones `-o FILE` or `-oFILE`; `--` ends them. Strings point into argv.
+ * `--heap=2G`, short ones `-o FILE` or `-oFILE`; `--` ends them. An option that takes one value is refused
+ * when it comes twice: which of both is meant is not known. Strings point into argv.
  */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H

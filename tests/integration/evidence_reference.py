@@ -123,8 +123,9 @@ class Reference(unittest.TestCase):
         return self.scratch / name
 
     def reference(self, image, *words, cpu="EPYC-Milan"):
-        return subprocess.run([str(word) for word in [CELLA, "evidence", "reference", "--tee", "snp", "--firmware",
-                                                      self.written("fw", image), "--cpu", cpu, *words]],
+        usual = {"--tee": "snp", "--firmware": self.written("fw", image), "--cpu": cpu}
+        usual = [word for name, value in usual.items() if name not in words for word in (name, value)]
+        return subprocess.run([str(word) for word in [CELLA, "evidence", "reference", *usual, *words]],
                               capture_output=True, text=True, timeout=60, check=False)
 
     def with_kernel(self):

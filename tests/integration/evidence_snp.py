@@ -43,7 +43,9 @@ ROWS = [
 
 
 def evidence(command, report, certs, *more):
-    words = [CELLA, "evidence", command, "--tee", "snp", "--evidence", report]
+    words = [CELLA, "evidence", command]
+    for name, value in (("--tee", "snp"), ("--evidence", report)):
+        words += [] if name in more else [name, value]
     words += ["--certs", *certs] if certs else []
     return subprocess.run([*map(str, words), *map(str, more)], capture_output=True, text=True, timeout=60, check=False)
 

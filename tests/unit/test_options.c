@@ -75,7 +75,9 @@ static void test_forms(void **state)
 		{{"-ox", NULL}, {.output = "x"}, {NULL}},
 		{{"-o", "-q", NULL}, {.output = "-q"}, {NULL}},
 		{{"--heap", "8M", NULL}, {.heap = 8 << 20}, {NULL}},
-		{{"--heap=2GiB", "--heap", "3K", NULL}, {.heap = 3072}, {NULL}},
+		{{"--heap", "3K", NULL}, {.heap = 3072}, {NULL}},
+		{{"--heap=2GiB", NULL}, {.heap = 2ull << 30}, {NULL}},
+		{{"-q", "--quiet", NULL}, {.quiet = true}, {NULL}},
 		{{"--count=18446744073709551615", NULL}, {.count = UINT64_MAX}, {NULL}},
 		{{"-Os", NULL}, {.level = 2}, {NULL}},
 		{{"-O", "1", NULL}, {.level = 1}, {NULL}},
@@ -123,6 +125,29 @@ static void test_lists(void **state)
 	assert_int_equal(v.pass.count, array_count(passed));
 	for (size_t i = 0; i < array_count(passed); i++)
 		assert_string_equal(v.pass.items[i], passed[i]);
+	done(&v);
+}
+
+static int take_any(void *values, const char *word, const char *next, bool *ret_took_next, struct error *err)
+{
+	struct values *v = values;
+	(void)next;
+	(void)ret_took_next;
+	return option_list_add(&v->pass, word, err);
+}
+
+/* A compiler's last word counts. */
+static void test_twice_for_others(void **state)
+{
+	const struct option_table t = {table, array_count(table), false, take_any};
+	char *argv[] = {"verb", "-oa", "-x", "-o", "b", NULL};
+	struct values v = {0};
+	size_t operands;
+	enum option_outcome outcome;
+	(void)state;
+	assert_int_equal(options_parse(&t, 5, argv, &v, &operands, &outcome, NULL), 0);
+	assert_string_equal(v.output, "b");
+	assert_string_equal(v.pass.items[0], "-x");
 	done(&v);
 }
 
@@ -182,6 +207,9 @@ static void test_mistakes(void **state)
 		{{"--count", "18446744073709551616"}, "--count: 18446744073709551616 is not a whole number"},
 		{{"-O3"}, "-O: 3 is none of 0|1|s"},
 		{{"--memory=sec"}, "--memory: sec is none of secret|insecure-none"},
+		{{"--heap=1M", "--heap=2M"}, "--heap is given twice: it takes one SIZE"},
+		{{"-oa", "--output=b"}, "--output is given twice: it takes one FILE"},
+		{{"-O1", "-O1"}, "-O is given twice: it takes one 0|1|s"},
 		{{"--memory="}, "--memory:  is none of secret|insecure-none"},
 	};
 	(void)state;
@@ -217,6 +245,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_twice_for_others),
 		cmocka_unit_test(test_operands_end_options),
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_mistakes),

@@ -11,6 +11,7 @@
  */
 #include <event2/event.h>
 #include <jansson.h>
+#include <limits.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -44,6 +45,7 @@ struct daemon {
 	struct arguments arguments;
 	struct mem_pool *tls_pool, *server_pool;
 	struct vault_bytes passphrase;
+	bool made_key; /* its key file, for a first start */
 	struct cas *cas;
 	struct cert *certificate;
 	struct tls_context *tls;
@@ -116,13 +118,25 @@ static int take_sealing(struct daemon *d, struct vault_sealing *ret, struct erro
 {
 	const struct arguments *a = &d->arguments;
 	int rc = a->key_file ? 0 : read_passphrase(d, err);
-	if (a->key_file && a->init && access(a->key_file, F_OK) < 0)
+	if (a->key_file && a->init && access(a->key_file, F_OK) < 0) {
 		rc = vault_key_file_create(a->key_file, err);
+		d->made_key = rc == 0;
+	}
 	*ret = a->key_file ? (struct vault_sealing){.kind = VAULT_KEY_FILE, .key_file = a->key_file}
 	                   : (struct vault_sealing){.kind = VAULT_PASSPHRASE,
 	                                            .passphrase = d->passphrase.data,
 	                                            .passphrase_size = d->passphrase.size};
 	return rc;
+}
+
+/* A first start that came to nothing leaves no key behind, which nothing is sealed by. */
+static void drop_key(const struct daemon *d)
+{
+	char vault[PATH_MAX];
+	const char *directory = d->arguments.directory;
+	if (d->made_key && snprintf(vault, sizeof(vault), "%s/vault", directory) < PATH_MAX &&
+	    access(vault, F_OK) < 0)
+		unlink(d->arguments.key_file);
 }
 
 static int open_cas(struct daemon *d, struct error *err)
@@ -135,6 +149,8 @@ static int open_cas(struct daemon *d, struct error *err)
 	if (rc < 0)
 		return rc;
 	rc = a->init ? cas_create(&config, a->init, &d->cas, err) : cas_open(&config, &d->cas, err);
+	if (rc < 0)
+		drop_key(d);
 	if (d->passphrase.data)
 		mem_wipe(d->passphrase.data, d->passphrase.size);
 	return rc;

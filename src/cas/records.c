@@ -218,15 +218,34 @@ static int check_head_file(struct records *r, struct error *err)
 		return error_errno(err, CELLA_EIO, "cannot read %s/%s", r->directory, RECORDS_FILE_HEAD);
 	if (size == 0)
 		return 0;
-	int rc = audit_head_decode(bytes, (size_t)size, vault_public_key(r->vault), &head, err);
+	struct error why;
+	int rc = audit_head_decode(bytes, (size_t)size, vault_public_key(r->vault), &head, &why);
 	if (rc == 0)
-		rc = audit_contains(&r->storage, &head, err);
+		rc = audit_contains(&r->storage, &head, &why);
 	if (rc < 0)
-		return error_prefix(
+		return error_set(
 			err, rc,
-			"%s/%s, which names the newest state of the CAS that was in this directory: ",
-			r->directory, RECORDS_FILE_HEAD);
+			"%s/%s, which names the newest state of the CAS that was in this directory: %s. Put "
+			"the newer %s back; where it is lost, restore a backup, or start with "
+			"--insecure-older: what came later, revocations too, is forgotten then",
+			r->directory, RECORDS_FILE_HEAD, why.text, RECORDS_FILE_DATABASE);
 	return 0;
+}
+
+/* Nothing is converted: what another version wrote, that version reads. */
+static int open_storage(const char *database, const struct records_config *config,
+                        struct cas_storage *ret_storage, struct error *err)
+{
+	struct error why;
+	int rc = cas_storage_sqlite(database, false, config->quota, ret_storage, &why);
+	if (rc == CELLA_EUNSUPPORTED)
+		return error_set(err, rc,
+		                 "%s. Start the CAS with the version of Cella that wrote it, or make a new "
+		                 "CAS in another directory, and put its sessions and volumes there again",
+		                 why.text);
+	if (rc < 0 && err)
+		*err = why;
+	return rc;
 }
 
 int records_start(const struct records_config *config, const char *directory, struct records **ret_records,
@@ -251,7 +270,7 @@ int records_start(const struct records_config *config, const char *directory, st
 	if (rc == 0)
 		rc = vault_open(vault, &config->sealing, config->pool, &r->vault, err);
 	if (rc == 0)
-		rc = cas_storage_sqlite(database, false, config->quota, &r->storage, err);
+		rc = open_storage(database, config, &r->storage, err);
 	if (rc == 0)
 		rc = open_head_file(r, directory, err);
 	if (rc < 0)

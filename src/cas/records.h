@@ -46,6 +46,7 @@ enum {
 	RECORDS_REFUSALS = 16, /* kept of each service */
 	RECORDS_KEY_SIZE = 32, /* of an owner (SHA-256 of its public key), a launcher (Ed25519) */
 	RECORDS_REVOKED_MAX = 64, /* bytes that name what is revoked */
+	RECORDS_EPOCH_MAX = (1 << 24) - 1, /* tokens of leases begin with it */
 };
 
 struct records;
@@ -268,7 +269,7 @@ struct records_restore {
 	struct records_config config;
 	bool owner_consents; /* to go on from an older state: CELLA_EPERM without */
 	uint64_t epoch; /* the new epoch at least: one more than any that a client has seen; 0: one more than
-	                      * the backup's */
+	                      * the backup's; RECORDS_EPOCH_MAX at most (CELLA_EINVAL) */
 };
 /* Into a directory that is not there, or is empty, after everything in the backup is verified. */
 int records_restore(const struct records_restore *restore, struct records **ret_records,

@@ -3,12 +3,15 @@
  *
  *   volume    64 bytes root, u64 token, u64 lease until, u32 size of the holder's name, the name
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "cas/records_state.h"
 
 enum { TOKEN_EPOCH_SHIFT = 40 }; /* a thousand leases a second for 34 years, in one epoch */
+static_assert((uint64_t)RECORDS_EPOCH_MAX <= UINT64_MAX >> TOKEN_EPOCH_SHIFT,
+              "a token begins with its epoch");
 
 static int decode(const struct vault_bytes *bytes, struct records_volume *ret_volume, struct error *err)
 {

@@ -248,6 +248,8 @@ static int raise_epoch(struct records *r, const struct records_restore *restore,
 	                                  .who = restore->config.who,
 	                                  .what = what,
 	                                  .epoch = max_of(head->epoch + 1, restore->epoch)};
+	if (event.epoch > RECORDS_EPOCH_MAX)
+		return error_set(err, CELLA_EINVAL, "an epoch is %d at most", RECORDS_EPOCH_MAX);
 	snprintf(what, sizeof(what), "{\"from\":{\"epoch\":%" PRIu64 ",\"number\":%" PRIu64 "}}", head->epoch,
 	         head->number);
 	return records_change(r, nothing, NULL, &event, restore->config.now_ns, err);

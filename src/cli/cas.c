@@ -9,13 +9,14 @@
 
 #include "base/cleanup.h"
 #include "base/nearest.h"
+#include "cas/records.h"
 #include "cli/cas_client.h"
 #include "cli/cas_owner.h"
 #include "cli/place.h"
 #include "cli/spawn.h"
 #include "cli/verbs.h"
 
-enum { WORDS_MAX = 24 };
+enum { WORDS_MAX = 24, RATE = 200, RATE_MAX = 1000000 };
 
 struct cas_options {
 	const char *directory, *listen, *key_file, *passphrase_file, *owner, *pin, *credential, *name, *label,
@@ -49,7 +50,8 @@ static const struct option cas_table[] = {
 	{"--pin", NULL, OPTION_TEXT, "KEY-HASH", "attest: the CAS's identity, as it prints it",
          option_field(cas_options, pin)},
 	{"--credential", NULL, OPTION_TEXT, "FILE",
-         "attest: private key and certificate to show it (PEM); without one nothing can be created",
+         "attest: private key and certificate to show it (PEM); default: the one that it was known with; "
+         "without any nothing can be created",
          option_field(cas_options, credential)},
 	{"--name", NULL, OPTION_TEXT, "NAME", "attest: what to call it; default: its address",
          option_field(cas_options, name)},
@@ -109,6 +111,35 @@ static bool is_there(const char *directory)
 	       stat(path, &st) == 0;
 }
 
+/* A file of it is private, as a key file is; a pipe or a terminal is whose it is. */
+static int open_passphrase(const char *path, int *ret_fd, struct error *err)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_NOCTTY);
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_errno(err, CELLA_EIO, "cannot open %s", path);
+	if (S_ISREG(st.st_mode) && (st.st_mode & 077 || (st.st_uid != geteuid() && st.st_uid != 0)))
+		return error_set(err, CELLA_EPERM,
+		                 "the passphrase in %s is open to others: chmod 600 it, as its owner", path);
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+static int check_options(const struct cas_options *o, struct error *err)
+{
+	if (!o->directory)
+		return error_set(err, CELLA_EINVAL, "give --dir DIR, the CAS's directory, or a command");
+	if (o->key_file && o->passphrase_file)
+		return error_set(
+			err, CELLA_EINVAL,
+			"--key-file and --passphrase-file: the CAS's keys are sealed by one of both");
+	if (o->rate == 0 || o->rate > RATE_MAX)
+		return error_set(err, CELLA_EINVAL, "--rate takes 1 to %d a second", RATE_MAX);
+	if (o->epoch > RECORDS_EPOCH_MAX)
+		return error_set(err, CELLA_EINVAL, "--epoch takes %d at most", RECORDS_EPOCH_MAX);
+	return 0;
+}
+
 /* The daemon takes this process's place, also for a task on one that is stopped. */
 static int run_daemon(const struct cas_options *o, const char *task, const char *file, struct error *err)
 {
@@ -116,10 +147,11 @@ static int run_daemon(const struct cas_options *o, const char *task, const char 
 		fd_text[16], rate[24], epoch[24];
 	const char *words[WORDS_MAX] = {program, "--dir", o->directory};
 	size_t count = 3;
-	if (!o->directory)
-		return error_set(err, CELLA_EINVAL, "give --dir DIR, the CAS's directory, or a command");
+	int fd, rc = check_options(o, err);
+	if (rc < 0)
+		return rc;
 	bool first = !is_there(o->directory);
-	int rc = spawn_directory(beside, sizeof(beside), err);
+	rc = spawn_directory(beside, sizeof(beside), err);
 	if (rc == 0)
 		rc = place_beside(o->key_file, o->directory, ".key", key, err);
 	if (rc == 0)
@@ -128,9 +160,9 @@ static int run_daemon(const struct cas_options *o, const char *task, const char 
 		return rc;
 	snprintf(program, sizeof(program), "%s/cella-cas", beside);
 	if (o->passphrase_file) {
-		int fd = open(o->passphrase_file, O_RDONLY | O_NOCTTY);
-		if (fd < 0)
-			return error_errno(err, CELLA_EIO, "cannot open %s", o->passphrase_file);
+		rc = open_passphrase(o->passphrase_file, &fd, err);
+		if (rc < 0)
+			return rc;
 		snprintf(fd_text, sizeof(fd_text), "%d", fd);
 		words[count++] = "--passphrase-fd";
 		words[count++] = fd_text;
@@ -158,11 +190,9 @@ static int run_daemon(const struct cas_options *o, const char *task, const char 
 		words[count++] = "--epoch";
 		words[count++] = epoch;
 	}
-	if (o->rate) {
-		snprintf(rate, sizeof(rate), "%llu", (unsigned long long)o->rate);
-		words[count++] = "--rate";
-		words[count++] = rate;
-	}
+	snprintf(rate, sizeof(rate), "%llu", (unsigned long long)o->rate);
+	words[count++] = "--rate";
+	words[count++] = rate;
 	if (o->insecure_memory_none)
 		words[count++] = "--insecure-memory-none";
 	if (o->insecure_older)
@@ -187,12 +217,28 @@ static int name_of_url(const char *url, char to[CONTEXT_NAME_MAX], struct error 
 	               : 0;
 }
 
+/* The one that is given, or the one that this CAS, by its pin, was known with. */
+static int choose_credential(const struct cas_options *o, struct context *c, struct error *err)
+{
+	struct context before;
+	char path[PLACE_PATH_MAX];
+	if (!o->credential) {
+		if (context_load(c->name, &before, NULL) == 0 && strcmp(before.pin, c->pin) == 0)
+			memcpy(c->credential, before.credential, sizeof(c->credential));
+		return 0;
+	}
+	if (!realpath(o->credential, path))
+		return error_errno(err, CELLA_ENOENT, "cannot find the credential %s", o->credential);
+	return snprintf(c->credential, sizeof(c->credential), "%s", path) >= (int)sizeof(c->credential)
+	               ? error_set(err, CELLA_EINVAL, "the credential's path is too long")
+	               : 0;
+}
+
 static int attest_command(const struct cas_options *o, const char *const *operands, struct error *err)
 {
 	const char *url = operands[0];
 	struct context c = {.epoch = 0};
 	struct cas_client *client;
-	char path[PLACE_PATH_MAX];
 	if (!url || !o->pin)
 		return error_set(err, CELLA_EINVAL,
 		                 "attest wants URL and --pin KEY-HASH, which the CAS prints");
@@ -207,12 +253,8 @@ static int attest_command(const struct cas_options *o, const char *const *operan
 		             : 0;
 	else if (rc == 0)
 		rc = name_of_url(url, c.name, err);
-	if (rc == 0 && o->credential) {
-		if (!realpath(o->credential, path))
-			return error_errno(err, CELLA_ENOENT, "cannot find the credential %s", o->credential);
-		if (snprintf(c.credential, sizeof(c.credential), "%s", path) >= (int)sizeof(c.credential))
-			return error_set(err, CELLA_EINVAL, "the credential's path is too long");
-	}
+	if (rc == 0)
+		rc = choose_credential(o, &c, err);
 	if (rc == 0)
 		rc = cas_client_open(&c, NULL, &client, err);
 	if (rc < 0)
@@ -226,6 +268,8 @@ static int attest_command(const struct cas_options *o, const char *const *operan
 	printf("%s is the current CAS. Its key has the hash that was pinned; its machine is soft: whoever runs "
 	       "it is trusted.\n",
 	       c.name);
+	if (!o->credential && *c.credential)
+		printf("It is shown %s, as before.\n", c.credential);
 	return 0;
 }
 
@@ -361,7 +405,7 @@ static int run_command(const struct cas_options *o, char **words, int count, str
 
 int verb_cas(int argc, char **argv)
 {
-	struct cas_options o = {0};
+	struct cas_options o = {.rate = RATE};
 	struct error err;
 	int status, count;
 	if (!verb_begin(&cas_verb, argc, argv, &o, &count, &status))

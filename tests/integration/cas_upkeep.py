@@ -35,8 +35,33 @@ def stopped(task, *words, directory=None, key=None):
 good("cc", cella("cc", SCRATCH / "p.c", "-o", SCRATCH / "p.cell"))
 cell = json.loads(good("inspect", cella("inspect", "--json", SCRATCH / "p.cell")))["identity"]
 
+
+def start(*words, text=""):
+    return cella("cas", "--dir", SCRATCH / "odd", "--listen", "127.0.0.1:0", *words, text=text)
+
+
+# mistakes of who starts one, which leave nothing behind
+word = SCRATCH / "word"
+word.write_text("a passphrase of many words", encoding="ascii")
+word.chmod(0o644)
+refused("a passphrase that others may read", start("--passphrase-file", word), ["chmod 600"])
+word.chmod(0o600)
+refused("both a passphrase and a key file", start("--passphrase-file", word, "--key-file", SCRATCH / "odd.key"), ["one of both"], USAGE)
+for rate in ("0", "1000001", "18446744073709551615"):
+    refused(f"{rate} requests a second", start("--rate", rate), ["--rate takes"], USAGE)
+refused("an epoch beyond all", start("--epoch", "16777216"), ["--epoch takes"], USAGE)
+(SCRATCH / "odd").write_text("no directory", encoding="ascii")
+refused("a first start where a file is in the way", start(), ["odd"])
+check(not (SCRATCH / "odd.key").exists() and not (SCRATCH / "odd.owner.pem").exists(), "leaves neither a key nor a credential behind")
+(SCRATCH / "odd").unlink()
+with Cas("odd", "--passphrase-file", word) as cas:
+    check(not (SCRATCH / "odd.key").exists() and cas.stop() == 0, "a private passphrase is taken, and no key file is made")
+
 with Cas() as cas:
     use(cas)
+    here = ("cas", "attest", f"https://127.0.0.1:{cas.port}", "--pin", cas.pin, "--name", "here")
+    check(str(cas.owner) in good("attest again", cella(*here)), "attest again keeps the credential, and says so")
+    check("no certificate" not in good("owners", cella("cas", "owners")), "which is shown")
     # owners
     second = good("a credential", cella("cas", "credential", SCRATCH / "second.pem")).strip()
     check(len(second) == 64 and (SCRATCH / "second.pem").stat().st_mode & 0o777 == 0o600, "its hash is printed, its file is private")

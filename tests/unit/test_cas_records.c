@@ -565,6 +565,9 @@ static void test_backup(void **state)
 	assert_int_equal(records_restore(&restore, &r, &err), CELLA_EPERM);
 	assert_non_null(strstr(err.text, "consent"));
 	restore.owner_consents = true;
+	restore.epoch = (uint64_t)RECORDS_EPOCH_MAX + 1;
+	assert_int_equal(records_restore(&restore, &r, &err), CELLA_EINVAL);
+	restore.epoch = 5;
 	if (records_restore(&restore, &r, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_secret(r, "a", "k", 0, "one");

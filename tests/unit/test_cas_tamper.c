@@ -212,6 +212,7 @@ static void test_head(void **state)
 		cas_write(path, bytes, size);
 		assert_int_equal(try_directory(&t, "copy", NULL, &err), FOUND_AT_OPENING);
 		assert_non_null(strstr(err.text, "/head"));
+		assert_non_null(strstr(err.text, "--insecure-older"));
 		bytes[at] ^= 4;
 	}
 	t.config.insecure_older = true;
@@ -233,6 +234,26 @@ static void run_sql(const char *path, const char *sql)
 	if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
 		fail_msg("%s: %s", sql, message);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* Another version's database is refused, with what to do; put right, it opens. */
+static void test_other_version(void **state)
+{
+	(void)state;
+	struct cas_test t;
+	char path[CAS_PATH_MAX];
+	struct error err;
+	cas_test_begin(&t);
+	fill(&t);
+	cas_copy_directory(&t, "cas", "copy");
+	cas_path(&t, "copy/cas.db", path);
+	run_sql(path, "PRAGMA user_version = 7");
+	assert_int_equal(try_directory(&t, "copy", NULL, &err), FOUND_AT_OPENING);
+	assert_non_null(strstr(err.text, "of version 7"));
+	assert_non_null(strstr(err.text, "the version of Cella that wrote it"));
+	run_sql(path, "PRAGMA user_version = 1");
+	assert_int_equal(try_directory(&t, "copy", NULL, &err), WITHOUT_EFFECT);
+	cas_test_end(&t);
 }
 
 /* The CAS as it once was is attached as `old`. */
@@ -457,10 +478,15 @@ static void test_nothing_in_the_clear(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_by_sql),        cmocka_unit_test(test_vault),
-		cmocka_unit_test(test_head),          cmocka_unit_test(test_old_copy),
-		cmocka_unit_test(test_lying_storage), cmocka_unit_test(test_nothing_in_the_clear),
-		cmocka_unit_test(test_database),      cmocka_unit_test(test_write_ahead_log),
+		cmocka_unit_test(test_by_sql),
+		cmocka_unit_test(test_vault),
+		cmocka_unit_test(test_other_version),
+		cmocka_unit_test(test_head),
+		cmocka_unit_test(test_old_copy),
+		cmocka_unit_test(test_lying_storage),
+		cmocka_unit_test(test_nothing_in_the_clear),
+		cmocka_unit_test(test_database),
+		cmocka_unit_test(test_write_ahead_log),
 	};
 	return cmocka_run_group_tests(tests, cas_start, NULL);
 }

@@ -351,7 +351,12 @@ static void get_refusals(void *arg, struct https_request *request)
 	cleanup_free struct records_refusal *refusal = malloc(sizeof(*refusal));
 	struct error err;
 	json_t *list = json_array();
+	bool known = false;
 	int rc = refusal ? 0 : error_set(&err, CELLA_ENOMEM, "no memory for refusals");
+	if (rc == 0)
+		rc = cas_session_service_known(api->cas, &who, https_segment(request, "session"),
+		                               https_segment(request, "service"), &err);
+	known = rc == 0;
 	for (unsigned i = 0; rc == 0 && i < REFUSALS_MAX; i++) {
 		rc = cas_session_refusal(api->cas, &who, https_segment(request, "session"),
 		                         https_segment(request, "service"), i, refusal, &err);
@@ -361,7 +366,7 @@ static void get_refusals(void *arg, struct https_request *request)
 			                                      (json_int_t)(refusal->time_ns / 1000000000u),
 			                                      "reasons", refusal->text));
 	}
-	answer_list(api, request, "refusals", list, rc == CELLA_ENOENT ? 0 : rc, &err);
+	answer_list(api, request, "refusals", list, known && rc == CELLA_ENOENT ? 0 : rc, &err);
 }
 
 /* ---- volumes */
@@ -370,7 +375,7 @@ static int hex_member(const char *hex, const char *what, void *ret, size_t size,
 {
 	return hex && strlen(hex) == 2 * size && io_unhex(hex, size, ret)
 	               ? 0
-	               : error_set(err, CELLA_EFORMAT, "\"%s\" wants %zu hexadecimal digits", what, 2 * size);
+	               : error_set(err, CELLA_EFORMAT, "%s has %zu hexadecimal digits", what, 2 * size);
 }
 
 static int read_volume(const struct https_request *request, struct cas_volume *ret, struct error *err)
@@ -383,15 +388,15 @@ static int read_volume(const struct https_request *request, struct cas_volume *r
 	                 ? 0
 	                 : error_set(err, CELLA_EFORMAT, "the body wants \"id\", \"root\" and \"keys\"");
 	if (rc == 0)
-		rc = hex_member(json_string_value(json_object_get(json, "id")), "id", ret->id,
+		rc = hex_member(json_string_value(json_object_get(json, "id")), "the volume's id", ret->id,
 		                sizeof(ret->id), err);
 	if (rc == 0)
-		rc = hex_member(json_string_value(json_object_get(json, "root")), "root", ret->root,
-		                sizeof(ret->root), err);
+		rc = hex_member(json_string_value(json_object_get(json, "root")), "the volume's root",
+		                ret->root, sizeof(ret->root), err);
 	if (rc == 0 && json_array_size(keys) > VOLUME_KEYS_MAX)
 		rc = error_set(err, CELLA_EFORMAT, "a volume has %d keys at most", VOLUME_KEYS_MAX);
 	for (size_t i = 0; rc == 0 && i < json_array_size(keys); i++)
-		rc = hex_member(json_string_value(json_array_get(keys, i)), "keys",
+		rc = hex_member(json_string_value(json_array_get(keys, i)), "a volume's key",
 		                ret->keys[ret->key_count++], sizeof(ret->keys[0]), err);
 	json_decref(json);
 	return rc;
@@ -459,9 +464,9 @@ static void post_party(struct cas_api *api, struct https_request *request, enum 
 	struct error err;
 	int rc = read_strings(request, names, values, array_count(names), &body, &err);
 	if (rc == 0)
-		rc = hex_member(values[0], "key", key, sizeof(key), &err);
+		rc = hex_member(values[0], "the key", key, sizeof(key), &err);
 	if (rc == 0 && strlen(values[1]) > LABEL_MAX)
-		rc = error_set(&err, CELLA_EFORMAT, "\"label\" has %d bytes at most", LABEL_MAX);
+		rc = error_set(&err, CELLA_EFORMAT, "a label has %d bytes at most", LABEL_MAX);
 	if (rc == 0)
 		rc = cas_party_add(api->cas, &who, kind, key, values[1], &err);
 	json_decref(body);
@@ -476,7 +481,7 @@ static void delete_party(struct cas_api *api, struct https_request *request, enu
 	struct cas_requester who = requester(request);
 	uint8_t key[RECORDS_KEY_SIZE];
 	struct error err;
-	int rc = hex_member(https_segment(request, "key"), "key", key, sizeof(key), &err);
+	int rc = hex_member(https_segment(request, "key"), "a key", key, sizeof(key), &err);
 	if (rc == 0)
 		rc = cas_party_remove(api->cas, &who, kind, key, &err);
 	if (rc < 0)
@@ -551,11 +556,12 @@ static void post_revocation(void *arg, struct https_request *request)
 	while (rc == 0 && i < cas_revocable_count && strcmp(cas_revocable[i].name, values[0]) != 0)
 		i++;
 	if (rc == 0 && i == cas_revocable_count)
-		rc = error_set(&err, CELLA_EFORMAT, "\"kind\" is cell, builder, las, owner or executor");
+		rc = error_set(&err, CELLA_EFORMAT,
+		               "what is revoked is a cell, builder, las, owner or executor");
 	if (rc == 0)
-		rc = hex_member(values[1], "what", what, cas_revocable[i].size, &err);
+		rc = hex_member(values[1], cas_revocable[i].called, what, cas_revocable[i].size, &err);
 	if (rc == 0 && strlen(values[2]) > RECORDS_REASON_MAX)
-		rc = error_set(&err, CELLA_EFORMAT, "\"reason\" has %d bytes at most", RECORDS_REASON_MAX);
+		rc = error_set(&err, CELLA_EFORMAT, "a reason has %d bytes at most", RECORDS_REASON_MAX);
 	if (rc == 0)
 		rc = cas_revoke(api->cas, &who, cas_revocable[i].kind, what, cas_revocable[i].size, values[2],
 		                &err);

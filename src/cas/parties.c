@@ -107,11 +107,11 @@ int cas_party_list(struct cas *cas, const struct cas_requester *who, enum record
 /* ---- revocations */
 
 const struct cas_revocable cas_revocable[] = {
-	{"cell", RECORDS_REVOKED_CELL, CRYPTO_SHA384_SIZE},
-	{"builder", RECORDS_REVOKED_BUILDER, CRYPTO_ED25519_SIZE},
-	{"las", RECORDS_REVOKED_LAS, CRYPTO_ED25519_SIZE},
-	{"owner", RECORDS_REVOKED_OWNER, RECORDS_KEY_SIZE},
-	{"executor", RECORDS_REVOKED_EXECUTOR, CRYPTO_SHA384_SIZE},
+	{"cell", "a cell's identity", RECORDS_REVOKED_CELL, CRYPTO_SHA384_SIZE},
+	{"builder", "a builder's key", RECORDS_REVOKED_BUILDER, CRYPTO_ED25519_SIZE},
+	{"las", "a launcher's key", RECORDS_REVOKED_LAS, CRYPTO_ED25519_SIZE},
+	{"owner", "an owner's key", RECORDS_REVOKED_OWNER, RECORDS_KEY_SIZE},
+	{"executor", "an executor's digest", RECORDS_REVOKED_EXECUTOR, CRYPTO_SHA384_SIZE},
 };
 const size_t cas_revocable_count = array_count(cas_revocable);
 

@@ -28,7 +28,7 @@ int cas_party_list(struct cas *cas, const struct cas_requester *who, enum record
 
 /* "cell", "builder", "las", "owner", "executor". */
 struct cas_revocable {
-	const char *name;
+	const char *name, *called; /* "a cell's identity" */
 	enum records_revoked kind;
 	size_t size; /* bytes of what it is named by */
 };

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/io.h"
+#include "base/nearest.h"
 #include "cas/access.h"
 #include "cas/generate.h"
 #include "cas/guards.h"
@@ -244,6 +246,61 @@ static bool may_list(struct cas *cas, const struct cas_requester *who, const cha
 	bool may = access_may_read(cas, who, session);
 	cas_session_put_back(cas, session);
 	return may;
+}
+
+static const char *name_at(const void *data, size_t i)
+{
+	const struct names *names = data;
+	return names->items[i];
+}
+
+/* That it is not there, and which one that the requester may read resembles it. */
+static int no_session(struct cas *cas, const struct cas_requester *who, const char *name, struct error *err)
+{
+	struct names names = {0};
+	int rc = records_list(cas_records_lock(cas), RECORDS_SESSION, "", 0, add_name, &names, err);
+	cas_records_unlock(cas);
+	const char *nearest = rc == 0 ? nearest_name(name, name_at, &names, names.count) : NULL;
+	bool tell = nearest && may_list(cas, who, nearest);
+	if (rc == 0)
+		rc = error_set(err, CELLA_ENOENT, "there is no session %.255s%s%s%s", name,
+		               tell ? "; did you mean " : "", tell ? nearest : "", tell ? "?" : "");
+	free(names.items);
+	return rc;
+}
+
+static const char *service_at(const void *data, size_t i)
+{
+	const struct session *s = data;
+	return s->services[i].name;
+}
+
+int cas_session_service_known(struct cas *cas, const struct cas_requester *who, const char *name,
+                              const char *service, struct error *err)
+{
+	const struct access_request q = {who, SIGNATURE_READ, name, NULL};
+	const struct cas_session *session;
+	cleanup_free struct records_refusal *refusal = malloc(sizeof(*refusal));
+	int rc = refusal ? access_demand_read(cas, &q, NULL, err)
+	                 : error_set(err, CELLA_ENOMEM, "no memory for refusals");
+	if (rc == CELLA_ENOENT)
+		return no_session(cas, who, name, err);
+	if (rc == 0)
+		rc = cas_session_get(cas, name, &session, err);
+	if (rc != 0)
+		return rc;
+	if (!session_service(session->session, service)) {
+		rc = records_refusal_get(cas_records_lock(cas), name, service, 0, refusal, err);
+		cas_records_unlock(cas);
+	}
+	if (rc == CELLA_ENOENT) {
+		const struct session *s = session->session;
+		const char *nearest = nearest_name(service, service_at, s, s->service_count);
+		rc = error_set(err, rc, "the session %s has no service %.63s%s%s%s", name, service,
+		               nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+	}
+	cas_session_put_back(cas, session);
+	return rc;
 }
 
 int cas_session_list(struct cas *cas, const struct cas_requester *who, cas_session_fn *fn, void *arg,

@@ -29,6 +29,10 @@ int cas_session_remove(struct cas *cas, const struct cas_requester *who, const c
 typedef int cas_session_fn(void *arg, const struct cas_session_facts *facts, struct error *err);
 int cas_session_list(struct cas *cas, const struct cas_requester *who, cas_session_fn *fn, void *arg,
                      struct error *err) must_check;
+/* Is there such a service, or were there refusals of one that is called so? CELLA_ENOENT: no, with the
+ * nearest name; CELLA_EPERM. */
+int cas_session_service_known(struct cas *cas, const struct cas_requester *who, const char *name,
+                              const char *service, struct error *err) must_check;
 /* The `back`-th newest refusal of a service, from 0. CELLA_ENOENT: there are fewer; CELLA_EPERM. */
 int cas_session_refusal(struct cas *cas, const struct cas_requester *who, const char *name,
                         const char *service, unsigned back, struct records_refusal *ret_refusal,

@@ -1,6 +1,4 @@
 /* cella session: sessions say what may run where, and what it gets (docs/reference/session.md). */
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,9 +8,8 @@
 #include "base/nearest.h"
 #include "cas/session.h"
 #include "cli/session_remote.h"
+#include "cli/session_source.h"
 #include "cli/verbs.h"
-
-enum { READ_SIZE = 65536 };
 
 struct session_options {
 	const char *volume_key, *volume_root, *action, *hash, *keep;
@@ -73,31 +70,11 @@ const struct verb session_verb = {
 struct session_command {
 	const struct session_options *options;
 	const char *file;
-	struct session *session;
+	const struct session *session;
 	char hash[2 * CRYPTO_SHA384_SIZE + 1];
 };
 
 /* ---- printing */
-
-static json_t *describe_mistakes(const struct session_mistakes *m)
-{
-	json_t *list = json_array();
-	for (size_t i = 0; i < min_of(m->count, (size_t)SESSION_MISTAKES_MAX); i++)
-		json_array_append_new(list, json_pack("{s:I, s:I, s:s}", "line", (json_int_t)m->items[i].line,
-		                                      "column", (json_int_t)m->items[i].column, "text",
-		                                      m->items[i].text));
-	return json_pack("{s:b, s:I, s:o}", "valid", 0, "mistake_count", (json_int_t)m->count, "mistakes",
-	                 list);
-}
-
-static void print_mistakes(const char *file, const struct session_mistakes *m)
-{
-	for (size_t i = 0; i < min_of(m->count, (size_t)SESSION_MISTAKES_MAX); i++)
-		fprintf(stderr, "%s:%u:%u: %s\n", file, m->items[i].line, m->items[i].column,
-		        m->items[i].text);
-	if (m->count > SESSION_MISTAKES_MAX)
-		fprintf(stderr, "%s: and %zu more mistakes\n", file, m->count - SESSION_MISTAKES_MAX);
-}
 
 /* Lines of text as a list of strings. */
 static json_t *describe_lines(const struct buf *lines)
@@ -176,7 +153,7 @@ static const struct command_row {
 	const char *name;
 	int operands;
 	int (*run)(struct session_command *c, struct error *err);             /* on a file, */
-	int (*ask)(const struct session_remote *c, struct error *err); /* or of the CAS */
+	int (*ask)(const struct session_remote *c, struct error *err); /* or of the CAS; or SESSION_TOLD */
 } commands[] = {
 	{"check", 1, check_command, NULL},
 	{"calculate-hash", 1, hash_command, NULL},
@@ -191,58 +168,20 @@ static const struct command_row {
 	{"import-scone", 1, NULL, session_import_scone_command},
 };
 
-/* The whole file, into memory that is wiped. */
-static int read_text(const char *file, struct session_text *ret, struct error *err)
+static int verb_session_run(const struct command_row *row, const struct session_options *o, const char *file)
 {
-	cleanup_close int opened = -1;
-	bool standard = strcmp(file, "-") == 0;
-	if (!standard && (opened = open(file, O_RDONLY | O_CLOEXEC)) < 0)
-		return error_errno(err, CELLA_EIO, "cannot open %s", file);
-	uint8_t part[READ_SIZE];
-	ssize_t got;
-	do {
-		got = read(standard ? STDIN_FILENO : opened, part, sizeof(part));
-		if (got > 0)
-			session_text_put(ret, part, (size_t)got);
-	} while ((got > 0 && ret->size <= SESSION_TEXT_MAX) || (got < 0 && errno == EINTR));
-	int rc = got < 0       ? error_errno(err, CELLA_EIO, "cannot read %s", file)
-	         : ret->failed ? error_set(err, CELLA_ENOMEM, "no memory to read %s", file)
-	                       : 0;
-	mem_wipe(part, sizeof(part));
-	return rc;
-}
-
-static int open_session(struct session_command *c, struct session_mistakes *mistakes, struct error *err)
-{
-	cleanup_session_text struct session_text text = {0};
-	uint8_t hash[CRYPTO_SHA384_SIZE];
-	int rc = crypto_init(NULL, err);
-	if (rc == 0)
-		rc = read_text(c->file, &text, err);
-	if (rc == 0)
-		rc = session_parse(c->file, text.data, text.size, NULL, mistakes, &c->session, err);
-	if (rc == 0)
-		rc = session_hash(c->session, hash, err);
-	if (rc == 0)
-		io_hex(hash, sizeof(hash), c->hash);
-	return rc;
-}
-
-static int verb_session_run(const struct command_row *row, struct session_command *c)
-{
-	struct session_mistakes mistakes = {0};
+	cleanup_session_source struct session_source text = {0};
+	struct session_command c = {.options = o, .file = file};
 	struct error err = {0};
-	int rc = open_session(c, &mistakes, &err);
-	if (rc < 0 && mistakes.count) {
-		if (!c->options->json)
-			print_mistakes(c->file, &mistakes);
-		else if (verb_print_json(describe_mistakes(&mistakes), &err) < 0)
-			return verb_fail(&session_verb, &err);
-		return VERB_FAILED;
-	}
+	int rc = crypto_init(NULL, &err);
 	if (rc == 0)
-		rc = row->run(c, &err);
-	return rc < 0 ? verb_fail(&session_verb, &err) : VERB_DONE;
+		rc = session_source_open(file, o->json, &text, &err);
+	if (rc == 0) {
+		c.session = text.session;
+		io_hex(text.hash, sizeof(text.hash), c.hash);
+		rc = row->run(&c, &err);
+	}
+	return rc == 0 ? VERB_DONE : rc == SESSION_TOLD ? VERB_FAILED : verb_fail(&session_verb, &err);
 }
 
 static int ask_cas(const struct command_row *row, const struct session_options *o, char **operands, int count)
@@ -259,8 +198,8 @@ static int ask_cas(const struct command_row *row, const struct session_options *
 	                                 .keep = o->keep};
 	struct error err = {0};
 	int rc = row->ask(&c, &err);
-	if (rc == 0)
-		return VERB_DONE;
+	if (rc == 0 || rc == SESSION_TOLD)
+		return rc == 0 ? VERB_DONE : VERB_FAILED;
 	return rc == CELLA_EINVAL ? verb_misuse(&session_verb, &err) : verb_fail(&session_verb, &err);
 }
 
@@ -283,8 +222,5 @@ int verb_session(int argc, char **argv)
 	}
 	if (row->ask)
 		return ask_cas(row, &o, argv + 2, count - 1);
-	struct session_command c = {.options = &o, .file = argv[2]};
-	status = verb_session_run(row, &c);
-	session_free(c.session);
-	return status;
+	return verb_session_run(row, &o, argv[2]);
 }

@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "cli/session_remote.h"
 #include "cli/session_scone.h"
+#include "cli/session_source.h"
 #include "cli/verb.h"
 
 static json_t *describe(const struct scone_result *r)
@@ -32,17 +33,6 @@ static void print(const char *file, const struct scone_result *r)
 	fwrite(r->session.data, 1, r->session.size, stdout);
 }
 
-/* All mistakes but the first, which the error tells. */
-static void print_more(const char *file, const struct session_mistakes *m)
-{
-	size_t told = min_of(m->count, (size_t)SESSION_MISTAKES_MAX);
-	for (size_t i = 1; i < told; i++)
-		fprintf(stderr, "%s:%u:%u: %s\n", file, m->items[i].line, m->items[i].column,
-		        m->items[i].text);
-	if (m->count > told)
-		fprintf(stderr, "%s: and %zu more mistakes\n", file, m->count - told);
-}
-
 int session_import_scone_command(const struct session_remote *c, struct error *err)
 {
 	const char *file = c->operands[0];
@@ -57,11 +47,11 @@ int session_import_scone_command(const struct session_remote *c, struct error *e
 	if (text.data)
 		mem_wipe(text.data, text.size);
 	buf_done(&text);
-	if (rc < 0)
-		print_more(file, &mistakes);
-	else if (c->json)
+	if (rc < 0 && mistakes.count)
+		rc = session_mistakes_tell(file, &mistakes, c->json, err);
+	else if (rc == 0 && c->json)
 		rc = verb_print_json(describe(&result), err);
-	else
+	else if (rc == 0)
 		print(file, &result);
 	scone_result_done(&result);
 	return rc;

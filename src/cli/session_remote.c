@@ -8,17 +8,21 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/printable.h"
-#include "cas/session.h"
+#include "cli/session_source.h"
 #include "cli/verb.h"
 
 enum { POOL_SIZE = 8 << 20, POOL_LEAST = 2 << 20 };
 
-int session_cas_open(struct session_cas *r, struct error *err)
+int session_cas_prepare(struct session_cas *r, struct error *err)
 {
 	bool secret = mem_level_check(MEM_SECRET, POOL_LEAST, NULL) == 0;
 	int rc = mem_pool_new(secret ? MEM_SECRET : MEM_INSECURE_NONE, POOL_SIZE, &r->pool, err);
-	if (rc == 0)
-		rc = crypto_init(r->pool, err);
+	return rc == 0 ? crypto_init(r->pool, err) : rc;
+}
+
+int session_cas_open(struct session_cas *r, struct error *err)
+{
+	int rc = r->pool ? 0 : session_cas_prepare(r, err);
 	if (rc == 0)
 		rc = context_load(NULL, &r->context, err);
 	if (rc == 0)
@@ -36,29 +40,30 @@ void session_cas_done(struct session_cas *r)
 int session_create_command(const struct session_remote *c, struct error *err)
 {
 	cleanup_session_cas struct session_cas r = {0};
+	cleanup_session_source struct session_source file = {0};
 	cleanup_buf struct buf signatures = {0};
-	struct buf text = {0};
 	struct https_reply reply;
 	json_t *answer = NULL;
 	int rc = session_signatures(c, &signatures, err);
 	if (rc == 0)
-		rc = session_cas_open(&r, err);
+		rc = session_cas_prepare(&r, err);
 	if (rc == 0)
-		rc = io_read_file(c->operands[0], SESSION_TEXT_MAX, &text, err);
+		rc = session_source_open(c->operands[0], c->json, &file, err);
+	if (rc == 0)
+		rc = session_cas_open(&r, err);
 	if (rc == 0) {
 		const struct https_message message = {.method = "POST",
 		                                      .target = "/v1/sessions",
 		                                      .type = "application/yaml",
-		                                      .body = text.data,
-		                                      .size = text.size,
+		                                      .body = file.text.data,
+		                                      .size = file.text.size,
 		                                      .header = (const char *)signatures.data};
 		rc = cas_client_ask(r.client, &message, &reply, err);
+		if (rc < 0)
+			error_prefix(err, rc, "%s: ", c->operands[0]);
 	}
-	if (text.data)
-		mem_wipe(text.data, text.size);
-	buf_done(&text);
-	if (rc < 0)
-		return error_prefix(err, rc, "%s: ", c->operands[0]);
+	if (rc != 0)
+		return rc;
 	answer = json_loadb((const char *)reply.body, reply.size, 0, NULL);
 	https_reply_done(&reply);
 	if (c->json)

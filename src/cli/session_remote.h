@@ -26,6 +26,8 @@ struct session_cas {
 	struct context context;
 	struct cas_client *client;
 };
+/* Its memory, and crypto_init; session_cas_open does it where it was not done. */
+int session_cas_prepare(struct session_cas *r, struct error *err) must_check;
 /* In secret memory where there is any: sessions hold secrets. The CAS is compared with what was seen before.
  * Zeroed before, and done also when it fails; the pool stays OpenSSL's until the process ends. */
 int session_cas_open(struct session_cas *r, struct error *err) must_check;

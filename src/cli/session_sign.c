@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/io.h"
-#include "cas/session.h"
 #include "cas/signature.h"
 #include "cli/session_remote.h"
+#include "cli/session_source.h"
 #include "cli/verb.h"
 
 static int cas_of(struct session_cas *r, uint8_t ret_cas[SIGNATURE_CAS_SIZE], struct error *err)
@@ -38,26 +38,6 @@ static int key_of(const struct context *context, struct cert_key **ret_key, stru
 	return rc < 0 ? error_prefix(err, rc, "%s: ", context->credential) : 0;
 }
 
-/* Of the session in the file: its name, which the caller frees, and hash. */
-static int read_session(const char *file, char **ret_name, uint8_t ret_hash[CRYPTO_SHA384_SIZE],
-                        struct error *err)
-{
-	struct buf text = {0};
-	struct session *session = NULL;
-	int rc = io_read_file(file, SESSION_TEXT_MAX, &text, err);
-	if (rc == 0)
-		rc = session_parse(file, text.data, text.size, NULL, NULL, &session, err);
-	if (rc == 0)
-		rc = session_hash(session, ret_hash, err);
-	if (rc == 0 && !(*ret_name = strdup(session->name)))
-		rc = error_set(err, CELLA_ENOMEM, "no memory for a name");
-	session_free(session);
-	if (text.data)
-		mem_wipe(text.data, text.size);
-	buf_done(&text);
-	return rc;
-}
-
 static int sign(const struct session_remote *c, struct session_cas *r, struct signature_statement *s,
                 struct error *err)
 {
@@ -83,7 +63,7 @@ int session_sign_command(const struct session_remote *c, struct error *err)
 {
 	static const char *const others[] = {SIGNATURE_READ, SIGNATURE_DELETE};
 	cleanup_session_cas struct session_cas r = {0};
-	cleanup_free char *name = NULL;
+	cleanup_session_source struct session_source file = {0};
 	struct signature_statement s = {.action = c->action ? c->action : SIGNATURE_PUT,
 	                                .session = c->operands[0]};
 	bool put = strcmp(s.action, SIGNATURE_PUT) == 0;
@@ -96,11 +76,15 @@ int session_sign_command(const struct session_remote *c, struct error *err)
 			"sign --for %s wants --hash HASH, the session's as it is: cella session list "
 			"--json",
 			s.action);
-	int rc = session_cas_open(&r, err);
+	int rc = session_cas_prepare(&r, err);
 	if (rc == 0 && put)
-		rc = read_session(c->operands[0], &name, s.digest, err);
-	if (put)
-		s.session = name;
+		rc = session_source_open(c->operands[0], c->json, &file, err);
+	if (rc == 0 && put) {
+		s.session = file.session->name;
+		memcpy(s.digest, file.hash, sizeof(s.digest));
+	}
+	if (rc == 0)
+		rc = session_cas_open(&r, err);
 	return rc == 0 ? sign(c, &r, &s, err) : rc;
 }
 

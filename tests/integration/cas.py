@@ -149,6 +149,8 @@ check("las: wanted one that is enrolled" in reasons()[0], "and which launcher")
 refused("no such service", cella("run", "-q", "--session", "hospital/other", right), ["session explain"], REFUSED)
 check("service: wanted one of the session" in reasons("other")[0], "and that there is no such service")
 
+refused("one that nobody asked for", cella("session", "explain", "hospital/clasify"), ["has no service clasify; did you mean classify?"])
+
 refused("a session that is there", put_session(other), ["predecessor", first])
 refused("a wrong predecessor", put_session(other, f"predecessor: {'ab' * 48}\n"), [f"{first[:16]}... now", f"predecessor {'ab' * 8}..."])
 good("an update", put_session(other, f"predecessor: {first}\n"))

@@ -85,10 +85,30 @@ with Cas() as cas:
     good("a builder", cella("cas", "revoke", "builder", BUILDER))
     refused("again", cella("cas", "revoke", "builder", BUILDER), ["409"])
     refused("another kind", cella("cas", "revoke", "cel", cell), ["cell, builder, las, owner or executor"], USAGE)
+    refused("what is no cell's identity", cella("cas", "revoke", "cell", "12"), ["a cell's identity has 96 hexadecimal digits"], USAGE)
+    refused("what is no launcher's key", cella("cas", "revoke", "las", cell), ["a launcher's key has 64 hexadecimal digits"], USAGE)
+    refused("no owner's key", cella("cas", "remove-owner", "12"), ["a key has 64 hexadecimal digits"], USAGE)
+    refused("a label that is long", cella("cas", "add-owner", "12" * 32, "--label", "x" * 256), ["a label has 255 bytes at most"], USAGE)
     refused("half a command", cella("cas", "revoke", "cell"), ["revoke wants 2 operands, not 1"], USAGE)
     refused("a misspelt one", cella("cas", "revok", "cell", cell), ["revoke"], USAGE)
     said = good("revocations", cella("cas", "revocations"))
     check(f"cell {cell}" in said and "reads past its input" in said and f"builder {BUILDER}" in said, f"both are listed: {said}")
+
+    # what is explained, and what is mistaken
+    good("nobody was refused yet", cella("session", "explain", "second/s"))
+    refused("a session that is not there", cella("session", "explain", "secnd/s"), ["404", "no session secnd; did you mean second?"])
+    refused("one that resembles none", cella("session", "explain", "xyzzy/s"), ["no session xyzzy\n"])
+    refused("a service that is not there", cella("session", "explain", "second/t"), ["404", "the session second has no service t"])
+    mistaken = SCRATCH / "mistaken.yml"
+    mistaken.write_text("nam: s\nversion: 0.1\nsecrets: [{name: a, kind: ascii, value: s3cr3t, sise: 1}]\n", encoding="ascii")
+    for words in (("create",), ("update",), ("sign",)):
+        done = cella("session", *words, mistaken)
+        refused(f"{words[0]} tells every mistake", done, ["mistaken.yml:1:1: a session has no field \"nam\"", "mistaken.yml:3:49: a secret has no field \"sise\""])
+        check("s3cr3t" not in done.stderr, "and no secret")
+    told = json.loads(cella("session", "create", "--json", mistaken).stdout)
+    check((told["valid"], told["mistake_count"]) == (False, 3), f"also as JSON: {told}")
+    typed = cella("session", "create", "-", text=SESSION.format(name="typed", more="") + "  read: ANY\n  update: CREATOR\n")
+    check("session typed" in good("from standard input", typed), "a session from standard input")
 
     # namespaces: whom a session lets create below it
     use(cas)

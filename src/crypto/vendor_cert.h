@@ -24,9 +24,11 @@ enum {
 	VENDOR_BLOB_MAX = 4 << 20,   /* bytes of one file of certificates or CRLs */
 	VENDOR_CERTS_MAX = 16,       /* in a set */
 	VENDOR_CRLS_MAX = 8,         /* in a set */
-	VENDOR_CHAIN_MAX = 4,        /* certificates, with the root */
+	VENDOR_CHAIN_MAX = 6,        /* certificates, with the root */
 	VENDOR_NAME_SIZE = 200, /* of a whole name as text, with the end of the string; cut if longer */
 	VENDOR_SERIAL_SIZE = 44, /* 21 bytes in hexadecimal */
+	VENDOR_RSA_BITS_MIN = 2048,
+	VENDOR_RSA_BITS_MAX = 8192,
 };
 
 /* Bits: what a caller allows is an `or` of them. */
@@ -38,6 +40,9 @@ enum vendor_algorithm {
 	VENDOR_RSA_SHA256 = 1 << 3, /* PKCS #1 v1.5 */
 	VENDOR_RSA_SHA384 = 1 << 4,
 	VENDOR_RSA_PSS_SHA256 = 1 << 5, /* MGF1 with SHA-256, 32 bytes of salt */
+	/* With as much salt as the signer chose: what TPMs sign with; no certificate is of it. */
+	VENDOR_RSA_PSS_ANY_SHA256 = 1 << 6,
+	VENDOR_RSA_PSS_ANY_SHA384 = 1 << 7,
 };
 /* "RSA-PSS with SHA-384"; "an unknown algorithm" for 0. */
 const char *vendor_algorithm_name(enum vendor_algorithm algorithm);
@@ -51,8 +56,14 @@ struct vendor_key;
 /* From an affine point x || y, big-endian: CELLA_EFORMAT if the curve has no such point. */
 int vendor_key_from_point(enum vendor_key_kind kind, const void *point, size_t size,
                           struct vendor_key **ret_key, struct error *err) must_check;
+/* Of RSA, from a modulus, big-endian: CELLA_EFORMAT below 2048 bits and above VENDOR_RSA_BITS_MAX. */
+int vendor_key_from_rsa(const void *modulus, size_t size, uint32_t exponent, struct vendor_key **ret_key,
+                        struct error *err) must_check;
 void vendor_key_free(struct vendor_key *key);
 enum vendor_key_kind vendor_key_kind(const struct vendor_key *key);
+/* SHA-256 over its SubjectPublicKeyInfo, as a certificate's key_hash is. */
+int vendor_key_hash(const struct vendor_key *key, char ret_hash[CERT_KEY_HASH_SIZE],
+                    struct error *err) must_check;
 /* ECDSA signatures are r || s, big-endian, each as long as the curve's field. CELLA_EAUTH. */
 int vendor_key_verify(const struct vendor_key *key, enum vendor_algorithm algorithm, const void *data,
                       size_t size, const void *signature, size_t signature_size,

@@ -9,6 +9,8 @@
 #include <openssl/rsa.h>
 
 #include "base/cleanup.h"
+#include "base/io.h"
+#include "crypto/crypto.h"
 #include "crypto/openssl.h"
 #include "crypto/vendor_openssl.h"
 #include "crypto/x509_openssl.h"
@@ -20,7 +22,9 @@ const char *vendor_algorithm_name(enum vendor_algorithm algorithm)
 	switch (algorithm) {
 	case VENDOR_ECDSA_SHA256: return "ECDSA with SHA-256";
 	case VENDOR_ECDSA_SHA384: return "ECDSA with SHA-384";
+	case VENDOR_RSA_PSS_ANY_SHA256:
 	case VENDOR_RSA_PSS_SHA256: return "RSA-PSS with SHA-256";
+	case VENDOR_RSA_PSS_ANY_SHA384:
 	case VENDOR_RSA_PSS_SHA384: return "RSA-PSS with SHA-384";
 	case VENDOR_RSA_SHA256: return "RSA with SHA-256";
 	case VENDOR_RSA_SHA384: return "RSA with SHA-384";
@@ -132,6 +136,18 @@ static void key_context_cleanup(EVP_PKEY_CTX **context)
 }
 #define cleanup_key_context __attribute__((cleanup(key_context_cleanup)))
 
+/* Takes *pkey over. */
+static int wrap_key(EVP_PKEY **pkey, enum vendor_key_kind kind, struct vendor_key **ret_key,
+                    struct error *err)
+{
+	struct vendor_key *key = OPENSSL_zalloc(sizeof(*key));
+	if (!key)
+		return error_set(err, CELLA_ENOMEM, "no memory for a public key");
+	*key = (struct vendor_key){.pkey = take_ptr(pkey), .kind = kind};
+	*ret_key = key;
+	return 0;
+}
+
 int vendor_key_from_point(enum vendor_key_kind kind, const void *point, size_t size,
                           struct vendor_key **ret_key, struct error *err)
 {
@@ -155,11 +171,49 @@ int vendor_key_from_point(enum vendor_key_kind kind, const void *point, size_t s
 		return error_set(err, CELLA_EFORMAT, "the public key is no point of %s",
 		                 vendor_key_kind_name(kind));
 	}
-	struct vendor_key *key = OPENSSL_zalloc(sizeof(*key));
-	if (!key)
+	return wrap_key(&pkey, kind, ret_key, err);
+}
+
+int vendor_key_from_rsa(const void *modulus, size_t size, uint32_t exponent, struct vendor_key **ret_key,
+                        struct error *err)
+{
+	if (size * 8 < VENDOR_RSA_BITS_MIN || size * 8 > VENDOR_RSA_BITS_MAX || exponent < 3 ||
+	    exponent % 2 == 0 || *(const uint8_t *)modulus < 0x80)
+		return error_set(
+			err, CELLA_EFORMAT,
+			"an RSA key of %zu bytes and the exponent %u is not used: it has %d to %d bits", size,
+			exponent, VENDOR_RSA_BITS_MIN, VENDOR_RSA_BITS_MAX);
+	uint8_t *native = OPENSSL_malloc(size); /* little-endian, as machines are that this is compiled for */
+	if (!native)
 		return error_set(err, CELLA_ENOMEM, "no memory for a public key");
-	*key = (struct vendor_key){.pkey = take_ptr(&pkey), .kind = kind};
-	*ret_key = key;
+	for (size_t i = 0; i < size; i++)
+		native[i] = ((const uint8_t *)modulus)[size - 1 - i];
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N, native, size),
+		OSSL_PARAM_construct_uint32(OSSL_PKEY_PARAM_RSA_E, &exponent),
+		OSSL_PARAM_construct_end(),
+	};
+	cleanup_pkey EVP_PKEY *pkey = NULL;
+	cleanup_key_context EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	bool made = context && EVP_PKEY_fromdata_init(context) > 0 &&
+	            EVP_PKEY_fromdata(context, &pkey, EVP_PKEY_PUBLIC_KEY, params) > 0;
+	OPENSSL_free(native);
+	if (!made)
+		return crypto_failed("reading a public key", err);
+	return wrap_key(&pkey, VENDOR_RSA, ret_key, err);
+}
+
+int vendor_key_hash(const struct vendor_key *key, char ret_hash[CERT_KEY_HASH_SIZE], struct error *err)
+{
+	uint8_t digest[CRYPTO_SHA256_SIZE];
+	unsigned char *der = NULL;
+	cert_start();
+	const int size = i2d_PUBKEY(key->pkey, &der);
+	bool hashed = size > 0 && EVP_Digest(der, (size_t)size, digest, NULL, EVP_sha256(), NULL) > 0;
+	OPENSSL_free(der);
+	if (!hashed)
+		return crypto_failed("hashing a public key", err);
+	io_hex(digest, sizeof(digest), ret_hash);
 	return 0;
 }
 
@@ -205,6 +259,7 @@ static const EVP_MD *digest_of(enum vendor_algorithm algorithm)
 	switch (algorithm) {
 	case VENDOR_ECDSA_SHA384:
 	case VENDOR_RSA_SHA384:
+	case VENDOR_RSA_PSS_ANY_SHA384:
 	case VENDOR_RSA_PSS_SHA384: return crypto_algorithms()->sha384;
 	default: return EVP_sha256();
 	}
@@ -212,12 +267,19 @@ static const EVP_MD *digest_of(enum vendor_algorithm algorithm)
 
 static bool set_padding(EVP_PKEY_CTX *context, enum vendor_algorithm algorithm)
 {
-	if (algorithm == VENDOR_RSA_SHA256 || algorithm == VENDOR_RSA_SHA384)
-		return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) > 0;
-	if (algorithm == VENDOR_RSA_PSS_SHA256 || algorithm == VENDOR_RSA_PSS_SHA384)
+	switch (algorithm) {
+	case VENDOR_RSA_SHA256:
+	case VENDOR_RSA_SHA384: return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) > 0;
+	case VENDOR_RSA_PSS_SHA256:
+	case VENDOR_RSA_PSS_SHA384:
 		return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) > 0 &&
 		       EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) > 0;
-	return true;
+	case VENDOR_RSA_PSS_ANY_SHA256:
+	case VENDOR_RSA_PSS_ANY_SHA384:
+		return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) > 0 &&
+		       EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_AUTO) > 0;
+	default: return true;
+	}
 }
 
 static int verify_digest(const struct vendor_key *key, enum vendor_algorithm algorithm, const uint8_t *digest,

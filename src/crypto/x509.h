@@ -27,10 +27,12 @@ enum {
 	CERT_KEY_PEM_MAX = 512,   /* of a private key */
 	CERT_PUBLIC_MAX = 256,    /* SubjectPublicKeyInfo */
 	CERT_NAMES_MAX = 8,       /* in a certificate */
-	CERT_NAME_SIZE = 256,     /* with the end of the string */
+	CERT_NAME_SIZE = 336,     /* with the end of the string */
 	CERT_COMMON_NAME_MAX = 64,
 	CERT_CHAIN_MAX = 4,       /* certificates */
 	CERT_TEXT_MAX = 32768,    /* of what is read, a chain in PEM at most */
+	CERT_SERIAL_SIZE = 16,    /* bytes of a serial number that is made here */
+	CERT_SERIAL_MAX = 20,     /* of one that is read (RFC 5280, section 4.1.2.2) */
 };
 
 /* A private key with its public one. */
@@ -124,6 +126,7 @@ struct cert_facts {
 	char common_name[CERT_COMMON_NAME_MAX + 1]; /* "" if it has none, or none that is printable */
 	bool ca;
 	bool self_issued; /* issuer and subject are the same */
+	char serial[2 * CERT_SERIAL_MAX + 1]; /* hexadecimal, two digits a byte; "" if it is longer */
 	int64_t not_before, not_after;
 	struct cert_names names;
 };
@@ -148,6 +151,21 @@ struct cert_rule {
 /* CELLA_EAUTH, with both values in the error. */
 int cert_check(const struct cert *const *chain, size_t count, const struct cert_rule *rule,
                struct error *err) must_check;
+
+/* A list of what a CA has revoked (RFC 5280, section 5). */
+struct cert_revoked {
+	uint8_t serial[CERT_SERIAL_SIZE];
+	int64_t since;
+};
+struct cert_crl_shape {
+	const struct cert_revoked *revoked;
+	size_t count;
+	uint64_t number; /* larger than that of every list before */
+	int64_t this_update, next_update;
+};
+/* Signed by the CA; in DER, appended. CELLA_EINVAL: the key is not the CA's. */
+int cert_make_crl(const struct cert_key *ca_key, const struct cert *ca, const struct cert_crl_shape *shape,
+                  struct buf *to, struct error *err) must_check;
 
 /* 2026-11-29T03:17:00Z. */
 enum { CERT_TIME_TEXT_SIZE = 32 };

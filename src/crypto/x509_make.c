@@ -10,8 +10,6 @@
 #include "crypto/openssl.h"
 #include "crypto/x509_openssl.h"
 
-enum { SERIAL_SIZE = 16 };
-
 struct making {
 	const struct cert_shape *shape;
 	EVP_PKEY *subject; /* its public key */
@@ -158,7 +156,7 @@ static bool put_extensions(X509 *x509, const struct making *m)
 /* Positive, of 126 random bits: no two are the same. */
 static int put_serial(X509 *x509, struct error *err)
 {
-	uint8_t bytes[SERIAL_SIZE];
+	uint8_t bytes[CERT_SERIAL_SIZE];
 	int rc = crypto_random(bytes, sizeof(bytes), err);
 	if (rc < 0)
 		return rc;

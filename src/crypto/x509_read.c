@@ -9,6 +9,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "crypto/openssl.h"
 #include "crypto/x509_openssl.h"
 
@@ -258,6 +259,16 @@ static void read_common_name(const X509 *x509, char to[CERT_COMMON_NAME_MAX + 1]
 	to[size] = '\0';
 }
 
+/* Of a positive one. */
+static void read_serial(const X509 *x509, char to[2 * CERT_SERIAL_MAX + 1])
+{
+	const ASN1_INTEGER *serial = X509_get0_serialNumber(x509);
+	const int size = ASN1_STRING_length(serial);
+	to[0] = '\0';
+	if (ASN1_STRING_type(serial) == V_ASN1_INTEGER && size > 0 && size <= CERT_SERIAL_MAX)
+		io_hex(ASN1_STRING_get0_data(serial), (size_t)size, to);
+}
+
 int cert_describe(const struct cert *cert, struct cert_facts *ret_facts, struct error *err)
 {
 	struct cert_facts facts = {0};
@@ -272,6 +283,7 @@ int cert_describe(const struct cert *cert, struct cert_facts *ret_facts, struct 
 	if (rc < 0)
 		return rc;
 	read_common_name(x509, facts.common_name);
+	read_serial(x509, facts.serial);
 	facts.ca = X509_check_ca(x509) == 1;
 	facts.self_issued = X509_NAME_cmp(X509_get_subject_name(x509), X509_get_issuer_name(x509)) == 0;
 	ERR_clear_error();

@@ -17,8 +17,10 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
+#include <openssl/x509_vfy.h>
 
 #include "base/attributes.h"
+#include "base/io.h"
 #include "crypto/crypto.h"
 #include "crypto/x509.h"
 #include "crypto/x509_openssl.h"
@@ -171,6 +173,64 @@ static void test_describe(void **state not_used)
 	assert_true(ca.ca);
 	assert_true(ca.self_issued);
 	cert_free(cert);
+}
+
+static int verify_with_crl(const struct cert *leaf, const struct buf *crl, int64_t when)
+{
+	const unsigned char *der = crl->data;
+	X509_CRL *list = d2i_X509_CRL(NULL, &der, (long)crl->size);
+	X509_STORE *store = X509_STORE_new();
+	X509_STORE_CTX *context = X509_STORE_CTX_new();
+	assert_non_null(list);
+	assert_true(X509_STORE_add_cert(store, w.ca->x509) > 0 && X509_STORE_add_crl(store, list) > 0);
+	assert_true(X509_STORE_CTX_init(context, store, leaf->x509, NULL) > 0);
+	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(context);
+	X509_VERIFY_PARAM_set_time(param, (time_t)when);
+	X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_X509_STRICT);
+	int verdict = X509_verify_cert(context) == 1 ? 0 : X509_STORE_CTX_get_error(context);
+	X509_STORE_CTX_free(context);
+	X509_STORE_free(store);
+	X509_CRL_free(list);
+	return verdict;
+}
+
+static void serial_of(const struct cert *cert, uint8_t ret_serial[CERT_SERIAL_SIZE])
+{
+	struct cert_facts facts;
+	assert_int_equal(cert_describe(cert, &facts, NULL), 0);
+	assert_int_equal(strlen(facts.serial), 2 * CERT_SERIAL_SIZE);
+	assert_true(io_unhex(facts.serial, CERT_SERIAL_SIZE, ret_serial));
+}
+
+/* Does a verifier of RFC 5280, which OpenSSL is, refuse what the list names, and nothing else? */
+static void test_crl(void **state not_used)
+{
+	const struct cert_shape shape = leaf_shape();
+	struct cert *good = issue(w.ca_key, w.ca, w.key, &shape), *bad = issue(w.ca_key, w.ca, w.key, &shape);
+	struct cert_revoked revoked[2] = {{.since = at(-5)}, {.since = at(-9)}};
+	struct cert_crl_shape list = {.revoked = revoked,
+	                              .number = 1795921200000,
+	                              .this_update = now,
+	                              .next_update = at(HOUR / 2)};
+	cleanup_buf struct buf none = {0}, two = {0};
+	struct error err;
+	serial_of(bad, revoked[0].serial);
+	memset(revoked[1].serial, 0x41, sizeof(revoked[1].serial));
+	assert_int_equal(cert_make_crl(w.ca_key, w.ca, &list, &none, &err), 0);
+	list.count = 2;
+	assert_int_equal(cert_make_crl(w.ca_key, w.ca, &list, &two, &err), 0);
+	assert_int_equal(verify_with_crl(bad, &none, now), 0); /* the control */
+	assert_int_equal(verify_with_crl(bad, &two, now), X509_V_ERR_CERT_REVOKED);
+	assert_int_equal(verify_with_crl(good, &two, now), 0);
+	assert_int_equal(verify_with_crl(good, &two, at(HOUR / 2) - 1), 0);
+	assert_int_equal(verify_with_crl(good, &two, at(HOUR / 2) + 1), X509_V_ERR_CRL_HAS_EXPIRED);
+	assert_int_equal(verify_with_crl(good, &none, at(-1)), X509_V_ERR_CRL_NOT_YET_VALID);
+	two.data[two.size - 1] ^= 1;
+	assert_int_equal(verify_with_crl(good, &two, now), X509_V_ERR_CRL_SIGNATURE_FAILURE);
+	assert_int_equal(cert_make_crl(w.other_key, w.ca, &list, &two, &err), CELLA_EINVAL);
+	assert_non_null(strstr(err.text, "the CA's certificate is for the key"));
+	cert_free(good);
+	cert_free(bad);
 }
 
 /* DER and PEM, cut and changed: an error, never a crash, and nothing changed is accepted. */
@@ -468,6 +528,7 @@ int main(void)
 		cmocka_unit_test(test_no_deeper),  cmocka_unit_test(test_forged_ca),
 		cmocka_unit_test(test_other_keys), cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_hash_parse), cmocka_unit_test(test_protected),
+		cmocka_unit_test(test_crl),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

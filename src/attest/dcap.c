@@ -117,8 +117,9 @@ static int judge(const struct tee_input *input, const struct quote *quote, const
 	return 0;
 }
 
-static int look(const struct tee_input *input, bool with_checks, struct tee_verdict *verdict,
-                struct error *err)
+enum look { LOOK_SHOW, LOOK_VERIFY, LOOK_SOURCES };
+
+static int look(const struct tee_input *input, enum look how, struct tee_verdict *verdict, struct error *err)
 {
 	struct quote quote;
 	const struct dcap_endorsements *endorsements = NULL;
@@ -127,8 +128,9 @@ static int look(const struct tee_input *input, bool with_checks, struct tee_verd
 	if (rc == 0)
 		rc = dcap_endorse(input, &quote, &endorsements, &owned, err);
 	if (rc == 0)
-		rc = dcap_claim(input, &quote, endorsements, verdict, err);
-	if (rc == 0 && with_checks)
+		rc = how == LOOK_SOURCES ? dcap_sources(&quote, endorsements, verdict, err)
+		                         : dcap_claim(input, &quote, endorsements, verdict, err);
+	if (rc == 0 && how == LOOK_VERIFY)
 		rc = judge(input, &quote, endorsements, verdict, err);
 	dcap_endorsements_free(owned);
 	return rc;
@@ -136,12 +138,17 @@ static int look(const struct tee_input *input, bool with_checks, struct tee_verd
 
 static int verify(const struct tee_input *input, struct tee_verdict *verdict, struct error *err)
 {
-	return look(input, true, verdict, err);
+	return look(input, LOOK_VERIFY, verdict, err);
 }
 
 static int show(const struct tee_input *input, struct tee_verdict *verdict, struct error *err)
 {
-	return look(input, false, verdict, err);
+	return look(input, LOOK_SHOW, verdict, err);
+}
+
+static int sources(const struct tee_input *input, struct tee_verdict *verdict, struct error *err)
+{
+	return look(input, LOOK_SOURCES, verdict, err);
 }
 
 const struct tee_kind_row dcap_tdx_kind = {
@@ -149,6 +156,7 @@ const struct tee_kind_row dcap_tdx_kind = {
 	.title = "Intel TDX",
 	.verify = verify,
 	.show = show,
+	.sources = sources,
 	.policy_size = sizeof(struct dcap_policy),
 	.policy_init = dcap_policy_init,
 	.policy = &dcap_tdx_policy,
@@ -159,6 +167,7 @@ const struct tee_kind_row dcap_sgx_kind = {
 	.title = "Intel SGX",
 	.verify = verify,
 	.show = show,
+	.sources = sources,
 	.policy_size = sizeof(struct dcap_policy),
 	.policy_init = dcap_policy_init,
 	.policy = &dcap_sgx_policy,

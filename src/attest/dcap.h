@@ -88,6 +88,16 @@ int dcap_check_td(const struct tee_input *input, const struct quote *quote, cons
 void dcap_check_enclave(const struct quote *quote, const struct dcap_policy *policy,
                         struct tee_verdict *verdict);
 
+/* ---- where Intel publishes it, dcap_sources.c ---- */
+
+const char *dcap_url_of_tcb_info(struct tee_verdict *verdict, bool is_tdx,
+                                 const struct pck_platform *platform);
+const char *dcap_url_of_qe_identity(bool is_tdx);
+/* All of it, as claims (tee_sources). CELLA_EINVAL: the PCK's certificate, on which it depends, is not
+ * there. */
+int dcap_sources(const struct quote *quote, const struct dcap_endorsements *endorsements,
+                 struct tee_verdict *verdict, struct error *err) must_check;
+
 enum { DCAP_BITS_SIZE = 400 };
 /* The names of the bits that are set, "DEBUG, PERFMON". */
 struct dcap_bit {

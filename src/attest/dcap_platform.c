@@ -6,8 +6,6 @@
 #include "attest/dcap_intel.h"
 #include "crypto/crypto.h"
 
-#define SERVICE "https://api.trustedservices.intel.com/"
-
 struct context {
 	struct tee_verdict *verdict;
 	const struct tee_input *input;
@@ -218,9 +216,7 @@ static bool check_tcb_info(const struct context *c)
 		.name = "tcb_info",
 		.title = c->is_tdx ? "TCB info of TDX" : "TCB info of SGX",
 		.is_there = c->e->has_tcb_info,
-		.url = tee_text(c->verdict, SERVICE "%s/certification/v4/tcb?fmspc=%s",
-	                        c->is_tdx ? "tdx" : "sgx",
-	                        tee_hex(c->verdict, c->e->platform.fmspc, TCB_FMSPC_SIZE)),
+		.url = dcap_url_of_tcb_info(c->verdict, c->is_tdx, &c->e->platform),
 		.signers = &c->e->tcb_signers,
 		.issued = info->issued,
 		.next_update = info->next_update,
@@ -284,8 +280,7 @@ static bool check_qe_identity(const struct context *c)
 		.name = "qe_identity",
 		.title = "the QE identity",
 		.is_there = c->e->has_qe_identity,
-		.url = c->is_tdx ? SERVICE "tdx/certification/v4/qe/identity"
-	                         : SERVICE "sgx/certification/v4/qe/identity",
+		.url = dcap_url_of_qe_identity(c->is_tdx),
 		.signers = &c->e->qe_signers,
 		.issued = id->issued,
 		.next_update = id->next_update,

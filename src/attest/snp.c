@@ -309,11 +309,35 @@ static int snp_verify(const struct tee_input *input, struct tee_verdict *verdict
 	return end(&j, 0);
 }
 
+static void say_sources(struct tee_verdict *v, const struct judging *j)
+{
+	const char *name = j->product ? snp_product_name(j->product) : TEE_SOURCE_PRODUCT;
+	const char *key = j->report.signing_key == SNP_VLEK ? "vlek" : "vcek";
+	const char *where = snp_certs_where(v, &j->report, j->product);
+	if (*where)
+		tee_claim(v, "vcek.der", "the certificate of the processor's key at this TCB", "%s", where);
+	tee_claim(v, "ask_ark.pem", "the two certificates above it", SNP_KEY_SERVER "%s/v1/%s/cert_chain",
+	          key, name);
+	tee_claim(v, "crl.der", "what AMD has revoked", SNP_KEY_SERVER "%s/v1/%s/crl", key, name);
+}
+
+static int snp_sources(const struct tee_input *input, struct tee_verdict *verdict, struct error *err)
+{
+	struct tee_verdict claims = {0}; /* nobody asked for them */
+	struct judging j = {.input = input, .verdict = &claims};
+	int rc = begin(&j, err);
+	if (rc == 0)
+		say_sources(verdict, &j);
+	tee_verdict_done(&claims);
+	return end(&j, rc);
+}
+
 const struct tee_kind_row snp_kind = {
 	.name = "snp",
 	.title = "AMD SEV-SNP",
 	.verify = snp_verify,
 	.show = snp_show,
+	.sources = snp_sources,
 	.policy_size = sizeof(struct snp_policy),
 	.policy_init = snp_policy_init,
 	.policy = &snp_policy_object,

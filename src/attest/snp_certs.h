@@ -8,6 +8,8 @@
 #include "attest/snp_report.h"
 #include "crypto/vendor_cert.h"
 
+#define SNP_KEY_SERVER "https://kdsintf.amd.com/"
+
 enum {
 	SNP_LEAVES_MAX = 4,
 	SNP_ROOTS_MAX = 3,

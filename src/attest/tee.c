@@ -108,6 +108,16 @@ int tee_show(const struct tee_input *input, struct tee_verdict *ret_verdict, str
 	return rc < 0 ? rc : ask(input, tee_kind_of(input->kind)->show, ret_verdict, err);
 }
 
+int tee_sources(const struct tee_input *input, struct tee_verdict *ret_verdict, struct error *err)
+{
+	int rc = check_input(input, err);
+	const struct tee_kind_row *row = tee_kind_of(input->kind);
+	if (rc == 0 && !row->sources)
+		return error_set(err, CELLA_EUNSUPPORTED, "nobody publishes collateral for evidence of %s",
+		                 row->title);
+	return rc < 0 ? rc : ask(input, row->sources, ret_verdict, err);
+}
+
 /* ---- policies ---- */
 
 int tee_policy_read(enum tee_kind kind, const void *json, size_t size, struct tee_policy **ret_policy,

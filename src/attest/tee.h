@@ -104,6 +104,12 @@ int tee_verify(const struct tee_input *input, struct tee_verdict *ret_verdict, s
 /* Claims alone: of evidence that may be anybody's. */
 int tee_show(const struct tee_input *input, struct tee_verdict *ret_verdict, struct error *err) must_check;
 
+/* What its maker publishes that a verification of this evidence needs: a claim for each, whose name is a
+ * file's and whose value is an address. PRODUCT in an address stands for what the evidence does not tell:
+ * Milan, Genoa or Turin. CELLA_EUNSUPPORTED: nobody publishes anything about this kind. */
+int tee_sources(const struct tee_input *input, struct tee_verdict *ret_verdict, struct error *err) must_check;
+#define TEE_SOURCE_PRODUCT "PRODUCT"
+
 /* ---- kinds ---- */
 
 struct tee_kind_row {
@@ -111,6 +117,8 @@ struct tee_kind_row {
 	const char *title; /* "AMD SEV-SNP" */
 	int (*verify)(const struct tee_input *input, struct tee_verdict *verdict, struct error *err);
 	int (*show)(const struct tee_input *input, struct tee_verdict *verdict, struct error *err);
+	int (*sources)(const struct tee_input *input, struct tee_verdict *verdict,
+	               struct error *err); /* or NULL */
 	/* A zeroed policy means the defaults nowhere: policy_init makes them. */
 	size_t policy_size;
 	void (*policy_init)(void *policy);

@@ -32,8 +32,14 @@ static const struct option evidence_table[] = {
          option_field(evidence_options, at)},
 	{"--policy", NULL, OPTION_TEXT, "FILE", "what is demanded beyond that it is genuine, in JSON",
          option_field(evidence_options, policy)},
-	{"--out", NULL, OPTION_TEXT, "DIR", "get: where the evidence and what comes with it go",
+	{"--out", NULL, OPTION_TEXT, "DIR", "get, collateral fetch: where the files go",
          option_field(evidence_options, out)},
+	{"--from", NULL, OPTION_TEXT, "URL",
+         "collateral fetch: a server with the makers' paths instead of theirs, such as a cache",
+         option_field(evidence_options, from)},
+	{"--product", NULL, OPTION_TEXT, "NAME",
+         "collateral fetch, of a report that does not tell: Milan, Genoa or Turin",
+         option_field(evidence_options, product)},
 	{"--firmware", NULL, OPTION_TEXT, "FILE",
          "reference: the firmware (OVMF) that the machine starts with",
          option_field(evidence_options, firmware)},
@@ -64,22 +70,25 @@ const struct verb evidence_verb = {
 		"get     ask this machine for evidence of itself, and write it to --out; prints the command that\n"
 		"        verifies it. Without --tee: of the hardware that is there; without --report-data: over\n"
 		"        64 random bytes. It wants root\n"
+		"collateral fetch  fetch what the maker publishes that a verification of this evidence needs\n"
+		"        (certificates, CRLs, TCB info) into --out, with curl; it is signed by the maker\n"
 		"reference  compute the launch measurement that a guest will have from the files that QEMU\n"
 		"        launches it from, for the policy's \"measurement\"\n"
-		"Nothing is fetched, and no clock is asked if --at is given. --certs, --collateral and\n"
+		"Nothing else is fetched, and no clock is asked if --at is given. --certs, --collateral and\n"
 		"--event-log take several files, and may be repeated. Without a policy, all that is signed and\n"
 		"dated must hold, and what may be dangerous (debugging, migration) is warned of or refused.\n"
-		"Exit status: 0 if the evidence is accepted; 1 if it is refused; 2 if it, another file or the\n"
-		"options are not understood.",
+		"Exit status: 0 if the evidence is accepted; 1 if it is refused, or cannot be had; 2 if it, another\n"
+		"file or the options are not understood.",
 	.example =
 		"cella evidence verify --tee snp --evidence report.bin --certs vcek.der ask_ark.pem\n"
 		"cella evidence verify --tee tdx --evidence quote.bin --collateral tcb.json qe.json *.crl\n"
 		"cella evidence show --tee snp --evidence report.bin\n"
 		"cella evidence get --out ./evidence --report-data 5f0c...\n"
+		"cella evidence collateral fetch --tee tdx --evidence quote.bin --out ./collateral\n"
 		"cella evidence reference --tee snp --firmware OVMF.fd --cpus 4 --cpu EPYC-Milan",
 	.table = {evidence_table, array_count(evidence_table), false},
 	.operands_min = 1,
-	.operands_max = 1,
+	.operands_max = 2,
 	.enter = verb_evidence,
 };
 
@@ -271,14 +280,15 @@ static void print_verdict(const struct tee_input *input, const struct tee_verdic
 	       v->check_count, v->failed_count, v->warned_count);
 }
 
-static int verify(const struct tee_input *input, bool json, struct tee_verdict *v, struct error *err)
+static int verify(const struct evidence_options *o, const struct tee_input *input, struct tee_verdict *v,
+                  struct error *err)
 {
 	char time[CERT_TIME_TEXT_SIZE];
 	int rc = tee_verify(input, v, err);
 	if (rc < 0)
 		return rc;
 	cert_time_text(input->time, time);
-	if (json)
+	if (o->json)
 		rc = verb_print_json(json_pack("{s:s, s:b, s:s, s:o, s:o}", "tee",
 		                               tee_kind_of(input->kind)->name, "accepted",
 		                               (int)tee_accepted(v), "at", time, "checks", checks_json(v),
@@ -289,12 +299,13 @@ static int verify(const struct tee_input *input, bool json, struct tee_verdict *
 	return rc;
 }
 
-static int show(const struct tee_input *input, bool json, struct tee_verdict *v, struct error *err)
+static int show(const struct evidence_options *o, const struct tee_input *input, struct tee_verdict *v,
+                struct error *err)
 {
 	int rc = tee_show(input, v, err);
 	if (rc < 0)
 		return rc;
-	if (json)
+	if (o->json)
 		return verb_print_json(json_pack("{s:s, s:o}", "tee", tee_kind_of(input->kind)->name,
 		                                 "claims", claims_json(v)),
 		                       err);
@@ -302,33 +313,63 @@ static int show(const struct tee_input *input, bool json, struct tee_verdict *v,
 	return 0;
 }
 
+static int collateral(const struct evidence_options *o, const struct tee_input *input, struct tee_verdict *v,
+                      struct error *err)
+{
+	(void)v; /* nothing is judged */
+	return evidence_collateral(o, input, err);
+}
+
 static const struct command_row {
 	const char *name;
-	bool judges; /* and may refuse */
-	int (*run)(const struct tee_input *input, bool json, struct tee_verdict *v, struct error *err);
+	const char *second; /* word of its name, or NULL */
+	bool judges;        /* and may refuse */
+	bool asks;          /* somebody else, who may fail */
+	int (*run)(const struct evidence_options *o, const struct tee_input *input, struct tee_verdict *v,
+	           struct error *err);
 	int (*run_without)(const struct evidence_options *o, struct error *err); /* evidence */
 } commands[] = {
-	{"verify", true, verify, NULL},
-	{"show", false, show, NULL},
-	{"get", false, NULL, evidence_get},
-	{"reference", false, NULL, evidence_reference},
+	{"verify", NULL, true, false, verify, NULL},
+	{"show", NULL, false, false, show, NULL},
+	{"get", NULL, false, true, NULL, evidence_get},
+	{"collateral", "fetch", false, true, collateral, NULL},
+	{"reference", NULL, false, false, NULL, evidence_reference},
 };
 
-static int run(const struct command_row *row, const struct evidence_options *o, struct error *err)
+static int find_command(char **words, int count, const struct command_row **ret_row, struct error *err)
+{
+	size_t index;
+	int rc = verb_find_command(words[0], commands, sizeof(commands[0]), array_count(commands), &index,
+	                           err);
+	if (rc < 0)
+		return rc;
+	*ret_row = &commands[index];
+	const char *second = (*ret_row)->second;
+	if (second ? count == 2 && strcmp(words[1], second) == 0 : count == 1)
+		return 0;
+	return second ? error_set(err, CELLA_EINVAL, "%s has one command: %s %s", words[0], words[0], second)
+	              : error_set(err, CELLA_EINVAL, "%s takes no operand, but %.60s was given", words[0],
+	                          words[1]);
+}
+
+/* The exit status. */
+static int run(const struct command_row *row, const struct evidence_options *o)
 {
 	struct evidence_files f = {0};
 	struct tee_verdict v = {0};
-	int rc = crypto_init(NULL, err);
+	struct error err;
+	int rc = crypto_init(NULL, &err);
 	if (rc == 0 && row->run_without)
-		return row->run_without(o, err);
-	if (rc == 0)
-		rc = read_files(o, &f, err);
-	if (rc == 0)
-		rc = row->run(&f.input, o->json, &v, err);
-	const int status = !row->judges || tee_accepted(&v) ? VERB_DONE : VERB_FAILED;
+		rc = row->run_without(o, &err);
+	else if (rc == 0 && (rc = read_files(o, &f, &err)) == 0)
+		rc = row->run(o, &f.input, &v, &err);
+	const bool accepted = !row->judges || tee_accepted(&v);
 	tee_verdict_done(&v);
 	files_done(&f);
-	return rc < 0 ? rc : status;
+	if (rc == 0)
+		return accepted ? VERB_DONE : VERB_FAILED;
+	(void)verb_fail(&evidence_verb, &err);
+	return row->asks && rc != CELLA_EINVAL && rc != CELLA_EFORMAT ? VERB_FAILED : VERB_USAGE;
 }
 
 /* The option of `word` that takes several files; *ret_has_value: one of them is in it, behind a '='. */
@@ -369,22 +410,14 @@ int verb_evidence(int argc, char **argv)
 	struct evidence_options o = {.cpus = 1};
 	struct option_list words = {0};
 	struct error err;
-	size_t row;
-	int status = VERB_USAGE, count, rc = expand_lists(argc, argv, &words, &err);
-	if (rc < 0)
+	const struct command_row *row;
+	int status = VERB_USAGE, count;
+	if (expand_lists(argc, argv, &words, &err) < 0)
 		return verb_fail(&evidence_verb, &err);
 	char **given = (char **)(uintptr_t)words.items;
-	if (verb_begin(&evidence_verb, (int)words.count - 1, given, &o, &count, &status)) {
-		if (verb_find_command(given[1], commands, sizeof(commands[0]), array_count(commands), &row,
-		                      &err) < 0) {
-			status = verb_misuse(&evidence_verb, &err);
-		} else {
-			rc = run(&commands[row], &o, &err);
-			if (rc < 0)
-				(void)verb_fail(&evidence_verb, &err);
-			status = rc < 0 ? VERB_USAGE : rc;
-		}
-	}
+	if (verb_begin(&evidence_verb, (int)words.count - 1, given, &o, &count, &status))
+		status = find_command(given + 1, count, &row, &err) < 0 ? verb_misuse(&evidence_verb, &err)
+		                                                        : run(row, &o);
 	option_list_done(&o.certs);
 	option_list_done(&o.collateral);
 	option_list_done(&o.event_logs);

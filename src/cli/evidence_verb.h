@@ -10,7 +10,7 @@
 #include "cli/options.h"
 
 struct evidence_options {
-	const char *tee, *evidence, *report_data, *at, *policy, *out;
+	const char *tee, *evidence, *report_data, *at, *policy, *out, *from, *product;
 	struct option_list certs, collateral, event_logs;
 	/* Of what a machine is launched from. */
 	const char *firmware, *kernel, *initrd, *append, *cpu, *guest_features;
@@ -23,6 +23,9 @@ int evidence_report_data(const char *hex, uint8_t ret[TEE_REPORT_DATA_MAX], size
                          struct error *err) must_check;
 /* Asks this machine for evidence, and writes it to files. */
 int evidence_get(const struct evidence_options *o, struct error *err) must_check;
+/* Fetches what the maker publishes that a verification needs. */
+int evidence_collateral(const struct evidence_options *o, const struct tee_input *input,
+                        struct error *err) must_check;
 /* Prints the launch measurement that evidence will have. */
 int evidence_reference(const struct evidence_options *o, struct error *err) must_check;
 

@@ -160,6 +160,7 @@ const struct tee_kind_row dcap_tdx_kind = {
 	.policy_size = sizeof(struct dcap_policy),
 	.policy_init = dcap_policy_init,
 	.policy = &dcap_tdx_policy,
+	.policy_open = dcap_tdx_policy_open,
 };
 
 const struct tee_kind_row dcap_sgx_kind = {
@@ -171,4 +172,5 @@ const struct tee_kind_row dcap_sgx_kind = {
 	.policy_size = sizeof(struct dcap_policy),
 	.policy_init = dcap_policy_init,
 	.policy = &dcap_sgx_policy,
+	.policy_open = dcap_sgx_policy_open,
 };

@@ -42,6 +42,9 @@ struct dcap_policy {
 };
 extern const struct policy_object dcap_tdx_policy, dcap_sgx_policy;
 void dcap_policy_init(void *policy);
+/* As tee_policy_open. */
+const char *dcap_tdx_policy_open(const void *policy);
+const char *dcap_sgx_policy_open(const void *policy);
 
 /* ---- what certificates and collateral say, dcap_endorse.c ---- */
 

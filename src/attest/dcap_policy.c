@@ -85,3 +85,26 @@ void dcap_policy_init(void *policy)
 	p->event_log = DCAP_OPTIONAL;
 	p->allow_smt = p->allow_cached_keys = p->allow_dynamic_platform = true;
 }
+
+/* MRTD is of the firmware alone, which extends the kernel into RTMR 1, and command line and initrd into
+ * RTMR 2. */
+const char *dcap_tdx_policy_open(const void *policy)
+{
+	const struct dcap_policy *p = policy;
+	if (!p->mr_td.count)
+		return "what the machine was launched from: it does not pin mr_td";
+	if (!p->rtmrs[1].count || !p->rtmrs[2].count)
+		return "what the firmware started: it does not pin rtmr1 and rtmr2, the kernel and its command "
+		       "line";
+	if (p->allow_debug)
+		return "who reads its memory: allow_debug is set";
+	return p->allow_migration ? "where its memory goes: allow_migration is set" : NULL;
+}
+
+const char *dcap_sgx_policy_open(const void *policy)
+{
+	const struct dcap_policy *p = policy;
+	if (!p->mr_enclave.count && !(p->mr_signer.count && p->isv_prod_id.is_set))
+		return "which enclave runs: it pins neither mr_enclave nor mr_signer and isv_prod_id";
+	return p->allow_debug ? "who reads its memory: allow_debug is set" : NULL;
+}

@@ -341,4 +341,5 @@ const struct tee_kind_row snp_kind = {
 	.policy_size = sizeof(struct snp_policy),
 	.policy_init = snp_policy_init,
 	.policy = &snp_policy_object,
+	.policy_open = snp_policy_open,
 };

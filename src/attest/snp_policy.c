@@ -97,6 +97,19 @@ void snp_policy_init(void *to)
 	policy->guest[2] = SNP_WARN;
 }
 
+/* The ID key's owner has signed the measurement. */
+const char *snp_policy_open(const void *of)
+{
+	const struct snp_policy *policy = of;
+	if (!policy->measurement.count && !policy->id_key_digest.count)
+		return "what the machine was launched from: it pins neither measurement nor id_key_digest";
+	if (policy->guest[2] != SNP_REFUSE)
+		return "who reads its memory: guest_policy.debug is not refused";
+	if (policy->guest[1] != SNP_REFUSE)
+		return "where its memory goes: guest_policy.migration_agent is not refused";
+	return NULL;
+}
+
 /* ---- checks ---- */
 
 static void check_fact(struct tee_verdict *v, const char *name, int demand, bool is, const char *meaning)

@@ -35,6 +35,9 @@ extern const struct policy_object snp_policy_object;
 /* Debugging and migration agents are warned of, everything else is as any report may have it. */
 void snp_policy_init(void *policy);
 
+/* As tee_policy_open. */
+const char *snp_policy_open(const void *policy);
+
 /* The checks of a policy. */
 void snp_policy_check(struct tee_verdict *verdict, const struct snp_policy *policy,
                       const struct snp_report *report, enum snp_product product, const char *csp_id);

@@ -143,6 +143,17 @@ int tee_policy_read(enum tee_kind kind, const void *json, size_t size, struct te
 	return 0;
 }
 
+int tee_policy_add(struct tee_policy *policy, const void *json, size_t size, struct error *err)
+{
+	return policy_read(tee_kind_of(policy->kind)->policy, json, size, policy->body, err);
+}
+
+const char *tee_policy_open(const struct tee_policy *policy)
+{
+	const struct tee_kind_row *row = tee_kind_of(policy->kind);
+	return row->policy_open ? row->policy_open(policy->body) : "what runs there";
+}
+
 void tee_policy_free(struct tee_policy *policy)
 {
 	free(policy);

@@ -123,6 +123,8 @@ struct tee_kind_row {
 	size_t policy_size;
 	void (*policy_init)(void *policy);
 	const struct policy_object *policy; /* its members, attest/policy.h */
+	/* As tee_policy_open. No function: a policy of this kind leaves everything open. */
+	const char *(*policy_open)(const void *policy);
 };
 /* The row of a kind, NULL if this build does not verify it yet. */
 const struct tee_kind_row *tee_kind_of(enum tee_kind kind);
@@ -133,7 +135,12 @@ int tee_kind_parse(const char *name, enum tee_kind *ret_kind, struct error *err)
 
 int tee_policy_read(enum tee_kind kind, const void *json, size_t size, struct tee_policy **ret_policy,
                     struct error *err) must_check;
+/* Members of a further policy take the place of those that are there. After a failure it is of no use. */
+int tee_policy_add(struct tee_policy *policy, const void *json, size_t size, struct error *err) must_check;
 void tee_policy_free(struct tee_policy *policy);
+/* What it leaves open of what runs on a machine whose evidence it accepts, for a person; NULL: nothing, so
+ * that the evidence stands for itself and needs nobody's word beside it. */
+const char *tee_policy_open(const struct tee_policy *policy);
 /* What a kind's own files use: its structure, of policy_size bytes; the defaults for NULL are written to
  * `defaults` and that is given. */
 const void *tee_policy_of(const struct tee_policy *policy, enum tee_kind kind, void *defaults);

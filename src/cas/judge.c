@@ -108,12 +108,8 @@ static void check_revoked(struct judgement *j, struct records *r, enum records_r
 static void check_parties(struct judgement *j)
 {
 	const struct evidence *e = &j->evidence;
-	char hex[2 * CRYPTO_ED25519_SIZE + 1];
 	struct records *r = cas_records_lock(j->desk->cas);
-	if (!records_party_known(r, RECORDS_LAS, e->launcher)) {
-		io_hex(e->launcher, sizeof(e->launcher), hex);
-		judge_refuse(j, "las: wanted one that is enrolled, found %s", hex);
-	}
+	j->enrolled = records_party_known(r, RECORDS_LAS, e->launcher);
 	check_revoked(j, r, RECORDS_REVOKED_LAS, "las", e->launcher, sizeof(e->launcher));
 	check_revoked(j, r, RECORDS_REVOKED_EXECUTOR, "executor", e->executor, sizeof(e->executor));
 	check_revoked(j, r, RECORDS_REVOKED_CELL, "cell", e->cell, sizeof(e->cell));
@@ -124,7 +120,8 @@ static void check_parties(struct judgement *j)
 static int check_session(struct judgement *j, struct error *err)
 {
 	const struct evidence *e = &j->evidence;
-	struct session_claims claims = {.has_cell = true,
+	struct session_claims claims = {.enrolled = j->enrolled,
+	                                .has_cell = true,
 	                                .memory_level = (enum mem_level)e->memory_level,
 	                                .host = e->host,
 	                                .isolation = e->isolation};

@@ -14,6 +14,7 @@ struct judgement {
 	const struct cas_session *session; /* NULL: there is none */
 	const struct session_service *service;
 	struct evidence evidence;
+	bool enrolled; /* its launcher */
 	struct buf reasons; /* lines: why it is refused, or what was tolerated */
 	bool refused;
 };

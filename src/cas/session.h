@@ -39,6 +39,9 @@ enum session_limits {
 	SESSION_NAMESPACES_MAX = 256,
 	SESSION_ARGUMENTS_MAX = 1024,
 	SESSION_ALTERNATIVES_MAX = 64,
+	SESSION_NEEDS_MAX = 16,        /* machine classes with requirements, of one alternative */
+	SESSION_MAX_AGE_S = 3600,      /* of what hardware says of a machine, where nothing else is said */
+	SESSION_MAX_AGE_MAX_S = 31 * 86400,
 	SESSION_CHOICES_MAX = 64,      /* cells, builders, ... of one requirement */
 	SESSION_KEYS_MAX = 64,         /* of one access policy */
 	SESSION_PEERS_MAX = 64,        /* sessions that one thing is exported to */
@@ -81,11 +84,22 @@ enum session_machine { SESSION_SOFT, SESSION_TPM, SESSION_SNP, SESSION_TDX, SESS
 const char *session_machine_name(enum session_machine machine);
 bool session_machine_parse(const char *name, enum session_machine *ret_machine);
 
+/* What is demanded of the hardware that vouches for a machine (cas/session_machine.h). */
+struct session_need {
+	enum session_machine machine; /* not SESSION_SOFT */
+	const char *policy; /* JSON, in one form; NULL: the class alone is demanded */
+	uint64_t max_age_s; /* of the hardware's word */
+	const char *open; /* what the policy leaves open of what runs there; NULL: nothing */
+};
+
 /* An alternative of `attestation`: all of it must hold. An empty list, or no bits: anything. */
 struct session_requirements {
 	struct session_values cells, builders, executors, launchers; /* one of each */
 	enum mem_level memory_level; /* at least */
-	uint32_t machines; /* 1 << enum session_machine: one of them */
+	/* One of them, of the named classes (1 << enum session_machine) and of the needs. */
+	uint32_t machines;
+	struct session_need *needs;
+	size_t need_count;
 	uint32_t host, isolation; /* bits of attest/evidence.h: all of them */
 };
 /* What may fail, and is reported. */
@@ -233,15 +247,25 @@ int session_hash(const struct session *s, uint8_t ret_hash[CRYPTO_SHA384_SIZE], 
 /* That encoding, with the secrets that stand in the session. Fails as *ret does. */
 void session_encode(const struct session *s, struct session_text *ret);
 
-/* What evidence states; whoever fills it in has checked that the launcher is one that is believed. */
+/* A requirement of a machine that does not hold. */
+typedef void session_fail_fn(void *arg, const char *requirement, const char *wanted, const char *found);
+/* What hardware says of the launcher's machine, for whoever has its evidence. 0 for either answer; `tell` is
+ * called for each requirement that does not hold, and for none if all do. */
+typedef int session_hardware_fn(void *data, const struct session_need *need, bool *ret_holds,
+                                session_fail_fn *tell, void *arg, struct error *err);
+
+/* What evidence states, and what is known of its launcher. */
 struct session_claims {
+	bool enrolled; /* the launcher: an owner vouches for it and its machine */
+	session_hardware_fn *hardware; /* NULL: no hardware says anything */
+	void *hardware_data;
 	uint8_t launcher[CRYPTO_ED25519_SIZE]; /* who signed */
 	uint8_t executor[CRYPTO_SHA384_SIZE];
 	bool has_cell; /* it holds a bundle */
 	uint8_t cell[CRYPTO_SHA384_SIZE];
 	uint8_t builder[CRYPTO_ED25519_SIZE];
 	enum mem_level memory_level;
-	enum session_machine machine;
+	enum session_machine machine; /* by the launcher's own word, which is no more than SESSION_SOFT */
 	uint32_t host, isolation; /* bits of attest/evidence.h */
 };
 /* A requirement that does not hold. */
@@ -260,7 +284,10 @@ struct session_verdict {
 	struct session_arena arena;
 };
 /* May such a cell have what the service gets? 0 for either answer. The owner may see all of it; the cell is
- * told `accepted` and no more. */
+ * told `accepted` and no more.
+ *
+ * A launcher that is not enrolled is accepted only by an alternative with a need that holds and leaves
+ * nothing open, whatever is tolerated: else nobody would vouch for what runs beneath it. */
 int session_verdict(const struct session_service *service, const struct session_claims *claims,
                     struct session_verdict *ret_verdict, struct error *err) must_check;
 void session_verdict_done(struct session_verdict *v);

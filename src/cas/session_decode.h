@@ -89,6 +89,8 @@ void decode_images(struct decoder *d, const struct tree_node *node, void *to); /
 void decode_services(struct decoder *d, const struct tree_node *node, void *to); /* struct session */
 void decode_attestation(struct decoder *d, const struct tree_node *node,
                         void *to); /* struct session_service */
+void decode_machines(struct decoder *d, const struct tree_node *node,
+                     void *to); /* struct session_requirements */
 void decode_tolerate(struct decoder *d, const struct tree_node *node,
                      void *to); /* struct session_tolerance */
 void decode_access(struct decoder *d, const struct tree_node *node, void *to); /* struct session */

@@ -4,7 +4,8 @@
 #include "cas/session.h"
 #include "cas/session_claims.h"
 
-static const char magic[] = "cella session 1\n";
+/* The second is of sessions that demand something of hardware, which others' encoding has no place for. */
+static const char *const magics[] = {"cella session 1\n", "cella session 2\n"};
 
 static void put_number(struct session_text *to, uint64_t v)
 {
@@ -139,7 +140,17 @@ static void put_image(struct session_text *to, const struct session_image *image
 	}
 }
 
-static void put_requirements(struct session_text *to, const struct session_requirements *r)
+static void put_needs(struct session_text *to, const struct session_requirements *r)
+{
+	put_number(to, r->need_count);
+	for (size_t i = 0; i < r->need_count; i++) {
+		put_string(to, session_machine_name(r->needs[i].machine));
+		put_string(to, r->needs[i].policy);
+		put_number(to, r->needs[i].max_age_s);
+	}
+}
+
+static void put_requirements(struct session_text *to, const struct session_requirements *r, bool needs)
 {
 	const char *machines[SESSION_MACHINES];
 	for (size_t i = 0; i < SESSION_MACHINES; i++)
@@ -150,10 +161,12 @@ static void put_requirements(struct session_text *to, const struct session_requi
 	put_values(to, &r->launchers);
 	put_string(to, mem_level_name(r->memory_level));
 	put_bits(to, r->machines, machines, SESSION_MACHINES);
+	if (needs)
+		put_needs(to, r);
 	put_claims(to, r->host, r->isolation);
 }
 
-static void put_service(struct session_text *to, const struct session_service *service)
+static void put_service(struct session_text *to, const struct session_service *service, bool needs)
 {
 	put_string(to, service->name);
 	put_strings(to, &service->command);
@@ -167,7 +180,7 @@ static void put_service(struct session_text *to, const struct session_service *s
 	put_number(to, service->offline_s);
 	put_number(to, service->alternative_count);
 	for (size_t i = 0; i < service->alternative_count; i++)
-		put_requirements(to, &service->alternatives[i]);
+		put_requirements(to, &service->alternatives[i], needs);
 	put_number(to, service->tolerate.memory_level);
 	put_number(to, service->tolerate.machine);
 	put_claims(to, service->tolerate.host, service->tolerate.isolation);
@@ -184,9 +197,19 @@ static void put_access(struct session_text *to, const struct session_access *a)
 	put_number(to, a->at_least);
 }
 
+static bool has_needs(const struct session *s)
+{
+	for (size_t i = 0; i < s->service_count; i++)
+		for (size_t j = 0; j < s->services[i].alternative_count; j++)
+			if (s->services[i].alternatives[j].need_count)
+				return true;
+	return false;
+}
+
 void session_encode(const struct session *s, struct session_text *ret)
 {
-	session_text_put(ret, magic, sizeof(magic) - 1);
+	const bool needs = has_needs(s);
+	session_text_put(ret, magics[needs], strlen(magics[needs]));
 	put_string(ret, s->name);
 	put_digest(ret, &s->predecessor);
 	put_number(ret, s->has_creator);
@@ -204,7 +227,7 @@ void session_encode(const struct session *s, struct session_text *ret)
 		put_image(ret, &s->images[i]);
 	put_number(ret, s->service_count);
 	for (size_t i = 0; i < s->service_count; i++)
-		put_service(ret, &s->services[i]);
+		put_service(ret, &s->services[i], needs);
 	put_access(ret, &s->read);
 	put_access(ret, &s->update);
 	put_access(ret, &s->create);

@@ -88,14 +88,6 @@ static void decode_bits(struct decoder *d, const struct tree_node *node, const c
 	}
 }
 
-static void decode_machines(struct decoder *d, const struct tree_node *node, void *to)
-{
-	const char *names[SESSION_MACHINES];
-	for (size_t i = 0; i < SESSION_MACHINES; i++)
-		names[i] = session_machine_name((enum session_machine)i);
-	decode_bits(d, node, "machine class", names, SESSION_MACHINES, to);
-}
-
 static void decode_host(struct decoder *d, const struct tree_node *node, void *to)
 {
 	struct claim_names names;
@@ -115,7 +107,7 @@ static const struct field requirement_fields[] = {
 	{"builder", false, decode_builders, field_of(session_requirements, builders)},
 	{"executor", false, decode_executors, field_of(session_requirements, executors)},
 	{"memory_level", false, decode_memory_level, field_of(session_requirements, memory_level)},
-	{"machine", false, decode_machines, field_of(session_requirements, machines)},
+	{"machine", false, decode_machines, 0},
 	{"las", false, decode_launchers, field_of(session_requirements, launchers)},
 	{"host", false, decode_host, field_of(session_requirements, host)},
 	{"isolation", false, decode_isolation, field_of(session_requirements, isolation)},

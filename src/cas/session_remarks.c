@@ -69,6 +69,28 @@ static bool image_is_used(const struct session *s, const struct session_image *i
 	return false;
 }
 
+static void remark_machines(const struct session_service *service, size_t number,
+                            const struct session_requirements *r, struct buf *ret)
+{
+	for (size_t i = SESSION_SOFT + 1; i < SESSION_MACHINES; i++)
+		if (r->machines >> i & 1)
+			buf_printf(
+				ret,
+				"service %s, alternative %zu: machine %s is named alone: any machine of the class "
+				"will do, whatever runs on it, so only launchers count that are enrolled; "
+				"{%s: {...}} says what must run there\n",
+				service->name, number, session_machine_name((enum session_machine)i),
+				session_machine_name((enum session_machine)i));
+	for (size_t i = 0; i < r->need_count; i++)
+		if (r->needs[i].open)
+			buf_printf(
+				ret,
+				"service %s, alternative %zu: machine %s leaves open %s; so only launchers count "
+				"that are enrolled\n",
+				service->name, number, session_machine_name(r->needs[i].machine),
+				r->needs[i].open);
+}
+
 static void remark_service(const struct session_service *service, struct buf *ret)
 {
 	for (size_t i = 0; i < service->alternative_count; i++) {
@@ -83,6 +105,7 @@ static void remark_service(const struct session_service *service, struct buf *re
 			           "service %s, alternative %zu: memory_level insecure-none lets root on the "
 			           "machine read its secrets\n",
 			           service->name, i + 1);
+		remark_machines(service, i + 1, r, ret);
 	}
 	if (!service->command.count)
 		buf_printf(ret, "service %s: without a command, whoever starts it chooses its arguments\n",

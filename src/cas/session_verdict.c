@@ -10,17 +10,36 @@ enum { BITS_TEXT_SIZE = 512 };
 
 struct judge {
 	const struct session_service *service;
+	struct error *err;
+	int rc; /* sticky: hardware could not be asked */
 	const struct session_claims *claims;
 	struct session_verdict *verdict;
 	size_t capacity, alternative;
 	struct claim_names host, isolation;
 };
 
+static bool room_for_one(struct judge *j)
+{
+	enum { FIRST = 32 };
+	struct session_verdict *v = j->verdict;
+	if (v->failure_count < j->capacity)
+		return true;
+	const size_t capacity = max_of(2 * j->capacity, (size_t)FIRST);
+	struct session_failure *failures = session_arena_take(&v->arena, capacity * sizeof(*failures));
+	if (!failures)
+		return false;
+	if (v->failure_count)
+		memcpy(failures, v->failures, v->failure_count * sizeof(*failures));
+	v->failures = failures;
+	j->capacity = capacity;
+	return true;
+}
+
 static void note(struct judge *j, const char *requirement, const char *wanted, const char *found,
                  bool tolerated)
 {
 	struct session_verdict *v = j->verdict;
-	if (!requirement || !wanted || !found || v->failure_count == j->capacity) {
+	if (!requirement || !wanted || !found || !room_for_one(j)) {
 		v->arena.failed = true; /* a failure that cannot be noted must not be lost */
 		return;
 	}
@@ -94,6 +113,83 @@ static void judge_bits(struct judge *j, const char *group, const struct claim_na
 			     bits_text(a, found, names->items, names->count), tolerated >> i & 1);
 }
 
+/* ---- the machine */
+
+struct hardware_failure {
+	struct judge *j;
+	enum session_machine machine;
+};
+
+static void note_hardware(void *arg, const char *requirement, const char *wanted, const char *found)
+{
+	const struct hardware_failure *f = arg;
+	struct session_arena *a = &f->j->verdict->arena;
+	note(f->j, session_arena_printf(a, "machine.%s.%s", session_machine_name(f->machine), requirement),
+	     session_arena_printf(a, "%s", wanted), session_arena_printf(a, "%s", found),
+	     f->j->service->tolerate.machine);
+}
+
+static bool hardware_holds(struct judge *j, const struct session_need *need)
+{
+	const struct session_claims *c = j->claims;
+	struct hardware_failure f = {j, need->machine};
+	bool holds = false;
+	if (c->hardware && j->rc == 0)
+		j->rc = c->hardware(c->hardware_data, need, &holds, note_hardware, &f, j->err);
+	return holds && j->rc == 0;
+}
+
+/* A class that is named. Its name says nothing of what runs there, so for that an owner vouches who has
+ * enrolled the launcher; of the class soft he alone does. */
+static bool class_holds(struct judge *j, enum session_machine machine)
+{
+	const struct session_need need = {.machine = machine, .max_age_s = SESSION_MAX_AGE_S};
+	return machine == SESSION_SOFT ? j->claims->machine == SESSION_SOFT : hardware_holds(j, &need);
+}
+
+static const char *machines_text(struct session_arena *a, const struct session_requirements *r)
+{
+	const char *names[SESSION_MACHINES];
+	uint32_t all = r->machines;
+	for (size_t i = 0; i < SESSION_MACHINES; i++)
+		names[i] = session_machine_name((enum session_machine)i);
+	for (size_t i = 0; i < r->need_count; i++)
+		all |= 1u << r->needs[i].machine;
+	return bits_text(a, all, names, SESSION_MACHINES);
+}
+
+/* One of those that are named or described must hold; none of what failed before it counts then. Needs come
+ * first: one that leaves nothing open stands in for a launcher that is not enrolled. */
+static void judge_machine(struct judge *j, const struct session_requirements *r, bool *ret_stands_alone)
+{
+	struct session_verdict *v = j->verdict;
+	const size_t before = v->failure_count;
+	bool holds = false;
+	note(j, "machine", machines_text(&v->arena, r), session_machine_name(j->claims->machine),
+	     j->service->tolerate.machine);
+	for (size_t i = 0; i < r->need_count && !*ret_stands_alone; i++) {
+		const bool this_holds = hardware_holds(j, &r->needs[i]);
+		holds |= this_holds;
+		*ret_stands_alone = this_holds && !r->needs[i].open;
+	}
+	for (size_t i = 0; i < SESSION_MACHINES && !holds; i++)
+		if (r->machines >> i & 1)
+			holds = class_holds(j, (enum session_machine)i);
+	if (holds)
+		v->failure_count = before;
+}
+
+static void judge_enrolment(struct judge *j, const struct session_requirements *r, bool stands_alone)
+{
+	if (!j->claims->enrolled && !stands_alone)
+		note(j, "las",
+		     r->need_count
+		             ? "one that is enrolled, or whose hardware shows what is demanded here and "
+		               "leaves nothing open"
+		             : "one that is enrolled",
+		     hex_text(&j->verdict->arena, j->claims->launcher, sizeof(j->claims->launcher)), false);
+}
+
 static void judge_alternative(struct judge *j, const struct session_requirements *r)
 {
 	const struct session_claims *c = j->claims;
@@ -107,13 +203,10 @@ static void judge_alternative(struct judge *j, const struct session_requirements
 		note(j, "memory_level",
 		     session_arena_printf(a, "at least %s", mem_level_name(r->memory_level)),
 		     mem_level_name(c->memory_level), t->memory_level);
-	if (r->machines && !(r->machines >> c->machine & 1)) {
-		const char *names[SESSION_MACHINES];
-		for (size_t i = 0; i < SESSION_MACHINES; i++)
-			names[i] = session_machine_name((enum session_machine)i);
-		note(j, "machine", bits_text(a, r->machines, names, SESSION_MACHINES),
-		     session_machine_name(c->machine), t->machine);
-	}
+	bool stands_alone = false;
+	if (r->machines || r->need_count)
+		judge_machine(j, r, &stands_alone);
+	judge_enrolment(j, r, stands_alone);
 	judge_bits(j, "host", &j->host, r->host, c->host, t->host);
 	judge_bits(j, "isolation", &j->isolation, r->isolation, c->isolation, t->isolation);
 }
@@ -141,18 +234,19 @@ int session_verdict(const struct session_service *service, const struct session_
                     struct session_verdict *ret_verdict, struct error *err)
 {
 	struct session_verdict v = {.alternative_count = service->alternative_count};
-	struct judge j = {.service = service, .claims = claims, .verdict = &v};
+	struct judge j = {.service = service, .claims = claims, .verdict = &v, .err = err};
 	if (claims->machine >= SESSION_MACHINES || claims->memory_level >= MEM_LEVELS)
 		return error_set(err, CELLA_EINVAL,
 		                 "claims with a memory level or machine class that there is not");
 	claim_names_of_host("", &j.host);
 	claim_names_of_isolation("", &j.isolation);
-	/* cell, builder, executor, las, memory_level and machine fail once each, a bit once, too. */
-	j.capacity = service->alternative_count * (6 + j.host.count + j.isolation.count);
-	v.failures = session_arena_take(&v.arena, j.capacity * sizeof(*v.failures));
-	for (size_t i = 0; v.failures && i < service->alternative_count; i++) {
+	for (size_t i = 0; i < service->alternative_count && j.rc == 0; i++) {
 		j.alternative = i;
 		judge_alternative(&j, &service->alternatives[i]);
+	}
+	if (j.rc < 0) {
+		session_verdict_done(&v);
+		return j.rc;
 	}
 	if (v.arena.failed) {
 		session_verdict_done(&v);

@@ -33,7 +33,8 @@ static void expand(const struct session *s, const char *text, enum session_place
 
 static void check_service(const struct session *s, const struct session_service *service)
 {
-	struct session_claims claims = {.has_cell = true,
+	struct session_claims claims = {.enrolled = service->alternative_count % 2 == 0,
+	                                .has_cell = true,
 	                                .memory_level = MEM_SECRET,
 	                                .host = 1,
 	                                .isolation = 5};

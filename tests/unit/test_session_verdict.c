@@ -39,7 +39,8 @@ static struct session *parse_service(const char *lines)
 /* cell 11.., builder 22.., executor 33.., launcher 44.. */
 static struct session_claims some_claims(void)
 {
-	struct session_claims c = {.has_cell = true,
+	struct session_claims c = {.enrolled = true,
+	                           .has_cell = true,
 	                           .memory_level = MEM_SECRET,
 	                           .machine = SESSION_SOFT,
 	                           .host = EVIDENCE_YAMA_SCOPE_3,
@@ -133,7 +134,7 @@ static void test_each_fails(void **state)
 /* All that fails is told, of all alternatives. */
 static void test_all_fail(void **state)
 {
-	struct session_claims c = {.memory_level = MEM_INSECURE_NONE};
+	struct session_claims c = {.enrolled = true, .memory_level = MEM_INSECURE_NONE};
 	(void)state;
 	check("  - {cell: " DIGEST("11") ", host: kexec-disabled}\n"
 	                                 "  - {builder: [" KEY("22") ", " KEY(

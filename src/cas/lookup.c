@@ -118,6 +118,11 @@ int lookup_secret(void *data, const char *name, struct session_value *ret_value,
 		return 0;
 	}
 	int rc = stored_secret(l, name, &bytes, &size, err);
+	if (rc == CELLA_ENOENT && secret->origin == SESSION_UPLOADED)
+		return error_set(err, CELLA_EINVAL,
+		                 "the secret %s of the session %s was not uploaded: POST it to "
+		                 "/kbs/v0/resource/%s/%s",
+		                 name, l->session->name, l->session->name, name);
 	if (rc == 0)
 		*ret_value = (struct session_value){secret->kind, bytes, size};
 	return rc;

@@ -39,7 +39,7 @@ enum session_limits {
 	SESSION_NAMESPACES_MAX = 256,
 	SESSION_ARGUMENTS_MAX = 1024,
 	SESSION_ALTERNATIVES_MAX = 64,
-	SESSION_NEEDS_MAX = 16,        /* machine classes with requirements, of one alternative */
+	SESSION_NEEDS_MAX = 16,        /* machine classes with requirements, of one alternative or secret */
 	SESSION_MAX_AGE_S = 3600,      /* of what hardware says of a machine, where nothing else is said */
 	SESSION_MAX_AGE_MAX_S = 31 * 86400,
 	SESSION_CHOICES_MAX = 64,      /* cells, builders, ... of one requirement */
@@ -120,7 +120,7 @@ struct session_service {
 	struct session_tolerance tolerate;
 };
 
-enum session_origin { SESSION_GIVEN, SESSION_GENERATED, SESSION_IMPORTED };
+enum session_origin { SESSION_GIVEN, SESSION_GENERATED, SESSION_IMPORTED, SESSION_UPLOADED };
 struct session_import {
 	const char *session, *name; /* whose, and as what it is exported there */
 	struct session_digest hash; /* that session must have it */
@@ -154,6 +154,9 @@ struct session_secret {
 	uint64_t size; /* SESSION_GENERATED: of ascii in characters, of binary in bytes */
 	struct session_import import;
 	struct session_peers exports;
+	/* Confidential guests that get it as a resource: one of these must hold. None: no guest does. */
+	struct session_need *guests;
+	size_t guest_count;
 	/* Names of secrets of this session: whose public key or certificate it is, NULL if that is not said;
 	 * and of what is generated the CA, which has a private key. Then what a certificate says. */
 	const char *private_key, *issuer, *common_name;

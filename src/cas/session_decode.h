@@ -91,6 +91,7 @@ void decode_attestation(struct decoder *d, const struct tree_node *node,
                         void *to); /* struct session_service */
 void decode_machines(struct decoder *d, const struct tree_node *node,
                      void *to); /* struct session_requirements */
+void decode_guests(struct decoder *d, const struct tree_node *node, void *to); /* struct session_secret */
 void decode_tolerate(struct decoder *d, const struct tree_node *node,
                      void *to); /* struct session_tolerance */
 void decode_access(struct decoder *d, const struct tree_node *node, void *to); /* struct session */

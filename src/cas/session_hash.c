@@ -88,7 +88,7 @@ static void put_peers(struct session_text *to, const struct session_peers *peers
 	}
 }
 
-static const char *const origin_names[] = {"given", "generated", "imported"};
+static const char *const origin_names[] = {"given", "generated", "imported", "uploaded"};
 
 static void put_secret(struct session_text *to, const struct session_secret *secret)
 {
@@ -140,13 +140,13 @@ static void put_image(struct session_text *to, const struct session_image *image
 	}
 }
 
-static void put_needs(struct session_text *to, const struct session_requirements *r)
+static void put_needs(struct session_text *to, const struct session_need *needs, size_t count)
 {
-	put_number(to, r->need_count);
-	for (size_t i = 0; i < r->need_count; i++) {
-		put_string(to, session_machine_name(r->needs[i].machine));
-		put_string(to, r->needs[i].policy);
-		put_number(to, r->needs[i].max_age_s);
+	put_number(to, count);
+	for (size_t i = 0; i < count; i++) {
+		put_string(to, session_machine_name(needs[i].machine));
+		put_string(to, needs[i].policy);
+		put_number(to, needs[i].max_age_s);
 	}
 }
 
@@ -162,7 +162,7 @@ static void put_requirements(struct session_text *to, const struct session_requi
 	put_string(to, mem_level_name(r->memory_level));
 	put_bits(to, r->machines, machines, SESSION_MACHINES);
 	if (needs)
-		put_needs(to, r);
+		put_needs(to, r->needs, r->need_count);
 	put_claims(to, r->host, r->isolation);
 }
 
@@ -206,6 +206,23 @@ static bool has_needs(const struct session *s)
 	return false;
 }
 
+/* Behind all else, where other sessions end. */
+static void put_guests(struct session_text *to, const struct session *s)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < s->secret_count; i++)
+		count += s->secrets[i].guest_count > 0;
+	if (count == 0)
+		return;
+	put_string(to, "guests");
+	put_number(to, count);
+	for (size_t i = 0; i < s->secret_count; i++)
+		if (s->secrets[i].guest_count) {
+			put_string(to, s->secrets[i].name);
+			put_needs(to, s->secrets[i].guests, s->secrets[i].guest_count);
+		}
+}
+
 void session_encode(const struct session *s, struct session_text *ret)
 {
 	const bool needs = has_needs(s);
@@ -231,6 +248,7 @@ void session_encode(const struct session *s, struct session_text *ret)
 	put_access(ret, &s->read);
 	put_access(ret, &s->update);
 	put_access(ret, &s->create);
+	put_guests(ret, s);
 }
 
 int session_hash(const struct session *s, uint8_t ret_hash[CRYPTO_SHA384_SIZE], struct error *err)

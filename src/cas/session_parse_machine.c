@@ -236,3 +236,31 @@ void decode_machines(struct decoder *d, const struct tree_node *node, void *to)
 			decode_need(d, n, &r->needs[r->need_count++]);
 	}
 }
+
+/* ---- guests */
+
+/* Nobody but its hardware vouches for a guest: what it runs must be pinned. */
+static void decode_guest(struct decoder *d, const struct tree_node *node, void *to)
+{
+	struct session_need *need = to;
+	if (node->kind != TREE_MAP) {
+		decode_mistake(d, node->place,
+		               "a guest is a map from its machine class to what is demanded of its evidence, "
+		               "such as snp: {measurement: ...}");
+		return;
+	}
+	decode_need(d, node, need);
+	if (need->open)
+		decode_mistake(d, node->first->key_place,
+		               "any guest of the class %s would have it, for this leaves "
+		               "open %s",
+		               session_machine_name(need->machine), need->open);
+}
+
+void decode_guests(struct decoder *d, const struct tree_node *node, void *to)
+{
+	static const struct list_shape shape = {"guests", sizeof(struct session_need), SESSION_NEEDS_MAX,
+	                                        decode_guest, true};
+	struct session_secret *secret = to;
+	secret->guests = decode_list(d, node, &shape, &secret->guest_count);
+}

@@ -115,6 +115,8 @@ static const struct field secret_fields[] = {
 	{"valid_for", false, decode_valid, field_of(session_secret, valid_s)},
 	{"import", false, decode_import, field_of(session_secret, import)},
 	{"export", false, decode_export, field_of(session_secret, exports)},
+	{"upload", false, decode_later, 0},
+	{"guests", false, decode_guests, 0},
 };
 static const struct shape secret_shape = {"a secret", secret_fields, array_count(secret_fields)};
 
@@ -250,7 +252,8 @@ static bool is_certificate(const struct session_secret *secret)
 
 static void check_fields(struct decoder *d, const struct tree_node *node, const struct session_secret *secret)
 {
-	static const char *const origins[] = {"with a value", "that is generated", "that is imported"};
+	static const char *const origins[] = {"with a value", "that is generated", "that is imported",
+	                                      "that is uploaded"};
 	bool is_generated = secret->origin == SESSION_GENERATED;
 	bool has_key = secret->origin == SESSION_GIVEN && is_certificate(secret);
 	unsigned needs = is_generated ? generated[secret->kind].needs : 0;
@@ -280,6 +283,20 @@ static void set_defaults(struct session_secret *secret)
 		secret->use = SESSION_FOR_SERVER | SESSION_FOR_CLIENT;
 }
 
+/* Its owner hands it over later, so that it stands nowhere in a text. */
+static void check_upload(struct decoder *d, const struct tree_node *upload,
+                         const struct session_secret *secret)
+{
+	static const char *const names[] = {"true"};
+	if (!upload || decode_choice(d, upload, "value of upload", names, array_count(names)) < 0)
+		return;
+	if (secret->origin != SESSION_UPLOADED)
+		decode_mistake(d, upload->key_place, "a secret has a value or an import, or is uploaded");
+	else if (secret->kind != SESSION_ASCII && secret->kind != SESSION_BINARY)
+		decode_mistake(d, upload->key_place, "what is uploaded is of kind ascii or binary, not %s",
+		               kind_names[secret->kind]);
+}
+
 static void decode_secret(struct decoder *d, const struct tree_node *node, void *to)
 {
 	struct session_secret *secret = to;
@@ -287,14 +304,18 @@ static void decode_secret(struct decoder *d, const struct tree_node *node, void 
 	if (!decode_map(d, node, &secret_shape, secret) || secret->kind == SESSION_KINDS)
 		return;
 	const struct tree_node *value = tree_member(node, "value"), *import = tree_member(node, "import");
-	const struct tree_node *export = tree_member(node, "export");
-	secret->origin = value ? SESSION_GIVEN : import ? SESSION_IMPORTED : SESSION_GENERATED;
+	const struct tree_node *export = tree_member(node, "export"), *upload = tree_member(node, "upload");
+	secret->origin = value    ? SESSION_GIVEN
+	                 : import ? SESSION_IMPORTED
+	                 : upload ? SESSION_UPLOADED
+	                          : SESSION_GENERATED;
 	if (value && import)
 		decode_mistake(d, import->key_place, "a secret has a value or an import, not both");
 	if (import && export)
 		decode_mistake(d, export->key_place, "what is imported is not exported again");
 	if (value)
 		take_value(d, value, secret);
+	check_upload(d, upload, secret);
 	check_fields(d, node, secret);
 	set_defaults(secret);
 }

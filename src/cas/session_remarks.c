@@ -27,7 +27,7 @@ static void find_uses(struct uses *u)
 {
 	const struct session *s = u->session;
 	for (size_t i = 0; i < s->secret_count; i++) {
-		u->used[i] |= s->secrets[i].exports.count > 0;
+		u->used[i] |= s->secrets[i].exports.count > 0 || s->secrets[i].guest_count > 0;
 		use(u, s->secrets[i].private_key);
 		use(u, s->secrets[i].issuer);
 	}

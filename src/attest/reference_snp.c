@@ -2,13 +2,14 @@
 
 #include <string.h>
 
+#include "attest/firmware_table.h"
 #include "base/buf.h"
 #include "base/nearest.h"
 #include "crypto/crypto.h"
 
 enum {
 	PAGE = 4096,
-	GUID = 16,
+	GUID = FIRMWARE_GUID_SIZE,
 	/* Page types, table "PAGE_TYPE" of 56860. */
 	PAGE_NORMAL = 1,
 	PAGE_VMSA = 2,
@@ -16,10 +17,7 @@ enum {
 	PAGE_SECRETS = 5,
 	PAGE_CPUID = 6,
 	PAGE_INFO_SIZE = 0x70,
-	/* Of OVMF: what its table of GUIDs, 32 bytes before the end, leads to. */
-	TABLE_END = 32,
-	TABLE_ENTRY = 2 + GUID, /* size and GUID behind the data */
-	METADATA_MAX = 64,      /* sections */
+	METADATA_MAX = 64, /* sections of OVMF's */
 	SECTION_MEMORY = 1,
 	SECTION_SECRETS = 2,
 	SECTION_CPUID = 3,
@@ -33,8 +31,6 @@ static const uint64_t VMSA_ADDRESS = 0xfffffffff000; /* where QEMU says that sav
 static const uint32_t RESET_ADDRESS = 0xfffffff0;
 
 /* GUIDs as EFI writes them: the first three numbers little-endian. */
-static const uint8_t table_guid[GUID] = {0xde, 0x82, 0xb5, 0x96, 0xb2, 0x1f, 0xf7, 0x45,
-                                         0xba, 0xea, 0xa3, 0x66, 0xc5, 0x5a, 0x08, 0x2d};
 static const uint8_t hashes_guid[GUID] = {0x1f, 0x37, 0x55, 0x72, 0x3b, 0x3a, 0x04, 0x4b,
                                           0x92, 0x7b, 0x1d, 0xa6, 0xef, 0xa8, 0xd4, 0x54};
 static const uint8_t reset_guid[GUID] = {0xde, 0x71, 0xf7, 0x00, 0x7e, 0x1a, 0xcb, 0x4f,
@@ -106,29 +102,6 @@ struct firmware {
 	size_t count;
 };
 
-/* The data of the table's entry with this GUID. NULL if there is none, or it is shorter than `least`. */
-static const uint8_t *find_entry(const struct firmware *f, const uint8_t guid[GUID], size_t least)
-{
-	size_t end = f->size - TABLE_END;
-	struct reader r = reader_of(f->bytes + end - TABLE_ENTRY, TABLE_ENTRY);
-	size_t left = reader_u16(&r);
-	if (!crypto_equal(reader_bytes(&r, GUID), table_guid, GUID) || left < TABLE_ENTRY || left > end)
-		return NULL;
-	left -= TABLE_ENTRY;
-	end -= TABLE_ENTRY;
-	while (left >= TABLE_ENTRY) {
-		r = reader_of(f->bytes + end - TABLE_ENTRY, TABLE_ENTRY);
-		const size_t size = reader_u16(&r);
-		if (size < TABLE_ENTRY || size > left)
-			return NULL;
-		if (crypto_equal(reader_bytes(&r, GUID), guid, GUID))
-			return size - TABLE_ENTRY >= least ? f->bytes + end - size : NULL;
-		left -= size;
-		end -= size;
-	}
-	return NULL;
-}
-
 static int read_section(struct reader *r, struct firmware *f, struct error *err)
 {
 	struct section *s = &f->sections[f->count];
@@ -147,7 +120,7 @@ static int read_section(struct reader *r, struct firmware *f, struct error *err)
 
 static int read_metadata(struct firmware *f, struct error *err)
 {
-	const uint8_t *entry = find_entry(f, metadata_guid, sizeof(uint32_t));
+	const uint8_t *entry = firmware_entry(f->bytes, f->size, metadata_guid, sizeof(uint32_t));
 	if (!entry)
 		return error_set(
 			err, CELLA_EFORMAT,
@@ -180,8 +153,8 @@ static int read_firmware(const struct tee_blob *blob, struct firmware *f, struct
 			PAGE, REFERENCE_FIRMWARE_MAX >> 20, blob->size);
 	*f = (struct firmware){.bytes = blob->data, .size = blob->size};
 	int rc = read_metadata(f, err);
-	const uint8_t *hashes = find_entry(f, hashes_guid, sizeof(uint32_t));
-	const uint8_t *reset = find_entry(f, reset_guid, sizeof(uint32_t));
+	const uint8_t *hashes = firmware_entry(f->bytes, f->size, hashes_guid, sizeof(uint32_t));
+	const uint8_t *reset = firmware_entry(f->bytes, f->size, reset_guid, sizeof(uint32_t));
 	struct reader r = reader_of(hashes, hashes ? sizeof(uint32_t) : 0);
 	f->hashes = reader_u32(&r);
 	r = reader_of(reset, reset ? sizeof(uint32_t) : 0);

@@ -73,7 +73,7 @@ const struct verb evidence_verb = {
 		"collateral fetch  fetch what the maker publishes that a verification of this evidence needs\n"
 		"        (certificates, CRLs, TCB info) into --out, with curl; it is signed by the maker\n"
 		"reference  compute the launch measurement that a guest will have from the files that QEMU\n"
-		"        launches it from, for the policy's \"measurement\"\n"
+		"        launches it from, for the policy's \"measurement\" (snp) or \"mr_td\" (tdx: --firmware alone)\n"
 		"Nothing else is fetched, and no clock is asked if --at is given. --certs, --collateral and\n"
 		"--event-log take several files, and may be repeated. Without a policy, all that is signed and\n"
 		"dated must hold, and what may be dangerous (debugging, migration) is warned of or refused.\n"

@@ -1,9 +1,10 @@
-/* cella evidence reference: the launch measurement that a guest will have. */
+/* cella evidence reference: the launch measurement that a guest will have, for a policy. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "attest/reference_snp.h"
+#include "attest/reference_tdx.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "cli/evidence_verb.h"
@@ -68,8 +69,6 @@ static int read_cpu(const char *text, uint32_t *ret_signature, struct error *err
 static int read_launch(const struct evidence_options *o, struct launch_files *f, struct reference_snp *r,
                        struct error *err)
 {
-	if (!o->tee || strcmp(o->tee, "snp") != 0)
-		return error_set(err, CELLA_EINVAL, "reference computes measurements of --tee snp");
 	if (!o->firmware || !o->cpu)
 		return error_set(err, CELLA_EINVAL, "%s is missing", o->firmware ? "--cpu" : "--firmware");
 	if (o->cpus > REFERENCE_CPUS_MAX)
@@ -86,21 +85,53 @@ static int read_launch(const struct evidence_options *o, struct launch_files *f,
 	return rc == 0 ? read_file(o->initrd, KERNEL_MAX, &f->initrd, &r->initrd, err) : rc;
 }
 
-int evidence_reference(const struct evidence_options *o, struct error *err)
+static int print_measurement(const struct evidence_options *o, const char *member, const uint8_t *value,
+                             size_t size, struct error *err)
+{
+	char hex[2 * TEE_REPORT_DATA_MAX + 1];
+	io_hex(value, size, hex);
+	if (o->json)
+		return verb_print_json(json_pack("{s:s}", member, hex), err);
+	puts(hex);
+	return 0;
+}
+
+static int of_snp(const struct evidence_options *o, struct error *err)
 {
 	struct launch_files f = {0};
 	struct reference_snp r = {.guest_features = 1};
 	uint8_t measurement[SNP_MEASUREMENT_SIZE];
-	char hex[2 * SNP_MEASUREMENT_SIZE + 1];
 	int rc = read_launch(o, &f, &r, err);
 	if (rc == 0)
 		rc = reference_snp(&r, measurement, err);
 	files_done(&f);
-	if (rc < 0)
-		return rc;
-	io_hex(measurement, sizeof(measurement), hex);
-	if (o->json)
-		return verb_print_json(json_pack("{s:s}", "measurement", hex), err);
-	puts(hex);
-	return 0;
+	return rc == 0 ? print_measurement(o, "measurement", measurement, sizeof(measurement), err) : rc;
+}
+
+static int of_tdx(const struct evidence_options *o, struct error *err)
+{
+	struct launch_files f = {0};
+	struct tee_blob firmware;
+	uint8_t mr_td[REFERENCE_TDX_SIZE];
+	if (!o->firmware)
+		return error_set(err, CELLA_EINVAL, "--firmware is missing");
+	if (o->kernel || o->initrd || o->append || o->cpu || o->guest_features)
+		return error_set(
+			err, CELLA_EINVAL,
+			"of TDX the firmware alone is measured at the launch; what it loads is in rtmr1 and "
+			"rtmr2, which an event log explains");
+	int rc = read_file(o->firmware, REFERENCE_TDX_FIRMWARE_MAX, &f.firmware, &firmware, err);
+	if (rc == 0)
+		rc = reference_tdx(&firmware, mr_td, err);
+	files_done(&f);
+	return rc == 0 ? print_measurement(o, "mr_td", mr_td, sizeof(mr_td), err) : rc;
+}
+
+int evidence_reference(const struct evidence_options *o, struct error *err)
+{
+	if (o->tee && strcmp(o->tee, "tdx") == 0)
+		return of_tdx(o, err);
+	if (o->tee && strcmp(o->tee, "snp") == 0)
+		return of_snp(o, err);
+	return error_set(err, CELLA_EINVAL, "reference computes measurements of --tee snp and --tee tdx");
 }

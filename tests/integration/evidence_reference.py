@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # as: root user
-"""Does `cella evidence reference` compute the launch measurement of SEV-SNP that others compute, and refuse a
-firmware that does not say what is measured?
+"""Does `cella evidence reference` compute the launch measurement of SEV-SNP that others compute, and of TDX the one
+that its specification describes, and refuse a firmware that does not say what is measured?
 
 The firmwares are made here: noise with OVMF's tables at its end. What they must measure was computed by
 sev-snp-measure 0.0.13 (PyPI), and is computed once more here, from AMD 56860, section 8.17."""
@@ -185,9 +185,78 @@ class Reference(unittest.TestCase):
         for words, why in [(["--cpus", 0], "0 virtual processors"), (["--cpus", 4097], "--cpus takes"),
                            (["--append", "quiet"], "with a kernel only"), (["--cpu", "EPYC-Millan"], "did you mean EPYC-Milan?"),
                            (["--cpu", "0xg"], "hexadecimal"), (["--guest-features", "0x1ffffffffffffffff"], "hexadecimal"),
-                           (["--tee", "tdx"], "of --tee snp"), (["--kernel", "/nothing"], "/nothing")]:
+                           (["--tee", "sgx"], "of --tee snp and --tee tdx"), (["--tee", "tdx"], "rtmr1"), (["--kernel", "/nothing"], "/nothing")]:
             with self.subTest(words):
                 done = self.reference(firmware(), *words)
+                self.assertEqual((done.returncode, done.stdout), (NOT_UNDERSTOOD, ""))
+                self.assertIn(why, done.stderr)
+
+
+TDX_METADATA = "e47a6535-984a-4798-865e-4685a7bf8ec2"
+# offset in the image, size there, address, size, type, attributes: volumes of code and variables, a stack, the HOB
+TDX_SECTIONS = [(0x1000, 0xf000, 0xfffe1000, 0xf000, 0, 1), (0, 0x1000, 0xfffe0000, 0x1000, 1, 0),
+                (0, 0, 0x810000, 0x10000, 3, 0), (0, 0, 0x809000, 0x2000, 2, 0)]
+
+
+def td_firmware(sections=tuple(TDX_SECTIONS), signature=b"TDVF", version=1, count=None, size=None, back=0x800):
+    image = bytearray(noise(16 * PAGE))
+    rows = struct.pack("<I", back) + struct.pack("<H", 22) + guid(TDX_METADATA)
+    end = rows + struct.pack("<H", len(rows) + 18) + guid(TABLE)
+    image[-32 - len(end):-32] = end
+    described = struct.pack("<4sIII", signature, 16 + 32 * len(sections) if size is None else size, version,
+                            len(sections) if count is None else count)
+    described += b"".join(struct.pack("<IIQQII", *section) for section in sections)
+    image[-0x800:-0x800 + len(described)] = described
+    return bytes(image)
+
+
+def mr_td(image):
+    """Intel TDX Module Base Architecture Specification: TDH.MEM.PAGE.ADD, TDH.MR.EXTEND."""
+    digest = hashlib.sha384()
+    for offset, _, address, size, _, attributes in TDX_SECTIONS:
+        for page in range(0, size, PAGE):
+            digest.update(struct.pack("<16sQ104x", b"MEM.PAGE.ADD", address + page))
+            for piece in range(page, page + PAGE, 256) if attributes & 1 else ():
+                digest.update(struct.pack("<16sQ104x", b"MR.EXTEND", address + piece))
+                digest.update(image[offset + piece:offset + piece + 256])
+    return digest.hexdigest()
+
+
+class ReferenceOfTdx(unittest.TestCase):
+    def setUp(self):
+        self.scratch = Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def reference(self, image, *words):
+        (self.scratch / "fw").write_bytes(image)
+        return subprocess.run([CELLA, "evidence", "reference", "--tee", "tdx", "--firmware", self.scratch / "fw", *words],
+                              capture_output=True, text=True, timeout=60, check=False)
+
+    def test_measured(self):
+        image = td_firmware()
+        self.assertEqual(self.reference(image).stdout, mr_td(image) + "\n")
+        self.assertEqual(json.loads(self.reference(image, "--json").stdout), {"mr_td": mr_td(image)})
+        code, variables = bytearray(image), bytearray(image)
+        code[0x1000] ^= 1
+        variables[0] ^= 1
+        self.assertNotEqual(self.reference(code).stdout, self.reference(image).stdout)
+        self.assertEqual(self.reference(variables).stdout, self.reference(image).stdout)
+
+    def test_other_firmwares(self):
+        section = list(TDX_SECTIONS[0])
+        for image, why in [
+                (noise(PAGE), "no TDX metadata"), (firmware(), "no TDX metadata"), (td_firmware()[1:], "whole pages"),
+                (td_firmware(signature=b"TDVE"), "malformed"), (td_firmware(version=2), "malformed"),
+                (td_firmware(count=65, size=16 + 65 * 32), "malformed"), (td_firmware(size=48), "malformed"),
+                (td_firmware(back=17 * PAGE), "malformed"), (td_firmware(back=8), "malformed"),
+                (td_firmware(count=64, size=16 + 64 * 32), "malformed"),
+                (td_firmware([(0x2000, *section[1:])]), "not in the image"),
+                (td_firmware([(0xfffff000, 0x1000, 0, 0x1000, 0, 1)]), "not in the image"),
+                (td_firmware([(0, 0x1000, 0, 0x2000, 0, 1)]), "not in the image"),
+                (td_firmware([(0, 0x1000, 0, 0x1000, 2, 1)]), "not in the image"),
+                (td_firmware([(0, 0, 1, 0x1000, 3, 0)]), "not made of pages"),
+                (td_firmware([(0, 0, 0, 1 << 60, 3, 0)]), "too many")]:
+            with self.subTest(why):
+                done = self.reference(image)
                 self.assertEqual((done.returncode, done.stdout), (NOT_UNDERSTOOD, ""))
                 self.assertIn(why, done.stderr)
 

@@ -50,7 +50,7 @@ bool access_may_read(struct cas *cas, const struct cas_requester *who, const str
 static int deny_stranger(struct cas *cas, const struct access_request *q, const struct error *why,
                          struct error *err)
 {
-	(void)!cas_deny(cas, q->who, why, NULL);
+	(void)!cas_deny(cas, q->who, q->session, why, NULL);
 	return error_set(
 		err, CELLA_EPERM,
 		"the key that asks is no owner's of this CAS, and may do nothing with the session %.255s, "
@@ -69,7 +69,7 @@ int access_demand(struct cas *cas, const struct access_request *q, const struct 
 		rc = session_access(access, what, session->creator, &all, &why);
 	if (rc == CELLA_EPERM)
 		return cas_is_owner(cas, q->who) || access_may_read(cas, q->who, session)
-		               ? cas_deny(cas, q->who, &why, err)
+		               ? cas_deny(cas, q->who, q->session, &why, err)
 		               : deny_stranger(cas, q, &why, err);
 	if (rc < 0 && err)
 		*err = why;

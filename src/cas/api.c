@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "cas/attest.h"
+#include "cas/audit_list.h"
 #include "cas/keeper.h"
 #include "cas/parties.h"
 #include "cas/sessions.h"
@@ -99,15 +100,16 @@ static int read_strings(const struct https_request *request, const char *const *
 
 /* ---- what it is */
 
-/* ?entry=N: who has seen an earlier head of the log sees whether it is still in it. */
-static int read_entry_number(const struct https_request *request, uint64_t *ret_number, struct error *err)
+/* A number of 15 digits at most, where the parameter is there. */
+static int read_number(const struct https_request *request, const char *name, uint64_t *number,
+                       struct error *err)
 {
 	enum { DIGITS_MAX = 15 };
-	const char *text = https_parameter(request, "entry");
+	const char *text = https_parameter(request, name);
 	const size_t size = text ? strlen(text) : 0;
 	if (text && (size == 0 || size > DIGITS_MAX || strspn(text, "0123456789") != size))
-		return error_set(err, CELLA_EINVAL, "entry=%.40s is no number of an entry", text);
-	*ret_number = text ? strtoull(text, NULL, 10) : 0;
+		return error_set(err, CELLA_EINVAL, "%s=%.40s is no number", name, text);
+	*number = text ? strtoull(text, NULL, 10) : *number;
 	return 0;
 }
 
@@ -126,8 +128,8 @@ static void get_status(void *arg, struct https_request *request)
 {
 	struct cas_api *api = arg;
 	struct error err;
-	uint64_t entry;
-	int rc = read_entry_number(request, &entry, &err);
+	uint64_t entry = 0; /* who has seen an earlier head of the log sees whether it is still in it */
+	int rc = read_number(request, "entry", &entry, &err);
 	if (rc < 0) {
 		answer_error(api, request, &err);
 		return;
@@ -593,6 +595,30 @@ static void get_revocations(void *arg, struct https_request *request)
 	            cas_revoked_list(api->cas, &who, add_revoked, list, &err), &err);
 }
 
+/* ---- the audit log */
+
+static void get_audit(void *arg, struct https_request *request)
+{
+	struct cas_api *api = arg;
+	struct cas_requester who = requester(request);
+	struct cas_audit_query query = {.session = https_parameter(request, "session"), .from = 1};
+	uint64_t since_s = 0, next = 0;
+	struct error err;
+	json_t *list = json_array();
+	int rc = read_number(request, "from", &query.from, &err);
+	if (rc == 0)
+		rc = read_number(request, "since", &since_s, &err);
+	query.since_ns = min_of(since_s, UINT64_MAX / 1000000000u) * 1000000000u;
+	if (rc == 0)
+		rc = cas_audit_list(api->cas, &who, &query, list, &next, &err);
+	if (rc == 0) {
+		answer_json(request, 200, json_pack("{s:o, s:I}", "entries", list, "next", (json_int_t)next));
+	} else {
+		json_decref(list);
+		answer_error(api, request, &err);
+	}
+}
+
 /* ---- the table */
 
 static const struct https_route table[] = {
@@ -618,6 +644,7 @@ static const struct https_route table[] = {
 	{"DELETE", "/v1/owners/{key}", 0, true, true, delete_owner, NULL},
 	{"GET", "/v1/revocations", 0, true, true, get_revocations, NULL},
 	{"POST", "/v1/revocations", SMALL_BODY_MAX, true, true, post_revocation, NULL},
+	{"GET", "/v1/audit", 0, true, true, get_audit, NULL},
 };
 
 static int make_metrics(struct cas_api *api, struct error *err)

@@ -4,6 +4,7 @@
  *     cella-cas --dir DIR [--listen ADDRESS:PORT] [--key-file FILE | --passphrase-fd N] [--init OWNER]
  *               [--insecure-memory-none] [--insecure-older] [--rate N]
  *     cella-cas --dir DIR --key-file FILE | --passphrase-fd N --task NAME [--file FILE] [--epoch N]
+ *               [--session NAME] [--since SECONDS] [--json]
  *
  * The command line (cella cas) starts it, with everything spelled out. When it listens it prints its port,
  * its key's hash, and after its first start where the owner's credential lies. SIGTERM and SIGINT end it in
@@ -37,8 +38,9 @@ enum {
 };
 
 struct arguments {
-	const char *directory, *listen, *key_file, *init, *passphrase_fd, *task, *file, *epoch, *rate;
-	bool insecure_memory_none, insecure_older;
+	const char *directory, *listen, *key_file, *init, *passphrase_fd, *task, *file, *epoch, *rate,
+		*session, *since;
+	bool insecure_memory_none, insecure_older, json;
 };
 
 struct daemon {
@@ -65,12 +67,14 @@ static bool parse(int argc, char **argv, struct arguments *ret)
 	              {"--key-file", &ret->key_file}, {"--passphrase-fd", &ret->passphrase_fd},
 	              {"--init", &ret->init},         {"--task", &ret->task},
 	              {"--file", &ret->file},         {"--epoch", &ret->epoch},
-	              {"--rate", &ret->rate}};
+	              {"--rate", &ret->rate},         {"--session", &ret->session},
+	              {"--since", &ret->since}};
 	const struct {
 		const char *name;
 		bool *flag;
 	} flags[] = {{"--insecure-memory-none", &ret->insecure_memory_none},
-	             {"--insecure-older", &ret->insecure_older}};
+	             {"--insecure-older", &ret->insecure_older},
+	             {"--json", &ret->json}};
 	for (int i = 1; i < argc; i++) {
 		bool known = false;
 		for (size_t k = 0; k < array_count(values) && i + 1 < argc && !known; k++)
@@ -161,6 +165,9 @@ static int look_after(struct daemon *d, struct error *err)
 	const struct arguments *a = &d->arguments;
 	struct upkeep u = {.task = a->task,
 	                   .file = a->file,
+	                   .session = a->session,
+	                   .since_ns = a->since ? strtoull(a->since, NULL, 10) * 1000000000u : 0,
+	                   .json = a->json,
 	                   .epoch = a->epoch ? strtoull(a->epoch, NULL, 10) : 0,
 	                   .records = {.directory = a->directory,
 	                               .pool = d->server_pool,

@@ -53,12 +53,19 @@ int cas_do_act(struct cas *cas, const struct cas_requester *who, enum audit_kind
 	return rc;
 }
 
-int cas_deny(struct cas *cas, const struct cas_requester *who, const struct error *why, struct error *err)
+int cas_deny(struct cas *cas, const struct cas_requester *who, const char *session, const struct error *why,
+             struct error *err)
 {
 	struct error denied = *why, ignored;
+	char name[RECORDS_NAME_MAX + 1];
 	printable(denied.text, strlen(denied.text), false);
 	char key[CAS_KEY_HEX_SIZE];
 	json_t *json = json_pack("{s:s, s:s}", "denied", denied.text, "from", who->address);
+	if (session) {
+		snprintf(name, sizeof(name), "%s", session);
+		printable(name, strlen(name), false);
+		json_object_set_new(json, "session", json_string(name));
+	}
 	cleanup_free char *what = json_dumps(json, JSON_COMPACT);
 	json_decref(json);
 	cas_who_text(who, key);
@@ -81,7 +88,7 @@ int cas_demand_owner(struct cas *cas, const struct cas_requester *who, const cha
 		return 0;
 	cas_who_text(who, key);
 	error_set(&why, CELLA_EPERM, "the key %s may not %s: it is no owner's of this CAS", key, what);
-	return cas_deny(cas, who, &why, err);
+	return cas_deny(cas, who, NULL, &why, err);
 }
 
 bool cas_key_is_revoked(struct cas *cas, const uint8_t key[RECORDS_KEY_SIZE])

@@ -25,8 +25,8 @@ bool cas_key_is_revoked(struct cas *cas, const uint8_t key[RECORDS_KEY_SIZE]);
 /* The key in hexadecimal, or that there is none. */
 void cas_who_text(const struct cas_requester *who, char to[CAS_KEY_HEX_SIZE]);
 
-/* Says no, with the reason that is given, and notes it. */
-int cas_deny(struct cas *cas, const struct cas_requester *who, const struct error *why,
+/* Says no, with the reason that is given, and notes it, by the session that it was about (NULL: none). */
+int cas_deny(struct cas *cas, const struct cas_requester *who, const char *session, const struct error *why,
              struct error *err) must_check;
 /* CELLA_EPERM unless the requester is an owner, `what` continues "may not ". */
 int cas_demand_owner(struct cas *cas, const struct cas_requester *who, const char *what,

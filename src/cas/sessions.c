@@ -107,7 +107,7 @@ static int demand_creator(struct cas *cas, const struct putting *p, struct error
 	if (!s->has_creator || (p->who->known && crypto_equal(s->creator, p->who->key, sizeof(s->creator))))
 		return 0;
 	error_set(&why, CELLA_EPERM, "the session names another creator than the key that asks");
-	return cas_deny(cas, p->who, &why, err);
+	return cas_deny(cas, p->who, s->name, &why, err);
 }
 
 static int put_parsed(struct cas *cas, struct putting *p)
@@ -466,7 +466,7 @@ int cas_volume_hand(struct cas *cas, const struct cas_requester *who, const char
 		                          (json_int_t)volume_counter_of(handed->root)),
 		                hand_volume, &h, &why);
 		if (rc == CELLA_EPERM)
-			rc = cas_deny(cas, who, &why, err);
+			rc = cas_deny(cas, who, session, &why, err);
 		else if (rc < 0 && err)
 			*err = why;
 	}

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cas/audit_json.h"
+#include "cas/audit_print.h"
+
 /* Whoever may read what seals the vault is its operator. */
 #define OPERATOR "the operator, at the CAS's own machine"
 
@@ -32,6 +35,59 @@ static int verify(const struct upkeep *u, struct records *r, struct error *err)
 	print_end(&s.head);
 	return 0;
 }
+
+/* ---- the audit log's entries */
+
+struct listing {
+	const struct upkeep *u;
+	json_t *list; /* NULL: lines */
+};
+
+static bool is_asked_for(const struct upkeep *u, const struct audit_entry *e, const json_t *json)
+{
+	const char *session = json_string_value(json_object_get(json_object_get(json, "what"), "session"));
+	return e->time_ns >= u->since_ns && (!u->session || (session && strcmp(session, u->session) == 0));
+}
+
+static int list_entry(void *arg, uint64_t number, const void *data, size_t size, struct error *err)
+{
+	const struct listing *l = arg;
+	struct audit_entry e;
+	int rc = audit_entry_decode(data, size, &e, err);
+	json_t *json = rc == 0 ? audit_entry_json(&e) : NULL;
+	if (rc == 0 && !json)
+		rc = error_set(err, CELLA_EFORMAT,
+		               "audit log, entry %" PRIu64 ": it is not what a CAS writes", number);
+	if (rc == 0 && is_asked_for(l->u, &e, json)) {
+		if (!l->list)
+			audit_print(json, stdout);
+		else if (json_array_append(l->list, json) < 0)
+			rc = error_set(err, CELLA_ENOMEM, "no memory for the audit log");
+	}
+	json_decref(json);
+	return rc;
+}
+
+/* What is listed is what was signed. */
+static int list(const struct upkeep *u, struct records *r, struct error *err)
+{
+	const struct cas_storage *storage = records_storage(r);
+	struct listing l = {.u = u, .list = u->json ? json_array() : NULL};
+	struct audit_summary s;
+	int rc = audit_verify(storage, records_cas(r), records_public_key(r), NULL, &s, err);
+	if (rc == 0)
+		rc = storage->log_each(storage->data, 1, list_entry, &l, err);
+	if (rc == 0 && l.list) {
+		rc = json_dumpf(l.list, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) == 0
+		             ? 0
+		             : error_set(err, CELLA_EIO, "cannot print JSON");
+		putchar('\n');
+	}
+	json_decref(l.list);
+	return rc;
+}
+
+/* ---- the whole */
 
 static int backup(const struct upkeep *u, struct records *r, struct error *err)
 {
@@ -73,8 +129,8 @@ static const struct task {
 	bool wants_file;
 	int (*run)(const struct upkeep *u, struct records *r, struct error *err); /* NULL: restore */
 } tasks[] = {
-	{"audit", false, show_end}, {"audit-verify", false, verify}, {"backup", true, backup},
-	{"restore", true, NULL},    {"rotate", false, rotate},
+	{"audit", false, show_end}, {"audit-list", false, list}, {"audit-verify", false, verify},
+	{"backup", true, backup},   {"restore", true, NULL},     {"rotate", false, rotate},
 };
 
 int upkeep_run(const struct upkeep *u, struct error *err)

@@ -8,8 +8,11 @@
 #include "cas/records.h"
 
 struct upkeep {
-	const char *task; /* "audit", "audit-verify", "backup", "restore", "rotate" */
+	const char *task; /* "audit", "audit-list", "audit-verify", "backup", "restore", "rotate" */
 	const char *file; /* of a backup */
+	const char *session; /* audit-list: the entries of this one alone; NULL: all */
+	uint64_t since_ns;   /* audit-list: and since then */
+	bool json;           /* audit-list */
 	uint64_t epoch;   /* restore: the new epoch at least; 0: one more than the backup's */
 	struct records_config records; /* directory, pool, sealing, insecure_older */
 };

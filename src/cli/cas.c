@@ -16,13 +16,13 @@
 #include "cli/spawn.h"
 #include "cli/verbs.h"
 
-enum { WORDS_MAX = 24, RATE = 200, RATE_MAX = 1000000 };
+enum { WORDS_MAX = 32, RATE = 200, RATE_MAX = 1000000 };
 
 struct cas_options {
 	const char *directory, *listen, *key_file, *passphrase_file, *owner, *pin, *credential, *name, *label,
-		*reason;
+		*reason, *session, *since;
 	uint64_t rate, epoch;
-	bool insecure_memory_none, insecure_older, json, verify, consent;
+	bool insecure_memory_none, insecure_older, json, verify, list, consent;
 };
 
 static const struct option cas_table[] = {
@@ -58,10 +58,20 @@ static const struct option cas_table[] = {
 	{"--label", NULL, OPTION_TEXT, "TEXT", "add-owner: who it is", option_field(cas_options, label)},
 	{"--reason", NULL, OPTION_TEXT, "TEXT", "revoke: why; it is kept with the revocation",
          option_field(cas_options, reason)},
-	{"--json", NULL, OPTION_FLAG, NULL, "status, list, owners, revocations, credential: print JSON",
+	{"--json", NULL, OPTION_FLAG, NULL,
+         "status, list, owners, revocations, credential, audit --list: print JSON",
          option_field(cas_options, json)},
 	{"--verify", NULL, OPTION_FLAG, NULL, "audit: check the whole log and every record",
          option_field(cas_options, verify)},
+	{"--list", NULL, OPTION_FLAG, NULL,
+         "audit: print its entries: with --dir all of that CAS, otherwise what this owner may see of the "
+         "current one",
+         option_field(cas_options, list)},
+	{"--session", NULL, OPTION_TEXT, "SESSION", "audit --list: the entries of this session alone",
+         option_field(cas_options, session)},
+	{"--since", NULL, OPTION_TEXT, "TIME",
+         "audit --list: since then, such as 2026-11-29 or 2026-11-29T12:00:00Z",
+         option_field(cas_options, since)},
 	{"--owner-consents", NULL, OPTION_FLAG, NULL,
          "restore: what came after the backup, revocations too, may be forgotten",
          option_field(cas_options, consent)},
@@ -87,8 +97,11 @@ const struct verb cas_verb = {
 		"add-owner KEY-HASH|CERTIFICATE [--label TEXT], remove-owner KEY-HASH\n"
 		"revoke cell|builder|las|owner|executor WHAT [--reason TEXT]  WHAT in hexadecimal, or a cell's\n"
 		"         file; nothing takes it back\n"
+		"audit --list [--session SESSION] [--since TIME]  entries of its audit log: of sessions that\n"
+		"         this owner may read, and of owners, launchers and revocations\n"
 		"Of a CAS that is stopped, by --dir and what seals it (--key-file or --passphrase-file):\n"
-		"audit [--verify]  the end of its audit log; --verify reads all of it, and every record\n"
+		"audit [--verify|--list]  the end of its audit log; --verify reads all of it, and every\n"
+		"         record; --list prints the entries, of all sessions\n"
 		"backup FILE  all of it in one new file\n"
 		"restore FILE --owner-consents  make --dir of a backup\n"
 		"rotate   seal everything under a new master key\n"
@@ -125,6 +138,12 @@ static int open_passphrase(const char *path, int *ret_fd, struct error *err)
 	return 0;
 }
 
+static int read_since(const struct cas_options *o, int64_t *ret_since, struct error *err)
+{
+	int rc = o->since ? option_time(o->since, ret_since, err) : 0;
+	return rc < 0 ? error_prefix(err, rc, "--since: ") : 0;
+}
+
 static int check_options(const struct cas_options *o, struct error *err)
 {
 	if (!o->directory)
@@ -140,64 +159,85 @@ static int check_options(const struct cas_options *o, struct error *err)
 	return 0;
 }
 
+/* The daemon's command line. */
+struct words {
+	const char *items[WORDS_MAX];
+	size_t count;
+	char numbers[4][24];
+	size_t number_count;
+};
+
+/* Nothing, without a value. */
+static void add_word(struct words *w, const char *name, const char *value)
+{
+	if (!value)
+		return;
+	w->items[w->count++] = name;
+	w->items[w->count++] = value;
+}
+
+/* Nothing, for 0. */
+static void add_number(struct words *w, const char *name, uint64_t value)
+{
+	char *text = w->numbers[w->number_count];
+	if (!value)
+		return;
+	snprintf(text, sizeof(w->numbers[0]), "%llu", (unsigned long long)value);
+	w->number_count++;
+	add_word(w, name, text);
+}
+
+static void add_flag(struct words *w, const char *name, bool is)
+{
+	if (is)
+		w->items[w->count++] = name;
+}
+
+static int add_sealing(struct words *w, const struct cas_options *o, const char *key, struct error *err)
+{
+	int fd;
+	if (!o->passphrase_file) {
+		add_word(w, "--key-file", key);
+		return 0;
+	}
+	int rc = open_passphrase(o->passphrase_file, &fd, err);
+	if (rc == 0)
+		add_number(w, "--passphrase-fd", (uint64_t)fd);
+	return rc;
+}
+
 /* The daemon takes this process's place, also for a task on one that is stopped. */
 static int run_daemon(const struct cas_options *o, const char *task, const char *file, struct error *err)
 {
-	char program[PLACE_PATH_MAX + 16], beside[PLACE_PATH_MAX], key[PLACE_PATH_MAX], owner[PLACE_PATH_MAX],
-		fd_text[16], rate[24], epoch[24];
-	const char *words[WORDS_MAX] = {program, "--dir", o->directory};
-	size_t count = 3;
-	int fd, rc = check_options(o, err);
-	if (rc < 0)
-		return rc;
-	bool first = !is_there(o->directory);
-	rc = spawn_directory(beside, sizeof(beside), err);
+	char program[PLACE_PATH_MAX + 16], beside[PLACE_PATH_MAX], key[PLACE_PATH_MAX], owner[PLACE_PATH_MAX];
+	struct words w = {.items = {program, "--dir", o->directory}, .count = 3};
+	int64_t since = 0;
+	int rc = check_options(o, err);
+	if (rc == 0)
+		rc = read_since(o, &since, err);
+	if (rc == 0)
+		rc = spawn_directory(beside, sizeof(beside), err);
 	if (rc == 0)
 		rc = place_beside(o->key_file, o->directory, ".key", key, err);
 	if (rc == 0)
 		rc = place_beside(o->owner, o->directory, ".owner.pem", owner, err);
+	if (rc == 0)
+		rc = add_sealing(&w, o, key, err);
 	if (rc < 0)
 		return rc;
 	snprintf(program, sizeof(program), "%s/cella-cas", beside);
-	if (o->passphrase_file) {
-		rc = open_passphrase(o->passphrase_file, &fd, err);
-		if (rc < 0)
-			return rc;
-		snprintf(fd_text, sizeof(fd_text), "%d", fd);
-		words[count++] = "--passphrase-fd";
-		words[count++] = fd_text;
-	} else {
-		words[count++] = "--key-file";
-		words[count++] = key;
-	}
-	if (o->listen) {
-		words[count++] = "--listen";
-		words[count++] = o->listen;
-	}
-	if (task) {
-		words[count++] = "--task";
-		words[count++] = task;
-	} else if (first) {
-		words[count++] = "--init";
-		words[count++] = owner;
-	}
-	if (file) {
-		words[count++] = "--file";
-		words[count++] = file;
-	}
-	if (o->epoch) {
-		snprintf(epoch, sizeof(epoch), "%llu", (unsigned long long)o->epoch);
-		words[count++] = "--epoch";
-		words[count++] = epoch;
-	}
-	snprintf(rate, sizeof(rate), "%llu", (unsigned long long)o->rate);
-	words[count++] = "--rate";
-	words[count++] = rate;
-	if (o->insecure_memory_none)
-		words[count++] = "--insecure-memory-none";
-	if (o->insecure_older)
-		words[count++] = "--insecure-older";
-	execv(program, (char *const *)(uintptr_t)words);
+	add_word(&w, "--listen", o->listen);
+	add_word(&w, "--task", task);
+	add_word(&w, "--init", task || is_there(o->directory) ? NULL : owner);
+	add_word(&w, "--file", file);
+	add_word(&w, "--session", o->session);
+	add_number(&w, "--since", (uint64_t)since);
+	add_number(&w, "--epoch", o->epoch);
+	add_number(&w, "--rate", o->rate);
+	add_flag(&w, "--json", o->json && task);
+	add_flag(&w, "--insecure-memory-none", o->insecure_memory_none);
+	add_flag(&w, "--insecure-older", o->insecure_older);
+	execv(program, (char *const *)(uintptr_t)w.items);
 	return error_errno(err, CELLA_EIO, "cannot start %s", program);
 }
 
@@ -342,7 +382,19 @@ static int status_command(const struct cas_options *o, const char *const *operan
 
 static int audit_command(const struct cas_options *o, const char *const *operands, struct error *err)
 {
+	struct cas_owner_options own = {.session = o->session, .json = o->json};
 	(void)operands;
+	if (o->verify && o->list)
+		return error_set(err, CELLA_EINVAL, "audit takes --verify or --list");
+	if (!o->list && (o->session || o->since || o->json))
+		return error_set(err, CELLA_EINVAL, "--session, --since and --json are for audit --list");
+	if (o->list && o->directory)
+		return run_daemon(o, "audit-list", NULL, err);
+	int rc = read_since(o, &own.since, err);
+	if (rc == 0 && o->list)
+		rc = start_crypto(err);
+	if (rc < 0 || o->list)
+		return rc < 0 ? rc : cas_owner_audit(&own, err);
 	return run_daemon(o, o->verify ? "audit-verify" : "audit", NULL, err);
 }
 

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/printable.h"
+#include "cas/audit_print.h"
 #include "cli/cas_client.h"
 #include "cli/cell_file.h"
 #include "cli/verb.h"
@@ -17,7 +18,7 @@
 
 /* ---- asking the current CAS */
 
-static int ask(const char *method, const char *target, json_t *body, json_t **ret_json, struct error *err)
+static int open_current(struct cas_client **ret_client, struct error *err)
 {
 	struct context context;
 	struct cas_client *client = NULL;
@@ -28,9 +29,19 @@ static int ask(const char *method, const char *target, json_t *body, json_t **re
 		rc = cas_client_check(client, &context, NULL, err);
 	if (rc == 0)
 		rc = context_save(&context, false, err);
+	if (rc < 0)
+		cas_client_free(client);
+	else
+		*ret_client = client;
+	return rc;
+}
+
+static int ask(const char *method, const char *target, json_t *body, json_t **ret_json, struct error *err)
+{
+	struct cas_client *client;
+	int rc = open_current(&client, err);
 	if (rc < 0) {
 		json_decref(body);
-		cas_client_free(client);
 		return rc;
 	}
 	rc = cas_client_json(client, method, target, body, ret_json, err);
@@ -212,4 +223,67 @@ int cas_owner_revocations(const struct cas_owner_options *o, const char *const *
 {
 	(void)operands;
 	return show(o, "/v1/revocations", "revocations", print_revocation, err);
+}
+
+/* ---- the audit log */
+
+static int ask_page(struct cas_client *client, const struct cas_owner_options *o, json_int_t from,
+                    json_t **ret_page, struct error *err)
+{
+	cleanup_buf struct buf target = {0};
+	char start[96];
+	int size = snprintf(start, sizeof(start), "/v1/audit?from=%" JSON_INTEGER_FORMAT "&since=%" PRId64,
+	                    from, o->since);
+	buf_put(&target, start, (size_t)size);
+	if (o->session) {
+		buf_put(&target, "&session=", strlen("&session="));
+		http_encode(&target, o->session);
+	}
+	buf_put(&target, "", 1);
+	return target.failed ? error_set(err, CELLA_ENOMEM, "no memory for a request")
+	                     : cas_client_json(client, "GET", (const char *)target.data, NULL, ret_page, err);
+}
+
+/* Page by page; each names the next. */
+static int list_pages(struct cas_client *client, const struct cas_owner_options *o, json_t *all,
+                      struct error *err)
+{
+	json_int_t from = 1;
+	while (from > 0) {
+		json_t *page, *entry;
+		size_t i;
+		int rc = ask_page(client, o, from, &page, err);
+		if (rc < 0)
+			return rc;
+		const json_int_t next = json_integer_value(json_object_get(page, "next"));
+		json_array_foreach(json_object_get(page, "entries"), i, entry)
+		{
+			if (!o->json)
+				audit_print(entry, stdout);
+			else if (json_array_append(all, entry) < 0)
+				rc = error_set(err, CELLA_ENOMEM, "no memory for the audit log");
+		}
+		json_decref(page);
+		if (rc == 0 && next != 0 && next <= from)
+			rc = error_set(err, CELLA_EFORMAT, "the CAS's answer leads back in its audit log");
+		if (rc < 0)
+			return rc;
+		from = next;
+	}
+	return 0;
+}
+
+int cas_owner_audit(const struct cas_owner_options *o, struct error *err)
+{
+	struct cas_client *client;
+	int rc = open_current(&client, err);
+	if (rc < 0)
+		return rc;
+	json_t *all = json_array();
+	rc = list_pages(client, o, all, err);
+	cas_client_free(client);
+	if (rc == 0 && o->json)
+		return verb_print_json(all, err);
+	json_decref(all);
+	return rc;
 }

@@ -4,11 +4,13 @@
 #define CLI_CAS_OWNER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
 struct cas_owner_options {
-	const char *label, *reason;
+	const char *label, *reason, *session;
+	int64_t since; /* seconds since 1970 */
 	bool json;
 };
 
@@ -25,6 +27,8 @@ int cas_owner_revoke(const struct cas_owner_options *o, const char *const *opera
                      struct error *err) must_check;        /* KIND WHAT; of a cell also its file */
 int cas_owner_revocations(const struct cas_owner_options *o, const char *const *operands,
                           struct error *err) must_check;
+/* The entries of the audit log that this owner may see, of one session or of all. */
+int cas_owner_audit(const struct cas_owner_options *o, struct error *err) must_check;
 int cas_owner_launchers(const struct cas_owner_options *o, const char *const *operands,
                         struct error *err) must_check;
 int cas_owner_remove_launcher(const struct cas_owner_options *o, const char *const *operands,

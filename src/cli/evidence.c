@@ -92,8 +92,6 @@ const struct verb evidence_verb = {
 	.enter = verb_evidence,
 };
 
-enum { SECONDS_LEAST = 9 }; /* digits */
-
 /* Files of a list, read. */
 struct blob_list {
 	struct tee_blob blobs[TEE_BLOBS_MAX];
@@ -175,29 +173,10 @@ int evidence_report_data(const char *hex, uint8_t ret[TEE_REPORT_DATA_MAX], size
 	return 0;
 }
 
-/* A day or a second in UTC, or seconds since 1970: nine digits or more, or any behind an @. */
 static int read_time(const char *text, int64_t *ret_time, struct error *err)
 {
-	static const char *const formats[] = {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"};
-	uint64_t seconds;
-	const char *number = text + (*text == '@');
-	if ((*text == '@' || strspn(text, "0123456789") >= SECONDS_LEAST) &&
-	    option_number(number, &seconds, NULL) == 0 && seconds <= INT64_MAX) {
-		*ret_time = (int64_t)seconds;
-		return 0;
-	}
-	for (size_t i = 0; i < array_count(formats); i++) {
-		struct tm tm = {0};
-		const char *end = strptime(text, formats[i], &tm);
-		const struct tm asked = tm;
-		const time_t time = timegm(&tm);
-		if (end && !*end && tm.tm_mday == asked.tm_mday && tm.tm_mon == asked.tm_mon) {
-			*ret_time = time;
-			return 0;
-		}
-	}
-	return error_set(err, CELLA_EINVAL,
-	                 "--at takes a time like 2025-06-01 or 2025-06-01T12:00:00Z, not %.60s", text);
+	int rc = option_time(text, ret_time, err);
+	return rc < 0 ? error_prefix(err, rc, "--at: ") : 0;
 }
 
 static int read_files(const struct evidence_options *o, struct evidence_files *f, struct error *err)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/nearest.h"
 
@@ -31,6 +32,31 @@ int option_number(const char *text, uint64_t *ret_number, struct error *err)
 		return error_set(err, CELLA_EINVAL, "%s is not a whole number", text);
 	*ret_number = v;
 	return 0;
+}
+
+int option_time(const char *text, int64_t *ret_time, struct error *err)
+{
+	enum { SECONDS_LEAST = 9 }; /* digits */
+	static const char *const formats[] = {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"};
+	uint64_t seconds;
+	const char *number = text + (*text == '@');
+	if ((*text == '@' || strspn(text, "0123456789") >= SECONDS_LEAST) &&
+	    option_number(number, &seconds, NULL) == 0 && seconds <= INT64_MAX) {
+		*ret_time = (int64_t)seconds;
+		return 0;
+	}
+	for (size_t i = 0; i < array_count(formats); i++) {
+		struct tm tm = {0};
+		const char *end = strptime(text, formats[i], &tm);
+		const struct tm asked = tm;
+		const time_t time = timegm(&tm);
+		if (end && !*end && tm.tm_mday == asked.tm_mday && tm.tm_mon == asked.tm_mon) {
+			*ret_time = time;
+			return 0;
+		}
+	}
+	return error_set(err, CELLA_EINVAL, "%.60s is no time, such as 2025-06-01 or 2025-06-01T12:00:00Z",
+	                 text);
 }
 
 static int unit_shift(const char *unit)

@@ -74,5 +74,7 @@ int options_parse(const struct option_table *table, int argc, char **argv, void 
 /* "8M", "2GiB", "4096". */
 int option_size(const char *text, uint64_t *ret_size, struct error *err) must_check;
 int option_number(const char *text, uint64_t *ret_number, struct error *err) must_check;
+/* Seconds since 1970: of a day or a second in UTC, or as they are, nine digits or more or behind an @. */
+int option_time(const char *text, int64_t *ret_time, struct error *err) must_check;
 
 #endif

@@ -162,8 +162,8 @@ class Snp(unittest.TestCase):
         self.assertEqual(done.returncode, NOT_UNDERSTOOD)
         self.assertIn("milan_c.report.bin: this is no certificate and no CRL", done.stderr)
         for words, why in [(["--tee", "snq"], "did you mean snp?"), (["--evidence", "/nothing"], "/nothing"),
-                           (["--at", "2025-02-30"], "--at takes a time"), (["--at", "yesterday"], "--at takes a time"),
-                           (["--at", "20250601"], "--at takes a time"), (["--at", "1748736000s"], "--at takes a time"),
+                           (["--at", "2025-02-30"], "is no time, such as"), (["--at", "yesterday"], "is no time, such as"),
+                           (["--at", "20250601"], "is no time, such as"), (["--at", "1748736000s"], "is no time, such as"),
                            (["--policy", "/nothing"], "/nothing"), (["--nonsense"], "--nonsense"),
                            (["--event-log", good[0]], "has no event log"), (["--certs"], "--certs"), (["more"], "more")]:
             with self.subTest(words):

@@ -21,7 +21,7 @@ enum {
 	TRIALS_PART = 8, /* of a small cache's frames */
 };
 
-int blocks_init(struct volume *v, size_t size, struct error *err)
+int block_cache_init(struct volume *v, size_t size, struct error *err)
 {
 	struct block_cache *c = &v->cache;
 	uint32_t count = (uint32_t)min_of(size / VOLUME_BLOCK_SIZE, (size_t)1 << 30);
@@ -65,7 +65,7 @@ static uint32_t *bucket_of(const struct block_cache *c, uint64_t inode, uint64_t
 	return &c->buckets[hash(inode, block) & (c->bucket_count - 1)];
 }
 
-void blocks_note(struct volume *v, uint64_t inode, uint64_t block)
+void block_cache_note(struct volume *v, uint64_t inode, uint64_t block)
 {
 	struct block_cache *c = &v->cache;
 	uint64_t bits = (uint64_t)c->bucket_count * NOTE_BITS, bit = hash(inode, block) & (bits - 1);
@@ -77,7 +77,7 @@ void blocks_note(struct volume *v, uint64_t inode, uint64_t block)
 	c->noted[bit / 64] |= (uint64_t)1 << bit % 64;
 }
 
-bool blocks_noted(const struct volume *v, uint64_t inode, uint64_t block)
+bool block_cache_noted(const struct volume *v, uint64_t inode, uint64_t block)
 {
 	const struct block_cache *c = &v->cache;
 	uint64_t bit = hash(inode, block) & ((uint64_t)c->bucket_count * NOTE_BITS - 1);
@@ -102,7 +102,7 @@ static uint32_t find(const struct block_cache *c, uint64_t inode, uint64_t block
 	return at;
 }
 
-uint8_t *blocks_find(struct volume *v, uint64_t inode, uint64_t block)
+uint8_t *block_cache_find(struct volume *v, uint64_t inode, uint64_t block)
 {
 	struct block_cache *c = &v->cache;
 	uint32_t at = find(c, inode, block);
@@ -115,7 +115,7 @@ uint8_t *blocks_find(struct volume *v, uint64_t inode, uint64_t block)
 	return bytes_of(c, at);
 }
 
-bool blocks_has(const struct volume *v, uint64_t inode, uint64_t block)
+bool block_cache_has(const struct volume *v, uint64_t inode, uint64_t block)
 {
 	return find(&v->cache, inode, block) != FRAME_NONE;
 }
@@ -164,7 +164,7 @@ static uint32_t make_trial(struct volume *v, uint16_t *ret_place)
 		at = make_free(c);
 		c->trials[place] = at == FRAME_NONE ? 0 : at;
 	} else if (f->state == FRAME_CLEAN) {
-		blocks_note(v, f->inode, f->block);
+		block_cache_note(v, f->inode, f->block);
 		release(c, at);
 	}
 	return at;
@@ -181,12 +181,12 @@ static void occupy(struct block_cache *c, uint32_t at, uint64_t inode, uint64_t 
 	*bucket = at;
 }
 
-int blocks_limit(struct volume *v, struct error *err)
+int block_cache_limit(struct volume *v, struct error *err)
 {
-	return v->cache.dirty > v->cache.dirty_max ? blocks_flush(v, err) : 0;
+	return v->cache.dirty > v->cache.dirty_max ? block_cache_flush(v, err) : 0;
 }
 
-int blocks_take(struct volume *v, uint64_t inode, uint64_t block, uint8_t **ret_bytes, struct error *err)
+int block_cache_take(struct volume *v, uint64_t inode, uint64_t block, uint8_t **ret_bytes, struct error *err)
 {
 	struct block_cache *c = &v->cache;
 	uint32_t at = make_free(c);
@@ -203,7 +203,7 @@ static int take_for_read(struct volume *v, uint64_t inode, uint64_t block, uint8
 {
 	struct block_cache *c = &v->cache;
 	uint16_t trial = 0;
-	uint32_t at = blocks_noted(v, inode, block) ? make_free(c) : make_trial(v, &trial);
+	uint32_t at = block_cache_noted(v, inode, block) ? make_free(c) : make_trial(v, &trial);
 	if (at == FRAME_NONE)
 		return error_set(err, CELLA_EBUG, "every block in a volume's cache waits to be written");
 	occupy(c, at, inode, block);
@@ -212,8 +212,8 @@ static int take_for_read(struct volume *v, uint64_t inode, uint64_t block, uint8
 	return 0;
 }
 
-int blocks_take_run(struct volume *v, uint64_t inode, uint64_t block, size_t count, uint8_t **ret_bytes,
-                    size_t *ret_count, struct error *err)
+int block_cache_take_run(struct volume *v, uint64_t inode, uint64_t block, size_t count, uint8_t **ret_bytes,
+                         size_t *ret_count, struct error *err)
 {
 	size_t n = 0;
 	while (n < count && n < v->cache.trial_count / 2) {
@@ -230,7 +230,7 @@ int blocks_take_run(struct volume *v, uint64_t inode, uint64_t block, size_t cou
 	return 0;
 }
 
-void blocks_set_dirty(struct volume *v, uint8_t *bytes)
+void block_cache_set_dirty(struct volume *v, uint8_t *bytes)
 {
 	struct frame *f = &v->cache.frames[frame_of(&v->cache, bytes)];
 	v->cache.dirty += f->state != FRAME_DIRTY;
@@ -238,21 +238,21 @@ void blocks_set_dirty(struct volume *v, uint8_t *bytes)
 	v->changed = true;
 }
 
-void blocks_drop(struct volume *v, uint64_t inode, uint64_t block)
+void block_cache_drop(struct volume *v, uint64_t inode, uint64_t block)
 {
 	uint32_t at = find(&v->cache, inode, block);
 	if (at != FRAME_NONE)
 		release(&v->cache, at);
 }
 
-void blocks_drop_from(struct volume *v, uint64_t inode, uint64_t first, uint64_t end)
+void block_cache_drop_from(struct volume *v, uint64_t inode, uint64_t first, uint64_t end)
 {
 	struct block_cache *c = &v->cache;
 	if (end <= first)
 		return;
 	if (end - first < c->fresh) {
 		for (uint64_t block = first; block < end; block++)
-			blocks_drop(v, inode, block);
+			block_cache_drop(v, inode, block);
 		return;
 	}
 	for (uint32_t at = 0; at < c->fresh; at++) {
@@ -293,7 +293,7 @@ static int flush_batch(struct volume *v, const struct place *places, size_t coun
 		            places[i + n].block == places[i].block + n;
 		     n++)
 			;
-		rc = group_put(v, places[i].inode, places[i].block, n, at + i, err);
+		rc = block_group_put(v, places[i].inode, places[i].block, n, at + i, err);
 	}
 	for (size_t i = 0; rc == 0 && i < count; i++) {
 		c->frames[places[i].frame].state = FRAME_CLEAN;
@@ -302,7 +302,7 @@ static int flush_batch(struct volume *v, const struct place *places, size_t coun
 	return rc;
 }
 
-int blocks_flush(struct volume *v, struct error *err)
+int block_cache_flush(struct volume *v, struct error *err)
 {
 	struct block_cache *c = &v->cache;
 	size_t count = 0, total = c->dirty;

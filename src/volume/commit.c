@@ -32,7 +32,7 @@ static int append_root(struct volume *v, struct volume_root *ret_root,
 /* Everything that is in memory only goes to the disk. */
 static int flush_all(struct volume *v, struct error *err)
 {
-	int rc = blocks_flush(v, err);
+	int rc = block_cache_flush(v, err);
 	if (rc == 0)
 		rc = inode_flush_all(v, err);
 	if (rc == 0 && !v->root_buried)

@@ -84,7 +84,7 @@ static int move_group(struct compact *c, uint64_t inode, uint64_t first, const s
 		if (rc == 0)
 			rc = segment_append(c->v, VOLUME_KIND_DATA, plain, n, VOLUME_BLOCK_SIZE, moved, err);
 		if (rc == 0)
-			rc = group_put(c->v, inode, first + i, n, moved, err);
+			rc = block_group_put(c->v, inode, first + i, n, moved, err);
 		if (rc < 0)
 			return rc;
 	}

@@ -75,7 +75,7 @@ static int read_blocks(struct volume *v, const struct inode *inode, uint64_t fir
 {
 	struct volume_pointer at[BATCH_BLOCKS];
 	size_t bad = 0;
-	int rc = group_get(v, inode->number, first, count, at, err);
+	int rc = block_group_get(v, inode->number, first, count, at, err);
 	if (rc < 0)
 		for (size_t i = 0; i < count; i++)
 			memset(to[i], 0, VOLUME_BLOCK_SIZE);
@@ -88,7 +88,7 @@ static int read_blocks(struct volume *v, const struct inode *inode, uint64_t fir
 static size_t uncached(const struct volume *v, const struct inode *inode, uint64_t block, size_t count)
 {
 	size_t n = 0;
-	while (n < count && !blocks_has(v, inode->number, block + n))
+	while (n < count && !block_cache_has(v, inode->number, block + n))
 		n++;
 	return n;
 }
@@ -103,18 +103,18 @@ static int fill_cache(struct volume_file *f, uint64_t block, uint8_t **ret_bytes
 	uint64_t end = block_count_of(inode->record.size);
 	f->ahead = block == f->expected ? min_of(2 * f->ahead + 1, (uint32_t)READ_AHEAD_BLOCKS) : 1;
 	size_t want = (size_t)min_of((uint64_t)f->ahead, end - block);
-	int rc = blocks_take_run(v, inode->number, block, want, to, &count, err);
+	int rc = block_cache_take_run(v, inode->number, block, want, to, &count, err);
 	if (rc < 0)
 		return rc;
 	rc = read_blocks(v, inode, block, count, to, err);
 	if (rc < 0 && count > 1) { /* what is read ahead may be damaged: only what is wanted matters */
 		for (size_t i = 1; i < count; i++)
-			blocks_drop(v, inode->number, block + i);
+			block_cache_drop(v, inode->number, block + i);
 		count = 1;
 		rc = read_blocks(v, inode, block, 1, to, err);
 	}
 	if (rc < 0) {
-		blocks_drop(v, inode->number, block);
+		block_cache_drop(v, inode->number, block);
 		return rc;
 	}
 	f->expected = block + count;
@@ -125,7 +125,7 @@ static int fill_cache(struct volume_file *f, uint64_t block, uint8_t **ret_bytes
 static int read_cached(struct volume_file *f, uint64_t offset, void *to, size_t size, struct error *err)
 {
 	uint64_t block = offset / VOLUME_BLOCK_SIZE;
-	uint8_t *bytes = blocks_find(f->v, f->inode->number, block);
+	uint8_t *bytes = block_cache_find(f->v, f->inode->number, block);
 	int rc = bytes ? 0 : fill_cache(f, block, &bytes, err);
 	if (rc == 0)
 		memcpy(to, bytes + offset % VOLUME_BLOCK_SIZE, size);
@@ -138,7 +138,7 @@ static int read_direct(struct volume_file *f, uint64_t block, size_t count, uint
 	uint8_t *parts[BATCH_BLOCKS];
 	for (size_t i = 0; i < count; i++) {
 		parts[i] = to + i * VOLUME_BLOCK_SIZE;
-		blocks_note(f->v, f->inode->number, block + i);
+		block_cache_note(f->v, f->inode->number, block + i);
 	}
 	f->v->cache.misses += count;
 	f->expected = block + count;
@@ -153,7 +153,7 @@ static size_t direct_blocks(const struct volume_file *f, uint64_t block, size_t 
 {
 	const struct volume *v = f->v;
 	bool fits = block_count_of(f->inode->record.size) <= v->cache.count / 2;
-	bool again = blocks_noted(v, f->inode->number, block);
+	bool again = block_cache_noted(v, f->inode->number, block);
 	size_t run = uncached(v, f->inode, block, min_of(whole, (size_t)BATCH_BLOCKS));
 	if (run >= DIRECT_BLOCKS)
 		return again && fits ? 0 : run;
@@ -214,13 +214,13 @@ static void touch(struct volume *v, struct inode *inode)
 static int block_for_change(struct volume *v, struct inode *inode, uint64_t block, uint8_t **ret_bytes,
                             struct error *err)
 {
-	int rc = blocks_limit(v, err);
+	int rc = block_cache_limit(v, err);
 	if (rc < 0)
 		return rc;
-	*ret_bytes = blocks_find(v, inode->number, block);
+	*ret_bytes = block_cache_find(v, inode->number, block);
 	if (*ret_bytes)
 		return 0;
-	rc = blocks_take(v, inode->number, block, ret_bytes, err);
+	rc = block_cache_take(v, inode->number, block, ret_bytes, err);
 	if (rc < 0)
 		return rc;
 	if (inode->inline_data || block >= block_count_of(inode->record.size)) {
@@ -229,7 +229,7 @@ static int block_for_change(struct volume *v, struct inode *inode, uint64_t bloc
 	}
 	rc = read_blocks(v, inode, block, 1, ret_bytes, err);
 	if (rc < 0)
-		blocks_drop(v, inode->number, block);
+		block_cache_drop(v, inode->number, block);
 	return rc;
 }
 
@@ -244,7 +244,7 @@ static int leave_inode(struct volume *v, struct inode *inode, struct error *err)
 		if (rc < 0)
 			return rc;
 		memcpy(bytes, inode->inline_data, (size_t)inode->record.size);
-		blocks_set_dirty(v, bytes);
+		block_cache_set_dirty(v, bytes);
 	}
 	mem_free(v->pool, inode->inline_data);
 	inode->inline_data = NULL;
@@ -257,18 +257,18 @@ static int write_cached(struct volume *v, struct inode *inode, uint64_t offset, 
                         struct error *err)
 {
 	uint64_t block = offset / VOLUME_BLOCK_SIZE;
-	int rc = blocks_limit(v, err);
+	int rc = block_cache_limit(v, err);
 	if (rc < 0)
 		return rc;
-	uint8_t *bytes = size == VOLUME_BLOCK_SIZE ? blocks_find(v, inode->number, block) : NULL;
+	uint8_t *bytes = size == VOLUME_BLOCK_SIZE ? block_cache_find(v, inode->number, block) : NULL;
 	if (size < VOLUME_BLOCK_SIZE)
 		rc = block_for_change(v, inode, block, &bytes, err);
 	else if (!bytes)
-		rc = blocks_take(v, inode->number, block, &bytes, err);
+		rc = block_cache_take(v, inode->number, block, &bytes, err);
 	if (rc < 0)
 		return rc;
 	memcpy(bytes + offset % VOLUME_BLOCK_SIZE, from, size);
-	blocks_set_dirty(v, bytes);
+	block_cache_set_dirty(v, bytes);
 	return 0;
 }
 
@@ -286,9 +286,9 @@ static int write_direct(struct volume *v, struct inode *inode, uint64_t block, c
 	for (size_t done = 0, n; rc == 0 && done < count; done += n) {
 		n = min_of(VOLUME_GROUP_BLOCKS - (size_t)((block + done) % VOLUME_GROUP_BLOCKS),
 		           count - done);
-		rc = group_put(v, inode->number, block + done, n, at + done, err);
+		rc = block_group_put(v, inode->number, block + done, n, at + done, err);
 		if (rc == 0)
-			blocks_drop_from(v, inode->number, block + done, block + done + n);
+			block_cache_drop_from(v, inode->number, block + done, block + done + n);
 	}
 	return rc;
 }
@@ -359,7 +359,7 @@ static int clear_tail(struct volume *v, struct inode *inode, uint64_t size, stru
 	if (rc < 0)
 		return rc;
 	memset(bytes + size % VOLUME_BLOCK_SIZE, 0, VOLUME_BLOCK_SIZE - size % VOLUME_BLOCK_SIZE);
-	blocks_set_dirty(v, bytes);
+	block_cache_set_dirty(v, bytes);
 	return 0;
 }
 
@@ -375,10 +375,10 @@ int file_truncate(struct volume *v, struct inode *inode, uint64_t size, struct e
 	} else if (size <= old) { /* equal: a write failed that had begun to put blocks behind the end */
 		rc = size < old ? clear_tail(v, inode, size, err) : 0;
 		if (rc == 0)
-			rc = group_cut(v, inode->number, block_count_of(size), err);
+			rc = block_group_cut(v, inode->number, block_count_of(size), err);
 		if (rc == 0)
-			blocks_drop_from(v, inode->number, block_count_of(size),
-			                 size < old ? block_count_of(old) : UINT64_MAX);
+			block_cache_drop_from(v, inode->number, block_count_of(size),
+			                      size < old ? block_count_of(old) : UINT64_MAX);
 	}
 	if (rc < 0)
 		return rc;
@@ -422,7 +422,7 @@ int volume_file_seek_data(struct volume_file *f, uint64_t offset, uint64_t *ret_
 		*ret_hole = end;
 		return 0;
 	}
-	int rc = v->cache.dirty ? blocks_flush(v, err) : 0;
+	int rc = v->cache.dirty ? block_cache_flush(v, err) : 0;
 	if (rc == 0)
 		rc = block_group_find(v, f->inode->number, data, false, &data, err);
 	if (rc < 0)

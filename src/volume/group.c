@@ -58,8 +58,8 @@ static int bury(struct volume *v, const struct volume_pointer *at, size_t count,
 	return rc;
 }
 
-int group_get(struct volume *v, uint64_t inode, uint64_t first, size_t count, struct volume_pointer *ret,
-              struct error *err)
+int block_group_get(struct volume *v, uint64_t inode, uint64_t first, size_t count,
+                    struct volume_pointer *ret, struct error *err)
 {
 	for (size_t done = 0; done < count;) {
 		struct group group;
@@ -75,8 +75,8 @@ int group_get(struct volume *v, uint64_t inode, uint64_t first, size_t count, st
 	return 0;
 }
 
-int group_put(struct volume *v, uint64_t inode, uint64_t first, size_t count, const struct volume_pointer *at,
-              struct error *err)
+int block_group_put(struct volume *v, uint64_t inode, uint64_t first, size_t count,
+                    const struct volume_pointer *at, struct error *err)
 {
 	for (size_t done = 0; done < count;) {
 		struct group group, old;
@@ -98,7 +98,7 @@ int group_put(struct volume *v, uint64_t inode, uint64_t first, size_t count, co
 	return 0;
 }
 
-int group_cut(struct volume *v, uint64_t inode, uint64_t first, struct error *err)
+int block_group_cut(struct volume *v, uint64_t inode, uint64_t first, struct error *err)
 {
 	for (;;) {
 		struct tree_key key = tree_key_number(inode, VOLUME_ITEM_GROUP, first / VOLUME_GROUP_BLOCKS);

@@ -207,8 +207,8 @@ int inode_flush_all(struct volume *v, struct error *err)
 static int inode_remove(struct volume *v, uint64_t number, uint64_t size, struct error *err)
 {
 	struct tree_key key = tree_key(number, VOLUME_ITEM_INODE);
-	blocks_drop_from(v, number, 0, block_count_of(size));
-	int rc = group_cut(v, number, 0, err);
+	block_cache_drop_from(v, number, 0, block_count_of(size));
+	int rc = block_group_cut(v, number, 0, err);
 	return rc == 0 ? tree_remove(v, &key, err) : rc;
 }
 

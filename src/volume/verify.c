@@ -54,7 +54,7 @@ static int check_blocks(struct verify *w, uint64_t number, uint64_t first, size_
 	size_t bad;
 	for (size_t i = 0; i < count; i++)
 		to[i] = w->blocks + i * VOLUME_BLOCK_SIZE;
-	int rc = group_get(w->v, number, first, count, at, err);
+	int rc = block_group_get(w->v, number, first, count, at, err);
 	if (rc < 0)
 		return rc;
 	rc = segment_read_data(w->v, at, count, to, &bad, err);

@@ -129,7 +129,7 @@ static int begin(struct volume *v, struct error *err)
 		rc = crew_new(v->config.workers, &v->crew, err);
 	if (rc == 0)
 		rc = segments_init(v, err);
-	return rc == 0 ? blocks_init(v, v->config.cache, err) : rc;
+	return rc == 0 ? block_cache_init(v, v->config.cache, err) : rc;
 }
 
 static int volume_new(const struct volume_config *config, struct volume **ret_volume, struct error *err)

@@ -237,14 +237,14 @@ int path_make_root(struct volume *v, struct error *err) must_check;
 
 /* ---- group.c */
 /* Where the blocks [first, first + count) of a file lie. */
-int group_get(struct volume *v, uint64_t inode, uint64_t first, size_t count, struct volume_pointer *ret,
-              struct error *err) must_check;
-/* Neither this nor group_cut writes nodes, so a full disk does not stop them half-way; tree_limit comes
+int block_group_get(struct volume *v, uint64_t inode, uint64_t first, size_t count,
+                    struct volume_pointer *ret, struct error *err) must_check;
+/* Neither this nor block_group_cut writes nodes, so a full disk does not stop them half-way; tree_limit comes
  * before. */
-int group_put(struct volume *v, uint64_t inode, uint64_t first, size_t count, const struct volume_pointer *at,
-              struct error *err) must_check;
+int block_group_put(struct volume *v, uint64_t inode, uint64_t first, size_t count,
+                    const struct volume_pointer *at, struct error *err) must_check;
 /* The blocks from `first` on become a hole. */
-int group_cut(struct volume *v, uint64_t inode, uint64_t first, struct error *err) must_check;
+int block_group_cut(struct volume *v, uint64_t inode, uint64_t first, struct error *err) must_check;
 /* The first block at or after `first` that is (not) a hole; UINT64_MAX: none. */
 int block_group_find(struct volume *v, uint64_t inode, uint64_t first, bool hole, uint64_t *ret_block,
                      struct error *err) must_check;
@@ -274,29 +274,29 @@ struct block_cache {
 	uint32_t trial_count, trial_next;
 	uint64_t hits, misses;
 };
-int blocks_init(struct volume *v, size_t size, struct error *err) must_check;
+int block_cache_init(struct volume *v, size_t size, struct error *err) must_check;
 void block_cache_done(struct volume *v);
 /* NULL: it is not there. */
-uint8_t *blocks_find(struct volume *v, uint64_t inode, uint64_t block);
-bool blocks_has(const struct volume *v, uint64_t inode, uint64_t block);
+uint8_t *block_cache_find(struct volume *v, uint64_t inode, uint64_t block);
+bool block_cache_has(const struct volume *v, uint64_t inode, uint64_t block);
 /* Before blocks are changed: dirty ones must leave room for clean ones, so they may be written. */
-int blocks_limit(struct volume *v, struct error *err) must_check;
+int block_cache_limit(struct volume *v, struct error *err) must_check;
 /* A frame for a block that is not there, in which anything may be. Valid until the next call. Writes
  * nothing: what is there can be read whatever the disk is like. */
-int blocks_take(struct volume *v, uint64_t inode, uint64_t block, uint8_t **ret_bytes,
-                struct error *err) must_check;
+int block_cache_take(struct volume *v, uint64_t inode, uint64_t block, uint8_t **ret_bytes,
+                     struct error *err) must_check;
 /* As many at once as can be had, one at least. */
-int blocks_take_run(struct volume *v, uint64_t inode, uint64_t block, size_t count, uint8_t **ret_bytes,
-                    size_t *ret_count, struct error *err) must_check;
-void blocks_set_dirty(struct volume *v, uint8_t *bytes);
+int block_cache_take_run(struct volume *v, uint64_t inode, uint64_t block, size_t count, uint8_t **ret_bytes,
+                         size_t *ret_count, struct error *err) must_check;
+void block_cache_set_dirty(struct volume *v, uint8_t *bytes);
 /* Forget the block, whatever its state. */
-void blocks_drop(struct volume *v, uint64_t inode, uint64_t block);
+void block_cache_drop(struct volume *v, uint64_t inode, uint64_t block);
 /* Forget the blocks of a file from `first` to `end`. */
-void blocks_drop_from(struct volume *v, uint64_t inode, uint64_t first, uint64_t end);
+void block_cache_drop_from(struct volume *v, uint64_t inode, uint64_t first, uint64_t end);
 /* Was the block noted not long ago? Sometimes true of one that was not. */
-void blocks_note(struct volume *v, uint64_t inode, uint64_t block);
-bool blocks_noted(const struct volume *v, uint64_t inode, uint64_t block);
-int blocks_flush(struct volume *v, struct error *err) must_check;
+void block_cache_note(struct volume *v, uint64_t inode, uint64_t block);
+bool block_cache_noted(const struct volume *v, uint64_t inode, uint64_t block);
+int block_cache_flush(struct volume *v, struct error *err) must_check;
 
 /* ---- root.c */
 static inline bool reference_is_set(const uint8_t reference[VOLUME_REFERENCE_SIZE])

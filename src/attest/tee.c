@@ -8,6 +8,7 @@
 #include "attest/dcap.h"
 #include "attest/policy.h"
 #include "attest/snp.h"
+#include "attest/tpm.h"
 #include "base/io.h"
 #include "base/nearest.h"
 
@@ -24,6 +25,7 @@ static const struct tee_kind_row *const tee_kinds[TEE_KINDS] = {
 	[TEE_SNP] = &snp_kind,
 	[TEE_TDX] = &dcap_tdx_kind,
 	[TEE_SGX] = &dcap_sgx_kind,
+	[TEE_TPM] = &tpm_kind,
 };
 
 const struct tee_kind_row *tee_kind_of(enum tee_kind kind)

@@ -14,7 +14,7 @@
 #include "crypto/x509.h"
 
 static const struct option evidence_table[] = {
-	{"--tee", NULL, OPTION_TEXT, "KIND", "what hardware the evidence is of: snp, tdx, sgx",
+	{"--tee", NULL, OPTION_TEXT, "KIND", "what hardware the evidence is of: snp, tdx, sgx, tpm",
          option_field(evidence_options, tee)},
 	{"--evidence", NULL, OPTION_TEXT, "FILE", "the evidence: binary, or hexadecimal text",
          option_field(evidence_options, evidence)},
@@ -62,7 +62,7 @@ static const struct option evidence_table[] = {
 const struct verb evidence_verb = {
 	.name = "evidence",
 	.operands = "COMMAND",
-	.summary = "get and verify evidence of real hardware: SEV-SNP, TDX, SGX",
+	.summary = "get and verify evidence of real hardware: SEV-SNP, TDX, SGX, TPM 2.0",
 	.description =
 		"verify  check evidence with its certificates and collateral: signatures up to the maker's root,\n"
 		"        dates, revocation, and what --policy and --report-data demand; print every check\n"
@@ -82,6 +82,7 @@ const struct verb evidence_verb = {
 	.example =
 		"cella evidence verify --tee snp --evidence report.bin --certs vcek.der ask_ark.pem\n"
 		"cella evidence verify --tee tdx --evidence quote.bin --collateral tcb.json qe.json *.crl\n"
+		"cella evidence verify --tee tpm --evidence quote.bin --policy tpm.json --event-log boot.bin\n"
 		"cella evidence show --tee snp --evidence report.bin\n"
 		"cella evidence get --out ./evidence --report-data 5f0c...\n"
 		"cella evidence collateral fetch --tee tdx --evidence quote.bin --out ./collateral\n"

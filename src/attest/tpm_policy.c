@@ -1,0 +1,44 @@
+/* Policies for evidence of TPMs: tables. docs/how-to/evidence.md has each member. */
+#include <string.h>
+
+#include "attest/tpm.h"
+
+#define AT(field) .at = offsetof(struct tpm_policy, field)
+#define PCR(field, name, index, bytes) {name, POLICY_VALUES, AT(field[index]), .size = bytes}
+#define PCRS(field, bytes)                                                                             \
+	PCR(field, "0", 0, bytes), PCR(field, "1", 1, bytes), PCR(field, "2", 2, bytes),               \
+		PCR(field, "3", 3, bytes), PCR(field, "4", 4, bytes), PCR(field, "5", 5, bytes),       \
+		PCR(field, "6", 6, bytes), PCR(field, "7", 7, bytes), PCR(field, "8", 8, bytes),       \
+		PCR(field, "9", 9, bytes), PCR(field, "10", 10, bytes), PCR(field, "11", 11, bytes),   \
+		PCR(field, "12", 12, bytes), PCR(field, "13", 13, bytes), PCR(field, "14", 14, bytes), \
+		PCR(field, "15", 15, bytes), PCR(field, "16", 16, bytes), PCR(field, "17", 17, bytes), \
+		PCR(field, "18", 18, bytes), PCR(field, "19", 19, bytes), PCR(field, "20", 20, bytes), \
+		PCR(field, "21", 21, bytes), PCR(field, "22", 22, bytes), PCR(field, "23", 23, bytes)
+
+static const struct policy_member sha256_members[] = {PCRS(pcrs, CRYPTO_SHA256_SIZE)};
+static const struct policy_member sha384_members[] = {PCRS(pcrs_sha384, CRYPTO_SHA384_SIZE)};
+static const struct policy_object sha256_object = {sha256_members, array_count(sha256_members)};
+static const struct policy_object sha384_object = {sha384_members, array_count(sha384_members)};
+
+static const char *const needs[] = {"optional", "required", NULL};
+static const char *const refusals[] = {"refuse", "warn", NULL};
+
+static const struct policy_member members[] = {
+	{"ak_names", POLICY_TEXTS, AT(ak_names)},
+	{"ak_roots", POLICY_VALUES, AT(ak_roots), .size = CRYPTO_SHA256_SIZE},
+	{"crl", POLICY_CHOICE, AT(crl), .choices = needs},
+	{"ek_roots", POLICY_VALUES, AT(ek_roots), .size = CRYPTO_SHA256_SIZE},
+	{"event_log", POLICY_CHOICE, AT(event_log), .choices = needs},
+	{"expired_crl", POLICY_CHOICE, AT(expired_crl), .choices = refusals},
+	{"ima_lists", POLICY_VALUES, AT(ima_lists), .size = CRYPTO_SHA256_SIZE},
+	{"ima_log", POLICY_CHOICE, AT(ima_log), .choices = needs},
+	{"pcrs", POLICY_OBJECT, .object = &sha256_object},
+	{"pcrs_sha384", POLICY_OBJECT, .object = &sha384_object},
+	{"secure_boot", POLICY_CHOICE, AT(secure_boot), .choices = needs},
+};
+const struct policy_object tpm_policy_object = {members, array_count(members)};
+
+void tpm_policy_init(void *policy)
+{
+	memset(policy, 0, sizeof(struct tpm_policy));
+}

@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "attest/claims.h"
-#include "base/base64url.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "cas/api_answer.h"
+#include "cas/api_machines.h"
 #include "cas/attest.h"
 #include "cas/audit_list.h"
 #include "cas/keeper.h"
@@ -20,83 +21,6 @@ enum {
 	REFUSALS_MAX = RECORDS_REFUSALS,
 	LABEL_MAX = RECORDS_NAME_MAX,
 };
-
-/* ---- what all routes need */
-
-static struct cas_requester requester(const struct https_request *request)
-{
-	struct cas_requester who = {.address = https_address(request),
-	                            .signatures = https_header(request, "cella-signatures")};
-	const char *hash = https_peer(request)->key_hash;
-	who.known = *hash && io_unhex(hash, sizeof(who.key), who.key);
-	return who;
-}
-
-static void answer_error(struct cas_api *api, struct https_request *request, const struct error *err)
-{
-	if (err->code == CELLA_EPERM)
-		metric_add(api->denied, 1);
-	https_answer_error(request, err);
-}
-
-/* Takes `json`; NULL where memory ran out. */
-static void answer_json(struct https_request *request, unsigned status, json_t *json)
-{
-	struct error err;
-	if (json) {
-		https_answer_json(request, status, json);
-	} else {
-		error_set(&err, CELLA_ENOMEM, "no memory for an answer");
-		https_answer_error(request, &err);
-	}
-	json_decref(json);
-}
-
-/* {name: list}, which is taken, or why there is none. */
-static void answer_list(struct cas_api *api, struct https_request *request, const char *name, json_t *list,
-                        int rc, const struct error *err)
-{
-	if (rc < 0) {
-		json_decref(list);
-		answer_error(api, request, err);
-	} else {
-		answer_json(request, 200, json_pack("{s:o}", name, list));
-	}
-}
-
-/* The body as an object of exactly these members, which are strings. */
-static int read_strings(const struct https_request *request, const char *const *names,
-                        const char **ret_values, size_t count, json_t **ret_json, struct error *err)
-{
-	size_t size;
-	const char *body = https_body(request, &size), *name;
-	json_t *json = json_loadb(body ? body : "", size, JSON_REJECT_DUPLICATES, NULL), *value;
-	if (!json_is_object(json)) {
-		json_decref(json);
-		return error_set(err, CELLA_EFORMAT, "the body is no JSON object");
-	}
-	for (size_t i = 0; i < count; i++)
-		ret_values[i] = json_string_value(json_object_get(json, names[i]));
-	json_object_foreach(json, name, value)
-	{
-		size_t i = 0;
-		while (i < count && strcmp(names[i], name) != 0)
-			i++;
-		if (i == count || !json_is_string(value)) {
-			error_set(err, CELLA_EFORMAT, "the member \"%.60s\" of the body is %s", name,
-			          i == count ? "unknown" : "no string");
-			json_decref(json);
-			return CELLA_EFORMAT;
-		}
-	}
-	for (size_t i = 0; i < count; i++)
-		if (!ret_values[i]) {
-			json_decref(json);
-			return error_set(err, CELLA_EFORMAT, "the body has no member \"%s\"", names[i]);
-		}
-	*ret_json = json;
-	return 0;
-}
 
 /* ---- what it is */
 
@@ -131,7 +55,7 @@ static void get_status(void *arg, struct https_request *request)
 	uint64_t entry = 0; /* who has seen an earlier head of the log sees whether it is still in it */
 	int rc = read_number(request, "entry", &entry, &err);
 	if (rc < 0) {
-		answer_error(api, request, &err);
+		api_answer_error(api, request, &err);
 		return;
 	}
 	struct records *r = cas_records_lock(api->cas);
@@ -148,11 +72,11 @@ static void get_status(void *arg, struct https_request *request)
 		rc = add_entry(r, entry, json, &err);
 	cas_records_unlock(api->cas);
 	if (rc == 0) {
-		answer_json(request, 200, json);
+		api_answer_json(request, 200, json);
 		return;
 	}
 	json_decref(json);
-	answer_error(api, request, &err);
+	api_answer_error(api, request, &err);
 }
 
 static void get_health(void *arg, struct https_request *request)
@@ -175,9 +99,9 @@ static void post_nonce(void *arg, struct https_request *request)
 	uint8_t nonce[CAS_NONCE_SIZE];
 	struct error err;
 	if (cas_nonce(api->cas, nonce, &err) < 0)
-		answer_error(api, request, &err);
+		api_answer_error(api, request, &err);
 	else
-		answer_json(request, 200, json_pack("{s:o}", "nonce", claims_hex(nonce, sizeof(nonce))));
+		api_answer_json(request, 200, json_pack("{s:o}", "nonce", claims_hex(nonce, sizeof(nonce))));
 }
 
 /* What an executor shows, and of a question to its root keeper that, too. */
@@ -208,30 +132,21 @@ static void post_attest(void *arg, struct https_request *request)
 	cleanup_buf struct buf grant = {0};
 	json_t *body = NULL;
 	struct error err;
-	int rc = read_strings(request, attest_names, values, ATTEST_MEMBERS, &body, &err);
+	int rc = api_read_strings(request, attest_names, values, ATTEST_MEMBERS, &body, &err);
 	if (rc == 0) {
 		const struct cas_attestation a = attestation_of(request, values);
 		rc = cas_attest(api->cas, &a, &grant, &err);
 		metric_add(rc == 0 ? api->granted : api->refused, 1);
 	}
 	if (rc < 0)
-		answer_error(api, request, &err);
+		api_answer_error(api, request, &err);
 	else
-		answer_json(request, 200,
-		            json_pack("{s:o}", "grant", claims_base64url(grant.data, grant.size)));
+		api_answer_json(request, 200,
+		                json_pack("{s:o}", "grant", claims_base64url(grant.data, grant.size)));
 	json_decref(body);
 }
 
 /* ---- the root keeper, for executors that were granted a service */
-
-static int read_base64url(const char *text, struct buf *ret, struct error *err)
-{
-	size_t size = strlen(text);
-	uint8_t *to = buf_reserve(ret, base64url_bytes(size));
-	return to && base64url_decode(text, size, to)
-	               ? 0
-	               : error_set(err, CELLA_EFORMAT, "\"question\" is no base64url");
-}
 
 static void post_keeper(void *arg, struct https_request *request)
 {
@@ -240,18 +155,18 @@ static void post_keeper(void *arg, struct https_request *request)
 	cleanup_buf struct buf question = {0}, answer = {0};
 	json_t *body = NULL;
 	struct error err;
-	int rc = read_strings(request, attest_names, values, KEEPER_MEMBERS, &body, &err);
+	int rc = api_read_strings(request, attest_names, values, KEEPER_MEMBERS, &body, &err);
 	if (rc == 0)
-		rc = read_base64url(values[KEEPER_QUESTION], &question, &err);
+		rc = api_read_base64url(values[KEEPER_QUESTION], "a question", &question, &err);
 	if (rc == 0) {
 		const struct cas_attestation a = attestation_of(request, values);
 		rc = cas_keeper_ask(api->cas, &a, question.data, question.size, &answer, &err);
 	}
 	if (rc < 0)
-		answer_error(api, request, &err);
+		api_answer_error(api, request, &err);
 	else
-		answer_json(request, 200,
-		            json_pack("{s:o}", "answer", claims_base64url(answer.data, answer.size)));
+		api_answer_json(request, 200,
+		                json_pack("{s:o}", "answer", claims_base64url(answer.data, answer.size)));
 	json_decref(body);
 }
 
@@ -261,14 +176,14 @@ static void post_renewal(void *arg, struct https_request *request)
 	const char *values[ATTEST_MEMBERS];
 	json_t *body = NULL;
 	struct error err;
-	int rc = read_strings(request, attest_names, values, ATTEST_MEMBERS, &body, &err);
+	int rc = api_read_strings(request, attest_names, values, ATTEST_MEMBERS, &body, &err);
 	if (rc == 0) {
 		const struct cas_attestation a = attestation_of(request, values);
 		rc = cas_keeper_renew(api->cas, &a, &err);
 	}
 	json_decref(body);
 	if (rc < 0)
-		answer_error(api, request, &err);
+		api_answer_error(api, request, &err);
 	else
 		https_answer(request, 204, NULL, NULL, 0);
 }
@@ -285,17 +200,17 @@ static json_t *facts_json(const struct cas_session_facts *f)
 static void post_session(void *arg, struct https_request *request)
 {
 	struct cas_api *api = arg;
-	struct cas_requester who = requester(request);
+	struct cas_requester who = api_requester(request);
 	struct cas_session_facts facts;
 	struct error err;
 	size_t size;
 	const void *yaml = https_body(request, &size);
 	if (cas_session_put(api->cas, &who, yaml, size, &facts, &err) < 0)
-		answer_error(api, request, &err);
+		api_answer_error(api, request, &err);
 	else
-		answer_json(request, 201,
-		            json_pack("{s:s, s:o}", "name", facts.name, "hash",
-		                      claims_hex(facts.hash, sizeof(facts.hash))));
+		api_answer_json(request, 201,
+		                json_pack("{s:s, s:o}", "name", facts.name, "hash",
+		                          claims_hex(facts.hash, sizeof(facts.hash))));
 }
 
 static int add_facts(void *arg, const struct cas_session_facts *facts, struct error *err)
@@ -308,22 +223,22 @@ static int add_facts(void *arg, const struct cas_session_facts *facts, struct er
 static void get_sessions(void *arg, struct https_request *request)
 {
 	struct cas_api *api = arg;
-	struct cas_requester who = requester(request);
+	struct cas_requester who = api_requester(request);
 	struct error err;
 	json_t *list = json_array();
-	answer_list(api, request, "sessions", list, cas_session_list(api->cas, &who, add_facts, list, &err),
-	            &err);
+	api_answer_list(api, request, "sessions", list,
+	                cas_session_list(api->cas, &who, add_facts, list, &err), &err);
 }
 
 static void get_session(void *arg, struct https_request *request)
 {
 	struct cas_api *api = arg;
-	struct cas_requester who = requester(request);
+	struct cas_requester who = api_requester(request);
 	struct cas_session_facts facts;
 	struct buf yaml = {0};
 	struct error err;
 	if (cas_session_read(api->cas, &who, https_segment(request, "session"), &facts, &yaml, &err) < 0) {
-		answer_error(api, request, &err);
+		api_answer_error(api, request, &err);
 	} else {
 		char hash[2 * CRYPTO_SHA384_SIZE + 1];
 		io_hex(facts.hash, sizeof(facts.hash), hash);
@@ -338,10 +253,10 @@ static void get_session(void *arg, struct https_request *request)
 static void delete_session(void *arg, struct https_request *request)
 {
 	struct cas_api *api = arg;
-	struct cas_requester who = requester(request);
+	struct cas_requester who = api_requester(request);
 	struct error err;
 	if (cas_session_remove(api->cas, &who, https_segment(request, "session"), &err) < 0)
-		answer_error(api, request, &err);
+		api_answer_error(api, request, &err);
 	else
 		https_answer(request, 204, NULL, NULL, 0);
 }
@@ -349,7 +264,7 @@ static void delete_session(void *arg, struct https_request *request)
 static void get_refusals(void *arg, struct https_request *request)
 {
 	struct cas_api *api = arg;
-	struct cas_requester who = requester(request);
+	struct cas_requester who = api_requester(request);
 	cleanup_free struct records_refusal *refusal = malloc(sizeof(*refusal));
 	struct error err;
 	json_t *list = json_array();
@@ -368,17 +283,10 @@ static void get_refusals(void *arg, struct https_request *request)
 			                                      (json_int_t)(refusal->time_ns / 1000000000u),
 			                                      "reasons", refusal->text));
 	}
-	answer_list(api, request, "refusals", list, known && rc == CELLA_ENOENT ? 0 : rc, &err);
+	api_answer_list(api, request, "refusals", list, known && rc == CELLA_ENOENT ? 0 : rc, &err);
 }
 
 /* ---- volumes */
-
-static int hex_member(const char *hex, const char *what, void *ret, size_t size, struct error *err)
-{
-	return hex && strlen(hex) == 2 * size && io_unhex(hex, size, ret)
-	               ? 0
-	               : error_set(err, CELLA_EFORMAT, "%s has %zu hexadecimal digits", what, 2 * size);
-}
 
 static int read_volume(const struct https_request *request, struct cas_volume *ret, struct error *err)
 {
@@ -390,16 +298,16 @@ static int read_volume(const struct https_request *request, struct cas_volume *r
 	                 ? 0
 	                 : error_set(err, CELLA_EFORMAT, "the body wants \"id\", \"root\" and \"keys\"");
 	if (rc == 0)
-		rc = hex_member(json_string_value(json_object_get(json, "id")), "the volume's id", ret->id,
-		                sizeof(ret->id), err);
+		rc = api_read_hex(json_string_value(json_object_get(json, "id")), "the volume's id", ret->id,
+		                  sizeof(ret->id), err);
 	if (rc == 0)
-		rc = hex_member(json_string_value(json_object_get(json, "root")), "the volume's root",
-		                ret->root, sizeof(ret->root), err);
+		rc = api_read_hex(json_string_value(json_object_get(json, "root")), "the volume's root",
+		                  ret->root, sizeof(ret->root), err);
 	if (rc == 0 && json_array_size(keys) > VOLUME_KEYS_MAX)
 		rc = error_set(err, CELLA_EFORMAT, "a volume has %d keys at most", VOLUME_KEYS_MAX);
 	for (size_t i = 0; rc == 0 && i < json_array_size(keys); i++)
-		rc = hex_member(json_string_value(json_array_get(keys, i)), "a volume's key",
-		                ret->keys[ret->key_count++], sizeof(ret->keys[0]), err);
+		rc = api_read_hex(json_string_value(json_array_get(keys, i)), "a volume's key",
+		                  ret->keys[ret->key_count++], sizeof(ret->keys[0]), err);
 	json_decref(json);
 	return rc;
 }
@@ -414,7 +322,7 @@ struct volume_put {
 static void put_volume_at_desk(struct cas_desk *desk, void *arg)
 {
 	struct volume_put *put = arg;
-	struct cas_requester who = requester(put->request);
+	struct cas_requester who = api_requester(put->request);
 	struct cas_volume volume = {0};
 	put->rc = read_volume(put->request, &volume, &put->err);
 	if (put->rc == 0)
@@ -429,7 +337,7 @@ static void put_volume(void *arg, struct https_request *request)
 	struct volume_put put = {.request = request};
 	cas_at_desk(api->cas, put_volume_at_desk, &put);
 	if (put.rc < 0)
-		answer_error(api, request, &put.err);
+		api_answer_error(api, request, &put.err);
 	else
 		https_answer(request, 204, NULL, NULL, 0);
 }
@@ -437,21 +345,22 @@ static void put_volume(void *arg, struct https_request *request)
 static void get_volume(void *arg, struct https_request *request)
 {
 	struct cas_api *api = arg;
-	struct cas_requester who = requester(request);
+	struct cas_requester who = api_requester(request);
 	struct records_volume volume;
 	uint8_t id[VOLUME_ID_SIZE];
 	struct error err;
 	if (cas_volume_read(api->cas, &who, https_segment(request, "session"),
 	                    https_segment(request, "volume"), id, &volume, &err) < 0) {
-		answer_error(api, request, &err);
+		api_answer_error(api, request, &err);
 		return;
 	}
 	bool leased = volume.lease_until_ns > cas_now_ns(api->cas);
-	answer_json(request, 200,
-	            json_pack("{s:o, s:o, s:s, s:I}", "id", claims_hex(id, sizeof(id)), "root",
-	                      claims_hex(volume.root, sizeof(volume.root)), "holder",
-	                      leased ? volume.holder : "", "lease_until",
-	                      leased ? (json_int_t)(volume.lease_until_ns / 1000000000u) : (json_int_t)0));
+	api_answer_json(request, 200,
+	                json_pack("{s:o, s:o, s:s, s:I}", "id", claims_hex(id, sizeof(id)), "root",
+	                          claims_hex(volume.root, sizeof(volume.root)), "holder",
+	                          leased ? volume.holder : "", "lease_until",
+	                          leased ? (json_int_t)(volume.lease_until_ns / 1000000000u)
+	                                 : (json_int_t)0));
 }
 
 /* ---- owners and launchers */
@@ -459,35 +368,35 @@ static void get_volume(void *arg, struct https_request *request)
 static void post_party(struct cas_api *api, struct https_request *request, enum records_kind kind)
 {
 	static const char *const names[] = {"key", "label"};
-	struct cas_requester who = requester(request);
+	struct cas_requester who = api_requester(request);
 	uint8_t key[RECORDS_KEY_SIZE];
 	const char *values[array_count(names)];
 	json_t *body = NULL;
 	struct error err;
-	int rc = read_strings(request, names, values, array_count(names), &body, &err);
+	int rc = api_read_strings(request, names, values, array_count(names), &body, &err);
 	if (rc == 0)
-		rc = hex_member(values[0], "the key", key, sizeof(key), &err);
+		rc = api_read_hex(values[0], "the key", key, sizeof(key), &err);
 	if (rc == 0 && strlen(values[1]) > LABEL_MAX)
 		rc = error_set(&err, CELLA_EFORMAT, "a label has %d bytes at most", LABEL_MAX);
 	if (rc == 0)
 		rc = cas_party_add(api->cas, &who, kind, key, values[1], &err);
 	json_decref(body);
 	if (rc < 0)
-		answer_error(api, request, &err);
+		api_answer_error(api, request, &err);
 	else
 		https_answer(request, 204, NULL, NULL, 0);
 }
 
 static void delete_party(struct cas_api *api, struct https_request *request, enum records_kind kind)
 {
-	struct cas_requester who = requester(request);
+	struct cas_requester who = api_requester(request);
 	uint8_t key[RECORDS_KEY_SIZE];
 	struct error err;
-	int rc = hex_member(https_segment(request, "key"), "a key", key, sizeof(key), &err);
+	int rc = api_read_hex(https_segment(request, "key"), "a key", key, sizeof(key), &err);
 	if (rc == 0)
 		rc = cas_party_remove(api->cas, &who, kind, key, &err);
 	if (rc < 0)
-		answer_error(api, request, &err);
+		api_answer_error(api, request, &err);
 	else
 		https_answer(request, 204, NULL, NULL, 0);
 }
@@ -505,11 +414,11 @@ static int add_party(void *arg, const struct cas_party *p, struct error *err)
 static void get_parties(struct cas_api *api, struct https_request *request, enum records_kind kind,
                         const char *name)
 {
-	struct cas_requester who = requester(request);
+	struct cas_requester who = api_requester(request);
 	json_t *list = json_array();
 	struct error err;
-	answer_list(api, request, name, list, cas_party_list(api->cas, &who, kind, add_party, list, &err),
-	            &err);
+	api_answer_list(api, request, name, list, cas_party_list(api->cas, &who, kind, add_party, list, &err),
+	                &err);
 }
 
 static void get_las(void *arg, struct https_request *request)
@@ -548,20 +457,20 @@ static void post_revocation(void *arg, struct https_request *request)
 {
 	static const char *const names[] = {"kind", "what", "reason"};
 	struct cas_api *api = arg;
-	struct cas_requester who = requester(request);
+	struct cas_requester who = api_requester(request);
 	uint8_t what[RECORDS_REVOKED_MAX];
 	const char *values[array_count(names)];
 	json_t *body = NULL;
 	struct error err;
 	size_t i = 0;
-	int rc = read_strings(request, names, values, array_count(names), &body, &err);
+	int rc = api_read_strings(request, names, values, array_count(names), &body, &err);
 	while (rc == 0 && i < cas_revocable_count && strcmp(cas_revocable[i].name, values[0]) != 0)
 		i++;
 	if (rc == 0 && i == cas_revocable_count)
 		rc = error_set(&err, CELLA_EFORMAT,
 		               "what is revoked is a cell, builder, las, owner or executor");
 	if (rc == 0)
-		rc = hex_member(values[1], cas_revocable[i].called, what, cas_revocable[i].size, &err);
+		rc = api_read_hex(values[1], cas_revocable[i].called, what, cas_revocable[i].size, &err);
 	if (rc == 0 && strlen(values[2]) > RECORDS_REASON_MAX)
 		rc = error_set(&err, CELLA_EFORMAT, "a reason has %d bytes at most", RECORDS_REASON_MAX);
 	if (rc == 0)
@@ -569,7 +478,7 @@ static void post_revocation(void *arg, struct https_request *request)
 		                &err);
 	json_decref(body);
 	if (rc < 0)
-		answer_error(api, request, &err);
+		api_answer_error(api, request, &err);
 	else
 		https_answer(request, 204, NULL, NULL, 0);
 }
@@ -588,11 +497,11 @@ static int add_revoked(void *arg, const struct cas_revoked *r, struct error *err
 static void get_revocations(void *arg, struct https_request *request)
 {
 	struct cas_api *api = arg;
-	struct cas_requester who = requester(request);
+	struct cas_requester who = api_requester(request);
 	json_t *list = json_array();
 	struct error err;
-	answer_list(api, request, "revocations", list,
-	            cas_revoked_list(api->cas, &who, add_revoked, list, &err), &err);
+	api_answer_list(api, request, "revocations", list,
+	                cas_revoked_list(api->cas, &who, add_revoked, list, &err), &err);
 }
 
 /* ---- the audit log */
@@ -600,7 +509,7 @@ static void get_revocations(void *arg, struct https_request *request)
 static void get_audit(void *arg, struct https_request *request)
 {
 	struct cas_api *api = arg;
-	struct cas_requester who = requester(request);
+	struct cas_requester who = api_requester(request);
 	struct cas_audit_query query = {.session = https_parameter(request, "session"), .from = 1};
 	uint64_t since_s = 0, next = 0;
 	struct error err;
@@ -612,10 +521,11 @@ static void get_audit(void *arg, struct https_request *request)
 	if (rc == 0)
 		rc = cas_audit_list(api->cas, &who, &query, list, &next, &err);
 	if (rc == 0) {
-		answer_json(request, 200, json_pack("{s:o, s:I}", "entries", list, "next", (json_int_t)next));
+		api_answer_json(request, 200,
+		                json_pack("{s:o, s:I}", "entries", list, "next", (json_int_t)next));
 	} else {
 		json_decref(list);
-		answer_error(api, request, &err);
+		api_answer_error(api, request, &err);
 	}
 }
 
@@ -639,6 +549,11 @@ static const struct https_route table[] = {
 	{"GET", "/v1/las", 0, true, true, get_las, NULL},
 	{"POST", "/v1/las", SMALL_BODY_MAX, true, true, post_las, NULL},
 	{"DELETE", "/v1/las/{key}", 0, true, true, delete_las, NULL},
+	{"POST", "/v1/endorsements", ENDORSE_BODY_MAX, true, false, post_endorsement, NULL},
+	{"GET", "/v1/endorsements", 0, true, true, get_endorsements, NULL},
+	{"GET", "/v1/collateral", 0, true, true, get_collateral, NULL},
+	{"POST", "/v1/collateral", COLLATERAL_BODY_MAX, true, true, post_collateral, NULL},
+	{"DELETE", "/v1/collateral/{tee}/{hash}", 0, true, true, delete_collateral, NULL},
 	{"GET", "/v1/owners", 0, true, true, get_owners, NULL},
 	{"POST", "/v1/owners", SMALL_BODY_MAX, true, true, post_owner, NULL},
 	{"DELETE", "/v1/owners/{key}", 0, true, true, delete_owner, NULL},

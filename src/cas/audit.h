@@ -54,6 +54,9 @@ enum audit_kind {
 	AUDIT_REVOKED = 21,
 	AUDIT_CERTIFIED = 22,
 	AUDIT_DENIED = 23, /* a request that its sender had no right to */
+	AUDIT_ENDORSED = 24, /* a launcher, by its machine's hardware */
+	AUDIT_COLLATERAL_ADDED = 25,
+	AUDIT_COLLATERAL_REMOVED = 26,
 	AUDIT_KINDS
 };
 /* "session-created"; NULL for what is no kind. */

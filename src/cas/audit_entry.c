@@ -27,6 +27,9 @@ static const char *const kind_names[AUDIT_KINDS] = {
 	[AUDIT_REVOKED] = "revoked",
 	[AUDIT_CERTIFIED] = "certified",
 	[AUDIT_DENIED] = "denied",
+	[AUDIT_ENDORSED] = "endorsed",
+	[AUDIT_COLLATERAL_ADDED] = "collateral-added",
+	[AUDIT_COLLATERAL_REMOVED] = "collateral-removed",
 };
 
 const char *audit_kind_name(unsigned kind)

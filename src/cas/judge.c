@@ -9,55 +9,27 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/printable.h"
+#include "cas/machines.h"
+#include "cas/nonce.h"
 #include "cas/refusals.h"
 #include "cas/service_state.h"
 
 enum {
-	NONCE_SIGNED = 16,
 	STRANGE_SERVICES_MAX = 8, /* that a session has not, and whose refusals are kept all the same */
 };
 
-/* ---- nonces */
-
-static int nonce_mac(const struct cas *cas, const uint8_t nonce[NONCE_SIGNED], uint8_t ret_mac[NONCE_SIGNED],
-                     struct error *err)
-{
-	struct crypto_prf *prf;
-	int rc = crypto_prf_new(cas->nonce_key, &prf, err);
-	if (rc < 0)
-		return rc;
-	rc = crypto_prf_block(prf, nonce, ret_mac, err);
-	crypto_prf_free(prf);
-	return rc;
-}
-
-int cas_nonce(struct cas *cas, uint8_t ret_nonce[CAS_NONCE_SIZE], struct error *err)
-{
-	uint64_t ms = cas_now_ns(cas) / 1000000u;
-	uint8_t nonce[CAS_NONCE_SIZE];
-	memcpy(nonce, &ms, sizeof(ms));
-	int rc = crypto_random(nonce + sizeof(ms), NONCE_SIGNED - sizeof(ms), err);
-	if (rc == 0)
-		rc = nonce_mac(cas, nonce, nonce + NONCE_SIGNED, err);
-	if (rc == 0)
-		memcpy(ret_nonce, nonce, sizeof(nonce));
-	return rc;
-}
-
 /* ---- names, which whoever asks has made up */
 
-/* Fit for a log. */
-static void show_name(const char *name, char to[RECORDS_NAME_MAX + 1])
+void judge_show_name(const char *name, char to[RECORDS_NAME_MAX + 1])
 {
 	snprintf(to, RECORDS_NAME_MAX + 1, "%s", name);
 	printable(to, strlen(to), false);
 }
 
-/* May there be a session or a service that is called so? */
-static bool is_name(const char *name)
+bool judge_is_name(const char *name)
 {
 	char shown[RECORDS_NAME_MAX + 1];
-	show_name(name, shown);
+	judge_show_name(name, shown);
 	return *name && strcmp(name, shown) == 0;
 }
 
@@ -77,21 +49,19 @@ void judge_refuse(struct judgement *j, const char *format, ...)
 
 static int check_nonce(struct judgement *j, struct error *err)
 {
-	const struct cas *cas = j->desk->cas;
-	uint8_t mac[NONCE_SIGNED];
-	uint64_t ms, now = cas_now_ns(cas) / 1000000u;
-	memcpy(&ms, j->evidence.nonce, sizeof(ms));
-	int rc = nonce_mac(cas, j->evidence.nonce, mac, err);
+	struct nonce_age age;
+	const uint64_t now = cas_now_ns(j->desk->cas) / 1000000u;
+	int rc = nonce_look(j->desk->cas, j->evidence.nonce, &age, err);
 	if (rc < 0)
 		return rc;
-	if (!crypto_equal(mac, j->evidence.nonce + NONCE_SIGNED, sizeof(mac)))
+	if (!age.own)
 		judge_refuse(
 			j,
 			"nonce: wanted one of this CAS since it was started, found another: replayed, or for "
 			"another verifier");
-	else if (ms > now + 1000 || now - min_of(ms, now) > (uint64_t)CAS_NONCE_LIFE_S * 1000)
+	else if (age.ahead || now - min_of(age.ms, now) > (uint64_t)CAS_NONCE_LIFE_S * 1000)
 		judge_refuse(j, "nonce: wanted one of the last %d hours, found one of %" PRId64 " s ago",
-		             CAS_NONCE_LIFE_S / 3600, ((int64_t)now - (int64_t)ms) / 1000);
+		             CAS_NONCE_LIFE_S / 3600, age.age_s);
 	return 0;
 }
 
@@ -120,7 +90,10 @@ static void check_parties(struct judgement *j)
 static int check_session(struct judgement *j, struct error *err)
 {
 	const struct evidence *e = &j->evidence;
+	struct machine machine = {j->desk->cas, e->launcher};
 	struct session_claims claims = {.enrolled = j->enrolled,
+	                                .hardware = machine_judge,
+	                                .hardware_data = &machine,
 	                                .has_cell = true,
 	                                .memory_level = (enum mem_level)e->memory_level,
 	                                .host = e->host,
@@ -161,7 +134,7 @@ static int judge(struct judgement *j, bool fresh, struct error *err)
 static int find_service(struct judgement *j, struct error *err)
 {
 	int rc = CELLA_ENOENT;
-	if (is_name(j->a->session))
+	if (judge_is_name(j->a->session))
 		rc = cas_session_get(j->desk->cas, j->a->session, &j->session, err);
 	if (rc == CELLA_ENOENT)
 		judge_refuse(j, "session: wanted one that there is, found none of that name");
@@ -204,8 +177,8 @@ static char *describe(const struct judgement *j)
 	const struct evidence *e = &j->evidence;
 	char session[RECORDS_NAME_MAX + 1], service[RECORDS_NAME_MAX + 1];
 	json_t *what = json_object();
-	show_name(j->a->session, session);
-	show_name(j->a->service, service);
+	judge_show_name(j->a->session, session);
+	judge_show_name(j->a->service, service);
 	json_object_set_new(what, "session", json_string(session));
 	json_object_set_new(what, "service", json_string(service));
 	json_object_set_new(what, "from", json_string(j->a->peer));
@@ -253,7 +226,7 @@ static int keep_refusal(void *arg, struct records *r, struct error *err)
 {
 	const struct judgement *j = arg;
 	struct strangers s = {.j = j};
-	if (!j->session || !is_name(j->a->service))
+	if (!j->session || !judge_is_name(j->a->service))
 		return 0;
 	int rc = j->service ? 0
 	                    : records_list(r, RECORDS_REFUSAL, j->a->session, strlen(j->a->session) + 1,
@@ -274,8 +247,7 @@ static int tell(void *arg, struct records *r, struct audit_event *event, struct 
 	return 0;
 }
 
-/* A session may want more than a refusal has room for: what comes first is kept, whole lines of it. */
-static void bound_reasons(struct buf *reasons)
+void judge_bound_reasons(struct buf *reasons)
 {
 	static const char more[] = "and more, for which there is no room\n";
 	if (reasons->failed || !reasons->size)
@@ -291,7 +263,7 @@ static void bound_reasons(struct buf *reasons)
 
 int judge_record(struct judgement *j, enum audit_kind kind, struct error *err)
 {
-	bound_reasons(&j->reasons);
+	judge_bound_reasons(&j->reasons);
 	cleanup_free char *what = describe(j);
 	buf_put(&j->reasons, "", 1); /* a string from here on */
 	if (!what || j->reasons.failed)

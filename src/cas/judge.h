@@ -34,4 +34,13 @@ int judge_record(struct judgement *j, enum audit_kind kind, struct error *err) m
 /* What the one that asked is told. */
 int judge_refusal(const struct cas_attestation *a, struct error *err) must_check;
 
+/* ---- for whoever else refuses */
+
+/* A name that whoever asks has made up, fit for a log. */
+void judge_show_name(const char *name, char to[RECORDS_NAME_MAX + 1]);
+/* May there be a session or a service that is called so? */
+bool judge_is_name(const char *name);
+/* A session may want more than a refusal has room for: what comes first is kept, whole lines of it. */
+void judge_bound_reasons(struct buf *reasons);
+
 #endif

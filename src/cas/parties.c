@@ -30,7 +30,8 @@ static int add_party(const struct cas_act *act, struct records *r, struct error 
 static int remove_party(const struct cas_act *act, struct records *r, struct error *err)
 {
 	const struct party_change *c = act->arg;
-	int rc = c->kind == RECORDS_OWNER ? guard_last_owner(r, c->key, err) : 0;
+	int rc = c->kind == RECORDS_OWNER ? guard_last_owner(r, c->key, err)
+	                                  : records_endorsements_remove(r, c->key, err);
 	return rc == 0 ? records_party_remove(r, c->kind, c->key, err) : rc;
 }
 

@@ -47,6 +47,7 @@ enum {
 	RECORDS_KEY_SIZE = 32, /* of an owner (SHA-256 of its public key), a launcher (Ed25519) */
 	RECORDS_REVOKED_MAX = 64, /* bytes that name what is revoked */
 	RECORDS_EPOCH_MAX = (1 << 24) - 1, /* tokens of leases begin with it */
+	RECORDS_MACHINE_MAX = 1 << 20, /* bytes of an endorsement, a piece of collateral */
 };
 
 struct records;
@@ -103,6 +104,8 @@ enum records_kind {
 	RECORDS_LAS = 5, /* RECORDS_KEY_SIZE bytes */
 	RECORDS_REVOKED = 6, /* u8 enum records_revoked, what is revoked */
 	RECORDS_REFUSAL = 7, /* session, NUL, service, NUL, u8 slot */
+	RECORDS_ENDORSEMENT = 8, /* 32 bytes of the launcher's key, u8 enum tee_kind */
+	RECORDS_COLLATERAL = 9, /* u8 enum tee_kind, SHA-384 of the file */
 	RECORDS_KINDS
 };
 /* All ids that begin so, sorted; what `fn` returns below 0 ends it. `fn` changes nothing. */
@@ -226,6 +229,45 @@ bool records_is_revoked(const struct records *r, enum records_revoked kind, cons
 /* CELLA_ENOENT: it is not. */
 int records_revocation_get(struct records *r, enum records_revoked kind, const void *what, size_t size,
                            struct records_revocation *ret_revocation, struct error *err) must_check;
+
+/* ---- what hardware has said of launchers' machines, and what its makers publish to verify that */
+
+struct records_endorsement {
+	uint64_t time_ns; /* of its nonce */
+	uint64_t revision; /* read only */
+	const void *data; /* as it came: attest/endorsement_format.h */
+	size_t size;
+	struct vault_bytes memory; /* that `data` points into when it was read */
+};
+/* CELLA_ENOENT. */
+int records_endorsement_get(struct records *r, const uint8_t launcher[RECORDS_KEY_SIZE], uint8_t kind,
+                            struct records_endorsement *ret_endorsement, struct error *err) must_check;
+void records_endorsement_done(struct records_endorsement *endorsement);
+/* In the place of the one before. */
+int records_endorsement_put(struct records *r, const uint8_t launcher[RECORDS_KEY_SIZE], uint8_t kind,
+                            const struct records_endorsement *endorsement, struct error *err) must_check;
+/* All of a launcher; 0 also if there is none. */
+int records_endorsements_remove(struct records *r, const uint8_t launcher[RECORDS_KEY_SIZE],
+                                struct error *err) must_check;
+
+struct records_collateral {
+	uint64_t since_ns;
+	int64_t ends; /* seconds since 1970: the first of what is in it to end; INT64_MAX: nothing does */
+	char label[RECORDS_NAME_MAX + 1]; /* the file's name */
+	const void *data;
+	size_t size;
+	struct vault_bytes memory;
+};
+/* CELLA_ENOENT. */
+int records_collateral_get(struct records *r, uint8_t kind, const uint8_t hash[CRYPTO_SHA384_SIZE],
+                           struct records_collateral *ret_collateral, struct error *err) must_check;
+void records_collateral_done(struct records_collateral *collateral);
+/* Under the hash of its data, *ret_hash. CELLA_EEXIST: it is there. */
+int records_collateral_add(struct records *r, uint8_t kind, const struct records_collateral *collateral,
+                           uint8_t ret_hash[CRYPTO_SHA384_SIZE], struct error *err) must_check;
+/* CELLA_ENOENT. */
+int records_collateral_remove(struct records *r, uint8_t kind, const uint8_t hash[CRYPTO_SHA384_SIZE],
+                              struct error *err) must_check;
 
 /* ---- the last refusals of a session's service */
 

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "cas/machines.h"
 #include "cas/refusals.h"
 #include "cas/service_state.h"
 
@@ -448,6 +449,8 @@ static int start(const struct cas_config *config, struct cas **ret_cas, struct e
 		rc = crypto_random(cas->nonce_key, sizeof(cas->nonce_key), err);
 	if (rc == 0)
 		rc = refusals_new(&cas->refusals, err);
+	if (rc == 0)
+		rc = machines_new(&cas->machines, err);
 	if (rc < 0) {
 		cas_close(cas);
 		return rc;
@@ -530,6 +533,7 @@ void cas_close(struct cas *cas)
 		return;
 	cas_refusals_end(cas);
 	refusals_free(cas->refusals);
+	machines_free(cas->machines);
 	while ((s = LIST_FIRST(&cas->sessions)))
 		session_drop(s);
 	map_done(&cas->granted);

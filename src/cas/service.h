@@ -32,6 +32,7 @@ enum {
 };
 
 struct cas;
+struct vendor_root;
 
 struct cas_config {
 	const char *directory;
@@ -39,6 +40,9 @@ struct cas_config {
 	enum mem_level memory; /* MEM_SECRET, or MEM_INSECURE_NONE where that was asked for */
 	bool insecure_older; /* as records_config */
 	size_t sessions_memory; /* bytes for sessions that are kept parsed; 0: CAS_SESSIONS_MEMORY */
+	/* For tests, which sign evidence themselves; the program leaves it NULL: the makers' pinned roots. */
+	const struct vendor_root *test_roots;
+	size_t test_root_count;
 	uint64_t (*now)(void *arg); /* NULL: the host's clock */
 	void *now_arg;
 };

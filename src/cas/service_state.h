@@ -4,6 +4,7 @@
 
 #include "cas/service.h"
 
+struct machines;
 struct refusals;
 
 struct cas {
@@ -24,6 +25,7 @@ struct cas {
 	bool changing;
 	struct mem_stack *change_stack; /* of whoever makes them: among them is the making of secrets */
 	struct refusals *refusals;
+	struct machines *machines;
 	struct map granted; /* executors and services, by a digest: who has had its keys in this run */
 	struct map asked; /* the same: how many questions to a root keeper, a uintptr_t */
 

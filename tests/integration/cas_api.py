@@ -7,6 +7,8 @@ Its methods, paths, and whether a certificate is needed are those of the table i
 answers each route, with an owner's certificate, without one, with a malformed body, by a status that is
 documented by number, and by the documented type of content."""
 
+import base64
+import hashlib
 import http.client
 import json
 import re
@@ -30,6 +32,7 @@ BODIES = {
     "/v1/sessions": SESSION,
     "/v1/sessions/{session}/volumes/{volume}": {"id": "00", "root": "00", "keys": []},
     "/v1/las": {"key": KEY, "label": "probe"},
+    "/v1/endorsements": {"session": "", "service": "", "endorsement": "AA"},
     "/v1/owners": {"key": KEY, "label": "probe"},
     "/v1/revocations": {"kind": "cell", "what": "11" * 48, "reason": "probe"},
 }
@@ -76,11 +79,16 @@ def check_answer(route, operation, answer, how):
 
 
 def check_answers(port, routes, credential):
+    # A certificate is collateral, whosever it is.
+    certificate = re.search(r"-----BEGIN CERTIFICATE-----.*", Path(credential).read_text(encoding="ascii"), re.S)[0].encode()
+    encoded = base64.urlsafe_b64encode(certificate).decode().rstrip("=")
+    BODIES["/v1/collateral"] = {"tee": "snp", "label": "probe", "data": encoded}
     # What removes comes last, the longest path first.
     for route, operation in sorted(routes.items(), key=lambda r: (r[0][0] == "DELETE", r[0][0] == "GET", r[0])):
         method, pattern = route
         path = pattern.replace("{session}", "probe").replace("{service}", "s").replace("{volume}", "v")
-        path = path.replace("{key}", KEY)
+        path = path.replace("{key}", KEY).replace("{tee}", "snp")
+        path = path.replace("{hash}", hashlib.sha384(certificate).hexdigest())
         body = BODIES.get(pattern) if method in ("POST", "PUT") else None
         body = json.dumps(body) if isinstance(body, dict) else body
         status = check_answer(route, operation, ask(port, method, path, body, None), "without a certificate")
@@ -90,7 +98,7 @@ def check_answers(port, routes, credential):
             status = check_answer(route, operation, ask(port, method, path, "{", credential), "with half a body")
             check(400 <= status < 500, f"{route} answers {status} to half a body")
         status = check_answer(route, operation, ask(port, method, path, body, credential), "with a certificate")
-        refused = pattern in EVIDENCE or "{volume}" in pattern
+        refused = pattern in EVIDENCE or "{volume}" in pattern or route == ("POST", "/v1/endorsements")
         check((status >= 400) == refused, f"{route} answers {status} to an owner")
 
 

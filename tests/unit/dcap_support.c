@@ -441,7 +441,10 @@ static void put_td_body(struct buf *to, const struct dcap_shape *shape)
 	buf_put_u64(to, shape->xfam);
 	for (uint8_t i = 0; i < 8; i++)
 		put_filled(to, (uint8_t)(0x20 + i), 48); /* MRTD, MRCONFIGID, MROWNER, MROWNERCONFIG, RTMRs */
-	put_filled(to, 0x30, 64);
+	if (shape->report_data)
+		buf_put(to, shape->report_data, 64);
+	else
+		put_filled(to, 0x30, 64);
 	if (shape->is_15) {
 		buf_put(to, now, sizeof(now));
 		put_filled(to, 0x31, 48);
@@ -471,7 +474,8 @@ static void put_body(struct buf *to, const struct dcap_shape *shape)
 {
 	static const uint8_t vendor[16] = {0x93, 0x9A, 0x72, 0x33, 0xF7, 0x9C, 0x4C, 0xA9,
 	                                   0x94, 0x0A, 0x0D, 0xB3, 0x95, 0x7F, 0x06, 0x07};
-	static const uint8_t report_data[64] = {0x50, 0x51};
+	static const uint8_t own[64] = {0x50, 0x51};
+	const uint8_t *report_data = shape->report_data ? shape->report_data : own;
 	buf_put_u16(to, shape->version);
 	buf_put_u16(to, 2);
 	buf_put_u32(to, shape->is_tdx ? QUOTE_TDX : QUOTE_SGX);
@@ -601,6 +605,13 @@ void dcap_make(const struct dcap_shape *shape, struct dcap_files *files)
 	make_quote(shape, files);
 	pin(files, shape->flaw);
 	ask(shape, files);
+}
+
+void dcap_quote_again(const struct dcap_shape *shape, struct dcap_files *files)
+{
+	buf_done(&files->quote);
+	make_quote(shape, files);
+	files->input.evidence = (struct tee_blob){files->quote.data, files->quote.size, "quote"};
 }
 
 void dcap_done(struct dcap_files *files)

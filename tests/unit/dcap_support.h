@@ -71,6 +71,7 @@ struct dcap_shape {
 	uint8_t qe_svn;
 	uint64_t td_attributes, xfam;
 	uint8_t mr_signer_seam, seam_attributes, sgx_flags;
+	const uint8_t *report_data; /* 64 bytes; NULL: some */
 	enum dcap_flaw flaw;
 };
 struct dcap_shape dcap_shape(bool is_tdx, uint16_t version);
@@ -90,6 +91,8 @@ struct dcap_files {
 	struct tee_input input;
 };
 void dcap_make(const struct dcap_shape *shape, struct dcap_files *files);
+/* Another quote, after a change of the shape's report data. */
+void dcap_quote_again(const struct dcap_shape *shape, struct dcap_files *files);
 void dcap_done(struct dcap_files *files);
 
 #endif

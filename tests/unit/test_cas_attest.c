@@ -21,228 +21,11 @@
 #include "cas/parties.h"
 #include "cas/refusals.h"
 #include "cas/sessions.h"
-#include "cas_support.h"
+#include "cas_place.h"
 #include "cell/provision.h"
 
-static const uint64_t NOON = 1800000000ull * 1000000000ull; /* of the clocks that tests begin with */
 static const uint64_t SECOND = 1000000000;
-enum { HOUR = 3600, DAY = 24 * HOUR, POOL = 16 << 20 };
-
-/* A CAS in a directory of its own, its owner, and a launcher that is enrolled. */
-struct place {
-	char directory[CAS_PATH_MAX], cas_directory[CAS_PATH_MAX], key_file[CAS_PATH_MAX],
-		owner_file[CAS_PATH_MAX];
-	uint64_t now;
-	struct cas_config config;
-	struct cas *cas;
-	struct cas_requester owner;
-	struct crypto_signer launcher;
-	struct mem_pool *pool; /* of grants that are opened */
-};
-
-static void must(int rc, const struct error *err)
-{
-	if (rc < 0)
-		fail_msg("%s", err->text);
-}
-
-static uint64_t clock_of(void *arg)
-{
-	return *(const uint64_t *)arg;
-}
-
-static void read_owner(struct place *p)
-{
-	struct error err;
-	struct cert *chain[CERT_CHAIN_MAX];
-	struct cert_facts facts;
-	size_t size, count = 0;
-	uint8_t *pem = cas_read(p->owner_file, &size);
-	must(cert_read_pem(pem, size, chain, &count, &err), &err);
-	must(cert_describe(chain[0], &facts, &err), &err);
-	must(cas_key_parse(facts.key_hash, "key", p->owner.key, &err), &err);
-	p->owner.known = true;
-	p->owner.address = "192.0.2.1";
-	for (size_t i = 0; i < count; i++)
-		cert_free(chain[i]);
-	free(pem);
-}
-
-static void begin(struct place *p)
-{
-	struct error err;
-	const char *tmp = getenv("TMPDIR");
-	*p = (struct place){.now = NOON};
-	snprintf(p->directory, sizeof(p->directory), "%s/attest.XXXXXX", tmp ? tmp : "/tmp");
-	assert_non_null(mkdtemp(p->directory));
-	snprintf(p->cas_directory, sizeof(p->cas_directory), "%.400s/cas", p->directory);
-	snprintf(p->key_file, sizeof(p->key_file), "%.400s/key", p->directory);
-	snprintf(p->owner_file, sizeof(p->owner_file), "%.400s/owner", p->directory);
-	must(vault_key_file_create(p->key_file, &err), &err);
-	p->config = (struct cas_config){.directory = p->cas_directory,
-	                                .sealing = {.kind = VAULT_KEY_FILE, .key_file = p->key_file},
-	                                .memory = MEM_INSECURE_NONE,
-	                                .now = clock_of,
-	                                .now_arg = &p->now};
-	must(cas_create(&p->config, p->owner_file, &p->cas, &err), &err);
-	must(mem_pool_new(MEM_INSECURE_NONE, POOL, &p->pool, &err), &err);
-	must(crypto_signer_generate(&p->launcher, &err), &err);
-	read_owner(p);
-	must(cas_party_add(p->cas, &p->owner, RECORDS_LAS, p->launcher.public_key, "here", &err), &err);
-}
-
-static void again(struct place *p)
-{
-	struct error err;
-	cas_close(p->cas);
-	must(cas_open(&p->config, &p->cas, &err), &err);
-}
-
-static void end(struct place *p)
-{
-	static const char *const files[] =
-		{"cas/vault", "cas/cas.db", "cas/cas.db-wal", "cas/cas.db-shm", "cas/head",
-	         "cas/lock",  "key",        "owner"};
-	char path[2 * CAS_PATH_MAX];
-	cas_close(p->cas);
-	mem_pool_free(p->pool);
-	for (size_t i = 0; i < array_count(files); i++) {
-		snprintf(path, sizeof(path), "%s/%s", p->directory, files[i]);
-		unlink(path);
-	}
-	rmdir(p->cas_directory);
-	assert_int_equal(rmdir(p->directory), 0);
-}
-
-/* ---- what is put, and what is asked */
-
-#define SERVICE(attestation)                                                                    \
-	"services:\n  - name: s\n    command: [x]\n    attestation:\n      - " attestation "\n" \
-	"access_policy:\n  read: CREATOR\n  update: CREATOR\n"
-#define HEAD(name) "name: " name "\nversion: \"0.1\"\n"
-
-static int try_put(struct place *p, const char *text, struct error *err)
-{
-	struct cas_session_facts facts;
-	return cas_session_put(p->cas, &p->owner, text, strlen(text), &facts, err);
-}
-
-static void put(struct place *p, const char *text)
-{
-	struct error err;
-	must(try_put(p, text, &err), &err);
-}
-
-/* With the hash that is there as its predecessor. */
-static void update(struct place *p, const char *name, const char *text)
-{
-	struct error err;
-	struct cas_session_facts facts;
-	cleanup_buf struct buf old = {0}, changed = {0};
-	char hash[2 * CRYPTO_SHA384_SIZE + 1];
-	must(cas_session_read(p->cas, &p->owner, name, &facts, &old, &err), &err);
-	io_hex(facts.hash, sizeof(facts.hash), hash);
-	buf_printf(&changed, "predecessor: %s\n%s", hash, text);
-	must(cas_session_put(p->cas, &p->owner, changed.data, changed.size, &facts, &err), &err);
-}
-
-struct executor {
-	struct crypto_key_pair pair;
-	struct evidence says;
-};
-
-/* One that all is right with, and a nonce of now. */
-static void start(struct place *p, struct executor *x)
-{
-	struct error err;
-	*x = (struct executor){.says = {.machine = "soft",
-	                                .kernel = "6.1.0",
-	                                .memory_level = MEM_SECRET,
-	                                .isolation = EVIDENCE_OWN_UID,
-	                                .uid = 1 << 30,
-	                                .heap = 1 << 20}};
-	memset(x->says.cell, 0x44, sizeof(x->says.cell));
-	memset(x->says.builder, 0x55, sizeof(x->says.builder));
-	memset(x->says.executor, 0x11, sizeof(x->says.executor));
-	must(crypto_x25519_generate(&x->pair, &err), &err);
-	memcpy(x->says.public_key, x->pair.public_key, sizeof(x->says.public_key));
-	must(cas_nonce(p->cas, x->says.nonce, &err), &err);
-}
-
-static int ask_as(struct place *p, const struct crypto_signer *launcher, const struct executor *x,
-                  const char *session, const char *service, struct buf *ret_grant)
-{
-	struct error err;
-	cleanup_buf struct buf token = {0};
-	must(evidence_sign(&x->says, launcher, &token, &err), &err);
-	const struct cas_attestation a = {.session = session,
-	                                  .service = service,
-	                                  .evidence = token.data,
-	                                  .evidence_size = token.size,
-	                                  .peer = "192.0.2.7"};
-	int rc = cas_attest(p->cas, &a, ret_grant, &err);
-	if (rc < 0 && rc != CELLA_EAUTH)
-		fail_msg("%s", err.text);
-	if (rc < 0)
-		assert_non_null(strstr(err.text, "the CAS refused: the session's owner can see why"));
-	return rc;
-}
-
-static int ask(struct place *p, const struct executor *x, const char *session, struct buf *ret_grant)
-{
-	return ask_as(p, &p->launcher, x, session, "s", ret_grant);
-}
-
-/* The newest refusal's reasons have these words. */
-static void assert_reason(struct place *p, const char *session, const char *words)
-{
-	struct records_refusal *r = malloc(sizeof(*r));
-	struct error err;
-	assert_non_null(r);
-	must(cas_session_refusal(p->cas, &p->owner, session, "s", 0, r, &err), &err);
-	if (!strstr(r->text, words))
-		fail_msg("\"%s\" is not in \"%s\"", words, r->text);
-	free(r);
-}
-
-static void assert_refused(struct place *p, const struct executor *x, const char *session, const char *words)
-{
-	cleanup_buf struct buf grant = {0};
-	assert_int_equal(ask(p, x, session, &grant), CELLA_EAUTH);
-	assert_int_equal(grant.size, 0);
-	assert_reason(p, session, words);
-}
-
-static struct provision *open_grant(struct place *p, const struct executor *x, const struct buf *grant)
-{
-	struct error err;
-	struct provision *opened = NULL;
-	uint8_t *plain = mem_alloc(p->pool, grant->size);
-	assert_non_null(plain);
-	must(crypto_hpke_open(&x->pair, PROVISION_GRANT_INFO, strlen(PROVISION_GRANT_INFO), NULL, 0,
-	                      grant->data, grant->size, plain, &err),
-	     &err);
-	must(provision_read(plain, grant->size - CRYPTO_HPKE_OVERHEAD, p->pool, &opened, &err), &err);
-	mem_free(p->pool, plain);
-	return opened;
-}
-
-/* What a new executor has: provision_free it. */
-static struct provision *granted(struct place *p, const char *session)
-{
-	cleanup_buf struct buf grant = {0};
-	struct executor x;
-	start(p, &x);
-	assert_int_equal(ask(p, &x, session, &grant), 0);
-	return open_grant(p, &x, &grant);
-}
-
-static void assert_granted(struct place *p, const struct executor *x, const char *session)
-{
-	cleanup_buf struct buf grant = {0};
-	assert_int_equal(ask(p, x, session, &grant), 0);
-	provision_free(p->pool, open_grant(p, x, &grant));
-}
+enum { HOUR = 3600, DAY = 24 * HOUR };
 
 /* Of "NAME=VALUE" in a grant the value. */
 static const char *variable(const struct provision *grant, const char *name)
@@ -253,38 +36,6 @@ static const char *variable(const struct provision *grant, const char *name)
 			return grant->environment[i] + size + 1;
 	fail_msg("there is no %s in the grant", name);
 	return "";
-}
-
-#define CELL44                                                                                           \
-	"cell: 4444444444444444444444444444444444444444444444444444444444444444444444444444444444444444" \
-	"44444444"
-
-/* ---- the log */
-
-struct search {
-	const char *words;
-	size_t found;
-};
-
-static int search_entry(void *arg, uint64_t number, const void *data, size_t size, struct error *err)
-{
-	struct search *s = arg;
-	struct audit_entry e;
-	(void)number;
-	must(audit_entry_decode(data, size, &e, err), err);
-	s->found += memmem(e.what, e.what_size, s->words, strlen(s->words)) != NULL;
-	return 0;
-}
-
-/* Entries of the log with these words. */
-static size_t in_log(struct place *p, const char *words)
-{
-	struct search s = {.words = words};
-	struct error err;
-	const struct cas_storage *storage = records_storage(cas_records_lock(p->cas));
-	must(storage->log_each(storage->data, 1, search_entry, &s, &err), &err);
-	cas_records_unlock(p->cas);
-	return s.found;
 }
 
 /* ---- nonces */
@@ -308,20 +59,20 @@ static void test_life_of_a_nonce(void **state)
 	};
 	struct place p;
 	(void)state;
-	begin(&p);
-	put(&p, HEAD("a") SERVICE(CELL44));
+	place_begin(&p);
+	place_put(&p, HEAD("a") SERVICE(CELL44));
 	for (size_t i = 0; i < array_count(cases); i++) {
 		struct executor x;
 		p.now = NOON;
-		start(&p, &x);
+		place_start(&p, &x);
 		p.now = (uint64_t)((int64_t)NOON + cases[i].later_ms * 1000000);
 		print_message("%s\n", cases[i].what);
 		if (cases[i].refused)
-			assert_refused(&p, &x, "a", cases[i].refused);
+			place_assert_refused(&p, &x, "a", cases[i].refused);
 		else
-			assert_granted(&p, &x, "a");
+			place_assert_granted(&p, &x, "a");
 	}
-	end(&p);
+	place_end(&p);
 }
 
 static void test_foreign_nonces(void **state)
@@ -331,28 +82,28 @@ static void test_foreign_nonces(void **state)
 	struct executor x, y;
 	struct error err;
 	(void)state;
-	begin(&p);
-	begin(&q);
-	put(&p, HEAD("a") SERVICE(CELL44));
-	start(&p, &x);
+	place_begin(&p);
+	place_begin(&q);
+	place_put(&p, HEAD("a") SERVICE(CELL44));
+	place_start(&p, &x);
 	must(cas_nonce(q.cas, x.says.nonce, &err), &err);
-	assert_refused(&p, &x, "a", foreign);
-	start(&p, &x);
+	place_assert_refused(&p, &x, "a", foreign);
+	place_start(&p, &x);
 	for (size_t i = 0; i < sizeof(x.says.nonce); i += 5) {
 		x.says.nonce[i] ^= 0x80;
-		assert_refused(&p, &x, "a", foreign);
+		place_assert_refused(&p, &x, "a", foreign);
 		x.says.nonce[i] ^= 0x80;
 	}
 	y = x;
-	assert_granted(&p, &x, "a");
+	place_assert_granted(&p, &x, "a");
 	must(crypto_x25519_generate(&y.pair, &err), &err);
 	memcpy(y.says.public_key, y.pair.public_key, sizeof(y.says.public_key));
-	again(&p);
-	assert_refused(&p, &y, "a", foreign);
+	place_again(&p);
+	place_assert_refused(&p, &y, "a", foreign);
 	must(cas_nonce(p.cas, y.says.nonce, &err), &err);
-	assert_granted(&p, &y, "a");
-	end(&q);
-	end(&p);
+	place_assert_granted(&p, &y, "a");
+	place_end(&q);
+	place_end(&p);
 }
 
 /* ---- reasons */
@@ -379,10 +130,10 @@ static void test_all_reasons_at_once(void **state)
 	struct crypto_signer stranger;
 	cleanup_buf struct buf none = {0};
 	(void)state;
-	begin(&p);
-	put(&p, HEAD("a") SERVICE(CELL44 "\n        memory_level: secret\n        isolation: [cgroup]\n"
-	                                 "      - machine: snp\n        host: [kexec-disabled]"));
-	start(&p, &x);
+	place_begin(&p);
+	place_put(&p, HEAD("a") SERVICE(CELL44 "\n        memory_level: secret\n        isolation: [cgroup]\n"
+	                                       "      - machine: snp\n        host: [kexec-disabled]"));
+	place_start(&p, &x);
 	must(crypto_signer_generate(&stranger, &err), &err);
 	memset(x.says.nonce, 0, sizeof(x.says.nonce));
 	memset(x.says.cell, 0x45, sizeof(x.says.cell));
@@ -398,10 +149,10 @@ static void test_all_reasons_at_once(void **state)
 	must(cas_revoke(p.cas, &p.owner, RECORDS_REVOKED_BUILDER, x.says.builder, sizeof(x.says.builder), "t",
 	                &err),
 	     &err);
-	assert_int_equal(ask_as(&p, &stranger, &x, "a", "s", &none), CELLA_EAUTH);
+	assert_int_equal(place_ask_as(&p, &stranger, &x, "a", "s", &none), CELLA_EAUTH);
 	for (size_t i = 0; i < array_count(reasons); i++)
-		assert_reason(&p, "a", reasons[i]);
-	end(&p);
+		place_assert_reason(&p, "a", reasons[i]);
+	place_end(&p);
 }
 
 static void test_once(void **state)
@@ -410,24 +161,24 @@ static void test_once(void **state)
 	struct executor x, y;
 	struct error err;
 	(void)state;
-	begin(&p);
-	put(&p, HEAD("a") SERVICE(CELL44));
-	put(&p, HEAD("b") SERVICE(CELL44));
-	start(&p, &x);
-	assert_granted(&p, &x, "a");
-	assert_refused(&p, &x, "a",
-	               "evidence: wanted of an executor that has not had its keys, found one that has");
+	place_begin(&p);
+	place_put(&p, HEAD("a") SERVICE(CELL44));
+	place_put(&p, HEAD("b") SERVICE(CELL44));
+	place_start(&p, &x);
+	place_assert_granted(&p, &x, "a");
+	place_assert_refused(&p, &x, "a",
+	                     "evidence: wanted of an executor that has not had its keys, found one that has");
 	must(cas_nonce(p.cas, x.says.nonce, &err), &err);
-	assert_refused(&p, &x, "a", "found one that has: replayed");
-	assert_granted(&p, &x, "b");
-	assert_refused(&p, &x, "b", "found one that has: replayed");
+	place_assert_refused(&p, &x, "a", "found one that has: replayed");
+	place_assert_granted(&p, &x, "b");
+	place_assert_refused(&p, &x, "b", "found one that has: replayed");
 	/* A refusal takes nothing from it. */
-	start(&p, &y);
+	place_start(&p, &y);
 	y.says.memory_level = MEM_INSECURE_NONE;
-	assert_refused(&p, &y, "a", "memory_level: wanted");
+	place_assert_refused(&p, &y, "a", "memory_level: wanted");
 	y.says.memory_level = MEM_SECRET;
-	assert_granted(&p, &y, "a");
-	end(&p);
+	place_assert_granted(&p, &y, "a");
+	place_end(&p);
 }
 
 /* What may not be let in, and why. */
@@ -438,7 +189,7 @@ static void test_enrolment(void **state)
 	struct error err;
 	uint8_t key[RECORDS_KEY_SIZE] = {1}; /* the neutral point */
 	(void)state;
-	begin(&p);
+	place_begin(&p);
 	assert_int_equal(cas_party_add(p.cas, &p.owner, RECORDS_LAS, key, "small", &err), CELLA_EINVAL);
 	assert_non_null(strstr(err.text, "small order"));
 	key[0] = 2;
@@ -462,7 +213,7 @@ static void test_enrolment(void **state)
 	assert_non_null(strstr(err.text, "this key of a launcher was revoked"));
 	assert_int_equal(cas_party_add(p.cas, &p.owner, RECORDS_OWNER, key, "back", &err), CELLA_EINVAL);
 	assert_non_null(strstr(err.text, "this key of an owner was revoked"));
-	end(&p);
+	place_end(&p);
 }
 
 static const char *long_value(void)
@@ -480,7 +231,7 @@ static void test_last_owner(void **state)
 	const uint8_t key[RECORDS_KEY_SIZE] = {1}, third[RECORDS_KEY_SIZE] = {3};
 	static const char nobody[] = "nobody could change anything at this CAS any more";
 	(void)state;
-	begin(&p);
+	place_begin(&p);
 	assert_int_equal(cas_party_remove(p.cas, &p.owner, RECORDS_OWNER, p.owner.key, &err), CELLA_EINVAL);
 	assert_non_null(strstr(err.text, nobody));
 	assert_int_equal(cas_revoke(p.cas, &p.owner, RECORDS_REVOKED_OWNER, p.owner.key, RECORDS_KEY_SIZE,
@@ -494,7 +245,7 @@ static void test_last_owner(void **state)
 	must(cas_party_add(p.cas, &p.owner, RECORDS_OWNER, third, "third", &err), &err);
 	must(cas_party_remove(p.cas, &p.owner, RECORDS_OWNER, p.owner.key, &err), &err);
 	assert_int_equal(cas_party_remove(p.cas, &p.owner, RECORDS_OWNER, third, &err), CELLA_EPERM);
-	end(&p);
+	place_end(&p);
 }
 
 /* More sessions than there is room for, parsed: each is judged all the same, also those of before. */
@@ -503,9 +254,9 @@ static void test_room_for_sessions(void **state)
 	struct place p;
 	char name[32];
 	(void)state;
-	begin(&p);
+	place_begin(&p);
 	p.config.sessions_memory = 4 << 20;
-	again(&p);
+	place_again(&p);
 	for (int turn = 0; turn < 2; turn++) {
 		for (unsigned i = 0; i < 24; i++) {
 			cleanup_buf struct buf text = {0};
@@ -518,12 +269,12 @@ static void test_room_for_sessions(void **state)
 			buf_printf(&text, "%s", SERVICE(CELL44));
 			buf_put_u8(&text, 0);
 			if (turn == 0)
-				put(&p, (const char *)text.data);
-			start(&p, &x);
-			assert_granted(&p, &x, name);
+				place_put(&p, (const char *)text.data);
+			place_start(&p, &x);
+			place_assert_granted(&p, &x, name);
 		}
 	}
-	end(&p);
+	place_end(&p);
 }
 
 /* ---- secrets */
@@ -645,9 +396,9 @@ static void test_every_kind(void **state)
 	struct place p;
 	cleanup_buf struct buf other = {0};
 	(void)state;
-	begin(&p);
-	put(&p, of_every_kind);
-	struct provision *first = granted(&p, "k");
+	place_begin(&p);
+	place_put(&p, of_every_kind);
+	struct provision *first = place_granted(&p, "k");
 	assert_int_equal(strlen(variable(first, "LETTERS")), 4096);
 	assert_int_equal(strspn(variable(first, "LETTERS"), letters), 4096);
 	for (size_t i = 0; i < 64; i++) /* (63/64)^4096 is 1e-28 */
@@ -659,21 +410,21 @@ static void test_every_kind(void **state)
 	/* They stay, over an update and a restart; another session has its own. */
 	buf_printf(&other, "%s    pwd: /tmp\n", of_every_kind);
 	buf_put_u8(&other, 0);
-	update(&p, "k", (const char *)other.data);
-	again(&p);
-	struct provision *second = granted(&p, "k");
+	place_update(&p, "k", (const char *)other.data);
+	place_again(&p);
+	struct provision *second = place_granted(&p, "k");
 	assert_same(first, second, true);
 	char *text = strdup(of_every_kind);
 	assert_non_null(text);
 	strstr(text, "name: k")[6] = 'j';
-	put(&p, text);
-	struct provision *third = granted(&p, "j");
+	place_put(&p, text);
+	struct provision *third = place_granted(&p, "j");
 	assert_same(first, third, false);
 	free(text);
 	provision_free(p.pool, first);
 	provision_free(p.pool, second);
 	provision_free(p.pool, third);
-	end(&p);
+	place_end(&p);
 }
 
 #define TAKER(from)                                                                         \
@@ -697,32 +448,34 @@ static void test_imports(void **state)
 	struct executor x;
 	char hash[2 * CRYPTO_SHA384_SIZE + 1], text[2048];
 	(void)state;
-	begin(&p);
-	start(&p, &x);
-	put(&p, TAKER(""));
-	assert_refused(&p, &x, "taker", "session: importing from the session giver");
-	put(&p, GIVER(""));
-	assert_refused(&p, &x, "taker", "session: the session giver does not export the secret g to taker");
-	update(&p, "giver", GIVER(", export: [other]"));
-	assert_refused(&p, &x, "taker", "session: the session giver does not export the secret g to taker");
+	place_begin(&p);
+	place_start(&p, &x);
+	place_put(&p, TAKER(""));
+	place_assert_refused(&p, &x, "taker", "session: importing from the session giver");
+	place_put(&p, GIVER(""));
+	place_assert_refused(&p, &x, "taker",
+	                     "session: the session giver does not export the secret g to taker");
+	place_update(&p, "giver", GIVER(", export: [other]"));
+	place_assert_refused(&p, &x, "taker",
+	                     "session: the session giver does not export the secret g to taker");
 	hash_of(&p, "taker", hash);
 	snprintf(text, sizeof(text), GIVER(", export: [{session: taker, session_hash: %s}]"), hash);
-	update(&p, "giver", text);
-	struct provision *g = granted(&p, "taker");
+	place_update(&p, "giver", text);
+	struct provision *g = place_granted(&p, "taker");
 	assert_string_equal(g->arguments[1], "present");
 	provision_free(p.pool, g);
 	/* The taker is changed: it is not the one any more that the giver trusts. */
 	hash_of(&p, "giver", hash);
 	snprintf(text, sizeof(text), TAKER(", session_hash: %s"), hash);
-	update(&p, "taker", text);
-	assert_refused(&p, &x, "taker", "does not export the secret g to taker");
-	update(&p, "giver", GIVER(", export: [taker]"));
-	assert_refused(&p, &x, "taker", "has another hash than the one that taker names");
+	place_update(&p, "taker", text);
+	place_assert_refused(&p, &x, "taker", "does not export the secret g to taker");
+	place_update(&p, "giver", GIVER(", export: [taker]"));
+	place_assert_refused(&p, &x, "taker", "has another hash than the one that taker names");
 	hash_of(&p, "giver", hash);
 	snprintf(text, sizeof(text), TAKER(", session_hash: %s"), hash);
-	update(&p, "taker", text);
-	assert_granted(&p, &x, "taker");
-	end(&p);
+	place_update(&p, "taker", text);
+	place_assert_granted(&p, &x, "taker");
+	place_end(&p);
 }
 
 /* ---- volumes */
@@ -734,21 +487,23 @@ static void test_volumes(void **state)
 	struct error err;
 	struct cas_volume v = {.key_count = 2};
 	(void)state;
-	begin(&p);
-	start(&p, &x);
-	put(&p, HEAD("v") "volumes:\n  - {name: d, path: /d}\n  - {name: e, path: /e, access: rw}\n" SERVICE(
+	place_begin(&p);
+	place_start(&p, &x);
+	place_put(
+		&p,
+		HEAD("v") "volumes:\n  - {name: d, path: /d}\n  - {name: e, path: /e, access: rw}\n" SERVICE(
 			CELL44));
-	assert_refused(&p, &x, "v", "session: the volume d of the session was not handed to the CAS");
+	place_assert_refused(&p, &x, "v", "session: the volume d of the session was not handed to the CAS");
 	memset(v.id, 1, sizeof(v.id));
 	memset(v.root, 9, sizeof(v.root));
 	memset(v.keys[0], 2, sizeof(v.keys[0]));
 	memset(v.keys[1], 3, sizeof(v.keys[1]));
 	must(cas_volume_hand(p.cas, &p.owner, "v", "d", &v, &err), &err);
-	assert_refused(&p, &x, "v", "session: the volume e of the session was not handed to the CAS");
+	place_assert_refused(&p, &x, "v", "session: the volume e of the session was not handed to the CAS");
 	v.id[0] = 7;
 	v.root[20] = 8;
 	must(cas_volume_hand(p.cas, &p.owner, "v", "e", &v, &err), &err);
-	struct provision *g = granted(&p, "v");
+	struct provision *g = place_granted(&p, "v");
 	assert_int_equal(g->volume_count, 2);
 	assert_string_equal(g->preopens[g->volumes[0].preopen].guest, "/d");
 	assert_string_equal(g->preopens[g->volumes[1].preopen].guest, "/e");
@@ -765,11 +520,11 @@ static void test_volumes(void **state)
 	old.root[7] = 8;
 	memset(old.keys, 5, sizeof(old.keys));
 	assert_int_equal(cas_volume_hand(p.cas, &p.owner, "v", "e", &old, &err), CELLA_EAUTH);
-	g = granted(&p, "v");
+	g = place_granted(&p, "v");
 	assert_memory_equal(g->volumes[1].root, v.root, sizeof(v.root));
 	assert_memory_equal(g->volumes[1].keys, v.keys, 2 * sizeof(v.keys[0]));
 	provision_free(p.pool, g);
-	end(&p);
+	place_end(&p);
 }
 
 /* The root belongs to the id: another session cannot spoil a volume by handing over its id. */
@@ -780,12 +535,12 @@ static void test_volume_of_others(void **state)
 	struct error err;
 	struct cas_volume mine = {.key_count = 2}, theirs;
 	(void)state;
-	begin(&p);
+	place_begin(&p);
 	for (int i = 0; i < 2; i++) {
 		cleanup_buf struct buf text = {0};
 		buf_printf(&text, "name: %s\nversion: \"0.1\"\n%s", i ? "theirs" : "mine", with_volume);
 		buf_put_u8(&text, 0);
-		put(&p, (const char *)text.data);
+		place_put(&p, (const char *)text.data);
 	}
 	memset(mine.id, 1, sizeof(mine.id));
 	memset(mine.root, 3, sizeof(mine.root));
@@ -807,8 +562,8 @@ static void test_volume_of_others(void **state)
 		assert_int_equal(cas_volume_hand(p.cas, &p.owner, "theirs", "d", &theirs, &err), CELLA_EPERM);
 		assert_non_null(strstr(err.text, "handed over to another session, with other keys"));
 	}
-	assert_int_equal(in_log(&p, "handed over to another session, with other keys"), 2);
-	struct provision *g = granted(&p, "mine");
+	assert_int_equal(place_in_log(&p, "handed over to another session, with other keys"), 2);
+	struct provision *g = place_granted(&p, "mine");
 	assert_memory_equal(g->volumes[0].root, mine.root, sizeof(mine.root));
 	provision_free(p.pool, g);
 	/* Who has one of the keys could write the volume anyway. */
@@ -820,7 +575,7 @@ static void test_volume_of_others(void **state)
 	memset(theirs.id, 2, sizeof(theirs.id));
 	memset(theirs.keys, 9, sizeof(theirs.keys));
 	must(cas_volume_hand(p.cas, &p.owner, "theirs", "d", &theirs, &err), &err);
-	end(&p);
+	place_end(&p);
 }
 
 /* ---- floods of refusals */
@@ -883,41 +638,41 @@ static void test_flood_of_one(void **state)
 {
 	struct place p;
 	(void)state;
-	begin(&p);
+	place_begin(&p);
 	assert_int_equal(flood(&p, 1000, "192.0.2.7", -1), REFUSALS_BURST);
 	assert_int_equal(flood(&p, 1, "192.0.2.8", -1), 1); /* another address, the same words */
 	p.now += (REFUSALS_COUNTED_S - 1) * SECOND;
 	assert_int_equal(flood(&p, 6, "192.0.2.7", -1), (REFUSALS_COUNTED_S - 1) / REFUSALS_INTERVAL_S);
-	assert_int_equal(in_log(&p, "again"), 0);
+	assert_int_equal(place_in_log(&p, "again"), 0);
 	/* A minute later the next one brings the count. */
 	p.now += SECOND;
 	assert_int_equal(flood(&p, 1, "192.0.2.9", -1), 2);
-	assert_int_equal(in_log(&p, "{\"refused\":\"it\",\"again\":745}"), 1);
+	assert_int_equal(place_in_log(&p, "{\"refused\":\"it\",\"again\":745}"), 1);
 	/* What is counted when the CAS ends is written then. */
 	assert_int_equal(flood(&p, 8, "192.0.2.7", -1), 1);
-	again(&p);
-	assert_int_equal(in_log(&p, "{\"refused\":\"it\",\"again\":7}"), 1);
+	place_again(&p);
+	assert_int_equal(place_in_log(&p, "{\"refused\":\"it\",\"again\":7}"), 1);
 	/* A clock that goes back a day locks nobody out. */
 	assert_int_equal(flood(&p, 304, "192.0.2.7", -1), REFUSALS_BURST);
 	p.now -= DAY * SECOND;
 	assert_int_equal(flood(&p, 1, "192.0.2.7", -1), 2);
-	assert_int_equal(in_log(&p, "{\"refused\":\"it\",\"again\":48}"), 1);
-	end(&p);
+	assert_int_equal(place_in_log(&p, "{\"refused\":\"it\",\"again\":48}"), 1);
+	place_end(&p);
 }
 
 static void test_flood_of_different_ones(void **state)
 {
 	struct place p;
 	(void)state;
-	begin(&p);
+	place_begin(&p);
 	assert_int_equal(flood(&p, 1000, "2001:db8::1", 0), REFUSALS_BURST);
 	assert_int_equal(flood(&p, 10, "2001:db8::2", 1000), 0); /* the same network */
 	assert_int_equal(flood(&p, 1, "2001:db8:0:1::2", 0), 1);
 	p.now += REFUSALS_COUNTED_S * SECOND;
 	assert_int_equal(flood(&p, 1, "2001:db8:0:1::2", 1), REFUSALS_PLACES + 2);
-	assert_int_equal(in_log(&p, "\"again\":1}"), REFUSALS_PLACES);
-	assert_int_equal(in_log(&p, "too many to be told apart\",\"again\":690}"), 1);
-	end(&p);
+	assert_int_equal(place_in_log(&p, "\"again\":1}"), REFUSALS_PLACES);
+	assert_int_equal(place_in_log(&p, "too many to be told apart\",\"again\":690}"), 1);
+	place_end(&p);
 }
 
 /* However many addresses they come from. */
@@ -925,11 +680,11 @@ static void test_flood_of_many(void **state)
 {
 	struct place p;
 	(void)state;
-	begin(&p);
+	place_begin(&p);
 	assert_int_equal(flood(&p, 4000, NULL, 0), REFUSALS_ALL_BURST);
 	p.now += 10 * SECOND;
 	assert_int_equal(flood(&p, 16, "10.9.0.1", 10000), 10 / REFUSALS_ALL_INTERVAL_S);
-	end(&p);
+	place_end(&p);
 }
 
 /* Refused evidence and denied requests go that way, and the owner sees those that are written. */
@@ -940,24 +695,24 @@ static void test_floods_by_requests(void **state)
 	struct error err;
 	const struct cas_requester nobody = {.known = true, .key = {9}, .address = "192.0.2.30"};
 	(void)state;
-	begin(&p);
-	put(&p, HEAD("a") SERVICE(CELL44));
-	start(&p, &x);
+	place_begin(&p);
+	place_put(&p, HEAD("a") SERVICE(CELL44));
+	place_start(&p, &x);
 	x.says.cell[0] = 0;
 	assert_int_equal(flood(&p, REFUSALS_BURST - 8, "192.0.2.7", -1), REFUSALS_BURST - 8);
 	assert_int_equal(flood(&p, REFUSALS_BURST - 8, "192.0.2.30", -1), REFUSALS_BURST - 8);
 	const uint64_t before = log_size(&p);
 	for (unsigned i = 0; i < 8 + 20; i++)
-		assert_refused(&p, &x, "a", "cell: wanted 4444");
+		place_assert_refused(&p, &x, "a", "cell: wanted 4444");
 	assert_int_equal(log_size(&p), before + 8);
 	for (unsigned i = 0; i < 8 + 30; i++)
 		assert_int_equal(cas_party_add(p.cas, &nobody, RECORDS_OWNER, nobody.key, "me", &err),
 		                 CELLA_EPERM);
 	assert_int_equal(log_size(&p), before + 16);
-	again(&p);
-	assert_int_equal(in_log(&p, "\"again\":20}"), 1);
-	assert_int_equal(in_log(&p, "\"again\":30}"), 1);
-	end(&p);
+	place_again(&p);
+	assert_int_equal(place_in_log(&p, "\"again\":20}"), 1);
+	assert_int_equal(place_in_log(&p, "\"again\":30}"), 1);
+	place_end(&p);
 }
 
 /* ---- group commit */
@@ -1000,8 +755,8 @@ static bool put_and_ask(struct place *p, const char *name)
 	           name, SERVICE(CELL44));
 	if (cas_session_put(p->cas, &p->owner, text.data, text.size, &facts, NULL) < 0)
 		return false;
-	start(p, &x);
-	return ask(p, &x, name, &grant) == 0;
+	place_start(p, &x);
+	return place_ask(p, &x, name, &grant) == 0;
 }
 
 static void *write_turns(void *arg)
@@ -1031,7 +786,7 @@ static void test_group_commit(void **state)
 	struct audit_summary summary;
 	struct error err;
 	(void)state;
-	begin(&p);
+	place_begin(&p);
 	struct records *r = cas_records_lock(p.cas);
 	const uint64_t before = records_head(r)->number;
 	const size_t secrets = records_count(r, RECORDS_SECRET);
@@ -1058,9 +813,9 @@ static void test_group_commit(void **state)
 			              (unsigned long long)summary.commits);
 		cas_records_unlock(p.cas);
 		if (!opened)
-			again(&p);
+			place_again(&p);
 	}
-	end(&p);
+	place_end(&p);
 }
 
 /* OpenSSL's memory is the ordinary heap: a pool's is not looked into by who looks for leaks. */

@@ -15,7 +15,8 @@ enum {
 	PAGES_MAX = 1 << 16, /* of all sections */
 	ENTRY_SIZE = 32,
 	METADATA_HEADER = 16,
-	SECTION_HOB = 2, /* and TEMP_MEM: 3; contents that the image does not have */
+	SECTION_HOB = 2, /* from here on contents that the image does not have */
+	SECTION_TEMPORARY = 3,
 	ATTRIBUTE_EXTEND = 1,
 };
 
@@ -64,6 +65,12 @@ static int put_section(struct launch *l, const struct section *s, size_t number,
 			"section %zu of the firmware's TDX metadata (0x%llx bytes at 0x%llx) is not made of "
 			"pages, or of too many",
 			number, (unsigned long long)s->size, (unsigned long long)s->address);
+	if (s->type > SECTION_TEMPORARY || (s->raw_size == 0) != (s->type >= SECTION_HOB))
+		return error_set(
+			err, CELLA_EFORMAT,
+			"section %zu of the firmware's TDX metadata is of the kind %u, with %u bytes in the "
+			"image: QEMU launches no such firmware",
+			number, s->type, s->raw_size);
 	if (measured && (s->type >= SECTION_HOB || s->raw_size != s->size || s->offset > l->size ||
 	                 s->raw_size > l->size - s->offset))
 		return error_set(err, CELLA_EFORMAT,

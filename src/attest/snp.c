@@ -309,9 +309,26 @@ static int snp_verify(const struct tee_input *input, struct tee_verdict *verdict
 	return end(&j, 0);
 }
 
+static int choose_product(struct judging *j, const char *given, struct error *err)
+{
+	const enum snp_product product = given ? snp_product_parse(given) : j->product;
+	if (product == SNP_UNKNOWN)
+		return error_set(
+			err, CELLA_EINVAL,
+			given ? "there is no product %.40s: it is Milan, Genoa or Turin"
+			      : "the report does not tell the processor's product, on which the addresses "
+				"depend: say Milan, Genoa or Turin%s",
+			given ? given : " (--product)");
+	if (j->product != SNP_UNKNOWN && j->product != product)
+		return error_set(err, CELLA_EINVAL, "the evidence is of a %s, not of a %s",
+		                 snp_product_name(j->product), snp_product_name(product));
+	j->product = product;
+	return 0;
+}
+
 static void say_sources(struct tee_verdict *v, const struct judging *j)
 {
-	const char *name = j->product ? snp_product_name(j->product) : TEE_SOURCE_PRODUCT;
+	const char *name = snp_product_name(j->product);
 	const char *key = j->report.signing_key == SNP_VLEK ? "vlek" : "vcek";
 	const char *where = snp_certs_where(v, &j->report, j->product);
 	if (*where)
@@ -326,6 +343,8 @@ static int snp_sources(const struct tee_input *input, struct tee_verdict *verdic
 	struct tee_verdict claims = {0}; /* nobody asked for them */
 	struct judging j = {.input = input, .verdict = &claims};
 	int rc = begin(&j, err);
+	if (rc == 0)
+		rc = choose_product(&j, input->product, err);
 	if (rc == 0)
 		say_sources(verdict, &j);
 	tee_verdict_done(&claims);

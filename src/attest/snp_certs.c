@@ -274,8 +274,7 @@ const char *snp_certs_where(struct tee_verdict *v, const struct snp_report *r, e
 			at += (size_t)snprintf(query + at, sizeof(query) - at, "%s%s=%u", at ? "&" : "",
 			                       names[c], level);
 	}
-	return tee_text(v, SNP_KEY_SERVER "vcek/v1/%s/%s?%s",
-	                product ? snp_product_name(product) : TEE_SOURCE_PRODUCT,
+	return tee_text(v, SNP_KEY_SERVER "vcek/v1/%s/%s?%s", product ? snp_product_name(product) : "PRODUCT",
 	                tee_hex(v, r->chip_id, product == SNP_TURIN ? SNP_TURIN_HWID_SIZE : SNP_CHIP_ID_SIZE),
 	                query);
 }

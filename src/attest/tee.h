@@ -53,9 +53,10 @@ struct tee_input {
 	size_t event_log_count;
 	const uint8_t *report_data;       /* NULL: not asked */
 	size_t report_data_size;          /* shorter than the field: it is to be followed by zeros */
-	int64_t time;                     /* of the verification, seconds since 1970 in UTC */
-	const struct tee_policy *policy;  /* NULL: the defaults. Of the same kind */
-	struct tee_chains *chains;        /* NULL: nothing is remembered */
+	const char *product; /* for tee_sources, of what does not tell: "Milan"; NULL: not known */
+	int64_t time; /* of the verification, seconds since 1970 in UTC */
+	const struct tee_policy *policy; /* NULL: the defaults. Of the same kind */
+	struct tee_chains *chains; /* NULL: nothing is remembered */
 	/* For tests and measurements, which sign evidence themselves. NULL: the makers' roots, pinned
 	 * in the code. */
 	const struct vendor_root *test_roots;
@@ -105,10 +106,9 @@ int tee_verify(const struct tee_input *input, struct tee_verdict *ret_verdict, s
 int tee_show(const struct tee_input *input, struct tee_verdict *ret_verdict, struct error *err) must_check;
 
 /* What its maker publishes that a verification of this evidence needs: a claim for each, whose name is a
- * file's and whose value is an address. PRODUCT in an address stands for what the evidence does not tell:
- * Milan, Genoa or Turin. CELLA_EUNSUPPORTED: nobody publishes anything about this kind. */
+ * file's and whose value is an address. CELLA_EINVAL: that depends on what is not known, such as the product;
+ * CELLA_EUNSUPPORTED: nobody publishes anything about this kind. */
 int tee_sources(const struct tee_input *input, struct tee_verdict *ret_verdict, struct error *err) must_check;
-#define TEE_SOURCE_PRODUCT "PRODUCT"
 
 /* ---- kinds ---- */
 
@@ -117,8 +117,8 @@ struct tee_kind_row {
 	const char *title; /* "AMD SEV-SNP" */
 	int (*verify)(const struct tee_input *input, struct tee_verdict *verdict, struct error *err);
 	int (*show)(const struct tee_input *input, struct tee_verdict *verdict, struct error *err);
-	int (*sources)(const struct tee_input *input, struct tee_verdict *verdict,
-	               struct error *err); /* or NULL */
+	/* NULL: there is nothing. */
+	int (*sources)(const struct tee_input *input, struct tee_verdict *verdict, struct error *err);
 	/* A zeroed policy means the defaults nowhere: policy_init makes them. */
 	size_t policy_size;
 	void (*policy_init)(void *policy);

@@ -35,7 +35,7 @@ static const struct option evidence_table[] = {
 	{"--out", NULL, OPTION_TEXT, "DIR", "get, collateral fetch: where the files go",
          option_field(evidence_options, out)},
 	{"--from", NULL, OPTION_TEXT, "URL",
-         "collateral fetch: a server with the makers' paths instead of theirs, such as a cache",
+         "collateral fetch: a mirror with the makers' paths, to ask instead of them",
          option_field(evidence_options, from)},
 	{"--product", NULL, OPTION_TEXT, "NAME",
          "collateral fetch, of a report that does not tell: Milan, Genoa or Turin",

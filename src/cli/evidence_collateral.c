@@ -35,27 +35,18 @@ static void sources_done(struct sources *s)
 		buf_done(&s->items[i].bytes);
 }
 
-/* The address with the product that the evidence does not name, and at another server that has the same
- * paths: a cache of the operator's. */
-static int complete_url(const struct evidence_options *o, const char *address, char ret_url[URL_SIZE],
-                        struct error *err)
+/* The maker's address, or the same path of another server. */
+static int choose_url(const struct evidence_options *o, const char *address, char ret_url[URL_SIZE],
+                      struct error *err)
 {
 	const char *path = strchr(strstr(address, "//") + 2, '/');
-	const size_t host = o->from ? strlen(o->from) : 0;
-	const char *product = strstr(path, "/" TEE_SOURCE_PRODUCT "/");
-	if (product && !o->product)
-		return error_set(
-			err, CELLA_EINVAL,
-			"the evidence does not tell the processor's product, on which the addresses depend: "
-			"say --product Milan, Genoa or Turin");
-	const int before = product ? (int)(product + 1 - path) : (int)strlen(path);
-	const int size = snprintf(ret_url, URL_SIZE, "%.*s%.*s%s%s",
-	                          o->from ? (int)(host - (host && o->from[host - 1] == '/'))
-	                                  : (int)(path - address),
-	                          o->from ? o->from : address, before, path, product ? o->product : "",
-	                          product ? product + 1 + strlen(TEE_SOURCE_PRODUCT) : "");
-	return size < URL_SIZE ? 0
-	                       : error_set(err, CELLA_EINVAL, "the address %.60s... is too long", ret_url);
+	size_t size = o->from ? strlen(o->from) : 0;
+	while (size && o->from[size - 1] == '/')
+		size--;
+	const int whole = o->from ? snprintf(ret_url, URL_SIZE, "%.*s%s", (int)size, o->from, path)
+	                          : snprintf(ret_url, URL_SIZE, "%s", address);
+	return whole < URL_SIZE ? 0
+	                        : error_set(err, CELLA_EINVAL, "the address %.60s... is too long", ret_url);
 }
 
 static int add_source(const struct evidence_options *o, const struct tee_claim *claim, struct sources *s,
@@ -64,7 +55,7 @@ static int add_source(const struct evidence_options *o, const struct tee_claim *
 	struct source *to = &s->items[s->count];
 	if (s->count == SOURCES_MAX)
 		return error_set(err, CELLA_EBUG, "more files than %d are needed", SOURCES_MAX);
-	int rc = complete_url(o, claim->value, to->url, err);
+	int rc = choose_url(o, claim->value, to->url, err);
 	if (rc == 0 &&
 	    (snprintf(to->path, sizeof(to->path), "%s/%s", o->out, claim->name) >= PLACE_PATH_MAX ||
 	     snprintf(to->partial, sizeof(to->partial), "%s/.%s.part", o->out, claim->name) >=
@@ -77,9 +68,13 @@ static int add_source(const struct evidence_options *o, const struct tee_claim *
 
 static void curl_words(const struct source *source, struct arguments *words)
 {
-	static const char *const fixed[] = {"curl",       "--fail",  "--silent",    "--show-error",
-	                                    "--location", "--proto", "=https,http", "--max-time",
-	                                    "60",         "--retry", "2",           "--max-filesize"};
+	static const char *const fixed[] = {"curl",        "-q",
+	                                    "--globoff",   "--fail",
+	                                    "--silent",    "--show-error",
+	                                    "--location",  "--proto",
+	                                    "=https,http", "--max-time",
+	                                    "60",          "--retry",
+	                                    "2",           "--max-filesize"};
 	for (size_t i = 0; i < array_count(fixed); i++)
 		arguments_add(words, fixed[i]);
 	arguments_print(words, "%d", TEE_BLOB_MAX);
@@ -99,7 +94,8 @@ static int fetch_all(struct sources *s, struct error *err)
 	}
 	int rc = failed ? error_set(err, CELLA_ENOMEM, "no memory for command lines") : 0;
 	if (rc == 0)
-		rc = process_run_shown(commands, s->count, s->count, "collateral", err);
+		rc = process_run_shown(commands, s->count, 1, "collateral", err); /* servers limit rates */
+	;
 	for (size_t i = 0; i < s->count; i++)
 		arguments_done(&commands[i]);
 	if (rc == CELLA_ENOENT)
@@ -184,9 +180,11 @@ int evidence_collateral(const struct evidence_options *o, const struct tee_input
 {
 	struct tee_verdict needed = {0};
 	struct sources s = {0};
+	struct tee_input with_product = *input;
+	with_product.product = o->product;
 	if (!o->out)
 		return error_set(err, CELLA_EINVAL, "--out is missing: the directory for what is fetched");
-	int rc = tee_sources(input, &needed, err);
+	int rc = tee_sources(&with_product, &needed, err);
 	if (rc == 0)
 		rc = fetch(o, input, &s, &needed, err);
 	sources_done(&s);

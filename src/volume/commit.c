@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "volume/volume_state.h"
 
-enum { HINT_COMMITS = 64 }; /* that the file "head" may be behind: so far the log is searched after a crash */
+enum { HINT_COMMITS = 64 }; /* that the file "head" may be behind, in one segment */
 
 /* A root of what there is now, behind the last one. */
 static int append_root(struct volume *v, struct volume_root *ret_root,
@@ -60,6 +60,25 @@ static int ask_keeper(struct volume *v, struct error *err)
 	return 0;
 }
 
+static int head_put(struct volume *v, bool settled, bool durable, struct error *err)
+{
+	const struct volume_disk *disk = &v->config.disk;
+	uint8_t bytes[VOLUME_HEAD_SIZE];
+	const uint64_t behind[] = {v->token, settled ? VOLUME_HEAD_SETTLED : 0};
+	memcpy(bytes, v->reference, VOLUME_REFERENCE_SIZE);
+	memcpy(bytes + VOLUME_REFERENCE_SIZE, behind, sizeof(behind));
+	int rc = disk->put(disk->data, VOLUME_FILE_HEAD, bytes, sizeof(bytes), durable, err);
+	if (rc == 0)
+		memcpy(v->hinted, v->reference, sizeof(v->hinted));
+	return rc;
+}
+
+/* Where it fails it leads on from where it is, as far. */
+static void head_advance(struct volume *v)
+{
+	(void)!head_put(v, false, false, NULL);
+}
+
 static int swap_root(struct volume *v, struct error *err)
 {
 	const struct volume_keeper *keeper = &v->config.keeper;
@@ -85,15 +104,21 @@ static int tell_keeper(struct volume *v, struct error *err)
 		                              "the commit is on the disk, but not at the root keeper: ");
 	memcpy(v->published, v->reference, sizeof(v->published));
 	v->published_ns = clock_ns();
+	if (v->head_is_open)
+		head_advance(v); /* from what may be removed now */
 	removal_run(v);
 	return 0;
 }
 
+static bool is_published(const struct volume *v)
+{
+	return !reference_is_set(v->reference) ||
+	       memcmp(v->published, v->reference, sizeof(v->published)) == 0;
+}
+
 int publish_locked(struct volume *v, struct error *err)
 {
-	if (!reference_is_set(v->reference) || memcmp(v->published, v->reference, sizeof(v->published)) == 0)
-		return 0;
-	return tell_keeper(v, err);
+	return is_published(v) ? 0 : tell_keeper(v, err);
 }
 
 /* May the keeper stay where it is for now? */
@@ -119,35 +144,30 @@ static int head_check(struct volume *v, struct error *err)
 {
 	struct volume_head head;
 	int rc = head_read(v, &head, err);
-	if (rc == CELLA_ENOENT) { /* somebody removed it */
+	const bool gone = rc == CELLA_ENOENT;
+	if (rc == 0 && head.token > v->token)
+		rc = tell_keeper(v, err);
+	if (gone || (rc == 0 && (head.settled || head.token != v->token))) /* it is another's, or nobody's */
 		v->head_is_open = false;
-		return 0;
-	}
-	return rc == 0 && head.token > v->token ? tell_keeper(v, err) : rc;
+	return gone ? 0 : rc;
 }
 
-static int head_put(struct volume *v, bool settled, bool durable, struct error *err)
+/* So far is the log searched after a crash. */
+static bool head_is_near(const struct volume *v)
 {
-	const struct volume_disk *disk = &v->config.disk;
-	uint8_t bytes[VOLUME_HEAD_SIZE];
-	const uint64_t behind[] = {v->token, settled ? VOLUME_HEAD_SETTLED : 0};
-	memcpy(bytes, v->reference, VOLUME_REFERENCE_SIZE);
-	memcpy(bytes + VOLUME_REFERENCE_SIZE, behind, sizeof(behind));
-	int rc = disk->put(disk->data, VOLUME_FILE_HEAD, bytes, sizeof(bytes), durable, err);
-	if (rc == 0)
-		memcpy(v->hinted, v->reference, sizeof(v->hinted));
-	return rc;
+	return volume_place_of(v->hinted).segment == volume_place_of(v->reference).segment &&
+	       volume_counter_of(v->reference) - volume_counter_of(v->hinted) < HINT_COMMITS;
 }
 
 static int head_follow(struct volume *v, struct error *err)
 {
 	int rc = head_check(v, err);
-	bool near = v->head_is_open &&
-	            volume_counter_of(v->reference) - volume_counter_of(v->hinted) < HINT_COMMITS;
-	if (rc < 0 || near)
-		return rc;
-	rc = head_put(v, false, !v->head_is_open, err);
-	v->head_is_open = v->head_is_open || rc == 0;
+	if (rc == 0 && !v->head_is_open) {
+		rc = head_put(v, false, true, err);
+		v->head_is_open = rc == 0;
+	} else if (rc == 0 && !head_is_near(v)) {
+		head_advance(v);
+	}
 	return rc;
 }
 
@@ -160,8 +180,9 @@ void head_settle(struct volume *v)
 /* The last root is on the disk; does it count? */
 static int make_count(struct volume *v, struct error *err)
 {
-	bool strict = v->config.mode == VOLUME_STRICT || !reference_is_set(v->reference);
-	int rc = strict ? 0 : head_follow(v, err);
+	if (is_published(v))
+		return 0;
+	int rc = v->config.mode == VOLUME_STRICT ? 0 : head_follow(v, err);
 	if (rc < 0)
 		return error_prefix(err, rc, "the commit is on the disk, but not its hint: ");
 	return may_lag(v) ? 0 : publish_locked(v, err);
@@ -180,7 +201,7 @@ int commit_locked(struct volume *v, struct error *err)
 		return error_prefix(err, rc, "nothing was committed: ");
 	rc = segment_sync(v, err);
 	if (rc < 0)
-		return error_prefix(err, rc, "nothing was committed: ");
+		return error_prefix(err, rc, "the commit may count or not, as the disk has it: ");
 	root_adopt(v, &root, reference);
 	v->changed = false;
 	v->root_buried = false;

@@ -73,39 +73,48 @@ void root_adopt(struct volume *v, const struct volume_root *root,
 
 /* Can it not be followed, as it is no root, or damaged? Else the disk fails, and might tell more at another
  * time. */
-static bool is_damage(int rc)
+static bool is_unreadable(int rc)
 {
 	return rc == CELLA_ENOENT || rc == CELLA_EAUTH || rc == CELLA_EFORMAT || rc == CELLA_ELIMIT;
 }
 
+/* Does the later root follow the earlier? *ret_counts: so do all on the way, without the keeper. */
 static int chain_leads(struct volume *v, const uint8_t later[VOLUME_REFERENCE_SIZE],
-                       const uint8_t earlier[VOLUME_REFERENCE_SIZE], bool *ret_leads, struct error *err)
+                       const uint8_t earlier[VOLUME_REFERENCE_SIZE], bool *ret_leads, bool *ret_counts,
+                       struct error *err)
 {
 	uint8_t at[VOLUME_REFERENCE_SIZE];
 	struct volume_root root;
 	memcpy(at, later, sizeof(at));
+	*ret_counts = true;
 	for (unsigned n = 0; volume_counter_of(at) > volume_counter_of(earlier); n++) {
 		if (n == CHAIN_MAX)
 			return error_set(err, CELLA_ELIMIT, "that is more than %d commits", CHAIN_MAX);
 		int rc = root_read(v, at, &root, err);
 		if (rc < 0)
 			return rc;
+		*ret_counts = *ret_counts && root.flags & VOLUME_ROOT_COUNTS;
 		memcpy(at, root.before, sizeof(at));
 	}
 	*ret_leads = memcmp(at, earlier, sizeof(at)) == 0;
 	return 0;
 }
 
-/* Does a root follow the keeper's? One that cannot be followed: a reader does without; a writer might write
- * over what was committed. */
+/* Does a root follow the keeper's, and count without it? One that cannot be followed, or should not be there:
+ * a reader does without; a writer might write over what was committed. */
 static int is_later(struct volume *v, const uint8_t reference[VOLUME_REFERENCE_SIZE],
                     const uint8_t kept[VOLUME_REFERENCE_SIZE], bool *ret_later, struct error *err)
 {
+	bool leads = false, counts = false;
 	*ret_later = false;
 	if (volume_counter_of(reference) <= volume_counter_of(kept))
 		return 0;
-	int rc = chain_leads(v, reference, kept, ret_later, err);
-	if (rc == 0 || (is_damage(rc) && !v->config.writable))
+	int rc = chain_leads(v, reference, kept, &leads, &counts, err);
+	if (rc == 0 && leads && !counts)
+		rc = error_set(err, CELLA_EAUTH,
+		               "it counts at the keeper only, which was not told, or is an old copy itself");
+	*ret_later = rc == 0 && leads;
+	if (rc == 0 || (is_unreadable(rc) && !v->config.writable))
 		return 0;
 	return error_prefix(err, rc,
 	                    "there is commit %llu, which cannot be followed from %llu, the root keeper's; "
@@ -122,27 +131,41 @@ struct search {
 	struct volume *v;
 	const uint8_t *kept; /* the keeper's reference */
 	uint8_t reference[VOLUME_REFERENCE_SIZE];
-	uint64_t counter, token;
-	struct error *err;
+	struct volume_root
+		root; /* it; `token` 0 where it is the keeper's, who may have begun to count anew */
+	uint8_t rejected[VOLUME_REFERENCE_SIZE]; /* the last that does not follow, nor do those behind it */
+	struct error failure; /* why one of the writer with this token cannot be followed; code 0: none */
+	uint64_t failure_token;
 };
 
-static int consider(void *arg, const struct volume_pointer *at, const uint8_t block[VOLUME_BLOCK_SIZE])
+static bool is_newer(const struct search *s, const struct volume_root *root)
+{
+	return root->token > s->root.token ||
+	       (root->token == s->root.token && root->counter >= s->root.counter);
+}
+
+static void look_at_root(void *arg, const struct volume_pointer *at, const uint8_t block[VOLUME_BLOCK_SIZE])
 {
 	struct search *s = arg;
 	uint8_t reference[VOLUME_REFERENCE_SIZE];
 	struct volume_root root;
+	struct error why;
 	if (!root_decode(block, &root) || !(root.flags & VOLUME_ROOT_COUNTS))
-		return 0;
+		return;
 	reference_make(root.counter, at, reference);
 	bool later = memcmp(root.before, s->reference, sizeof(root.before)) == 0;
-	bool newer = root.token > s->token || (root.token == s->token && root.counter > s->counter);
-	int rc = newer && !later ? is_later(s->v, reference, s->kept, &later, s->err) : 0;
-	if (rc < 0 || !later)
-		return rc;
+	bool rejected = memcmp(root.before, s->rejected, sizeof(root.before)) == 0;
+	if (!later && !rejected && is_newer(s, &root) &&
+	    is_later(s->v, reference, s->kept, &later, &why) < 0) {
+		s->failure = why;
+		s->failure_token = root.token;
+	}
+	if (!later) {
+		memcpy(s->rejected, reference, sizeof(reference));
+		return;
+	}
 	memcpy(s->reference, reference, sizeof(reference));
-	s->counter = root.counter;
-	s->token = root.token;
-	return 0;
+	s->root = root;
 }
 
 static int by_number(const void *a, const void *b)
@@ -172,30 +195,77 @@ static int segments_behind(struct volume *v, uint32_t first, uint32_t **ret_numb
 	return 0;
 }
 
-/* From a root that counts to the newest that the log has behind it. */
-static int search_log(struct volume *v, const uint8_t kept[VOLUME_REFERENCE_SIZE],
-                      uint8_t reference[VOLUME_REFERENCE_SIZE], struct error *err)
+/* The newest commit found may be one whose writer ended before the disk had all of it: then it was never
+ * acknowledged, and the one before it is the last. */
+static int settle_on_whole(struct search *s, const uint8_t from[VOLUME_REFERENCE_SIZE], struct error *err)
 {
-	struct search s = {.v = v, .kept = kept, .err = err};
-	struct volume_pointer at = volume_place_of(reference);
-	struct volume_root root;
+	struct volume_pointer before = volume_place_of(s->root.before);
+	if (memcmp(s->reference, from, sizeof(s->reference)) == 0)
+		return 0;
+	int rc = root_is_whole(s->v, &s->root, &before, err);
+	if (rc < 0 && is_unreadable(rc)) {
+		memcpy(s->reference, s->root.before, sizeof(s->reference));
+		rc = 0;
+	}
+	return rc;
+}
+
+static int search_segments(struct search *s, uint32_t first, uint32_t block, struct error *err)
+{
 	uint32_t *numbers;
 	size_t count;
-	int rc = root_read(v, reference, &root, err);
-	if (rc < 0)
-		return is_damage(rc) ? 0 : rc; /* whoever chooses it sees that, too */
-	memcpy(s.reference, reference, sizeof(s.reference));
-	s.counter = root.counter;
-	s.token = root.token;
-	rc = segments_behind(v, at.segment, &numbers, &count, err);
+	int rc = segments_behind(s->v, first, &numbers, &count, err);
 	if (rc < 0)
 		return rc;
-	rc = segment_each_root(v, at.segment, at.block + 1, consider, &s, err);
+	rc = segment_each_root(s->v, first, block, look_at_root, s, err);
 	for (size_t i = 0; rc == 0 && i < count; i++)
-		rc = segment_each_root(v, numbers[i], 1, consider, &s, err);
+		rc = segment_each_root(s->v, numbers[i], 1, look_at_root, s, err);
 	free(numbers);
+	if (rc == 0 && s->failure.code && s->failure_token >= s->root.token) {
+		if (err)
+			*err = s->failure;
+		rc = s->failure.code;
+	}
+	return rc;
+}
+
+/* From a root that counts to the newest that the log has behind it. `origin` is where to look from, which may
+ * be a place before it. */
+static int search_log(struct volume *v, const uint8_t kept[VOLUME_REFERENCE_SIZE],
+                      const uint8_t origin[VOLUME_REFERENCE_SIZE], uint8_t reference[VOLUME_REFERENCE_SIZE],
+                      struct error *err)
+{
+	struct search s = {.v = v, .kept = kept};
+	struct volume_pointer at = volume_place_of(origin);
+	int rc = root_read(v, reference, &s.root, err);
+	if (rc < 0)
+		return is_unreadable(rc) ? 0 : rc; /* whoever chooses it sees that, too */
+	memcpy(s.reference, reference, sizeof(s.reference));
+	if (memcmp(reference, kept, sizeof(s.reference)) == 0)
+		s.root.token = 0;
+	rc = search_segments(&s, at.segment, at.block + 1, err);
+	if (rc == 0)
+		rc = settle_on_whole(&s, reference, err);
 	if (rc == 0)
 		memcpy(reference, s.reference, sizeof(s.reference));
+	return rc;
+}
+
+/* What was found may be in the kernel's memory alone, if its writer was killed. Whoever goes on from there
+ * counts on it. */
+static int make_durable(struct volume *v, const uint8_t kept[VOLUME_REFERENCE_SIZE],
+                        const uint8_t reference[VOLUME_REFERENCE_SIZE], struct error *err)
+{
+	const uint32_t first = volume_place_of(kept).segment, last = volume_place_of(reference).segment;
+	uint32_t *numbers;
+	size_t count;
+	int rc = segments_behind(v, first, &numbers, &count, err);
+	if (rc < 0)
+		return rc;
+	rc = first == SEGMENT_NONE ? 0 : segment_make_durable(v, first, err);
+	for (size_t i = 0; rc == 0 && i < count && numbers[i] <= last; i++)
+		rc = segment_make_durable(v, numbers[i], err);
+	free(numbers);
 	return rc;
 }
 
@@ -224,6 +294,13 @@ int head_read(struct volume *v, struct volume_head *ret_head, struct error *err)
 	return 0;
 }
 
+/* Two writers may have gone on from one root while one took over from the other, and the hint is of that one.
+ * A writer that has the next token knows that it is not. */
+static bool is_of_last_writer(const struct volume *v, const struct volume_head *head)
+{
+	return !v->config.writable || head->token + 1 == v->token;
+}
+
 /* The newest root that follows the keeper's; that itself if none does. */
 static int follow_chain(struct volume *v, const uint8_t kept[VOLUME_REFERENCE_SIZE],
                         uint8_t ret_reference[VOLUME_REFERENCE_SIZE], struct error *err)
@@ -234,10 +311,13 @@ static int follow_chain(struct volume *v, const uint8_t kept[VOLUME_REFERENCE_SI
 	int rc = head_read(v, &head, err);
 	if (rc < 0)
 		return rc == CELLA_ENOENT ? 0 : rc;
+	v->head_is_unsettled = !head.settled;
 	rc = is_later(v, head.reference, kept, &later, err);
 	if (rc == 0 && later)
 		memcpy(ret_reference, head.reference, VOLUME_REFERENCE_SIZE);
-	return rc < 0 || head.settled ? rc : search_log(v, kept, ret_reference, err);
+	if (rc < 0 || head.settled)
+		return rc;
+	return search_log(v, kept, is_of_last_writer(v, &head) ? ret_reference : kept, ret_reference, err);
 }
 
 /* What others may count on: all who open it so are at the same commit, whoever writes meanwhile. */
@@ -266,7 +346,8 @@ static int believe_head(struct volume *v, uint8_t ret_reference[VOLUME_REFERENCE
 	if (rc < 0)
 		return rc;
 	memcpy(ret_reference, head.reference, VOLUME_REFERENCE_SIZE);
-	return head.settled ? 0 : search_log(v, head.reference, ret_reference, err);
+	v->head_is_unsettled = !head.settled;
+	return head.settled ? 0 : search_log(v, head.reference, head.reference, ret_reference, err);
 }
 
 int root_choose(struct volume *v, uint8_t ret_reference[VOLUME_REFERENCE_SIZE], struct volume_root *ret_root,
@@ -289,6 +370,8 @@ int root_choose(struct volume *v, uint8_t ret_reference[VOLUME_REFERENCE_SIZE], 
 		return error_prefix(
 			err, rc,
 			"its last commit is not there: this is an old copy, or one with parts missing or damaged: ");
+	if (rc == 0 && v->config.writable && memcmp(chosen, kept, sizeof(chosen)) != 0)
+		rc = make_durable(v, kept, chosen, err);
 	if (rc == 0)
 		memcpy(ret_reference, chosen, sizeof(chosen));
 	return rc;
@@ -309,6 +392,7 @@ int volume_descends(const struct volume_config *config, const uint8_t later[VOLU
 	uint8_t at[VOLUME_REFERENCE_SIZE];
 	struct volume_config there = *config;
 	struct volume *v;
+	bool counts;
 	memcpy(at, later, sizeof(at));
 	there.keeper = (struct volume_keeper){.data = at, .get = named_root};
 	there.writable = false;
@@ -316,7 +400,7 @@ int volume_descends(const struct volume_config *config, const uint8_t later[VOLU
 	int rc = volume_open(&there, &v, err);
 	if (rc < 0)
 		return rc;
-	rc = chain_leads(v, later, earlier, ret_descends, err);
+	rc = chain_leads(v, later, earlier, ret_descends, &counts, err);
 	volume_free(v);
 	return rc;
 }

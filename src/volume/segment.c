@@ -466,42 +466,82 @@ int segment_read_data(struct volume *v, const struct volume_pointer *at, size_t 
 
 /* ---- the log as it is found */
 
-static int try_root(struct volume *v, struct volume_pointer at, uint8_t *block, segment_root_fn *each,
-                    void *arg, struct error *err)
+static int try_root(struct volume *v, struct volume_pointer at, const uint8_t sealed[VOLUME_BLOCK_SIZE],
+                    segment_root_fn *each, void *arg, struct error *err)
 {
 	enum { SEALED = VOLUME_BLOCK_SIZE - CRYPTO_TAG_SIZE };
-	uint8_t nonce[CRYPTO_NONCE_SIZE];
+	uint8_t nonce[CRYPTO_NONCE_SIZE], block[VOLUME_BLOCK_SIZE] = {0};
 	struct segment *s;
+	memcpy(at.tag, sealed + SEALED, sizeof(at.tag));
+	if (bytes_are_zero(at.tag, sizeof(at.tag)))
+		return 0;
 	int rc = segment_find(v, at.segment, &s, err); /* `each` may read others meanwhile */
 	if (rc < 0)
 		return rc;
-	memcpy(at.tag, block + SEALED, sizeof(at.tag));
+	memcpy(block, sealed, SEALED);
 	nonce_of(at.block, VOLUME_KIND_ROOT, nonce);
-	if (bytes_are_zero(at.tag, sizeof(at.tag)) ||
-	    crypto_fixed_open(s->ciphers[0], nonce, block, SEALED, at.tag) < 0)
-		return 0;
-	return each(arg, &at, block);
+	if (crypto_fixed_open(s->ciphers[0], nonce, block, SEALED, at.tag) == 0)
+		each(arg, &at, block);
+	return 0;
+}
+
+/* A segment whose writer ended before its header was on the disk. */
+static bool was_not_begun(struct volume *v, uint32_t number)
+{
+	const struct volume_disk *disk = &v->config.disk;
+	char name[VOLUME_DISK_NAME_MAX];
+	uint8_t header[VOLUME_BLOCK_SIZE];
+	size_t size = 0;
+	void *file;
+	name_of(number, name);
+	if (disk->open(disk->data, name, &file, NULL) < 0)
+		return false;
+	int rc = disk->read(disk->data, file, 0, header, sizeof(header), &size, NULL);
+	disk->close(disk->data, file);
+	return rc == 0 && (size < sizeof(header) || bytes_are_zero(header, VOLUME_SEGMENT_HEADER_SIZE));
+}
+
+static int read_chunk(struct volume *v, uint32_t number, uint32_t block, size_t *ret_blocks,
+                      struct error *err)
+{
+	const struct volume_disk *disk = &v->config.disk;
+	const uint32_t most = min_of((uint32_t)CHUNK_BLOCKS, VOLUME_SEGMENT_BLOCKS - block);
+	struct segment *s;
+	size_t got = 0;
+	int rc = segment_find(v, number, &s, err);
+	if (rc == 0)
+		rc = disk->read(disk->data, s->file, (uint64_t)block * VOLUME_BLOCK_SIZE, v->segments.staging,
+		                (size_t)most * VOLUME_BLOCK_SIZE, &got, err);
+	*ret_blocks = got / VOLUME_BLOCK_SIZE;
+	return rc;
 }
 
 int segment_each_root(struct volume *v, uint32_t number, uint32_t first, segment_root_fn *each, void *arg,
                       struct error *err)
 {
-	const struct volume_disk *disk = &v->config.disk;
-	uint8_t *chunk = v->segments.staging;
-	size_t got = (size_t)CHUNK_BLOCKS * VOLUME_BLOCK_SIZE;
+	size_t blocks = 1;
 	struct segment *s;
 	int rc = segment_find(v, number, &s, err);
 	if (rc == CELLA_EAUTH)
-		return 0;
-	for (uint32_t block = first; rc == 0 && got == (size_t)CHUNK_BLOCKS * VOLUME_BLOCK_SIZE;
-	     block += CHUNK_BLOCKS) {
-		rc = segment_find(v, number, &s, err);
-		if (rc == 0)
-			rc = disk->read(disk->data, s->file, (uint64_t)block * VOLUME_BLOCK_SIZE, chunk,
-			                (size_t)CHUNK_BLOCKS * VOLUME_BLOCK_SIZE, &got, err);
-		for (uint32_t i = 0; rc == 0 && i < got / VOLUME_BLOCK_SIZE; i++)
-			rc = try_root(v, (struct volume_pointer){.segment = number, .block = block + i},
-			              chunk + (size_t)i * VOLUME_BLOCK_SIZE, each, arg, err);
+		return v->config.writable && !was_not_begun(v, number) ? rc : 0;
+	for (uint32_t block = first; rc == 0 && blocks && block < VOLUME_SEGMENT_BLOCKS;
+	     block += (uint32_t)blocks) {
+		rc = read_chunk(v, number, block, &blocks, err);
+		for (uint32_t i = 0; rc == 0 && i < blocks; i++) {
+			const struct volume_pointer at = {.segment = number, .block = block + i};
+			rc = try_root(v, at, v->segments.staging + (size_t)i * VOLUME_BLOCK_SIZE, each, arg,
+			              err);
+		}
 	}
 	return rc;
+}
+
+int segment_make_durable(struct volume *v, uint32_t number, struct error *err)
+{
+	const struct volume_disk *disk = &v->config.disk;
+	struct segment *s;
+	int rc = segment_find(v, number, &s, err);
+	if (rc == CELLA_EAUTH) /* nothing that counts is in it */
+		return 0;
+	return rc == 0 ? disk->sync(disk->data, s->file, err) : rc;
 }

@@ -44,6 +44,11 @@ uint64_t tree_number_of(const struct item *item)
 	return be64toh(big);
 }
 
+bool tree_item_is_group(const struct item *item)
+{
+	return item->key_size > sizeof(uint64_t) && item->key[sizeof(uint64_t)] == VOLUME_ITEM_GROUP;
+}
+
 bool tree_item_is(const struct item *item, uint64_t inode, enum volume_item kind)
 {
 	struct tree_key prefix = tree_key(inode, kind);

@@ -174,8 +174,8 @@ static void release_lease(struct volume *v)
 		return;
 	bool committed = memcmp(v->reference, v->opened, sizeof(v->opened)) != 0;
 	/* Where it fails, a later writer goes on along the chain of roots. */
-	if (v->failure.code == 0 && publish_locked(v, NULL) == 0) {
-		if (committed)
+	if (v->loaded && v->failure.code == 0 && publish_locked(v, NULL) == 0) {
+		if (committed || v->head_is_open || v->head_is_unsettled)
 			head_settle(v);
 		removal_run(v); /* of what readers held until now */
 	}
@@ -244,7 +244,10 @@ static int fill_new(struct volume *v, struct error *err)
 		rc = tree_make(v, err);
 	if (rc == 0)
 		rc = path_make_root(v, err);
-	return rc == 0 ? commit_locked(v, err) : rc;
+	if (rc == 0)
+		rc = commit_locked(v, err);
+	v->loaded = rc == 0;
+	return rc;
 }
 
 int volume_create(const struct volume_config *config, struct error *err)
@@ -276,10 +279,12 @@ static int load(struct volume *v, struct error *err)
 	/* whatever is listed: no segment that the root refers to has a larger number than its own */
 	v->segments.next_number = v->opened_segment + 1;
 	v->published_ns = clock_ns();
-	if (!v->config.writable)
-		return 0;
-	rc = removal_note_strays(v, err);
-	return rc == 0 ? inode_reap_orphans(v, err) : rc;
+	if (v->config.writable)
+		rc = removal_note_strays(v, err);
+	if (rc == 0 && v->config.writable)
+		rc = inode_reap_orphans(v, err);
+	v->loaded = rc == 0;
+	return rc;
 }
 
 int volume_open(const struct volume_config *config, struct volume **ret_volume, struct error *err)

@@ -82,8 +82,9 @@ struct volume_config {
 
 /* An empty volume in an empty place, its first commit at the keeper. CELLA_EEXIST. */
 int volume_create(const struct volume_config *config, struct error *err) must_check;
-/* At the keeper's root. CELLA_ENOENT: there is no volume, or the keeper has no root of it; CELLA_EAUTH: the
- * key is another one's; CELLA_EAGAIN: another writer has the lease. */
+/* At the keeper's root, or, where commits counted without it, at the last of these. CELLA_ENOENT: there is
+ * no volume, or the keeper has no root of it; CELLA_EAUTH: the key is another one's; CELLA_EAGAIN: another
+ * writer has the lease. */
 int volume_open(const struct volume_config *config, struct volume **ret_volume, struct error *err) must_check;
 /* What was not committed is lost; the keeper is brought up to the last commit. Files that are open must have
  * been closed. NULL is fine. */

@@ -3,7 +3,7 @@
  *
  *   volume.c     life of a volume
  *   commit.c     commits, publishing; removal.c  segments that nothing refers to any more
- *   root.c       roots: which one counts
+ *   root.c       roots: which one counts; whole.c  is a commit on the disk?
  *   path.c       paths, and what is done to names
  *   file.c       open files: read, write, truncate
  *   inode.c      inodes, in the tree and open ones
@@ -71,7 +71,7 @@ struct segments {
 	uint32_t next_block;     /* of it */
 	uint32_t next_number;
 	bool unsynced;
-	uint8_t *staging; /* CHUNK_BLOCKS for each worker; ciphertext only */
+	uint8_t *staging; /* CHUNK_BLOCKS for each worker; ciphertext only, in ordinary memory */
 };
 
 int segments_init(struct volume *v, struct error *err) must_check;
@@ -89,12 +89,14 @@ int segment_read_data(struct volume *v, const struct volume_pointer *at, size_t 
                       size_t *ret_bad, struct error *err) must_check;
 int segment_sync(struct volume *v, struct error *err) must_check;
 /* What was sealed as a root, from block `first` of a segment to its end, as far as that shows without a
- * pointer to it, in order. A segment that is not there, or not this volume's, has none. What `each` returns
- * below 0 ends it. */
-typedef int segment_root_fn(void *arg, const struct volume_pointer *at,
-                            const uint8_t block[VOLUME_BLOCK_SIZE]);
+ * pointer to it, in order. One that was not begun, or is not this volume's, has none; for a writer it is
+ * CELLA_EAUTH where something is in the place of its header. */
+typedef void segment_root_fn(void *arg, const struct volume_pointer *at,
+                             const uint8_t block[VOLUME_BLOCK_SIZE]);
 int segment_each_root(struct volume *v, uint32_t number, uint32_t first, segment_root_fn *each, void *arg,
                       struct error *err) must_check;
+/* All of one that another writer wrote. */
+int segment_make_durable(struct volume *v, uint32_t number, struct error *err) must_check;
 /* The next write begins a new segment. */
 int segment_close_writing(struct volume *v, struct error *err) must_check;
 void segment_forget(struct volume *v, uint32_t number);
@@ -154,6 +156,7 @@ struct tree_key tree_key_number(uint64_t inode, enum volume_item kind, uint64_t 
 struct tree_key tree_key_name(uint64_t inode, const char *name, size_t size);
 uint64_t tree_inode_of(const struct item *item);
 uint64_t tree_number_of(const struct item *item); /* of a key made by tree_key_number */
+bool tree_item_is_group(const struct item *item);
 /* Is the item's key one of the inode and kind? */
 bool tree_item_is(const struct item *item, uint64_t inode, enum volume_item kind);
 
@@ -316,6 +319,11 @@ void root_adopt(struct volume *v, const struct volume_root *root,
 int root_choose(struct volume *v, uint8_t ret_reference[VOLUME_REFERENCE_SIZE], struct volume_root *ret_root,
                 struct error *err) must_check;
 
+/* ---- whole.c: can all be read that a commit added to the one before it, whose root lies there? Else what
+ * reading it gives. */
+int root_is_whole(struct volume *v, const struct volume_root *root, const struct volume_pointer *before,
+                  struct error *err) must_check;
+
 /* The file "head". */
 struct volume_head {
 	uint8_t reference[VOLUME_REFERENCE_SIZE];
@@ -349,7 +357,9 @@ struct volume {
 	uint8_t reference[VOLUME_REFERENCE_SIZE]; /* to it */
 	uint8_t opened[VOLUME_REFERENCE_SIZE]; /* to the one that it was opened at */
 	uint8_t hinted[VOLUME_REFERENCE_SIZE]; /* what this writer put into the hint */
-	bool head_is_open; /* that says, for sure, to search the log */
+	bool head_is_open; /* by this writer it says, for sure, to search the log */
+	bool head_is_unsettled; /* it was found so */
+	bool loaded; /* it was opened, or made, without a failure */
 	uint8_t published[VOLUME_REFERENCE_SIZE]; /* what the keeper has */
 	uint8_t asked[VOLUME_REFERENCE_SIZE]; /* or this, if its last answer was lost; zeros: it was not */
 	uint64_t published_ns; /* by the monotonic clock */

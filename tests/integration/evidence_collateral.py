@@ -104,6 +104,10 @@ class Fetch(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("--product", done.stderr)
         self.assertEqual(server.asked, [])
+        self.assertIn("there is no product milan", self.fetch(server, "snp", REPORT, "--product", "milan").stderr)
+        done = self.fetch(server, "snp", SNP / "milan_vlek_v3.report.bin", "--product", "Genoa")
+        self.assertEqual((done.returncode, server.asked), (2, []))
+        self.assertIn("of a Milan, not of a Genoa", done.stderr)
         done = self.fetch(server, "snp", REPORT, "--product", "Milan", "--json")
         self.assertEqual(done.returncode, 0, done.stderr)
         files = {Path(f["path"]).name: f for f in json.loads(done.stdout)["files"]}

@@ -252,7 +252,8 @@ class ReferenceOfTdx(unittest.TestCase):
                 (td_firmware([(0x2000, *section[1:])]), "not in the image"),
                 (td_firmware([(0xfffff000, 0x1000, 0, 0x1000, 0, 1)]), "not in the image"),
                 (td_firmware([(0, 0x1000, 0, 0x2000, 0, 1)]), "not in the image"),
-                (td_firmware([(0, 0x1000, 0, 0x1000, 2, 1)]), "not in the image"),
+                (td_firmware([(0, 0x1000, 0, 0x1000, 2, 1)]), "of the kind 2"), (td_firmware([(0, 0, 0, 0x1000, 4, 0)]), "of the kind 4"),
+                (td_firmware([(0, 0, 0, 0x1000, 0, 0)]), "of the kind 0"), (td_firmware([(0, 0, 0, 0x1000, 3, 1)]), "not in the image"),
                 (td_firmware([(0, 0, 1, 0x1000, 3, 0)]), "not made of pages"),
                 (td_firmware([(0, 0, 0, 1 << 60, 3, 0)]), "too many")]:
             with self.subTest(why):

@@ -7,7 +7,7 @@
 
 #include "base/attributes.h"
 
-enum { SECTOR = 512, FILES_MAX = 4096 };
+enum { SECTOR = 512, PAGE = 4096, FILES_MAX = 4096 };
 
 struct bytes {
 	uint8_t *at;
@@ -191,15 +191,29 @@ static int disk_write(void *data, void *file, uint64_t offset, const void *from,
 	return rc;
 }
 
+/* All of it, or all but the last page. */
+static void drop_unsynced(struct file *f, bool keep_last)
+{
+	size_t kept = keep_last && f->now.size > PAGE ? PAGE : 0, at = f->now.size - kept;
+	struct bytes last = {0};
+	set_bytes(&last, f->now.at + at, kept);
+	copy_bytes(&f->now, &f->synced);
+	if (kept) {
+		resize(&f->now, at + kept);
+		memcpy(f->now.at + at, last.at, kept);
+	}
+	free(last.at);
+}
+
 static int disk_sync(void *data, void *file, struct error *err)
 {
 	entered(data);
 	struct file *f = file;
 	bool works;
 	int rc = begin(disk->world, &works, err);
-	/* one that fails may drop what it should have written (fsync as Linux has it) */
+	/* one that fails may drop what it should have written (fsync as Linux has it), all or a part */
 	if (disk->world->fault == FAULT_FAIL && rc < 0 && !disk->world->stopped)
-		copy_bytes(&f->now, &f->synced);
+		drop_unsynced(f, disk->world->operations % 2);
 	if (!works || disk->world->stopped)
 		return rc;
 	copy_bytes(&f->synced, &f->now);
@@ -333,20 +347,29 @@ struct fake_disk *fake_disk_copy(const struct fake_disk *disk, struct fake_world
 	return copy;
 }
 
-/* How many of the unsynced sectors arrive: none, all, half, a front part. */
-enum arrival { ARRIVES_NOT, ARRIVES_ALL, ARRIVES_SOME, ARRIVES_FRONT, ARRIVALS };
+/* Which of the unsynced sectors arrive: none, all, half of them or of the pages, a front or a back part. */
+enum arrival { ARRIVES_NOT, ARRIVES_ALL, ARRIVES_SOME, ARRIVES_PAGES, ARRIVES_FRONT, ARRIVES_BACK, ARRIVALS };
+
+static bool page_arrives(size_t at, uint64_t *random, bool before)
+{
+	return at % PAGE == 0 ? fake_random(random) & 1 : before;
+}
 
 /* What a crash leaves of a file that was written, but not synced since. */
 static void tear(const struct file *f, uint64_t *random, struct bytes *ret)
 {
 	enum arrival how = fake_random(random) % ARRIVALS;
 	size_t front = f->now.size ? (size_t)(fake_random(random) % f->now.size) : 0;
-	bool long_size = fake_random(random) & 1; /* the size arrives, though not what it should hold */
+	bool page = false,
+	     long_size = fake_random(random) & 1; /* the size arrives, though not what it should hold */
 	copy_bytes(ret, &f->synced);
 	for (size_t at = 0; at < f->now.size; at += SECTOR) {
 		size_t size = min_of((size_t)SECTOR, f->now.size - at);
+		page = page_arrives(at, random, page);
 		bool arrives = how == ARRIVES_ALL || (how == ARRIVES_SOME && fake_random(random) & 1) ||
-		               (how == ARRIVES_FRONT && at + size <= front);
+		               (how == ARRIVES_PAGES && page) ||
+		               (how == ARRIVES_FRONT && at + size <= front) ||
+		               (how == ARRIVES_BACK && at >= front / PAGE * PAGE);
 		if (!arrives)
 			continue;
 		if (at + size > ret->size)

@@ -10,7 +10,8 @@
  *   FAULT_STOP_BEFORE  the same, before it has any
  *
  * fake_disk_crashed gives the disk as it may be found after that. What was synced is there. What was not is
- * there, absent, or in part, in sectors of 512 bytes, each for itself: so writes are torn and reordered. A
+ * there, absent, or in part, in sectors of 512 bytes or pages, each for itself: so writes are torn and
+ * reordered. A
  * new file whose name was not synced may be missing, one that was removed may be back, and a small file that
  * was put is the old or the new one; if it was put without being durable it may be cut, too.
  */

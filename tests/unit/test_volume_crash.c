@@ -232,6 +232,60 @@ static void a_power_cut_in_offline_mode_takes_no_commit(void **state)
 	power_cuts(VOLUME_OFFLINE);
 }
 
+/* ---- a writer is killed; the next one finds what the kernel holds, and then the power goes */
+
+enum next { NEXT_WRITES, NEXT_LOOKS };
+
+static void kill_and_cut(enum volume_mode mode, enum fault fault, uint64_t at, enum next next)
+{
+	static const struct step steps[] = {{.kind = WRITE, .path = "next", .size = 5000}, {.kind = COMMIT}};
+	struct run r;
+	struct error err;
+	struct volume *v;
+	char when[96];
+	snprintf(when, sizeof(when), "mode %d, kill %d at operation %llu, next %d", mode, fault,
+	         (unsigned long long)at, next);
+	begin(&r, mode);
+	r.world = (struct fake_world){.fault = fault, .fault_at = at, .code = CELLA_EIO};
+	(void)play(&r);
+	r.world = (struct fake_world){0};
+	if (volume_open(&r.config, &v, &err) < 0) {
+		if (r.created)
+			fail_msg("%s: %s", when, err.text);
+		end(&r);
+		return;
+	}
+	const char *found = pair_opened(&r.pair, v);
+	if (found)
+		fail_msg("%s: %s", when, found);
+	r.created = true;
+	for (size_t i = 0; next == NEXT_WRITES && i < COUNT_OF(steps); i++)
+		if (pair_step(&r.pair, &steps[i], &err) < 0)
+			fail_msg("%s: step %zu: %s", when, i, err.text);
+	if (next == NEXT_LOOKS)
+		volume_free(v);
+	r.world.stopped = true;
+	if (next == NEXT_WRITES)
+		volume_free(v);
+	for (uint64_t seed = 0; seed < SEEDS / 3; seed++)
+		reopen(&r, seed * 1000003 + at, when);
+	end(&r);
+}
+
+static void what_a_killed_writer_left_is_built_upon_durably(void **state)
+{
+	static const enum fault faults[] = {FAULT_STOP, FAULT_STOP_BEFORE};
+	(void)state;
+	for (enum volume_mode mode = VOLUME_STRICT; mode <= VOLUME_OFFLINE; mode++) {
+		uint64_t count = operations_in(mode);
+		for (uint64_t at = 1; at <= count; at += volume_part())
+			for (size_t f = 0; f < COUNT_OF(faults); f++) {
+				kill_and_cut(mode, faults[f], at, NEXT_WRITES);
+				kill_and_cut(mode, faults[f], at, NEXT_LOOKS);
+			}
+	}
+}
+
 /* ---- one operation fails, and what was asked for is asked for again */
 
 static void open_again(struct run *r, const char *when)
@@ -382,6 +436,7 @@ int main(void)
 		cmocka_unit_test(a_power_cut_leaves_one_commit_or_the_next),
 		cmocka_unit_test(a_power_cut_in_bounded_mode_takes_no_commit),
 		cmocka_unit_test(a_power_cut_in_offline_mode_takes_no_commit),
+		cmocka_unit_test(what_a_killed_writer_left_is_built_upon_durably),
 		cmocka_unit_test(who_asks_again_loses_nothing_to_a_fault),
 		cmocka_unit_test(who_asked_again_loses_nothing_to_a_power_cut_then),
 		cmocka_unit_test(an_answer_of_the_keeper_may_be_lost),

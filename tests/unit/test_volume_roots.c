@@ -213,8 +213,35 @@ static int deny(void *data, const uint8_t volume[VOLUME_ID_SIZE], uint64_t token
 	return error_set(why, CELLA_EFENCED, "denied");
 }
 
+/* Whoever holds the disk writes the hint: tags of roots lie in the clear. */
+static void write_head(const struct place *p, const uint8_t reference[VOLUME_REFERENCE_SIZE],
+                       uint64_t settled)
+{
+	uint8_t head[VOLUME_HEAD_SIZE] = {0};
+	char path[128];
+	memcpy(head, reference, VOLUME_REFERENCE_SIZE);
+	memcpy(head + VOLUME_REFERENCE_SIZE + 8, &settled, sizeof(settled));
+	snprintf(path, sizeof(path), "%s/head", p->directory);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	assert_int_equal(write(fd, head, sizeof(head)), sizeof(head));
+	close(fd);
+}
+
+static uint64_t settled_by_head(const struct place *p)
+{
+	uint64_t settled;
+	char path[128];
+	snprintf(path, sizeof(path), "%s/head", p->directory);
+	int fd = open(path, O_RDONLY);
+	assert_int_equal(pread(fd, &settled, sizeof(settled), VOLUME_REFERENCE_SIZE + 8), sizeof(settled));
+	close(fd);
+	return settled;
+}
+
 static void what_was_refused_is_not_found_in_the_log(void **state)
 {
+	uint8_t refused[VOLUME_REFERENCE_SIZE];
+	struct volume_config reader;
 	struct place *p = *state;
 	struct volume_config denied = p->config;
 	struct volume *v;
@@ -229,11 +256,83 @@ static void what_was_refused_is_not_found_in_the_log(void **state)
 	assert_ok(volume_open(&denied, &v, &err));
 	write_file(v, "b", 0, "b", 1);
 	assert_int_equal(volume_commit(v, &err), CELLA_EFENCED);
+	memcpy(refused, v->reference, sizeof(refused));
 	volume_free(v);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_ok(volume_open(&p->config, &v, &err));
+		check_file(v, "a", 0, "a", 1);
+		assert_int_equal(volume_stat(v, "b", VOLUME_FOLLOW, &st, &err), CELLA_ENOENT);
+		volume_free(v);
+		assert_int_equal(settled_by_head(p), VOLUME_HEAD_SETTLED);
+	}
+	for (uint64_t settled = 0; settled < 2; settled++) {
+		write_head(p, refused, settled);
+		reader = p->config;
+		reader.writable = false;
+		assert_ok(volume_open(&reader, &v, &err));
+		assert_int_equal(volume_stat(v, "b", VOLUME_FOLLOW, &st, &err), CELLA_ENOENT);
+		volume_free(v);
+		assert_int_equal(volume_open(&p->config, &v, &err), CELLA_EAUTH);
+		assert_non_null(strstr(err.text, "counts at the keeper only"));
+	}
+}
+
+/* A segment with commits whose header is damaged is no leftover of a writer that was killed. */
+static void a_writer_does_not_pass_over_a_damaged_segment(void **state)
+{
+	struct place *p = *state;
+	struct volume *v, *r;
+	struct volume_config reader = p->config;
+	struct volume_stat st;
+	reader.writable = false;
+	p->config.mode = VOLUME_OFFLINE;
 	assert_ok(volume_open(&p->config, &v, &err));
-	check_file(v, "a", 0, "a", 1);
-	assert_int_equal(volume_stat(v, "b", VOLUME_FOLLOW, &st, &err), CELLA_ENOENT);
+	write_file(v, "a", 0, "a", 1);
+	assert_ok(volume_commit(v, &err));
+	uint8_t first[VOLUME_REFERENCE_SIZE];
+	memcpy(first, v->reference, sizeof(first));
+	assert_ok(segment_close_writing(v, &err));
+	write_file(v, "b", 0, "b", 1);
+	assert_ok(volume_commit(v, &err));
+	const uint32_t second = volume_place_of(v->reference).segment;
+	v->failure.code = CELLA_EIO; /* it is killed */
 	volume_free(v);
+	write_head(p, first, 0);
+	flip(p, second, 1);
+	assert_ok(volume_open(&reader, &r, &err));
+	check_file(r, "a", 0, "a", 1);
+	assert_int_equal(volume_stat(r, "b", VOLUME_FOLLOW, &st, &err), CELLA_ENOENT);
+	volume_free(r);
+	assert_int_equal(volume_open(&p->config, &v, &err), CELLA_EAUTH);
+	flip(p, second, 1);
+	assert_ok(volume_open(&p->config, &v, &err));
+	check_file(v, "b", 0, "b", 1);
+	volume_free(v);
+}
+
+/* The loser of a take-over may be the last to write the hint: the other's commits are found all the same. */
+static void the_hint_of_who_was_taken_over_hides_nothing(void **state)
+{
+	struct place *p = *state;
+	struct volume_config second = p->config;
+	struct volume *a, *b;
+	p->config.mode = second.mode = VOLUME_OFFLINE;
+	second.take_over = true;
+	assert_ok(volume_keeper_file(p->root, &second.keeper, &err));
+	assert_ok(volume_open(&p->config, &a, &err));
+	assert_ok(volume_open(&second, &b, &err));
+	write_file(b, "f", 0, "bb", 2);
+	assert_ok(volume_commit(b, &err));
+	write_head(p, b->opened, 0); /* so that the other does not see it */
+	write_file(a, "f", 0, "a", 1);
+	assert_ok(volume_commit(a, &err)); /* in a later segment, and its hint stays */
+	a->failure.code = b->failure.code = CELLA_EIO; /* both are killed */
+	volume_free(a);
+	volume_free(b);
+	assert_ok(volume_open(&second, &b, &err));
+	check_file(b, "f", 0, "bb", 2);
+	volume_free(b);
+	volume_keeper_file_free(&second.keeper);
 }
 
 /* Of two writers that left commits behind the keeper's root, the one that took over counts, whichever comes
@@ -335,6 +434,8 @@ int main(void)
 		in_place(a_writer_does_not_drop_what_it_cannot_follow),
 		in_place(what_counts_is_found_in_the_log),
 		in_place(what_was_refused_is_not_found_in_the_log),
+		in_place(a_writer_does_not_pass_over_a_damaged_segment),
+		in_place(the_hint_of_who_was_taken_over_hides_nothing),
 		in_place(of_two_logs_that_of_the_last_writer_counts),
 		in_place(a_writer_that_was_taken_over_leaves_the_hint),
 		in_place(a_larger_token_in_the_hint_fences_nobody),

@@ -137,6 +137,7 @@ static const struct driver_row *const driver_rows[] = {
 	&driver_snp,
 	&driver_tdx,
 	&driver_sgx,
+	&driver_tpm,
 };
 
 const struct driver_row *driver_of(enum tee_kind kind)

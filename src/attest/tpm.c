@@ -64,7 +64,8 @@ static void claim_quote(struct tee_verdict *v, const struct tpm_attest *q)
 	tee_claim(v, "quote.restart_count", "how often it was resumed since", "%u", q->restart_count);
 	tee_claim(v, "quote.firmware", "its version; changed by a number of the key's", "%016llx",
 	          (unsigned long long)q->firmware);
-	tee_claim(v, "report_data", "what the machine had signed", "%s", bytes_text(v, q->extra));
+	tee_claim(v, "quote.extra_data", "what the machine had signed: report data, or their SHA-256", "%s",
+	          bytes_text(v, q->extra));
 }
 
 static void claim_pcrs(struct tee_verdict *v, const struct tpm_evidence *e)

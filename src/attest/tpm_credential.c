@@ -177,3 +177,34 @@ int tpm_make_credential(const void *ek_public, size_t ek_public_size, const stru
 		*ret_credential = made;
 	return rc;
 }
+
+/* ---- as a file ---- */
+
+static const uint8_t file_magic[8] = {'C', 'E', 'L', 'L', 'A', 'C', 'R', 'D'};
+
+void tpm_credential_write(const struct tpm_credential *credential, struct buf *to)
+{
+	buf_put(to, file_magic, sizeof(file_magic));
+	buf_put_blob(to, credential->blob.data, credential->blob.size);
+	buf_put_blob(to, credential->secret.data, credential->secret.size);
+}
+
+int tpm_credential_read(const void *data, size_t size, struct tpm_credential *ret_credential,
+                        struct error *err)
+{
+	struct reader r = reader_of(data, size);
+	struct tpm_credential read = {0};
+	size_t blob_size, secret_size;
+	const uint8_t *magic = reader_bytes(&r, sizeof(file_magic));
+	const uint8_t *blob = reader_blob(&r, &blob_size), *secret = reader_blob(&r, &secret_size);
+	if (!reader_finished(&r) || !crypto_equal(magic, file_magic, sizeof(file_magic)))
+		return error_set(err, CELLA_EFORMAT, "%zu bytes are no challenge for a TPM", size);
+	buf_put(&read.blob, blob, blob_size);
+	buf_put(&read.secret, secret, secret_size);
+	if (read.blob.failed || read.secret.failed) {
+		tpm_credential_done(&read);
+		return error_set(err, CELLA_ENOMEM, "no memory for a credential");
+	}
+	*ret_credential = read;
+	return 0;
+}

@@ -41,4 +41,9 @@ int tpm_make_credential(const void *ek_public, size_t ek_public_size, const stru
                         const void *secret, size_t secret_size, struct tpm_credential *ret_credential,
                         struct error *err) must_check;
 
+/* As a file: CELLACRD, then both blobs. Reading copies; CELLA_EFORMAT, CELLA_ENOMEM. */
+void tpm_credential_write(const struct tpm_credential *credential, struct buf *to);
+int tpm_credential_read(const void *data, size_t size, struct tpm_credential *ret_credential,
+                        struct error *err) must_check;
+
 #endif

@@ -32,7 +32,7 @@ static const struct option evidence_table[] = {
          option_field(evidence_options, at)},
 	{"--policy", NULL, OPTION_TEXT, "FILE", "what is demanded beyond that it is genuine, in JSON",
          option_field(evidence_options, policy)},
-	{"--out", NULL, OPTION_TEXT, "DIR", "get, collateral fetch: where the files go",
+	{"--out", NULL, OPTION_TEXT, "DIR", "get, collateral fetch: where the files go; challenge: the file",
          option_field(evidence_options, out)},
 	{"--from", NULL, OPTION_TEXT, "URL",
          "collateral fetch: a mirror with the makers' paths, to ask instead of them",
@@ -74,6 +74,10 @@ const struct verb evidence_verb = {
 		"        (certificates, CRLs, TCB info) into --out, with curl; it is signed by the maker\n"
 		"reference  compute the launch measurement that a guest will have from the files that QEMU\n"
 		"        launches it from, for the policy's \"measurement\" (snp) or \"mr_td\" (tdx: --firmware alone)\n"
+		"challenge  for --tee tpm: check evidence as verify does, but by the certificate of the TPM's\n"
+		"        endorsement key, and write to the file --out what only that TPM can answer, if it holds\n"
+		"        the attestation key, too; prints the answer to expect, and the key's name for a policy\n"
+		"answer  ask this machine's TPM for the answer to the challenge in the file --evidence\n"
 		"Nothing else is fetched, and no clock is asked if --at is given. --certs, --collateral and\n"
 		"--event-log take several files, and may be repeated. Without a policy, all that is signed and\n"
 		"dated must hold, and what may be dangerous (debugging, migration) is warned of or refused.\n"
@@ -250,7 +254,7 @@ static void print_checks(const struct tee_verdict *v)
 	}
 }
 
-static void print_verdict(const struct tee_input *input, const struct tee_verdict *v)
+void evidence_print_verdict(const struct tee_input *input, const struct tee_verdict *v)
 {
 	char time[CERT_TIME_TEXT_SIZE];
 	cert_time_text(input->time, time);
@@ -275,7 +279,7 @@ static int verify(const struct evidence_options *o, const struct tee_input *inpu
 		                               "claims", claims_json(v)),
 		                     err);
 	else
-		print_verdict(input, v);
+		evidence_print_verdict(input, v);
 	return rc;
 }
 
@@ -314,6 +318,8 @@ static const struct command_row {
 	{"get", NULL, false, true, NULL, evidence_get},
 	{"collateral", "fetch", false, true, collateral, NULL},
 	{"reference", NULL, false, false, NULL, evidence_reference},
+	{"challenge", NULL, true, false, evidence_challenge, NULL},
+	{"answer", NULL, false, true, NULL, evidence_answer},
 };
 
 static int find_command(char **words, int count, const struct command_row **ret_row, struct error *err)

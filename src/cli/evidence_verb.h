@@ -26,6 +26,12 @@ int evidence_get(const struct evidence_options *o, struct error *err) must_check
 /* Fetches what the maker publishes that a verification needs. */
 int evidence_collateral(const struct evidence_options *o, const struct tee_input *input,
                         struct error *err) must_check;
+/* Writes a challenge for a TPM's keys, and asks this machine's TPM for the answer to one. */
+int evidence_challenge(const struct evidence_options *o, const struct tee_input *input,
+                       struct tee_verdict *verdict, struct error *err) must_check;
+int evidence_answer(const struct evidence_options *o, struct error *err) must_check;
+/* Every check, and how it came out. */
+void evidence_print_verdict(const struct tee_input *input, const struct tee_verdict *verdict);
 /* Prints the launch measurement that evidence will have. */
 int evidence_reference(const struct evidence_options *o, struct error *err) must_check;
 

@@ -1,7 +1,8 @@
 /*
  * Do evidence of TPMs, certificates, boot logs, IMA logs, policies and public areas stay inside themselves?
  * Byte 0 says what follows: 'e' evidence, a boot log, an IMA log and certificates, each of the first three
- * behind its size; 'i' an IMA log; 'k' a public area, for a credential; 'p' a policy.
+ * behind its size; 'a' an answer of cella-tpm; 'c' a credential; 'i' an IMA log; 'k' a public area, for a
+ * credential; 'p' a policy.
  * build/tests/unit/tpm_seeds DIRECTORY makes the seeds.
  */
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #include "attest/ima_log.h"
 #include "attest/tee.h"
+#include "attest/tpm_answer_format.h"
 #include "attest/tpm_credential.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -88,6 +90,32 @@ static void key(const uint8_t *data, size_t size)
 	tpm_credential_done(&credential);
 }
 
+static void answer(const uint8_t *data, size_t size)
+{
+	struct tpm_answer read, again;
+	struct buf bytes = {0};
+	if (tpm_answer_read(data, size, &read, NULL) < 0)
+		return;
+	tpm_answer_write(&read, &bytes);
+	if (tpm_answer_read(bytes.data, bytes.size, &again, NULL) < 0 || again.code != read.code ||
+	    again.count != read.count || bytes.size != size)
+		abort();
+	buf_done(&bytes);
+}
+
+static void credential(const uint8_t *data, size_t size)
+{
+	struct tpm_credential read;
+	struct buf bytes = {0};
+	if (tpm_credential_read(data, size, &read, NULL) < 0)
+		return;
+	tpm_credential_write(&read, &bytes);
+	if (bytes.size != size || !crypto_equal(bytes.data, data, size))
+		abort();
+	buf_done(&bytes);
+	tpm_credential_done(&read);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static bool started;
@@ -101,6 +129,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		tee_policy_free(policy);
 	if (data[0] == 'e')
 		evidence(data + 1, size - 1);
+	if (data[0] == 'a')
+		answer(data + 1, size - 1);
+	if (data[0] == 'c')
+		credential(data + 1, size - 1);
 	if (data[0] == 'i')
 		ima(data + 1, size - 1);
 	if (data[0] == 'k')

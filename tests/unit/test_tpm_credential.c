@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "attest/tpm_answer_format.h"
 #include "tpm_support.h"
 
 static const uint32_t AK_ATTRIBUTES = TPM_FIXED_TPM | TPM_FIXED_PARENT | TPM_SENSITIVE_DATA_ORIGIN |
@@ -157,13 +158,49 @@ static void test_no_ek(void **state)
 	assert_no_ek(&public, 32, CELLA_EFORMAT, "no endorsement key");
 }
 
+/* As files and messages: whole they are what they were, and cut or longer they are nothing. */
+static void test_files(void **state)
+{
+	(void)state;
+	const struct tpm_name name = name_of(SOFT_P256, AK_ATTRIBUTES);
+	cleanup_buf struct buf file = {0}, said = {0};
+	struct tpm_credential c = {0}, read = {0};
+	make(SOFT_EK_RSA, &name, 32, &c);
+	tpm_credential_write(&c, &file);
+	assert_int_equal(tpm_credential_read(file.data, file.size, &read, NULL), 0);
+	assert_int_equal(read.blob.size, c.blob.size);
+	assert_memory_equal(read.blob.data, c.blob.data, c.blob.size);
+	assert_memory_equal(read.secret.data, c.secret.data, c.secret.size);
+	tpm_credential_done(&read);
+	buf_put_u8(&file, 0);
+	for (size_t size = 0; size <= file.size; size++)
+		if (size != file.size - 1)
+			assert_int_equal(tpm_credential_read(file.data, size, &read, NULL), CELLA_EFORMAT);
+	const struct tpm_answer answer = {.code = CELLA_EAUTH,
+	                                  .text = {(const uint8_t *)"no", 2},
+	                                  .count = 2,
+	                                  .blobs = {{c.blob.data, c.blob.size},
+	                                            {c.secret.data, c.secret.size}}};
+	struct tpm_answer heard;
+	tpm_answer_write(&answer, &said);
+	assert_int_equal(tpm_answer_read(said.data, said.size, &heard, NULL), 0);
+	assert_int_equal(heard.code, CELLA_EAUTH);
+	assert_int_equal(heard.text.size, 2);
+	assert_memory_equal(heard.blobs[1].data, c.secret.data, c.secret.size);
+	for (size_t size = 0; size < said.size; size++)
+		assert_int_equal(tpm_answer_read(said.data, size, &heard, NULL), CELLA_EFORMAT);
+	said.data[3] = 0x80; /* a code that there is not is a failure all the same */
+	assert_int_equal(tpm_answer_read(said.data, said.size, &heard, NULL), 0);
+	assert_int_equal(heard.code, CELLA_EIO);
+	tpm_credential_done(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_activated),
-		cmocka_unit_test(test_fresh),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_no_ek),
+		cmocka_unit_test(test_activated), cmocka_unit_test(test_fresh),
+		cmocka_unit_test(test_refused),   cmocka_unit_test(test_no_ek),
+		cmocka_unit_test(test_files),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attest/tpm_answer_format.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "tpm_support.h"
@@ -36,6 +37,23 @@ static int evidence(const char *directory, const char *name, const struct soft_s
 	return status;
 }
 
+/* A credential for that key, and an answer that has it. */
+static int messages(const char *directory, const struct buf *ek)
+{
+	struct tpm_public public;
+	struct tpm_credential credential = {0};
+	cleanup_buf struct buf file = {0}, said = {0};
+	if (tpm_public_read(ek->data, ek->size, &public, NULL) < 0 ||
+	    tpm_make_credential(ek->data, ek->size, &public.name, "a secret", 8, &credential, NULL) < 0)
+		return 1;
+	tpm_credential_write(&credential, &file);
+	tpm_credential_done(&credential);
+	const struct tpm_answer answer = {.count = 2,
+	                                  .blobs = {{file.data, file.size}, {ek->data, ek->size}}};
+	tpm_answer_write(&answer, &said);
+	return put(directory, "credential", 'c', &file) | put(directory, "answer", 'a', &said);
+}
+
 int main(int count, char **words)
 {
 	static const char *const names[] = {"rsassa", "rsapss", "p256", "p384"};
@@ -59,6 +77,7 @@ int main(int count, char **words)
 		cleanup_buf struct buf public = {0};
 		soft_ek_public(ek, &public);
 		status |= put(words[1], ek_names[ek], 'k', &public);
+		status |= messages(words[1], &public);
 	}
 	buf_put(&text, policy, sizeof(policy) - 1);
 	status |= put(words[1], "policy", 'p', &text);

@@ -1,0 +1,117 @@
+/*
+ * cella-tpm: the one program that speaks to a TPM. Others start it for one question
+ * (attest/tpm_answer_format.h); it has no use by hand.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "attest/driver_tpm.h"
+#include "attest/tpm_answer_format.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "tpm/device.h"
+
+enum { EXTRA_MAX = 64, INPUT_MAX = 8192 };
+
+struct question {
+	const char *word; /* behind the verb, or NULL */
+	struct device *device;
+	struct buf blobs[TPM_ANSWER_BLOBS_MAX];
+	size_t count;
+};
+
+static int read_extra(const char *word, struct buf *to, struct error *err)
+{
+	if (!word || !io_unhex_text(word, strlen(word), to) || to->size > EXTRA_MAX)
+		return error_set(err, CELLA_EINVAL, "extra data are 1 to %d bytes as hexadecimal digits",
+		                 EXTRA_MAX);
+	return 0;
+}
+
+static int quote(struct question *q, struct error *err)
+{
+	cleanup_buf struct buf extra = {0};
+	int rc = read_extra(q->word, &extra, err);
+	q->count = 2;
+	if (rc == 0)
+		rc = device_quote(q->device, 0, extra.data, extra.size, &q->blobs[0], err);
+	return rc < 0 ? rc : device_ek_certificate(q->device, &q->blobs[1], err);
+}
+
+static int activate(struct question *q, struct error *err)
+{
+	cleanup_buf struct buf input = {0}, blob = {0}, secret = {0};
+	int rc = io_read_fd(STDIN_FILENO, "a credential", INPUT_MAX, &input, err);
+	if (rc < 0)
+		return rc;
+	struct reader r = reader_of(input.data, input.size);
+	size_t blob_size, secret_size;
+	const uint8_t *of_blob = reader_blob(&r, &blob_size), *of_secret = reader_blob(&r, &secret_size);
+	if (!reader_finished(&r))
+		return error_set(err, CELLA_EFORMAT, "standard input has no credential");
+	buf_put(&blob, of_blob, blob_size);
+	buf_put(&secret, of_secret, secret_size);
+	if (blob.failed || secret.failed)
+		return error_set(err, CELLA_ENOMEM, "no memory for a credential");
+	q->count = 1;
+	return device_activate(q->device, &blob, &secret, &q->blobs[0], err);
+}
+
+static const struct {
+	const char *name;
+	int (*answer)(struct question *q, struct error *err);
+} verbs[] = {
+	{"quote", quote},
+	{"activate", activate},
+};
+
+static int answer(const char *verb, struct question *q, struct error *err)
+{
+	const char *tcti = secure_getenv("CELLA_TPM");
+	for (size_t i = 0; i < array_count(verbs); i++) {
+		if (strcmp(verbs[i].name, verb) != 0)
+			continue;
+		int rc = crypto_init(NULL, err);
+		if (rc == 0)
+			rc = device_open(tcti ? tcti : "device:" TPM_DEVICE, &q->device, err);
+		return rc < 0 ? rc : verbs[i].answer(q, err);
+	}
+	return error_set(err, CELLA_EINVAL, "cella-tpm has no verb %.40s", verb);
+}
+
+int main(int count, char **words)
+{
+	struct question q = {.word = count > 2 ? words[2] : NULL};
+	struct error err = {0};
+	struct tpm_answer to = {0};
+	cleanup_buf struct buf bytes = {0};
+	if (count < 2 || count > 3) {
+		fprintf(stderr,
+		        "cella-tpm is started by other programs of Cella (cella evidence get --tee tpm)\n");
+		return 2;
+	}
+	(void)setenv("TSS2_LOG", "all+NONE", 0);
+	to.code = answer(words[1], &q, &err);
+	if (to.code < 0)
+		to.text = (struct tpm_bytes){(const uint8_t *)err.text,
+		                             strnlen(err.text, TPM_ANSWER_TEXT_MAX)};
+	else
+		to.count = q.count;
+	for (size_t i = 0; i < to.count; i++)
+		to.blobs[i] = (struct tpm_bytes){q.blobs[i].data, q.blobs[i].size};
+	tpm_answer_write(&to, &bytes);
+	device_close(q.device);
+	const int rc = bytes.failed ? CELLA_ENOMEM
+	                            : io_write_full(STDOUT_FILENO, bytes.data, bytes.size, NULL);
+	for (size_t i = 0; i < q.count; i++) {
+		if (q.blobs[i].data)
+			mem_wipe(q.blobs[i].data, q.blobs[i].size);
+		buf_done(&q.blobs[i]);
+	}
+	if (bytes.data)
+		mem_wipe(bytes.data, bytes.size);
+	return rc < 0 ? 1 : 0;
+}

@@ -394,8 +394,10 @@ static void probe_processor(const struct machine *machine, struct host_fact *f)
 #endif
 }
 
-/* A machine class by its device. This version signs evidence of the class soft only. */
-static void probe_device(struct host_fact *f, const char *path, const char *remedy)
+static const char can_vouch[] = "present; it can vouch for this machine at a CAS (cella las endorse)";
+
+/* A machine class by its device. */
+static void probe_device(struct host_fact *f, const char *path, const char *use, const char *remedy)
 {
 	char value[sizeof(f->value)];
 	if (!exists("", path)) {
@@ -404,28 +406,31 @@ static void probe_device(struct host_fact *f, const char *path, const char *reme
 		return;
 	}
 	snprintf(value, sizeof(value), "%s", path);
-	set(f, HOST_INFO, value,
-	    "present; evidence of this version is of the machine class soft all the same", "");
+	set(f, HOST_INFO, value, use, "");
 }
 
 static void probe_tpm(const struct machine *machine not_used, struct host_fact *f)
 {
-	probe_device(f, "/dev/tpmrm0", "enable the TPM 2.0 in the firmware, or give the virtual machine one");
+	probe_device(f, "/dev/tpmrm0", "present; sessions do not ask it",
+	             "enable the TPM 2.0 in the firmware, or give the virtual machine one");
 }
 
 static void probe_snp(const struct machine *machine not_used, struct host_fact *f)
 {
-	probe_device(f, "/dev/sev-guest", "a confidential virtual machine on AMD EPYC 7003 or later");
+	probe_device(f, "/dev/sev-guest", can_vouch,
+	             "a confidential virtual machine on AMD EPYC 7003 or later");
 }
 
 static void probe_tdx(const struct machine *machine not_used, struct host_fact *f)
 {
-	probe_device(f, "/dev/tdx_guest", "a confidential virtual machine on Intel Xeon with TDX");
+	probe_device(f, "/dev/tdx_guest", can_vouch, "a confidential virtual machine on Intel Xeon with TDX");
 }
 
 static void probe_sgx(const struct machine *machine not_used, struct host_fact *f)
 {
-	probe_device(f, "/dev/sgx_enclave", "an Intel Xeon with SGX that is enabled in the firmware");
+	probe_device(f, "/dev/sgx_enclave",
+	             "present; a process under Gramine can show it to a CAS (cella las endorse)",
+	             "an Intel Xeon with SGX that is enabled in the firmware");
 }
 
 static const struct {

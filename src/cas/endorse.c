@@ -34,10 +34,12 @@ static void printf_like(2, 3) refuse(struct endorsing *t, const char *format, ..
 	char line[700];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
+	vsnprintf(line, sizeof(line) - 1, format, args);
 	va_end(args);
-	buf_put(&t->reasons, line, strlen(line));
-	buf_put(&t->reasons, "\n", 1);
+	const size_t size = strlen(line);
+	line[size] = '\n'; /* two needs may fail by the same */
+	if (!t->reasons.size || !memmem(t->reasons.data, t->reasons.size, line, size + 1))
+		buf_put(&t->reasons, line, size + 1);
 }
 
 static bool is_refused(const struct endorsing *t)
@@ -224,9 +226,11 @@ static int tell_refusal(const struct endorsing *t, struct error *err)
 			"the CAS refused this machine's evidence: the session's owner can see why (cella "
 			"session explain %.200s/%.100s)",
 			t->asked->session, t->asked->service);
-	return error_set(err, CELLA_EAUTH, "the CAS refused this machine's evidence: %.*s",
-	                 (int)min_of(t->reasons.size - 2, sizeof(err->text) / 2),
-	                 (const char *)t->reasons.data);
+	char why[sizeof(err->text) / 2];
+	snprintf(why, sizeof(why), "%.*s", (int)(t->reasons.size - 2), (const char *)t->reasons.data);
+	for (char *end = strchr(why, '\n'); end; end = strchr(end, '\n'))
+		*end = ';';
+	return error_set(err, CELLA_EAUTH, "the CAS refused this machine's evidence: %s", why);
 }
 
 static int record(struct endorsing *t, struct error *err)

@@ -245,10 +245,9 @@ struct asking {
 	int rc;
 };
 
-/* CELLA_EAUTH: it is not sealed by this executor, or was asked before. *ret_number belongs to it. */
-static int open_question(const struct asking *t, const uint8_t grant_key[CRYPTO_KEY_SIZE],
-                         struct seal_session *session, struct owner_keeper_request *ret_question,
-                         uint64_t *ret_number, struct error *err)
+/* CELLA_EAUTH: it is not sealed by this executor. *ret_number belongs to it. */
+static int open_question(const struct asking *t, struct seal_session *session,
+                         struct owner_keeper_request *ret_question, uint64_t *ret_number, struct error *err)
 {
 	uint8_t plain[sizeof(*ret_question)];
 	struct seal_id claimed;
@@ -261,8 +260,6 @@ static int open_question(const struct asking *t, const uint8_t grant_key[CRYPTO_
 	const struct seal_id id = owner_keeper_id(0, false, claimed.version);
 	*ret_number = claimed.version;
 	rc = seal_open(session, &id, NULL, 0, t->question, t->size, plain, sizeof(plain), err);
-	if (rc == 0)
-		rc = note_question(t->cas, grant_key, claimed.version, err);
 	return rc == 0 ? keeper_question_read(plain, sizeof(plain), ret_question, err) : rc;
 }
 
@@ -285,9 +282,11 @@ static int answer(const struct asking *t, struct judgement *j, const uint8_t gra
 	uint8_t plain[KEEPER_ANSWER_MAX];
 	uint64_t number;
 	size_t size;
-	int rc = open_question(t, grant_key, session, &question, &number, err);
+	int rc = open_question(t, session, &question, &number, err);
 	if (rc == 0)
 		rc = may_ask(j, &question, err);
+	if (rc == 0) /* one that was refused may be asked again, when its reason is gone */
+		rc = note_question(t->cas, grant_key, number, err);
 	if (rc == 0)
 		rc = find_volume(j, question.volume, &at, err);
 	if (rc == 0 && !at.writable && question.operation != OWNER_KEEPER_RELEASE)

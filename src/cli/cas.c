@@ -16,7 +16,7 @@
 #include "cli/spawn.h"
 #include "cli/verbs.h"
 
-enum { WORDS_MAX = 32, RATE = 200, RATE_MAX = 1000000 };
+enum { OPERANDS_MAX = 26, WORDS_MAX = 32, RATE = 200, RATE_MAX = 1000000 };
 
 struct cas_options {
 	const char *directory, *listen, *key_file, *passphrase_file, *owner, *pin, *credential, *name, *label,
@@ -99,6 +99,8 @@ const struct verb cas_verb = {
 		"         file; nothing takes it back\n"
 		"audit --list [--session SESSION] [--since TIME]  entries of its audit log: of sessions that\n"
 		"         this owner may read, and of owners, launchers and revocations\n"
+		"collateral add KIND FILE...|list|remove KIND HASH  what the CAS verifies evidence of hardware by:\n"
+		"         certificates, CRLs, Intel's documents; KIND is snp, tdx or sgx\n"
 		"Of a CAS that is stopped, by --dir and what seals it (--key-file or --passphrase-file):\n"
 		"audit [--verify|--list]  the end of its audit log; --verify reads all of it, and every\n"
 		"         record; --list prints the entries, of all sessions\n"
@@ -110,7 +112,7 @@ const struct verb cas_verb = {
 		   "cella cas attest https://cas.example:8081 --pin 5f0c… --credential cas.owner.pem",
 	.table = {cas_table, array_count(cas_table), false},
 	.operands_min = 0,
-	.operands_max = 3,
+	.operands_max = 1 + OPERANDS_MAX,
 	.enter = verb_cas,
 };
 
@@ -363,6 +365,8 @@ static int status_command(const struct cas_options *o, const char *const *operan
 	if (rc < 0)
 		return rc;
 	rc = cas_client_check(client, &c, &status, err);
+	if (rc == 0 && *c.credential)
+		cas_owner_collateral_warn(client);
 	cas_client_free(client);
 	if (rc < 0)
 		return rc;
@@ -427,20 +431,30 @@ static const struct command_row {
 	int (*run)(const struct cas_options *o, const char *const *operands, struct error *err);
 	int (*own)(const struct cas_owner_options *o, const char *const *operands, struct error *err);
 } commands[] = {
-	{"attest", 1, 1, attest_command, NULL},   {"list", 0, 0, list_command, NULL},
-	{"use", 1, 1, use_command, NULL},         {"status", 0, 1, status_command, NULL},
-	{"audit", 0, 0, audit_command, NULL},     {"backup", 1, 1, backup_command, NULL},
-	{"restore", 1, 1, restore_command, NULL}, {"rotate", 0, 0, rotate_command, NULL},
-	{"owners", 0, 0, NULL, cas_owner_list},   {"credential", 1, 1, NULL, cas_owner_credential},
-	{"add-owner", 1, 1, NULL, cas_owner_add}, {"remove-owner", 1, 1, NULL, cas_owner_remove},
-	{"revoke", 2, 2, NULL, cas_owner_revoke}, {"revocations", 0, 0, NULL, cas_owner_revocations},
+	{"attest", 1, 1, attest_command, NULL},
+	{"list", 0, 0, list_command, NULL},
+	{"use", 1, 1, use_command, NULL},
+	{"status", 0, 1, status_command, NULL},
+	{"audit", 0, 0, audit_command, NULL},
+	{"backup", 1, 1, backup_command, NULL},
+	{"restore", 1, 1, restore_command, NULL},
+	{"rotate", 0, 0, rotate_command, NULL},
+	{"owners", 0, 0, NULL, cas_owner_list},
+	{"credential", 1, 1, NULL, cas_owner_credential},
+	{"add-owner", 1, 1, NULL, cas_owner_add},
+	{"remove-owner", 1, 1, NULL, cas_owner_remove},
+	{"revoke", 2, 2, NULL, cas_owner_revoke},
+	{"revocations", 0, 0, NULL, cas_owner_revocations},
+	{"collateral", 1, OPERANDS_MAX, NULL, cas_owner_collateral},
 };
 
 static int run_command(const struct cas_options *o, char **words, int count, struct error *err)
 {
 	const struct cas_owner_options own = {.label = o->label, .reason = o->reason, .json = o->json};
-	const char *operands[3] = {count > 1 ? words[1] : NULL, count > 2 ? words[2] : NULL};
+	const char *operands[OPERANDS_MAX + 1] = {NULL}; /* ends with a NULL */
 	size_t found;
+	for (int i = 1; i < count; i++)
+		operands[i - 1] = words[i];
 	int rc = verb_find_command(words[0], commands, sizeof(commands[0]), array_count(commands), &found,
 	                           err);
 	if (rc < 0)

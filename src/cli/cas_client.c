@@ -189,3 +189,17 @@ void cas_client_target(struct buf *to, const char *session, const char *rest, co
 	if (last)
 		http_encode(to, last);
 }
+
+int cas_client_nonce(struct cas_client *c, uint8_t ret_nonce[CAS_CLIENT_NONCE_SIZE], struct error *err)
+{
+	json_t *answer;
+	int rc = cas_client_json(c, "POST", "/v1/nonce", NULL, &answer, err);
+	if (rc < 0)
+		return rc;
+	const char *hex = json_string_value(json_object_get(answer, "nonce"));
+	if (!hex || strlen(hex) != 2 * CAS_CLIENT_NONCE_SIZE ||
+	    !io_unhex(hex, CAS_CLIENT_NONCE_SIZE, ret_nonce))
+		rc = error_set(err, CELLA_EFORMAT, "the CAS's answer holds no nonce");
+	json_decref(answer);
+	return rc;
+}

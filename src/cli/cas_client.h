@@ -22,6 +22,11 @@ int cas_client_ask(struct cas_client *client, const struct https_message *messag
 int cas_client_json(struct cas_client *client, const char *method, const char *target, json_t *body,
                     json_t **ret_json, struct error *err) must_check;
 
+/* POST /v1/nonce. */
+enum { CAS_CLIENT_NONCE_SIZE = 32 };
+int cas_client_nonce(struct cas_client *client, uint8_t ret_nonce[CAS_CLIENT_NONCE_SIZE],
+                     struct error *err) must_check;
+
 /* GET /v1/status: refused if the audit log is shorter than the context remembers, which is noted anew else.
  * */
 int cas_client_check(struct cas_client *client, struct context *context, json_t **ret_status,

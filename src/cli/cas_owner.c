@@ -36,7 +36,7 @@ static int open_current(struct cas_client **ret_client, struct error *err)
 	return rc;
 }
 
-static int ask(const char *method, const char *target, json_t *body, json_t **ret_json, struct error *err)
+int cas_owner_ask(const char *method, const char *target, json_t *body, json_t **ret_json, struct error *err)
 {
 	struct cas_client *client;
 	int rc = open_current(&client, err);
@@ -55,7 +55,7 @@ static int ask_of_key(const char *method, const char *route, const char *key, st
 	if (strspn(key, "0123456789abcdefABCDEF") != strlen(key) || strlen(key) > 64)
 		return error_set(err, CELLA_EINVAL, "%.80s is no key: it has 64 hexadecimal digits", key);
 	snprintf(target, sizeof(target), "%s/%s", route, key);
-	return ask(method, target, NULL, NULL, err);
+	return cas_owner_ask(method, target, NULL, NULL, err);
 }
 
 static void print_time(const json_t *seconds)
@@ -65,13 +65,12 @@ static void print_time(const json_t *seconds)
 	printf("%s", text);
 }
 
-/* As it came, or a line each by `print`. */
-static int show(const struct cas_owner_options *o, const char *target, const char *name,
-                void (*print)(const json_t *one), struct error *err)
+int cas_owner_show(const struct cas_owner_options *o, const char *target, const char *name,
+                   void (*print)(const json_t *one), struct error *err)
 {
 	json_t *answer = NULL, *one;
 	size_t i;
-	int rc = ask("GET", target, NULL, &answer, err);
+	int rc = cas_owner_ask("GET", target, NULL, &answer, err);
 	if (rc < 0)
 		return rc;
 	json_t *list = json_object_get(answer, name);
@@ -85,7 +84,7 @@ static int show(const struct cas_owner_options *o, const char *target, const cha
 	return rc;
 }
 
-static void print_text(const json_t *one, const char *member)
+void cas_owner_print_text(const json_t *one, const char *member)
 {
 	char text[512];
 	snprintf(text, sizeof(text), "%s", json_string_value(json_object_get(one, member)));
@@ -95,23 +94,23 @@ static void print_text(const json_t *one, const char *member)
 
 static void print_party(const json_t *one)
 {
-	print_text(one, "key");
+	cas_owner_print_text(one, "key");
 	printf("  ");
 	print_time(json_object_get(one, "since"));
 	printf("  ");
-	print_text(one, "label");
+	cas_owner_print_text(one, "label");
 	puts(json_is_true(json_object_get(one, "revoked")) ? "  revoked" : "");
 }
 
 static void print_revocation(const json_t *one)
 {
-	print_text(one, "kind");
+	cas_owner_print_text(one, "kind");
 	putchar(' ');
-	print_text(one, "what");
+	cas_owner_print_text(one, "what");
 	printf("  ");
 	print_time(json_object_get(one, "since"));
 	printf("  ");
-	print_text(one, "reason");
+	cas_owner_print_text(one, "reason");
 	putchar('\n');
 }
 
@@ -132,7 +131,7 @@ int cas_owner_credential(const struct cas_owner_options *o, const char *const *o
 int cas_owner_list(const struct cas_owner_options *o, const char *const *operands, struct error *err)
 {
 	(void)operands;
-	return show(o, "/v1/owners", "owners", print_party, err);
+	return cas_owner_show(o, "/v1/owners", "owners", print_party, err);
 }
 
 /* A hash as it is written, or of the first certificate in a file. */
@@ -162,9 +161,10 @@ int cas_owner_add(const struct cas_owner_options *o, const char *const *operands
 	char hash[CERT_KEY_HASH_SIZE];
 	int rc = key_of(operands[0], hash, err);
 	if (rc == 0)
-		rc = ask("POST", "/v1/owners",
-		         json_pack("{s:s, s:s}", "key", hash, "label", o->label ? o->label : "an owner"),
-		         NULL, err);
+		rc = cas_owner_ask("POST", "/v1/owners",
+		                   json_pack("{s:s, s:s}", "key", hash, "label",
+		                             o->label ? o->label : "an owner"),
+		                   NULL, err);
 	if (rc == 0)
 		printf("%s is an owner\n", hash);
 	return rc;
@@ -184,7 +184,22 @@ int cas_owner_remove(const struct cas_owner_options *o, const char *const *opera
 int cas_owner_launchers(const struct cas_owner_options *o, const char *const *operands, struct error *err)
 {
 	(void)operands;
-	return show(o, "/v1/las", "las", print_party, err);
+	return cas_owner_show(o, "/v1/las", "las", print_party, err);
+}
+
+static void print_endorsed(const json_t *one)
+{
+	cas_owner_print_text(one, "las");
+	printf("  ");
+	print_time(json_object_get(one, "time"));
+	printf("  %s%s\n", json_string_value(json_object_get(one, "tee")),
+	       json_is_true(json_object_get(one, "enrolled")) ? "" : "  not enrolled");
+}
+
+int cas_owner_endorsed(const struct cas_owner_options *o, const char *const *operands, struct error *err)
+{
+	(void)operands;
+	return cas_owner_show(o, "/v1/endorsements", "endorsements", print_endorsed, err);
 }
 
 int cas_owner_remove_launcher(const struct cas_owner_options *o, const char *const *operands,
@@ -209,10 +224,10 @@ int cas_owner_revoke(const struct cas_owner_options *o, const char *const *opera
 			return rc;
 		what = cell.identity;
 	}
-	int rc = ask("POST", "/v1/revocations",
-	             json_pack("{s:s, s:s, s:s}", "kind", kind, "what", what, "reason",
-	                       o->reason ? o->reason : ""),
-	             NULL, err);
+	int rc = cas_owner_ask("POST", "/v1/revocations",
+	                       json_pack("{s:s, s:s, s:s}", "kind", kind, "what", what, "reason",
+	                                 o->reason ? o->reason : ""),
+	                       NULL, err);
 	if (rc == 0)
 		printf("%s %s is revoked, for every request from now on; what runs keeps the keys that it has\n",
 		       kind, what);
@@ -222,7 +237,7 @@ int cas_owner_revoke(const struct cas_owner_options *o, const char *const *opera
 int cas_owner_revocations(const struct cas_owner_options *o, const char *const *operands, struct error *err)
 {
 	(void)operands;
-	return show(o, "/v1/revocations", "revocations", print_revocation, err);
+	return cas_owner_show(o, "/v1/revocations", "revocations", print_revocation, err);
 }
 
 /* ---- the audit log */

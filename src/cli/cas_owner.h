@@ -3,6 +3,7 @@
 #ifndef CLI_CAS_OWNER_H
 #define CLI_CAS_OWNER_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -33,5 +34,23 @@ int cas_owner_launchers(const struct cas_owner_options *o, const char *const *op
                         struct error *err) must_check;
 int cas_owner_remove_launcher(const struct cas_owner_options *o, const char *const *operands,
                               struct error *err) must_check; /* KEY */
+
+int cas_owner_endorsed(const struct cas_owner_options *o, const char *const *operands,
+                       struct error *err) must_check;
+int cas_owner_collateral(const struct cas_owner_options *o, const char *const *operands,
+                         struct error *err) must_check; /* add KIND FILE..., list, remove KIND HASH */
+/* On standard error, of what has ended or will soon, to owners. */
+struct cas_client;
+void cas_owner_collateral_warn(struct cas_client *client);
+
+/* ---- for its own files */
+
+/* One request to the current CAS. Takes `body`. */
+int cas_owner_ask(const char *method, const char *target, json_t *body, json_t **ret_json,
+                  struct error *err) must_check;
+/* GET: the answer's member `name` as it came, or a line each by `print`. */
+int cas_owner_show(const struct cas_owner_options *o, const char *target, const char *name,
+                   void (*print)(const json_t *one), struct error *err) must_check;
+void cas_owner_print_text(const json_t *one, const char *member);
 
 #endif

@@ -7,14 +7,20 @@
 #include "attest/claims.h"
 #include "base/base64url.h"
 #include "base/cleanup.h"
-#include "base/io.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "cli/cas_client.h"
+#include "cli/las_endorse.h"
 #include "cli/las_key.h"
+
+/* A refusal may have any reason; this machine is not asked to endorse its key more often than so. */
+static const uint64_t ENDORSED_NS = 60ull * 1000000000u;
 
 struct job_sessions {
 	struct cas_client *client;
 	char *sessions[JOB_SESSIONS_MAX], *services[JOB_SESSIONS_MAX];
 	char las_key[CRYPTO_KEY_PATH_MAX];
+	uint64_t endorsed_ns[JOB_SESSIONS_MAX]; /* when this machine did, for each; 0: it has not */
 	struct job_grants grants;
 };
 
@@ -61,13 +67,49 @@ static int of_session(const struct job_sessions *s, uint32_t number, int rc, str
 	return rc == CELLA_ELOST ? CELLA_EIO : rc;
 }
 
+/* The CAS refuses with one sentence, whatever for. If this machine has hardware that vouches for it, its word
+ * may be missing, or too old: it is renewed, and the same is asked once more. True: it is worth asking. */
+static bool endorse_again(struct job_sessions *s, uint32_t number)
+{
+	uint8_t key[CRYPTO_ED25519_SIZE];
+	struct las_endorsing l = {.key = key, .session = s->sessions[number], .service = s->services[number]};
+	struct error why;
+	const uint64_t now_ns = clock_ns();
+	if (s->endorsed_ns[number] && now_ns - s->endorsed_ns[number] < ENDORSED_NS)
+		return false;
+	if (driver_find(&driver_system, &l.kind, NULL) < 0)
+		return false;
+	s->endorsed_ns[number] = now_ns;
+	int rc = las_public_key(false, key, &why);
+	if (rc == 0)
+		rc = las_endorse(s->client, &driver_system, &l, &why);
+	if (rc < 0)
+		log_warn("session %s/%s: this machine's hardware could not vouch for its launcher: %s",
+		         s->sessions[number], s->services[number], why.text);
+	return rc == 0;
+}
+
+/* Of a request; takes `more`. *ret_answer may be NULL. */
+static int ask_cas(struct job_sessions *s, uint32_t number, const char *target, const void *evidence,
+                   size_t evidence_size, json_t *more, json_t **ret_answer, struct error *err)
+{
+	int rc = cas_client_json(s->client, "POST", target,
+	                         request_of(s, number, evidence, evidence_size, json_incref(more)),
+	                         ret_answer, err);
+	if (rc == CELLA_EAUTH && endorse_again(s, number))
+		rc = cas_client_json(s->client, "POST", target,
+		                     request_of(s, number, evidence, evidence_size, json_incref(more)),
+		                     ret_answer, err);
+	json_decref(more);
+	return rc;
+}
+
 static int take_grant(void *data, uint32_t number, const void *evidence, size_t evidence_size,
                       struct buf *ret_sealed, struct error *err)
 {
 	struct job_sessions *s = data;
 	json_t *answer = NULL;
-	int rc = cas_client_json(s->client, "POST", "/v1/attest",
-	                         request_of(s, number, evidence, evidence_size, NULL), &answer, err);
+	int rc = ask_cas(s, number, "/v1/attest", evidence, evidence_size, NULL, &answer, err);
 	if (rc == 0)
 		rc = read_bytes(answer, "grant", ret_sealed, err);
 	json_decref(answer);
@@ -81,8 +123,7 @@ static int ask_keeper(void *data, uint32_t number, const void *evidence, size_t 
 	json_t *answer = NULL;
 	json_t *more = json_object();
 	json_object_set_new(more, "question", claims_base64url(question, size));
-	int rc = cas_client_json(s->client, "POST", "/v1/keeper",
-	                         request_of(s, number, evidence, evidence_size, more), &answer, err);
+	int rc = ask_cas(s, number, "/v1/keeper", evidence, evidence_size, more, &answer, err);
 	if (rc == 0)
 		rc = read_bytes(answer, "answer", ret_answer, err);
 	json_decref(answer);
@@ -93,23 +134,8 @@ static int renew_leases(void *data, uint32_t number, const void *evidence, size_
                         struct error *err)
 {
 	struct job_sessions *s = data;
-	int rc = cas_client_json(s->client, "POST", "/v1/keeper/renewal",
-	                         request_of(s, number, evidence, evidence_size, NULL), NULL, err);
+	int rc = ask_cas(s, number, "/v1/keeper/renewal", evidence, evidence_size, NULL, NULL, err);
 	return of_session(s, number, rc, err);
-}
-
-static int ask_nonce(struct job_sessions *s, struct error *err)
-{
-	json_t *answer;
-	int rc = cas_client_json(s->client, "POST", "/v1/nonce", NULL, &answer, err);
-	if (rc < 0)
-		return rc;
-	const char *hex = json_string_value(json_object_get(answer, "nonce"));
-	if (!hex || strlen(hex) != 2 * sizeof(s->grants.nonce) ||
-	    !io_unhex(hex, sizeof(s->grants.nonce), s->grants.nonce))
-		rc = error_set(err, CELLA_EFORMAT, "the CAS's answer holds no nonce");
-	json_decref(answer);
-	return rc;
 }
 
 static int open_all(struct job_sessions *s, const char *const *names, size_t count, struct mem_pool *pool,
@@ -131,7 +157,7 @@ static int open_all(struct job_sessions *s, const char *const *names, size_t cou
 		rc = cas_client_open(&context, pool, &s->client, err);
 	if (rc == 0)
 		rc = cas_client_check(s->client, &context, NULL, err);
-	return rc == 0 ? ask_nonce(s, err) : rc;
+	return rc == 0 ? cas_client_nonce(s->client, s->grants.nonce, err) : rc;
 }
 
 int job_sessions_open(const char *const *names, size_t count, struct mem_pool *pool,

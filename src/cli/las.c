@@ -7,13 +7,14 @@
 #include "base/io.h"
 #include "cli/cas_client.h"
 #include "cli/cas_owner.h"
-#include "cli/las_key.h"
+#include "cli/las_endorse.h"
 #include "cli/verbs.h"
 
 enum { LAS_POOL = 4 << 20 };
 
 struct las_options {
-	const char *label;
+	const char *label, *tee, *session;
+	struct option_list certs;
 	bool key_only, insecure_memory_none, json;
 };
 
@@ -23,7 +24,16 @@ static const struct option las_table[] = {
 	{"--key-only", NULL, OPTION_FLAG, NULL,
          "enrol: make the key and print it, for an owner to enrol elsewhere",
          option_field(las_options, key_only)},
-	{"--json", NULL, OPTION_FLAG, NULL, "list: print JSON", option_field(las_options, json)},
+	{"--tee", NULL, OPTION_TEXT, "KIND", "endorse: by this hardware; default: what is there",
+         option_field(las_options, tee)},
+	{"--session", NULL, OPTION_TEXT, "SESSION/SERVICE",
+         "endorse: for what it is wanted; a launcher that is not enrolled needs one",
+         option_field(las_options, session)},
+	{"--cert", NULL, OPTION_LIST, "FILE",
+         "endorse: a certificate of the processor's, where neither host nor CAS has it; again for more",
+         option_field(las_options, certs)},
+	{"--json", NULL, OPTION_FLAG, NULL, "list, endorsed, show: print JSON",
+         option_field(las_options, json)},
 	{"--insecure-memory-none", NULL, OPTION_FLAG, NULL, "the key in ordinary memory meanwhile",
          option_field(las_options, insecure_memory_none)},
 };
@@ -37,7 +47,10 @@ const struct verb las_verb = {
 		"owners have enrolled: whoever enrols one vouches for the node, its kernel and its root.\n"
 		"enrol [KEY]  make this node's key (~/.config/cella/las.key, or CELLA_LAS_KEY names it) if there\n"
 		"         is none, and enrol it, or KEY, at the current CAS\n"
-		"list     those that are enrolled at the current CAS\n"
+		"show     this node's key, and what hardware can vouch for it\n"
+		"endorse  have this machine's hardware vouch for the key, at the current CAS; it wants root.\n"
+		"         cella run does so by itself when the CAS refuses\n"
+		"list     those that are enrolled at the current CAS; endorsed: those that hardware has vouched for\n"
 		"remove KEY  enrolled no more; cella cas revoke las KEY is for ever\n"
 		"Exit status: 0; 1 if it failed or was refused; 2 for a mistake in the options.",
 	.example = "cella las enrol --label edge-7",
@@ -49,16 +62,11 @@ const struct verb las_verb = {
 
 static int own_key(char hex[2 * CRYPTO_ED25519_SIZE + 1], struct error *err)
 {
-	char path[CRYPTO_KEY_PATH_MAX];
-	struct crypto_signer signer;
-	int rc = las_key_place(path, err);
+	uint8_t key[CRYPTO_ED25519_SIZE];
+	int rc = las_public_key(true, key, err);
 	if (rc == 0)
-		rc = crypto_key_file_load(path, LAS_KEY_NAME, &signer, err);
-	if (rc < 0)
-		return rc;
-	io_hex(signer.public_key, sizeof(signer.public_key), hex);
-	mem_wipe(&signer, sizeof(signer));
-	return 0;
+		io_hex(key, sizeof(key), hex);
+	return rc;
 }
 
 static int enrol_at_cas(const char *key, const char *label, struct error *err)
@@ -80,16 +88,21 @@ static int enrol_at_cas(const char *key, const char *label, struct error *err)
 	return rc == CELLA_EEXIST ? 0 : rc;
 }
 
-static int enrol(const struct las_options *o, const char *given, struct error *err)
+/* The key lies in that memory meanwhile. */
+static int begin_with_key(const struct las_options *o, struct error *err)
 {
-	char key[2 * CRYPTO_ED25519_SIZE + 1], host[256] = "a node";
 	struct mem_pool *pool;
 	enum mem_level level = o->insecure_memory_none ? MEM_INSECURE_NONE : MEM_SECRET;
 	int rc = mem_level_check(level, LAS_POOL / 2, err);
 	if (rc == 0)
 		rc = mem_pool_new(level, LAS_POOL, &pool, err);
-	if (rc == 0)
-		rc = crypto_init(pool, err);
+	return rc == 0 ? crypto_init(pool, err) : rc;
+}
+
+static int enrol(const struct las_options *o, const char *given, struct error *err)
+{
+	char key[2 * CRYPTO_ED25519_SIZE + 1], host[256] = "a node";
+	int rc = begin_with_key(o, err);
 	if (rc == 0 && !given)
 		rc = own_key(key, err);
 	if (rc < 0)
@@ -117,10 +130,90 @@ static int remove_one(const struct las_options *o, const char *given, struct err
 	return rc == 0 ? cas_owner_remove_launcher(&own, &given, err) : rc;
 }
 
+static int endorsed(const struct las_options *o, const char *given, struct error *err)
+{
+	const struct cas_owner_options own = {.json = o->json};
+	int rc = given ? error_set(err, CELLA_EINVAL, "endorsed wants no operand") : crypto_init(NULL, err);
+	return rc == 0 ? cas_owner_endorsed(&own, NULL, err) : rc;
+}
+
+static int show(const struct las_options *o, const char *given, struct error *err)
+{
+	char key[2 * CRYPTO_ED25519_SIZE + 1];
+	enum tee_kind kind;
+	if (given)
+		return error_set(err, CELLA_EINVAL, "show wants no operand");
+	int rc = begin_with_key(o, err);
+	if (rc == 0)
+		rc = own_key(key, err);
+	if (rc < 0)
+		return rc;
+	const bool found = driver_find(&driver_system, &kind, NULL) == 0;
+	const char *machine = found ? tee_kind_of(kind)->name : "soft";
+	if (o->json)
+		return verb_print_json(json_pack("{s:s, s:s}", "key", key, "machine", machine), err);
+	printf("key      %s\nmachine  %s%s%s\n", key, machine, found ? ", by " : ": ",
+	       found ? driver_of(kind)->device : "whoever enrols the key vouches for it");
+	return 0;
+}
+
+/* "SESSION/SERVICE": the service stands behind the last slash. */
+static int split_session(const char *text, char *to, size_t size, const char **ret_service, struct error *err)
+{
+	char *slash = NULL;
+	if (snprintf(to, size, "%s", text) < (int)size)
+		slash = strrchr(to, '/');
+	if (!slash || slash == to || !slash[1])
+		return error_set(err, CELLA_EINVAL,
+		                 "--session %.100s: it wants SESSION/SERVICE, such as hospital/classify",
+		                 text);
+	*slash = '\0';
+	*ret_service = slash + 1;
+	return 0;
+}
+
+static int endorse_at_cas(const struct las_endorsing *l, struct error *err)
+{
+	struct context context;
+	struct cas_client *client;
+	int rc = context_load(NULL, &context, err);
+	if (rc == 0)
+		rc = cas_client_open(&context, NULL, &client, err);
+	if (rc < 0)
+		return rc;
+	rc = las_endorse(client, &driver_system, l, err);
+	cas_client_free(client);
+	if (rc == 0)
+		printf("%s vouches for this machine's launcher at %s\n", tee_kind_of(l->kind)->title,
+		       context.name);
+	return rc;
+}
+
+static int endorse(const struct las_options *o, const char *given, struct error *err)
+{
+	enum { NAMES_SIZE = 400 };
+	char names[NAMES_SIZE] = "";
+	uint8_t key[CRYPTO_ED25519_SIZE];
+	struct las_endorsing l = {.key = key, .session = names, .service = "", .certs = &o->certs};
+	int rc = given ? error_set(err, CELLA_EINVAL, "endorse wants no operand") : 0;
+	if (rc == 0 && o->session)
+		rc = split_session(o->session, names, sizeof(names), &l.service, err);
+	if (rc == 0 && o->tee)
+		rc = tee_kind_parse(o->tee, &l.kind, err);
+	else if (rc == 0)
+		rc = driver_find(&driver_system, &l.kind, err);
+	if (rc == 0)
+		rc = begin_with_key(o, err);
+	if (rc == 0)
+		rc = las_public_key(true, key, err);
+	return rc == 0 ? endorse_at_cas(&l, err) : rc;
+}
+
 static const struct command_row {
 	const char *name;
 	int (*run)(const struct las_options *o, const char *given, struct error *err);
-} commands[] = {{"enrol", enrol}, {"enroll", enrol}, {"list", list}, {"remove", remove_one}};
+} commands[] = {{"enrol", enrol}, {"enroll", enrol},    {"list", list},        {"remove", remove_one},
+                {"show", show},   {"endorse", endorse}, {"endorsed", endorsed}};
 
 int verb_las(int argc, char **argv)
 {
@@ -134,6 +227,7 @@ int verb_las(int argc, char **argv)
 	                           &err);
 	if (rc == 0)
 		rc = commands[found].run(&o, count > 1 ? argv[2] : NULL, &err);
+	option_list_done(&o.certs);
 	if (rc == 0)
 		return VERB_DONE;
 	return rc == CELLA_EINVAL ? verb_misuse(&las_verb, &err) : verb_fail(&las_verb, &err);

@@ -463,6 +463,15 @@ def crossing_attacks(t):
     check(one.ask("release", token)[0] == 0 and third.ask("acquire")[0] == 0, "once that is given up it has it")
     check(one.ask("swap", token, later, root)[0] < 0 and one.ask("get")[2] == later, "the first one's token is too old to take anything back")
 
+    # What was refused did nothing, so it may be asked again when the reason is gone; once more then as any other.
+    question, number = third.seal("get")
+    t.done("the launcher is removed", cas.ask("DELETE", f"/v1/las/{t.launcher.key}", None, cas.owner))
+    check(third.send(question)[0] == 403, "of a launcher that is not enrolled a question is refused")
+    t.enrol(t.launcher)
+    status, answer = third.send(question)
+    check(status == 200 and third.open(answer, number)[2] == later, "enrolled again, the same question is answered")
+    check(third.send(question)[0] == 403, "and refused when it is sent a second time")
+
 
 # ---- what is sent
 

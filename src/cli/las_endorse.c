@@ -1,0 +1,98 @@
+#include "cli/las_endorse.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "attest/claims.h"
+#include "attest/endorsement_format.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "cli/las_key.h"
+
+int las_public_key(bool make, uint8_t ret_key[CRYPTO_ED25519_SIZE], struct error *err)
+{
+	char path[CRYPTO_KEY_PATH_MAX];
+	struct crypto_signer signer;
+	int rc = las_key_place(path, err);
+	if (rc == 0)
+		rc = make ? crypto_key_file_load(path, LAS_KEY_NAME, &signer, err)
+		          : crypto_key_file_read(path, LAS_KEY_NAME, &signer, err);
+	if (rc < 0)
+		return rc;
+	memcpy(ret_key, signer.public_key, sizeof(signer.public_key));
+	mem_wipe(&signer, sizeof(signer));
+	return 0;
+}
+
+/* Files that a person names, read. */
+struct more_certs {
+	struct buf bytes[ENDORSEMENT_BLOBS_MAX];
+	size_t count;
+};
+
+static void cleanup_certs_fn(struct more_certs *certs)
+{
+	for (size_t i = 0; i < certs->count; i++)
+		buf_done(&certs->bytes[i]);
+}
+
+static int add_certs(const struct option_list *paths, struct more_certs *certs, struct endorsement *e,
+                     struct error *err)
+{
+	for (size_t i = 0; paths && i < paths->count; i++) {
+		if (e->cert_count == ENDORSEMENT_BLOBS_MAX)
+			return error_set(err, CELLA_ELIMIT, "more than %d files of certificates",
+			                 ENDORSEMENT_BLOBS_MAX);
+		struct buf *bytes = &certs->bytes[certs->count++];
+		int rc = io_read_file(paths->items[i], ENDORSEMENT_MAX, bytes, err);
+		if (rc < 0)
+			return rc;
+		e->certs[e->cert_count++] = (struct tee_blob){bytes->data, bytes->size, paths->items[i]};
+	}
+	return 0;
+}
+
+static int encode(const struct las_endorsing *l, const struct driver_evidence *evidence,
+                  const uint8_t nonce[ENDORSEMENT_NONCE_SIZE], struct buf *ret, struct error *err)
+{
+	struct more_certs certs __attribute__((cleanup(cleanup_certs_fn))) = {0};
+	struct tee_blob blobs[2 * DRIVER_BLOBS_MAX];
+	struct tee_input input = {0};
+	struct endorsement e = {.kind = l->kind};
+	driver_evidence_input(evidence, blobs, &input);
+	memcpy(e.launcher, l->key, sizeof(e.launcher));
+	memcpy(e.nonce, nonce, sizeof(e.nonce));
+	e.evidence = input.evidence;
+	for (size_t i = 0; i < input.cert_count; i++)
+		e.certs[e.cert_count++] = input.certs[i];
+	for (size_t i = 0; i < input.event_log_count; i++)
+		e.event_logs[e.event_log_count++] = input.event_logs[i];
+	int rc = add_certs(l->certs, &certs, &e, err);
+	return rc == 0 ? endorsement_encode(&e, ret, err) : rc;
+}
+
+static int send(struct cas_client *client, const struct las_endorsing *l, const struct buf *bytes,
+                struct error *err)
+{
+	json_t *body = json_pack("{s:s, s:s, s:o}", "session", l->session, "service", l->service,
+	                         "endorsement", claims_base64url(bytes->data, bytes->size));
+	return body ? cas_client_json(client, "POST", "/v1/endorsements", body, NULL, err)
+	            : error_set(err, CELLA_ENOMEM, "no memory for an endorsement");
+}
+
+int las_endorse(struct cas_client *client, const struct driver_io *io, const struct las_endorsing *l,
+                struct error *err)
+{
+	uint8_t nonce[ENDORSEMENT_NONCE_SIZE], report_data[TEE_REPORT_DATA_MAX];
+	struct driver_evidence evidence = {0};
+	cleanup_buf struct buf bytes = {0};
+	int rc = cas_client_nonce(client, nonce, err);
+	if (rc == 0)
+		rc = endorsement_report_data(l->key, nonce, report_data, err);
+	if (rc == 0)
+		rc = driver_get(l->kind, io, report_data, &evidence, err);
+	if (rc == 0)
+		rc = encode(l, &evidence, nonce, &bytes, err);
+	driver_evidence_done(&evidence);
+	return rc == 0 ? send(client, l, &bytes, err) : rc;
+}

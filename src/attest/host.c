@@ -411,7 +411,7 @@ static void probe_device(struct host_fact *f, const char *path, const char *use,
 
 static void probe_tpm(const struct machine *machine not_used, struct host_fact *f)
 {
-	probe_device(f, "/dev/tpmrm0", "present; sessions do not ask it",
+	probe_device(f, "/dev/tpmrm0", can_vouch,
 	             "enable the TPM 2.0 in the firmware, or give the virtual machine one");
 }
 

@@ -424,4 +424,5 @@ const struct tee_kind_row tpm_kind = {
 	.policy_size = sizeof(struct tpm_policy),
 	.policy_init = tpm_policy_init,
 	.policy = &tpm_policy_object,
+	.policy_open = tpm_policy_open,
 };

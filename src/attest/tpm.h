@@ -41,6 +41,8 @@ struct tpm_policy {
 };
 extern const struct policy_object tpm_policy_object;
 void tpm_policy_init(void *policy);
+/* As tee_policy_open. */
+const char *tpm_policy_open(const void *policy);
 
 /* ---- certificates ---- */
 

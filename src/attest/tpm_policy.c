@@ -42,3 +42,26 @@ void tpm_policy_init(void *policy)
 {
 	memset(policy, 0, sizeof(struct tpm_policy));
 }
+
+static bool is_pinned(const struct tpm_policy *p, size_t pcr)
+{
+	return p->pcrs[pcr].count > 0 || p->pcrs_sha384[pcr].count > 0;
+}
+
+/*
+ * What started is in the PCRs, if all that matters was measured (TCG PC Client Platform Firmware Profile,
+ * section 3.3.4; the UAPI Group's registry of TPM PCRs): the firmware measures what it starts into PCR 4.
+ * GRUB goes on with its commands, the kernel's line among them, in PCR 8 and the files in PCR 9; a unified
+ * kernel image holds kernel, line and initrd, and its stub measures them into PCR 11.
+ */
+const char *tpm_policy_open(const void *policy)
+{
+	const struct tpm_policy *p = policy;
+	if (!p->ak_names.count && !p->ak_roots.count)
+		return "whose TPM it is: it names neither ak_names nor ak_roots, so it accepts none";
+	if (!is_pinned(p, 4))
+		return "what the firmware started: pcrs does not pin 4";
+	return is_pinned(p, 11) || (is_pinned(p, 8) && is_pinned(p, 9))
+	               ? NULL
+	               : "kernel, initrd and command line: pcrs pins neither 11 nor 8 and 9";
+}

@@ -73,20 +73,26 @@ static bool endorse_again(struct job_sessions *s, uint32_t number)
 {
 	uint8_t key[CRYPTO_ED25519_SIZE];
 	struct las_endorsing l = {.key = key, .session = s->sessions[number], .service = s->services[number]};
-	struct error why;
 	const uint64_t now_ns = clock_ns();
+	bool vouches = false;
 	if (s->endorsed_ns[number] && now_ns - s->endorsed_ns[number] < ENDORSED_NS)
 		return false;
-	if (driver_find(&driver_system, &l.kind, NULL) < 0)
-		return false;
 	s->endorsed_ns[number] = now_ns;
-	int rc = las_public_key(false, key, &why);
-	if (rc == 0)
-		rc = las_endorse(s->client, &driver_system, &l, &why);
-	if (rc < 0)
-		log_warn("session %s/%s: this machine's hardware could not vouch for its launcher: %s",
-		         s->sessions[number], s->services[number], why.text);
-	return rc == 0;
+	for (int kind = 0; kind < TEE_KINDS; kind++) {
+		const struct driver_row *driver = driver_of((enum tee_kind)kind);
+		struct error why;
+		if (!driver || !driver->is_present(&driver_system))
+			continue;
+		l.kind = (enum tee_kind)kind;
+		int rc = las_public_key(false, key, &why);
+		if (rc == 0)
+			rc = las_endorse(s->client, &driver_system, &l, &why);
+		if (rc < 0)
+			log_warn("session %s/%s: %s did not vouch for this machine's launcher: %s",
+			         s->sessions[number], s->services[number], driver->device, why.text);
+		vouches = vouches || rc == 0;
+	}
+	return vouches;
 }
 
 /* Of a request; takes `more`. *ret_answer may be NULL. */

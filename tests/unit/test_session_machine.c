@@ -141,6 +141,14 @@ static void test_what_is_pinned(void **state)
 		{"{tdx: {mr_td: " D48("01") ", rtmr1: " D48("02") ", rtmr2: " D48(
 			 "03") ", allow_migration: true}}",
 	         "allow_migration"},
+		{"{tpm: {pcrs: {4: " KEY("01") ", 11: " KEY("02") "}}}", "whose TPM it is"},
+		{"{tpm: {ak_names: 000b01}}", "does not pin 4"},
+		{"{tpm: {ak_names: 000b01, pcrs: {4: " KEY("01") ", 8: " KEY("02") "}}}",
+	         "neither 11 nor 8 and 9"},
+		{"{tpm: {ak_names: 000b01, pcrs: {4: " KEY("01") ", 11: " KEY("02") "}}}", NULL},
+		{"{tpm: {ak_roots: " KEY("03") ", pcrs: {4: " KEY("01") ", 8: " KEY(
+			 "02") "}, pcrs_sha384: {9: " D48("04") "}}}",
+	         NULL},
 		{"{sgx: {mr_signer: " KEY("01") "}}", "neither mr_enclave nor mr_signer and isv_prod_id"},
 		{"{sgx: {mr_signer: " KEY("01") ", isv_prod_id: 0}}", NULL},
 		{"{sgx: {mr_enclave: " KEY("01") "}}", NULL},

@@ -13,14 +13,15 @@
 #include "cli/las_endorse.h"
 #include "cli/las_key.h"
 
-/* A refusal may have any reason; this machine is not asked to endorse its key more often than so. */
-static const uint64_t ENDORSED_NS = 60ull * 1000000000u;
+/* A refusal may have any reason: where the hardware's word was renewed and did not help, it is not renewed
+ * again for so long. */
+static const uint64_t NO_HELP_NS = 60ull * 1000000000u;
 
 struct job_sessions {
 	struct cas_client *client;
 	char *sessions[JOB_SESSIONS_MAX], *services[JOB_SESSIONS_MAX];
 	char las_key[CRYPTO_KEY_PATH_MAX];
-	uint64_t endorsed_ns[JOB_SESSIONS_MAX]; /* when this machine did, for each; 0: it has not */
+	uint64_t no_help_ns[JOB_SESSIONS_MAX]; /* when it did not help, of each; 0: it has not been so */
 	struct job_grants grants;
 };
 
@@ -75,9 +76,9 @@ static bool endorse_again(struct job_sessions *s, uint32_t number)
 	struct las_endorsing l = {.key = key, .session = s->sessions[number], .service = s->services[number]};
 	const uint64_t now_ns = clock_ns();
 	bool vouches = false;
-	if (s->endorsed_ns[number] && now_ns - s->endorsed_ns[number] < ENDORSED_NS)
+	if (s->no_help_ns[number] && now_ns - s->no_help_ns[number] < NO_HELP_NS)
 		return false;
-	s->endorsed_ns[number] = now_ns;
+	s->no_help_ns[number] = now_ns; /* until it turns out that it did */
 	for (int kind = 0; kind < TEE_KINDS; kind++) {
 		const struct driver_row *driver = driver_of((enum tee_kind)kind);
 		struct error why;
@@ -102,10 +103,13 @@ static int ask_cas(struct job_sessions *s, uint32_t number, const char *target, 
 	int rc = cas_client_json(s->client, "POST", target,
 	                         request_of(s, number, evidence, evidence_size, json_incref(more)),
 	                         ret_answer, err);
-	if (rc == CELLA_EAUTH && endorse_again(s, number))
+	if (rc == CELLA_EAUTH && endorse_again(s, number)) {
 		rc = cas_client_json(s->client, "POST", target,
 		                     request_of(s, number, evidence, evidence_size, json_incref(more)),
 		                     ret_answer, err);
+		if (rc == 0)
+			s->no_help_ns[number] = 0;
+	}
 	json_decref(more);
 	return rc;
 }

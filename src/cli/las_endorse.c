@@ -7,6 +7,7 @@
 #include "attest/endorsement_format.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "cli/las_key.h"
 
 int las_public_key(bool make, uint8_t ret_key[CRYPTO_ED25519_SIZE], struct error *err)
@@ -52,6 +53,22 @@ static int add_certs(const struct option_list *paths, struct more_certs *certs, 
 	return 0;
 }
 
+/* The longest log, which is the one of a kernel that measures files (IMA). A session that requires it refuses
+ * what comes without it, and says so. */
+static bool drop_log(struct endorsement *e)
+{
+	size_t longest = 0;
+	if (e->event_log_count == 0)
+		return false;
+	for (size_t i = 1; i < e->event_log_count; i++)
+		if (e->event_logs[i].size > e->event_logs[longest].size)
+			longest = i;
+	log_warn("the event log %s has %zu bytes, more than a CAS takes: it is left out",
+	         e->event_logs[longest].name, e->event_logs[longest].size);
+	e->event_logs[longest] = e->event_logs[--e->event_log_count];
+	return true;
+}
+
 static int encode(const struct las_endorsing *l, const struct driver_evidence *evidence,
                   const uint8_t nonce[ENDORSEMENT_NONCE_SIZE], struct buf *ret, struct error *err)
 {
@@ -68,7 +85,11 @@ static int encode(const struct las_endorsing *l, const struct driver_evidence *e
 	for (size_t i = 0; i < input.event_log_count; i++)
 		e.event_logs[e.event_log_count++] = input.event_logs[i];
 	int rc = add_certs(l->certs, &certs, &e, err);
-	return rc == 0 ? endorsement_encode(&e, ret, err) : rc;
+	if (rc == 0)
+		rc = endorsement_encode(&e, ret, err);
+	while (rc == CELLA_ELIMIT && drop_log(&e))
+		rc = endorsement_encode(&e, ret, err);
+	return rc;
 }
 
 static int send(struct cas_client *client, const struct las_endorsing *l, const struct buf *bytes,

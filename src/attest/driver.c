@@ -134,10 +134,7 @@ void driver_evidence_input(const struct driver_evidence *e, struct tee_blob *blo
 /* ---- rows */
 
 static const struct driver_row *const driver_rows[] = {
-	&driver_snp,
-	&driver_tdx,
-	&driver_sgx,
-	&driver_tpm,
+	&driver_snp, &driver_tdx, &driver_sgx, &driver_azure, &driver_tpm,
 };
 
 const struct driver_row *driver_of(enum tee_kind kind)

@@ -6,6 +6,6 @@
 
 extern const struct driver_row driver_snp, driver_tdx; /* driver_tsm.c */
 extern const struct driver_row driver_sgx; /* driver_gramine.c */
-extern const struct driver_row driver_tpm; /* driver_tpm.c */
+extern const struct driver_row driver_azure, driver_tpm; /* driver_tpm.c */
 
 #endif

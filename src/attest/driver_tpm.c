@@ -1,4 +1,4 @@
-/* The driver of TPMs: asks cella-tpm, and adds the machine's logs. */
+/* The drivers of TPMs and of Azure's machines: they ask cella-tpm, and add the machine's logs. */
 #include "attest/driver_tpm.h"
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "attest/azure_format.h"
 #include "attest/driver_rows.h"
 #include "attest/tpm_answer_format.h"
 #include "attest/tpm_evidence_format.h"
@@ -19,6 +20,7 @@
 enum { PATH_SIZE = 4096 };
 
 static const char program[] = "cella-tpm";
+static const char asset_tag[] = "/sys/class/dmi/id/chassis_asset_tag";
 static const char boot_log[] = "/sys/kernel/security/tpm0/binary_bios_measurements";
 static const char ima_log[] = "/sys/kernel/security/ima/binary_runtime_measurements";
 
@@ -125,6 +127,11 @@ static bool is_present(const struct driver_io *io)
 	return secure_getenv("CELLA_TPM") != NULL || io->is_there(io->data, TPM_DEVICE);
 }
 
+static int check_present(const struct driver_io *io, struct error *err)
+{
+	return is_present(io) ? 0 : error_set(err, CELLA_ENOENT, "there is no " TPM_DEVICE);
+}
+
 /* A kernel may have none of it, and let root alone read it. */
 static int add_log(const struct driver_io *io, const char *path, const char *name, struct driver_evidence *to,
                    struct error *err)
@@ -163,7 +170,9 @@ static int get(const struct driver_io *io, const uint8_t report_data[DRIVER_REPO
 	uint8_t extra[CRYPTO_HASH_MAX];
 	char hex[2 * CRYPTO_SHA256_SIZE + 1];
 	const struct crypto_part whole = {report_data, DRIVER_REPORT_DATA_SIZE};
-	int rc = crypto_hash(CRYPTO_SHA256, &whole, 1, extra, err);
+	int rc = check_present(io, err);
+	if (rc == 0)
+		rc = crypto_hash(CRYPTO_SHA256, &whole, 1, extra, err);
 	if (rc < 0)
 		return rc;
 	io_hex(extra, CRYPTO_SHA256_SIZE, hex);
@@ -190,6 +199,67 @@ const struct driver_row driver_tpm = {
 	.device = TPM_DEVICE,
 	.is_present = is_present,
 	.get = get,
+};
+
+/* ---- Azure's confidential machines ---- */
+
+/* What Azure's machines have for an asset tag, of every kind. */
+static bool is_azure(const struct driver_io *io)
+{
+	static const char tag[] = "7783-7084-3265-9085-8269-3286-77";
+	cleanup_buf struct buf text = {0};
+	return is_present(io) && io->is_there(io->data, asset_tag) &&
+	       io->read(io->data, asset_tag, sizeof(tag) + 1, &text, NULL) == 0 &&
+	       text.size >= sizeof(tag) - 1 && crypto_equal(text.data, tag, sizeof(tag) - 1);
+}
+
+static int put_evidence(const struct tpm_answer *answer, struct buf *to, struct error *err)
+{
+	struct azure_report report;
+	const struct azure_evidence evidence = {.report = answer->blobs[0], .tpm = answer->blobs[1]};
+	int rc = azure_report_read(evidence.report.data, evidence.report.size, &report, err);
+	if (rc < 0)
+		return rc == CELLA_EFORMAT ? CELLA_EIO : rc;
+	if (report.type == AZURE_TDX)
+		return error_set(
+			err, CELLA_EUNSUPPORTED,
+			"a TD of Azure's gets its quote from http://169.254.169.254/acc/tdquote, which "
+			"nothing here asks");
+	azure_evidence_write(&evidence, to);
+	return to->failed ? error_set(err, CELLA_ENOMEM, "no memory for evidence") : 0;
+}
+
+static int get_azure(const struct driver_io *io, const uint8_t report_data[DRIVER_REPORT_DATA_SIZE],
+                     struct driver_evidence *ret, struct error *err)
+{
+	cleanup_buf struct buf bytes = {0}, tpm = {0};
+	struct tpm_answer answer;
+	uint8_t extra[CRYPTO_HASH_MAX];
+	char hex[2 * DRIVER_REPORT_DATA_SIZE + 1];
+	const struct crypto_part whole = {report_data, DRIVER_REPORT_DATA_SIZE};
+	io_hex(report_data, DRIVER_REPORT_DATA_SIZE, hex);
+	int rc = check_present(io, err);
+	if (rc == 0)
+		rc = ask("azure", hex, NULL, &bytes, &answer, err);
+	if (rc == 0)
+		rc = crypto_hash(CRYPTO_SHA256, &whole, 1, extra, err);
+	if (rc < 0)
+		return rc;
+	rc = put_evidence(&answer, &ret->evidence, err);
+	buf_put(&tpm, answer.blobs[1].data, answer.blobs[1].size);
+	if (rc == 0)
+		rc = check_extra(&tpm, extra, CRYPTO_SHA256_SIZE, err);
+	if (rc == 0)
+		rc = add_log(io, boot_log, "boot.bin", ret, err);
+	return rc < 0 ? rc : add_log(io, ima_log, "ima.bin", ret, err);
+}
+
+const struct driver_row driver_azure = {
+	.kind = TEE_AZURE,
+	.name = "the paravisor's TPM",
+	.device = "Azure's TPM",
+	.is_present = is_azure,
+	.get = get_azure,
 };
 
 /* ---- credentials ---- */

@@ -128,7 +128,13 @@ static int read_member(struct reading *r, const struct policy_member *m, const j
 	case POLICY_VALUES:
 	case POLICY_TEXTS: return read_list(r, m, json);
 	case POLICY_CHOICE: return read_choice(r, m, json);
-	case POLICY_OBJECT: return read_object(r, m->object, json);
+	case POLICY_OBJECT: {
+		uint8_t *const outer = r->to;
+		r->to += m->at;
+		const int rc = read_object(r, m->object, json);
+		r->to = outer;
+		return rc;
+	}
 	}
 	return CELLA_EBUG;
 }

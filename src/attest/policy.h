@@ -37,7 +37,7 @@ enum policy_kind {
 	POLICY_VALUES, /* struct policy_values: `size` bytes as hexadecimal, or an array of such */
 	POLICY_TEXTS, /* struct policy_texts: a string, or an array of them */
 	POLICY_CHOICE, /* int: the index into `choices`, a list that ends with NULL */
-	POLICY_OBJECT, /* another object, whose members lie in the same structure */
+	POLICY_OBJECT, /* another object; its members count their places from `at` */
 };
 
 struct policy_member {

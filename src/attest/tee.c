@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attest/azure.h"
 #include "attest/dcap.h"
 #include "attest/policy.h"
 #include "attest/snp.h"
@@ -22,10 +23,8 @@ static const char *const kind_names[] = {
 };
 
 static const struct tee_kind_row *const tee_kinds[TEE_KINDS] = {
-	[TEE_SNP] = &snp_kind,
-	[TEE_TDX] = &dcap_tdx_kind,
-	[TEE_SGX] = &dcap_sgx_kind,
-	[TEE_TPM] = &tpm_kind,
+	[TEE_SNP] = &snp_kind, [TEE_TDX] = &dcap_tdx_kind, [TEE_SGX] = &dcap_sgx_kind,
+	[TEE_TPM] = &tpm_kind, [TEE_AZURE] = &azure_kind,
 };
 
 const struct tee_kind_row *tee_kind_of(enum tee_kind kind)
@@ -154,6 +153,18 @@ const char *tee_policy_open(const struct tee_policy *policy)
 {
 	const struct tee_kind_row *row = tee_kind_of(policy->kind);
 	return row->policy_open ? row->policy_open(policy->body) : "what runs there";
+}
+
+int tee_policy_copy(enum tee_kind kind, const void *body, struct tee_policy **ret_policy, struct error *err)
+{
+	const size_t size = tee_kind_of(kind)->policy_size;
+	struct tee_policy *policy = calloc(1, sizeof(*policy) + size);
+	if (!policy)
+		return error_set(err, CELLA_ENOMEM, "no memory for a policy");
+	policy->kind = kind;
+	memcpy(policy->body, body, size);
+	*ret_policy = policy;
+	return 0;
 }
 
 void tee_policy_free(struct tee_policy *policy)

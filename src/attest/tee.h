@@ -137,6 +137,9 @@ int tee_policy_read(enum tee_kind kind, const void *json, size_t size, struct te
                     struct error *err) must_check;
 /* Members of a further policy take the place of those that are there. After a failure it is of no use. */
 int tee_policy_add(struct tee_policy *policy, const void *json, size_t size, struct error *err) must_check;
+/* Of a kind's structure, of which a kind that consists of others has a copy. */
+int tee_policy_copy(enum tee_kind kind, const void *body, struct tee_policy **ret_policy,
+                    struct error *err) must_check;
 void tee_policy_free(struct tee_policy *policy);
 /* What it leaves open of what runs on a machine whose evidence it accepts, for a person; NULL: nothing, so
  * that the evidence stands for itself and needs nobody's word beside it. */

@@ -14,7 +14,7 @@
 #include "crypto/x509.h"
 
 static const struct option evidence_table[] = {
-	{"--tee", NULL, OPTION_TEXT, "KIND", "what hardware the evidence is of: snp, tdx, sgx, tpm",
+	{"--tee", NULL, OPTION_TEXT, "KIND", "what hardware the evidence is of: snp, tdx, sgx, tpm, azure",
          option_field(evidence_options, tee)},
 	{"--evidence", NULL, OPTION_TEXT, "FILE", "the evidence: binary, or hexadecimal text",
          option_field(evidence_options, evidence)},
@@ -62,7 +62,7 @@ static const struct option evidence_table[] = {
 const struct verb evidence_verb = {
 	.name = "evidence",
 	.operands = "COMMAND",
-	.summary = "get and verify evidence of real hardware: SEV-SNP, TDX, SGX, TPM 2.0",
+	.summary = "get and verify evidence of real hardware: SEV-SNP, TDX, SGX, TPM 2.0, Azure",
 	.description =
 		"verify  check evidence with its certificates and collateral: signatures up to the maker's root,\n"
 		"        dates, revocation, and what --policy and --report-data demand; print every check\n"

@@ -382,23 +382,39 @@ int device_nv_read(struct device *d, uint32_t index, struct buf *ret, struct err
 	return ret->failed ? error_set(err, CELLA_ENOMEM, "no memory for an NV index") : 0;
 }
 
+static int nv_define(struct device *d, uint32_t index, size_t size, ESYS_TR *ret_handle, struct error *err)
+{
+	const TPM2B_AUTH auth = {0};
+	const TPM2B_NV_PUBLIC public = {
+		.nvPublic =
+			{
+				.nvIndex = index,
+				.nameAlg = TPM2_ALG_SHA256,
+				.attributes = TPMA_NV_OWNERWRITE | TPMA_NV_AUTHWRITE | TPMA_NV_OWNERREAD |
+	                                      TPMA_NV_AUTHREAD | TPMA_NV_NO_DA,
+				.dataSize = (uint16_t)size,
+			},
+	};
+	TSS2_RC r = Esys_NV_DefineSpace(d->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+	                                ESYS_TR_NONE, &auth, &public, ret_handle);
+	return r == TSS2_RC_SUCCESS ? 0 : failed("make an NV index", r, err);
+}
+
 int device_nv_write(struct device *d, uint32_t index, const void *data, size_t size, struct error *err)
 {
 	ESYS_TR handle;
 	TPM2B_MAX_NV_BUFFER part = {.size = (uint16_t)size};
-	size_t room = 0;
-	int rc = nv_open(d, index, &handle, &room, err);
+	size_t room = size;
+	int rc = has_index(d, index) ? nv_open(d, index, &handle, &room, err)
+	                             : nv_define(d, index, size, &handle, err);
 	if (rc < 0)
 		return rc;
 	if (size > room || size > NV_STEP)
 		return error_set(err, CELLA_ELIMIT, "the NV index 0x%08x has room for %zu bytes, not %zu",
 		                 index, room, size);
 	memcpy(part.buffer, data, size);
-	TSS2_RC r = Esys_NV_Write(d->esys, handle, handle, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-	                          &part, 0);
-	if (r == TPM2_RC_NV_AUTHORIZATION)
-		r = Esys_NV_Write(d->esys, ESYS_TR_RH_OWNER, handle, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-		                  ESYS_TR_NONE, &part, 0);
+	TSS2_RC r = Esys_NV_Write(d->esys, ESYS_TR_RH_OWNER, handle, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+	                          ESYS_TR_NONE, &part, 0);
 	(void)Esys_TR_Close(d->esys, &handle);
 	return r == TSS2_RC_SUCCESS ? 0 : failed("write its NV memory", r, err);
 }

@@ -37,7 +37,7 @@ int device_activate(struct device *device, const struct buf *blob, const struct 
 
 /* All bytes of an index. CELLA_ENOENT. */
 int device_nv_read(struct device *device, uint32_t index, struct buf *ret, struct error *err) must_check;
-/* CELLA_ENOENT; CELLA_EPERM. */
+/* The owner's index, which is made if it is not there. CELLA_EPERM. */
 int device_nv_write(struct device *device, uint32_t index, const void *data, size_t size,
                     struct error *err) must_check;
 

@@ -6,15 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "attest/azure_format.h"
 #include "attest/driver_tpm.h"
 #include "attest/tpm_answer_format.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "tpm/device.h"
 
-enum { EXTRA_MAX = 64, INPUT_MAX = 8192 };
+enum { EXTRA_MAX = 64, INPUT_MAX = 8192, READS_MAX = 8, PAUSE_NS = 500000000 };
 
 struct question {
 	const char *word; /* behind the verb, or NULL */
@@ -39,6 +41,47 @@ static int quote(struct question *q, struct error *err)
 	if (rc == 0)
 		rc = device_quote(q->device, 0, extra.data, extra.size, &q->blobs[0], err);
 	return rc < 0 ? rc : device_ek_certificate(q->device, &q->blobs[1], err);
+}
+
+/* With these report data in it if the paravisor takes them up; it does not do so at once. */
+static int read_report(struct device *device, const struct buf *report_data, struct buf *to,
+                       struct error *err)
+{
+	static const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	struct error ignored;
+	(void)!device_nv_write(device, AZURE_NV_USER_DATA, report_data->data, report_data->size, &ignored);
+	for (size_t i = 0; i < READS_MAX; i++) {
+		struct azure_report report;
+		to->size = 0;
+		int rc = device_nv_read(device, AZURE_NV_REPORT, to, err);
+		if (rc == 0)
+			rc = azure_report_read(to->data, to->size, &report, err);
+		if (rc < 0)
+			return rc;
+		if (report.has_user_data &&
+		    crypto_equal(report.user_data, report_data->data, AZURE_USER_DATA_SIZE))
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+static int azure(struct question *q, struct error *err)
+{
+	cleanup_buf struct buf report_data = {0};
+	uint8_t extra[CRYPTO_HASH_MAX];
+	int rc = read_extra(q->word, &report_data, err);
+	const struct crypto_part part = {report_data.data, report_data.size};
+	q->count = 2;
+	if (rc == 0 && report_data.size != AZURE_USER_DATA_SIZE)
+		rc = error_set(err, CELLA_EINVAL, "report data are %d bytes", AZURE_USER_DATA_SIZE);
+	if (rc == 0)
+		rc = crypto_hash(CRYPTO_SHA256, &part, 1, extra, err);
+	if (rc == 0)
+		rc = read_report(q->device, &report_data, &q->blobs[0], err);
+	return rc < 0 ? rc
+	              : device_quote(q->device, (uint32_t)AZURE_AK_HANDLE, extra, CRYPTO_SHA256_SIZE,
+	                             &q->blobs[1], err);
 }
 
 static int activate(struct question *q, struct error *err)
@@ -66,6 +109,7 @@ static const struct {
 } verbs[] = {
 	{"quote", quote},
 	{"activate", activate},
+	{"azure", azure},
 };
 
 static int answer(const char *verb, struct question *q, struct error *err)

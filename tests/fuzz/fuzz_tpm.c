@@ -1,8 +1,8 @@
 /*
- * Do evidence of TPMs, certificates, boot logs, IMA logs, policies and public areas stay inside themselves?
- * Byte 0 says what follows: 'e' evidence, a boot log, an IMA log and certificates, each of the first three
- * behind its size; 'a' an answer of cella-tpm; 'c' a credential; 'i' an IMA log; 'k' a public area, for a
- * credential; 'p' a policy.
+ * Do evidence of TPMs and of Azure's machines, certificates, boot logs, IMA logs, policies and public areas
+ * stay inside themselves? Byte 0 says what follows: 'e' evidence, a boot log, an IMA log and certificates,
+ * each of the first three behind its size; 'a' an answer of cella-tpm; 'c' a credential; 'h' evidence of
+ * Azure's; 'i' an IMA log; 'k' a public area, for a credential; 'p' a policy.
  * build/tests/unit/tpm_seeds DIRECTORY makes the seeds.
  */
 #include <stdlib.h>
@@ -90,6 +90,21 @@ static void key(const uint8_t *data, size_t size)
 	tpm_credential_done(&credential);
 }
 
+static void azure(const uint8_t *data, size_t size)
+{
+	struct tee_verdict verdict = {0}, shown = {0};
+	const struct tee_input input = {.kind = TEE_AZURE,
+	                                .evidence = {data, size, "evidence"},
+	                                .time = TIME};
+	const int rc = tee_verify(&input, &verdict, NULL);
+	if (rc == 0)
+		look_at(&verdict);
+	if ((tee_show(&input, &shown, NULL) == 0) != (rc == 0))
+		abort();
+	tee_verdict_done(&verdict);
+	tee_verdict_done(&shown);
+}
+
 static void answer(const uint8_t *data, size_t size)
 {
 	struct tpm_answer read, again;
@@ -133,6 +148,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		answer(data + 1, size - 1);
 	if (data[0] == 'c')
 		credential(data + 1, size - 1);
+	if (data[0] == 'h')
+		azure(data + 1, size - 1);
 	if (data[0] == 'i')
 		ima(data + 1, size - 1);
 	if (data[0] == 'k')

@@ -174,10 +174,10 @@ class Snp(unittest.TestCase):
         self.assertEqual(done.returncode, NOT_UNDERSTOOD)
         self.assertIn("did you mean verify?", done.stderr)
 
-    @unittest.skipIf(Path("/dev/sev-guest").exists(), "this machine can")
+    @unittest.skipIf(Path("/dev/sev-guest").exists() or Path("/dev/tpmrm0").exists(), "this machine can")
     def test_get_without_the_hardware(self):
         for more, why, status in [((), "there is none of", 1), (("--tee", "snp"), "/sys/kernel/config/tsm/report", 1),
-                                  (("--tee", "azure"), "no driver", 1),
+                                  (("--tee", "azure"), "there is no /dev/tpmrm0", 1),
                                   (("--tee", "snpp"), "there is no kind of evidence snpp", NOT_UNDERSTOOD)]:
             done = subprocess.run([CELLA, "evidence", "get", "--out", self.scratch / "evidence", *more],
                                   capture_output=True, text=True, timeout=60, check=False)

@@ -5,6 +5,7 @@
 was extended with, and is it refused after one more measurement, for another nonce, of another TPM, with a cut log? Does
 its endorsement key answer the challenge for its own attestation key, and another TPM not?"""
 
+import base64
 import hashlib
 import json
 import os
@@ -80,6 +81,20 @@ class Tpm:
         for at in range(0, len(data), 512):
             part = data[at:at + 512]
             self.command(0x137, [0x40000001, index], struct.pack(">H", len(part)) + part + struct.pack(">H", at))
+
+    def read(self, index, size):
+        return self.command(0x14E, [0x40000001, index], struct.pack(">HH", size, 0))[6:6 + size]
+
+    def make_rsa_key(self):
+        """A restricted signing key of the owner's hierarchy, RSASSA: its handle and modulus."""
+        public = struct.pack(">HHIHHHHHIH", 1, 0x0B, 0x00050472, 0, 0x10, 0x14, 0x0B, 2048, 0, 0)
+        answer = self.command(0x131, [0x40000001], struct.pack(">HHHH", 4, 0, 0, len(public)) + public +
+                              struct.pack(">HI", 0, 0))
+        at = answer.index(public[:20])
+        return struct.unpack(">I", answer[:4])[0], answer[at + len(public):at + len(public) + 256]
+
+    def keep(self, handle, at):
+        self.command(0x120, [0x40000001, handle], struct.pack(">I", at))
 
     def env(self):
         return {**os.environ, "CELLA_TPM": f"swtpm:path={self.path}"}
@@ -338,6 +353,38 @@ class TpmEvidence(unittest.TestCase):
         self.assertEqual(done.returncode, REFUSED)
         self.assertRegex(done.stdout, r"(?m)^failed  ek\.root")
         self.assertFalse(challenge.exists())
+
+    def test_azure(self):
+        """The paravisor's NV index and key in a software TPM. The processor's report is not signed, and refused as such
+        alone."""
+        tpm = Tpm(self.scratch / "azure").start()
+        self.addCleanup(tpm.stop)
+        log = boot(tpm)
+        handle, modulus = tpm.make_rsa_key()
+        tpm.keep(handle, 0x81000003)
+        report_data = "ab" * 64
+        number = base64.urlsafe_b64encode(modulus).rstrip(b"=").decode()
+        runtime = json.dumps({"keys": [{"kid": "HCLAkPub", "kty": "RSA", "e": "AQAB", "n": number}],
+                              "vm-configuration": {"vmUniqueId": "A"}, "user-data": report_data.upper()}).encode()
+        hardware = struct.pack("<I", 2) + bytes(0x4c) + sha256(runtime) + bytes(1184 - 0x50 - 32)
+        report = b"HCLA" + struct.pack("<IIII", 2, 0, 2, 0) + bytes(12) + hardware + \
+            struct.pack("<IIIII", 0, 1, 2, 1, len(runtime)) + runtime
+        tpm.define_and_write(0x01400001, report)
+        done = run("get", "--tee", "azure", "--out", self.scratch / "hcl", "--report-data", report_data, env=tpm.env())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(tpm.read(0x01400002, 64).hex(), report_data)
+        words = ["verify", "--tee", "azure", "--evidence", self.scratch / "hcl/evidence.bin", "--json", "--event-log",
+                 self.written("boot", log.bytes), "--report-data"]
+        done = run(*words, report_data)
+        self.assertEqual(done.returncode, REFUSED, done.stderr)
+        checks = {check["name"]: check["status"] for check in json.loads(done.stdout)["checks"]}
+        for name in ["hcl.type", "hcl.user_data", "snp.report_data", "ak.binding", "quote.signature", "quote.pcrs",
+                     "report_data", "event_log.pcr4", "secure_boot"]:
+            self.assertEqual(checks[name], "passed", name)
+        self.assertEqual({name for name in failed(done) if not name.startswith("snp.")}, set())
+        self.assertIn("snp.signature", failed(done))
+        done = run(*words, "cd" * 64)
+        self.assertIn("report_data", failed(done))
 
     def test_no_tpm(self):
         for tcti, why in [("device:/nothing", "cannot use the TPM at /nothing"), ("swtpm:path=/nothing", "no TPM answers"),

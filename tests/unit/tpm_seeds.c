@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "attest/tpm_answer_format.h"
+#include "azure_support.h"
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "tpm_support.h"
 
 static int put(const char *directory, const char *name, char kind, const struct buf *body)
 {
@@ -54,6 +54,19 @@ static int messages(const char *directory, const struct buf *ek)
 	return put(directory, "credential", 'c', &file) | put(directory, "answer", 'a', &said);
 }
 
+static int paravisors(const char *directory)
+{
+	int status = 0;
+	for (int tdx = 0; tdx < 2; tdx++) {
+		const struct paravisor_shape shape = paravisor_shape(tdx);
+		struct paravisor p;
+		paravisor_make(&shape, &p);
+		status |= put(directory, tdx ? "azure_tdx" : "azure_snp", 'h', &p.evidence);
+		paravisor_done(&p);
+	}
+	return status;
+}
+
 int main(int count, char **words)
 {
 	static const char *const names[] = {"rsassa", "rsapss", "p256", "p384"};
@@ -63,7 +76,7 @@ int main(int count, char **words)
 		"\"0000000000000000000000000000000000000000000000000000000000000000\"}, \"crl\": \"required\"}";
 	cleanup_buf struct buf text = {0};
 	int status = 0;
-	if (count != 2 || crypto_init(NULL, NULL) < 0 || soft_start() < 0) {
+	if (count != 2 || crypto_init(NULL, NULL) < 0 || paravisor_start() < 0) {
 		fprintf(stderr, "usage: tpm_seeds DIRECTORY\n");
 		return 2;
 	}
@@ -79,8 +92,9 @@ int main(int count, char **words)
 		status |= put(words[1], ek_names[ek], 'k', &public);
 		status |= messages(words[1], &public);
 	}
+	status |= paravisors(words[1]);
 	buf_put(&text, policy, sizeof(policy) - 1);
 	status |= put(words[1], "policy", 'p', &text);
-	soft_stop();
+	paravisor_stop();
 	return status;
 }

@@ -213,22 +213,6 @@ static bool is_azure(const struct driver_io *io)
 	       text.size >= sizeof(tag) - 1 && crypto_equal(text.data, tag, sizeof(tag) - 1);
 }
 
-static int put_evidence(const struct tpm_answer *answer, struct buf *to, struct error *err)
-{
-	struct azure_report report;
-	const struct azure_evidence evidence = {.report = answer->blobs[0], .tpm = answer->blobs[1]};
-	int rc = azure_report_read(evidence.report.data, evidence.report.size, &report, err);
-	if (rc < 0)
-		return rc == CELLA_EFORMAT ? CELLA_EIO : rc;
-	if (report.type == AZURE_TDX)
-		return error_set(
-			err, CELLA_EUNSUPPORTED,
-			"a TD of Azure's gets its quote from http://169.254.169.254/acc/tdquote, which "
-			"nothing here asks");
-	azure_evidence_write(&evidence, to);
-	return to->failed ? error_set(err, CELLA_ENOMEM, "no memory for evidence") : 0;
-}
-
 static int get_azure(const struct driver_io *io, const uint8_t report_data[DRIVER_REPORT_DATA_SIZE],
                      struct driver_evidence *ret, struct error *err)
 {
@@ -245,10 +229,14 @@ static int get_azure(const struct driver_io *io, const uint8_t report_data[DRIVE
 		rc = crypto_hash(CRYPTO_SHA256, &whole, 1, extra, err);
 	if (rc < 0)
 		return rc;
-	rc = put_evidence(&answer, &ret->evidence, err);
+	const struct azure_evidence evidence = {.report = answer.blobs[0],
+	                                        .tpm = answer.blobs[1],
+	                                        .quote = answer.blobs[2]};
+	azure_evidence_write(&evidence, &ret->evidence);
 	buf_put(&tpm, answer.blobs[1].data, answer.blobs[1].size);
-	if (rc == 0)
-		rc = check_extra(&tpm, extra, CRYPTO_SHA256_SIZE, err);
+	if (ret->evidence.failed || tpm.failed)
+		return error_set(err, CELLA_ENOMEM, "no memory for evidence");
+	rc = check_extra(&tpm, extra, CRYPTO_SHA256_SIZE, err);
 	if (rc == 0)
 		rc = add_log(io, boot_log, "boot.bin", ret, err);
 	return rc < 0 ? rc : add_log(io, ima_log, "ima.bin", ret, err);

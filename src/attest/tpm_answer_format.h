@@ -3,7 +3,8 @@
  * for a person, and the blobs that were asked for, their number before them.
  *
  *   quote HEX      evidence with that extra data; the EK's certificate in DER, or nothing
- *   azure HEX      the HCL report with that report data; evidence by its key with the same extra data
+ *   azure HEX      the HCL report with that report data; evidence by its key with their SHA-256; the quote
+ *                  where it is a TD, or nothing
  *   activate       the secret; standard input has the two blobs of a credential
  */
 #ifndef ATTEST_TPM_ANSWER_FORMAT_H
@@ -11,7 +12,7 @@
 
 #include "attest/tpm_format.h"
 
-enum { TPM_ANSWER_MAX = 256 << 10, TPM_ANSWER_BLOBS_MAX = 2, TPM_ANSWER_TEXT_MAX = 1000 };
+enum { TPM_ANSWER_MAX = 256 << 10, TPM_ANSWER_BLOBS_MAX = 3, TPM_ANSWER_TEXT_MAX = 1000 };
 
 struct tpm_answer {
 	int code; /* 0, or CELLA_E… */

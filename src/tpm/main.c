@@ -15,8 +15,11 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "tpm/device.h"
+#include "tpm/td_quote.h"
 
 enum { EXTRA_MAX = 64, INPUT_MAX = 8192, READS_MAX = 8, PAUSE_NS = 500000000 };
+
+static const char metadata_service[] = "169.254.169.254:80";
 
 struct question {
 	const char *word; /* behind the verb, or NULL */
@@ -66,19 +69,31 @@ static int read_report(struct device *device, const struct buf *report_data, str
 	return 0;
 }
 
+static int fetch_quote(const struct buf *bytes, struct buf *to, struct error *err)
+{
+	struct azure_report report;
+	const char *server = secure_getenv("CELLA_AZURE_QUOTES");
+	int rc = azure_report_read(bytes->data, bytes->size, &report, err);
+	if (rc < 0 || report.type != AZURE_TDX)
+		return rc;
+	return td_quote_fetch(server ? server : metadata_service, report.hardware, to, err);
+}
+
 static int azure(struct question *q, struct error *err)
 {
 	cleanup_buf struct buf report_data = {0};
 	uint8_t extra[CRYPTO_HASH_MAX];
 	int rc = read_extra(q->word, &report_data, err);
 	const struct crypto_part part = {report_data.data, report_data.size};
-	q->count = 2;
+	q->count = 3;
 	if (rc == 0 && report_data.size != AZURE_USER_DATA_SIZE)
 		rc = error_set(err, CELLA_EINVAL, "report data are %d bytes", AZURE_USER_DATA_SIZE);
 	if (rc == 0)
 		rc = crypto_hash(CRYPTO_SHA256, &part, 1, extra, err);
 	if (rc == 0)
 		rc = read_report(q->device, &report_data, &q->blobs[0], err);
+	if (rc == 0)
+		rc = fetch_quote(&q->blobs[0], &q->blobs[2], err);
 	return rc < 0 ? rc
 	              : device_quote(q->device, (uint32_t)AZURE_AK_HANDLE, extra, CRYPTO_SHA256_SIZE,
 	                             &q->blobs[1], err);

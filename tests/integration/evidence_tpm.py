@@ -7,6 +7,7 @@ its endorsement key answer the challenge for its own attestation key, and anothe
 
 import base64
 import hashlib
+import http.server
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 from pathlib import Path
 
@@ -23,7 +25,8 @@ CELLA = Path(os.environ["CELLA_BUILD"]) / "cella"
 ACCEPTED, REFUSED, NOT_UNDERSTOOD = 0, 1, 2
 NO_ACTION, SEPARATOR, CRTM, IPL, VARIABLE = 3, 4, 8, 0xD, 0x80000001
 EK_CERTIFICATE = 0x01C00002
-NONCE = "5f" * 20
+NONCE, REPORT_DATA = "5f" * 20, "ab" * 64
+DATA = Path(os.environ["CELLA_SOURCE"]).resolve() / "../shared/data/attestation"
 
 
 def sha256(data):
@@ -354,28 +357,31 @@ class TpmEvidence(unittest.TestCase):
         self.assertRegex(done.stdout, r"(?m)^failed  ek\.root")
         self.assertFalse(challenge.exists())
 
-    def test_azure(self):
-        """The paravisor's NV index and key in a software TPM. The processor's report is not signed, and refused as such
-        alone."""
-        tpm = Tpm(self.scratch / "azure").start()
+    def azure(self, name, kind, hardware):
+        """A software TPM with what the paravisor leaves there: its NV index, and its key."""
+        tpm = Tpm(self.scratch / name).start()
         self.addCleanup(tpm.stop)
-        log = boot(tpm)
         handle, modulus = tpm.make_rsa_key()
         tpm.keep(handle, 0x81000003)
-        report_data = "ab" * 64
         number = base64.urlsafe_b64encode(modulus).rstrip(b"=").decode()
         runtime = json.dumps({"keys": [{"kid": "HCLAkPub", "kty": "RSA", "e": "AQAB", "n": number}],
-                              "vm-configuration": {"vmUniqueId": "A"}, "user-data": report_data.upper()}).encode()
-        hardware = struct.pack("<I", 2) + bytes(0x4c) + sha256(runtime) + bytes(1184 - 0x50 - 32)
-        report = b"HCLA" + struct.pack("<IIII", 2, 0, 2, 0) + bytes(12) + hardware + \
-            struct.pack("<IIIII", 0, 1, 2, 1, len(runtime)) + runtime
+                              "vm-configuration": {"vmUniqueId": "A"}, "user-data": REPORT_DATA.upper()}).encode()
+        report = b"HCLA" + struct.pack("<IIII", 2, 0, 2, 0) + bytes(12) + hardware(sha256(runtime)).ljust(1184, b"\0") + \
+            struct.pack("<IIIII", 0, 1, kind, 1, len(runtime)) + runtime
         tpm.define_and_write(0x01400001, report)
-        done = run("get", "--tee", "azure", "--out", self.scratch / "hcl", "--report-data", report_data, env=tpm.env())
+        return tpm
+
+    def test_azure(self):
+        """The processor's report is not signed, and refused as such alone."""
+        tpm = self.azure("azure", 2, lambda digest: struct.pack("<I", 2) + bytes(0x4c) + digest)
+        log = boot(tpm)
+        out = self.scratch / "hcl"
+        done = run("get", "--tee", "azure", "--out", out, "--report-data", REPORT_DATA, env=tpm.env())
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(tpm.read(0x01400002, 64).hex(), report_data)
-        words = ["verify", "--tee", "azure", "--evidence", self.scratch / "hcl/evidence.bin", "--json", "--event-log",
+        self.assertEqual(tpm.read(0x01400002, 64).hex(), REPORT_DATA)
+        words = ["verify", "--tee", "azure", "--evidence", out / "evidence.bin", "--json", "--event-log",
                  self.written("boot", log.bytes), "--report-data"]
-        done = run(*words, report_data)
+        done = run(*words, REPORT_DATA)
         self.assertEqual(done.returncode, REFUSED, done.stderr)
         checks = {check["name"]: check["status"] for check in json.loads(done.stdout)["checks"]}
         for name in ["hcl.type", "hcl.user_data", "snp.report_data", "ak.binding", "quote.signature", "quote.pcrs",
@@ -385,6 +391,55 @@ class TpmEvidence(unittest.TestCase):
         self.assertIn("snp.signature", failed(done))
         done = run(*words, "cd" * 64)
         self.assertIn("report_data", failed(done))
+
+    def test_azure_td(self):
+        """A TD's quote comes from a service; here one that has a recorded quote, of other runtime data."""
+        recorded = DATA / "tdx/v4_a.quote.bin"
+        if not recorded.is_file():
+            self.skipTest("there is no recorded evidence")
+        quote, asked = recorded.read_bytes(), []
+        td_report = bytes(range(256)) * 4
+        answers = {"/acc/tdquote": json.dumps({"quote": base64.urlsafe_b64encode(quote).decode()}).encode()}
+
+        class Service(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["report"])
+                body = answers.get(self.path, b"")
+                self.send_response(200 if body else 503)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        tpm = self.azure("azure_td", 4, lambda _: td_report)
+        service = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
+        thread = threading.Thread(target=service.serve_forever)
+        thread.start()
+        self.addCleanup(service.server_close)
+        self.addCleanup(thread.join)
+        self.addCleanup(service.shutdown)
+        env = {**tpm.env(), "CELLA_AZURE_QUOTES": f"127.0.0.1:{service.server_port}"}
+        words = ["get", "--tee", "azure", "--out", self.scratch / "td", "--report-data", REPORT_DATA]
+        done = run(*words, env=env)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(base64.urlsafe_b64decode(asked[0] + "=="), td_report)
+        self.assertIn(quote, (self.scratch / "td/evidence.bin").read_bytes())
+        done = run("verify", "--tee", "azure", "--evidence", self.scratch / "td/evidence.bin", "--json",
+                   "--report-data", REPORT_DATA)
+        self.assertIn("tdx.report_data", failed(done))  # of another machine
+        self.assertNotIn("ak.binding", failed(done))
+        for body, why in [(b"", "503"), (b"{}", "no quote"), (b'{"quote": "!"}', "no quote"), (b"no JSON", "JSON")]:
+            answers["/acc/tdquote"] = body
+            done = run(*words, env=env)
+            self.assertEqual(done.returncode, REFUSED)
+            self.assertIn(why, done.stderr)
+        for server in "127.0.0.1", "localhost:80", "127.0.0.1:0", "127.0.0.1:80x":
+            done = run(*words, env={**env, "CELLA_AZURE_QUOTES": server})
+            self.assertIn("no IPv4 address and port", done.stderr)
 
     def test_no_tpm(self):
         for tcti, why in [("device:/nothing", "cannot use the TPM at /nothing"), ("swtpm:path=/nothing", "no TPM answers"),

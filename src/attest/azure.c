@@ -210,18 +210,23 @@ static void check_machine_id(struct judging *j)
 
 /* ---- the questions ---- */
 
-static int begin(struct judging *j, struct error *err)
+static int read_evidence(struct judging *j, struct error *err)
 {
 	const struct tee_blob *evidence = &j->input->evidence;
-	j->tpm = (struct tpm_judging){.input = j->input, .verdict = j->verdict, .policy = &j->policy->tpm};
 	int rc = azure_evidence_read(evidence->data, evidence->size, &j->evidence, err);
 	if (rc == 0)
 		rc = azure_report_read(j->evidence.report.data, j->evidence.report.size, &j->report, err);
-	if (rc == 0) {
-		claim_report(j->verdict, &j->report);
-		rc = tpm_begin(&j->tpm, j->evidence.tpm.data, j->evidence.tpm.size, err);
-	}
 	return rc < 0 && evidence->name ? error_prefix(err, rc, "%s: ", evidence->name) : rc;
+}
+
+static int begin(struct judging *j, struct error *err)
+{
+	j->tpm = (struct tpm_judging){.input = j->input, .verdict = j->verdict, .policy = &j->policy->tpm};
+	int rc = read_evidence(j, err);
+	if (rc < 0)
+		return rc;
+	claim_report(j->verdict, &j->report);
+	return tpm_begin(&j->tpm, j->evidence.tpm.data, j->evidence.tpm.size, err);
 }
 
 static int azure_show(const struct tee_input *input, struct tee_verdict *verdict, struct error *err)
@@ -234,6 +239,25 @@ static int azure_show(const struct tee_input *input, struct tee_verdict *verdict
 		rc = ask_inner(&j, false, err);
 	tpm_end(&j.tpm);
 	return rc;
+}
+
+/* The processor's maker publishes it, for the report as for any other. */
+static int azure_sources(const struct tee_input *input, struct tee_verdict *verdict, struct error *err)
+{
+	struct tee_blob collateral[TEE_BLOBS_MAX];
+	uint8_t wanted[TEE_REPORT_DATA_MAX];
+	struct tee_input inner;
+	struct azure_policy defaults;
+	struct judging j = {.input = input, .verdict = verdict};
+	j.policy = tee_policy_of(input->policy, TEE_AZURE, &defaults);
+	int rc = read_evidence(&j, err);
+	if (rc == 0 && !has_hardware(&j))
+		rc = error_set(err, CELLA_EUNSUPPORTED,
+		               "no processor's maker vouches for this machine (%s), or its quote is missing",
+		               azure_type_name(j.report.type));
+	if (rc == 0)
+		rc = inner_input(&j, collateral, wanted, &inner, err);
+	return rc < 0 ? rc : tee_kind_of(inner.kind)->sources(&inner, verdict, err);
 }
 
 static int azure_verify(const struct tee_input *input, struct tee_verdict *verdict, struct error *err)
@@ -262,6 +286,7 @@ const struct tee_kind_row azure_kind = {
 	.title = "a confidential machine of Azure's",
 	.verify = azure_verify,
 	.show = azure_show,
+	.sources = azure_sources,
 	.policy_size = sizeof(struct azure_policy),
 	.policy_init = policy_init,
 	.policy = &policy_object,

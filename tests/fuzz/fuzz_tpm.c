@@ -99,8 +99,8 @@ static void azure(const uint8_t *data, size_t size)
 	const int rc = tee_verify(&input, &verdict, NULL);
 	if (rc == 0)
 		look_at(&verdict);
-	if ((tee_show(&input, &shown, NULL) == 0) != (rc == 0))
-		abort();
+	if (tee_show(&input, &shown, NULL) != 0 && rc == 0)
+		abort(); /* the other way there may be a signature that is none */
 	tee_verdict_done(&verdict);
 	tee_verdict_done(&shown);
 }

@@ -220,6 +220,34 @@ static void test_claims(void **state)
 	paravisor_done(&p);
 }
 
+/* What the processor's maker publishes is the same as for any other machine of the kind. */
+static void test_sources(void **state)
+{
+	(void)state;
+	struct paravisor_shape shape = paravisor_shape(false);
+	for (int tdx = 0; tdx < 2; tdx++) {
+		struct paravisor p;
+		struct tee_verdict v = {0};
+		shape.is_tdx = tdx;
+		shape.flaw = PARAVISOR_RIGHT;
+		paravisor_make(&shape, &p);
+		p.input.product = "Milan";
+		assert_int_equal(tee_sources(&p.input, &v, NULL), 0);
+		const struct tee_claim *source = tee_claim_named(&v, tdx ? "tcb.json" : "vcek.der");
+		if (!source)
+			for (size_t i = 0; i < v.claim_count; i++)
+				print_message("%s %s\n", v.claims[i].name, v.claims[i].value);
+		assert_non_null(source);
+		assert_non_null(strstr(source->value, tdx ? "/tdx/certification/" : "/vcek/v1/Milan/"));
+		tee_verdict_done(&v);
+		paravisor_done(&p);
+		shape.flaw = tdx ? PARAVISOR_NO_QUOTE : PARAVISOR_TRUSTED_LAUNCH;
+		paravisor_make(&shape, &p);
+		assert_int_equal(tee_sources(&p.input, &v, NULL), CELLA_EUNSUPPORTED);
+		paravisor_done(&p);
+	}
+}
+
 /* Bits of the paravisor's report: what the processor signed, and the runtime data. Header and sizes are
  * nobody's; they may be changed if nothing else is read then. */
 static void test_bits(void **state)
@@ -278,11 +306,11 @@ static void test_truncations(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_genuine),     cmocka_unit_test(test_flaws),
-		cmocka_unit_test(test_tpm),         cmocka_unit_test(test_mixed),
-		cmocka_unit_test(test_bound),       cmocka_unit_test(test_policies),
-		cmocka_unit_test(test_claims),      cmocka_unit_test(test_bits),
-		cmocka_unit_test(test_truncations),
+		cmocka_unit_test(test_genuine), cmocka_unit_test(test_flaws),
+		cmocka_unit_test(test_tpm),     cmocka_unit_test(test_mixed),
+		cmocka_unit_test(test_bound),   cmocka_unit_test(test_policies),
+		cmocka_unit_test(test_claims),  cmocka_unit_test(test_sources),
+		cmocka_unit_test(test_bits),    cmocka_unit_test(test_truncations),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

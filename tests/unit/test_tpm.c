@@ -262,6 +262,33 @@ static void test_banks(void **state)
 	answered(&q);
 }
 
+/* Values of several banks are found where they lie. */
+static void test_two_banks(void **state)
+{
+	(void)state;
+	struct soft_shape shape = soft_shape(SOFT_P256);
+	struct question q;
+	struct tpm_evidence e;
+	uint8_t sha1[20];
+	shape.two_banks = true;
+	ask(&shape, &q);
+	assert_verdict(&q, "");
+	assert_int_equal(tpm_evidence_read(q.files.evidence.data, q.files.evidence.size, &e, NULL), 0);
+	for (unsigned i = 0; i < TPM_PCRS; i++) {
+		const uint8_t *first = tpm_evidence_pcr(&e, CRYPTO_SHA1, i);
+		const uint8_t *second = tpm_evidence_pcr(&e, CRYPTO_SHA256, i);
+		memset(sha1, (int)i, sizeof(sha1));
+		assert_int_equal(first != NULL, i == 3 || i == 7);
+		assert_int_equal(second != NULL, shape.pcrs >> i & 1);
+		if (first)
+			assert_memory_equal(first, sha1, sizeof(sha1));
+		if (second)
+			assert_memory_equal(second, q.files.pcrs[i], 32);
+	}
+	assert_null(tpm_evidence_pcr(&e, CRYPTO_SHA384, 0));
+	answered(&q);
+}
+
 /* ---- bytes ---- */
 
 static void flip(const struct soft_shape *shape, size_t step)
@@ -297,7 +324,7 @@ static void test_every_bit(void **state)
 	(void)state;
 	for (enum soft_kind kind = 0; kind < SOFT_KINDS; kind++) {
 		const struct soft_shape shape = soft_shape(kind);
-		flip(&shape, kind == SOFT_P256 ? 1 : 7);
+		flip(&shape, kind == SOFT_P256 ? 1 : 11);
 	}
 }
 
@@ -407,12 +434,19 @@ static void test_policies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_genuine),   cmocka_unit_test(test_claims),
-		cmocka_unit_test(test_flaws),     cmocka_unit_test(test_attributes),
-		cmocka_unit_test(test_whose_key), cmocka_unit_test(test_report_data),
-		cmocka_unit_test(test_pcrs),      cmocka_unit_test(test_banks),
-		cmocka_unit_test(test_enrolment), cmocka_unit_test(test_remembered),
-		cmocka_unit_test(test_policies),  cmocka_unit_test(test_every_truncation),
+		cmocka_unit_test(test_genuine),
+		cmocka_unit_test(test_claims),
+		cmocka_unit_test(test_flaws),
+		cmocka_unit_test(test_attributes),
+		cmocka_unit_test(test_whose_key),
+		cmocka_unit_test(test_report_data),
+		cmocka_unit_test(test_pcrs),
+		cmocka_unit_test(test_banks),
+		cmocka_unit_test(test_two_banks),
+		cmocka_unit_test(test_enrolment),
+		cmocka_unit_test(test_remembered),
+		cmocka_unit_test(test_policies),
+		cmocka_unit_test(test_every_truncation),
 		cmocka_unit_test(test_every_bit),
 	};
 	return cmocka_run_group_tests(tests, start, stop);

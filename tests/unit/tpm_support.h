@@ -44,6 +44,7 @@ struct soft_shape {
 	uint32_t attributes; /* of the AK */
 	uint16_t bank;       /* TPM_ALG_SHA256 */
 	uint32_t pcrs;       /* bits */
+	bool two_banks;      /* before that one SHA-1, of PCRs 3 and 7 */
 	bool with_certification; /* by a key that has a certificate; else the AK has one */
 	int secure_boot; /* of the log: 1 on, 0 off, -1 it does not say */
 	bool secure_boot_late;  /* behind the separator, where it is worth nothing */

@@ -219,13 +219,24 @@ static uint32_t magic_of(bool is_wrong)
 	return is_wrong ? 0xFF544348 : 0xFF544347;
 }
 
+static void put_sha1_bank(struct buf *values, struct buf *to)
+{
+	static const uint8_t bits[] = {3, 1 << 3 | 1 << 7, 0, 0};
+	tpm_put_u16(to, TPM_ALG_SHA1);
+	buf_put(to, bits, sizeof(bits));
+	for (int i = 0; i < 2 * 20; i++)
+		buf_put_u8(values, (uint8_t)(i < 20 ? 3 : 7));
+}
+
 static void put_quote(const struct soft_shape *s, const struct soft_files *f, const struct tpm_name *signer,
                       struct buf *values, struct buf *to)
 {
 	uint8_t found[CRYPTO_HASH_MAX];
 	const size_t size = (size_t)EVP_MD_get_size(digest_of(s->bank));
 	put_attest(TPM_QUOTE, magic_of(s->flaw == SOFT_MAGIC), signer, f->nonce, sizeof(f->nonce), to);
-	tpm_put_u32(to, 1);
+	tpm_put_u32(to, s->two_banks ? 2 : 1);
+	if (s->two_banks)
+		put_sha1_bank(values, to);
 	tpm_put_u16(to, s->bank);
 	buf_put_u8(to, 3);
 	for (size_t i = 0; i < 3; i++)

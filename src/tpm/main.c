@@ -46,27 +46,38 @@ static int quote(struct question *q, struct error *err)
 	return rc < 0 ? rc : device_ek_certificate(q->device, &q->blobs[1], err);
 }
 
-/* With these report data in it if the paravisor takes them up; it does not do so at once. */
+static int read_now(struct device *device, struct buf *to, struct azure_report *ret_report, struct error *err)
+{
+	to->size = 0;
+	int rc = device_nv_read(device, AZURE_NV_REPORT, to, err);
+	if (rc == CELLA_ENOENT)
+		return error_prefix(
+			err, rc,
+			"this is no confidential machine of Azure's (--tee tpm asks for its TPM's word "
+			"alone): ");
+	return rc < 0 ? rc : azure_report_read(to->data, to->size, ret_report, err);
+}
+
+/* With these report data in it if the paravisor takes them up, which it does not do at once. Nothing is
+ * written where there is none. */
 static int read_report(struct device *device, const struct buf *report_data, struct buf *to,
                        struct error *err)
 {
 	static const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	struct azure_report report;
 	struct error ignored;
-	(void)!device_nv_write(device, AZURE_NV_USER_DATA, report_data->data, report_data->size, &ignored);
-	for (size_t i = 0; i < READS_MAX; i++) {
-		struct azure_report report;
-		to->size = 0;
-		int rc = device_nv_read(device, AZURE_NV_REPORT, to, err);
-		if (rc == 0)
-			rc = azure_report_read(to->data, to->size, &report, err);
-		if (rc < 0)
-			return rc;
-		if (report.has_user_data &&
-		    crypto_equal(report.user_data, report_data->data, AZURE_USER_DATA_SIZE))
-			return 0;
+	int rc = read_now(device, to, &report, err);
+	if (rc == 0)
+		(void)!device_nv_write(device, AZURE_NV_USER_DATA, report_data->data, report_data->size,
+		                       &ignored);
+	for (size_t i = 0; rc == 0 && i < READS_MAX; i++) {
+		rc = read_now(device, to, &report, err);
+		if (rc < 0 || (report.has_user_data &&
+		               crypto_equal(report.user_data, report_data->data, AZURE_USER_DATA_SIZE)))
+			break;
 		nanosleep(&pause, NULL);
 	}
-	return 0;
+	return rc;
 }
 
 static int fetch_quote(const struct buf *bytes, struct buf *to, struct error *err)

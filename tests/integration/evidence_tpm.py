@@ -392,6 +392,14 @@ class TpmEvidence(unittest.TestCase):
         done = run(*words, "cd" * 64)
         self.assertIn("report_data", failed(done))
 
+    def test_no_paravisor(self):
+        done = run("get", "--tee", "azure", "--out", self.scratch / "none", env=self.tpm.env())
+        self.assertEqual(done.returncode, REFUSED)
+        self.assertIn("no confidential machine of Azure's", done.stderr)
+        self.assertIn("NV index 0x01400001", done.stderr)
+        with self.assertRaises(RuntimeError):
+            self.tpm.read(0x01400002, 64)  # nothing was written either
+
     def test_azure_td(self):
         """A TD's quote comes from a service; here one that has a recorded quote, of other runtime data."""
         recorded = DATA / "tdx/v4_a.quote.bin"

@@ -9,7 +9,7 @@
 enum {
 	ALGORITHMS = VENDOR_ECDSA_SHA256 | VENDOR_ECDSA_SHA384 | VENDOR_RSA_SHA256 | VENDOR_RSA_SHA384 |
 	             VENDOR_RSA_PSS_SHA256 | VENDOR_RSA_PSS_SHA384,
-	KEY_BLOBS_MAX = 2 * TEE_BLOBS_MAX + 6,
+	KEY_BLOBS_MAX = 2 * TEE_BLOBS_MAX + 7,
 	DER_SEQUENCE = 0x30,
 	DER_OID = 0x06,
 };
@@ -158,6 +158,9 @@ static int certs_key(const struct tpm_judging *j, uint8_t ret_key[TEE_KEY_SIZE],
 		blobs[count++] = (struct tee_blob){.data = parts[i].data, .size = parts[i].size};
 	blobs[count++] = (struct tee_blob){.data = &j->policy->ak_roots, .size = sizeof(j->policy->ak_roots)};
 	blobs[count++] = (struct tee_blob){.data = &j->policy->ek_roots, .size = sizeof(j->policy->ek_roots)};
+	/* What is taken for a list of files is not read as a CRL. */
+	blobs[count++] = (struct tee_blob){.data = &j->policy->ima_lists,
+	                                   .size = sizeof(j->policy->ima_lists)};
 	for (size_t i = 0; i < j->input->cert_count; i++)
 		blobs[count++] = j->input->certs[i];
 	for (size_t i = 0; i < j->input->collateral_count; i++)

@@ -403,6 +403,12 @@ static void test_remembered(void **state)
 		assert_verdict(&q, "");
 	set_policy(&q, "{'ak_roots': '%064d'}", 0);
 	assert_verdict(&q, "ak_certificate.root");
+	q.input.collateral = &q.list;
+	q.input.collateral_count = 1;
+	set_policy(&q, "{'ak_roots': '%s', 'ima_lists': '%s'}", q.files.root_hash, q.files.list_hash);
+	assert_verdict(&q, "");
+	set_policy(&q, "{'ak_roots': '%s'}", q.files.root_hash);
+	assert_error(&q, "list: ");
 	tee_chains_free(chains);
 	answered(&q);
 }

@@ -589,9 +589,11 @@ static void test_collateral_that_is_none(void **state)
 	place_end(&p);
 }
 
+/* OpenSSL's memory is the ordinary heap: a pool's is not looked into by who looks for leaks. */
 static int start(void **state)
 {
-	if (cas_start(state) != 0 || maker_start() != 0 || dcap_start() != 0)
+	(void)state;
+	if (crypto_init(NULL, NULL) != 0 || maker_start() != 0 || dcap_start() != 0)
 		return -1;
 	const struct dcap_shape a_td = dcap_shape(true, 4);
 	shape = maker_shape(SNP_MILAN, 3, false);

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "attest/azure_format.h"
+#include "attest/collateral_format.h"
 #include "attest/snp_format.h"
 #include "crypto/crypto.h"
 
@@ -28,6 +29,23 @@ static void policy_init(void *to)
 	snp_policy_init(&policy->snp);
 	dcap_policy_init(&policy->tdx);
 	tpm_policy_init(&policy->tpm);
+}
+
+/* The processor measures the paravisor, and the paravisor's TPM what it boots. Machines of which the policy
+ * says nothing else are of either isolation. */
+static const char *policy_open(const void *of)
+{
+	const struct azure_policy *p = of;
+	const char *open = p->isolation == AZURE_TDX_ALONE ? NULL : snp_policy_open(&p->snp);
+	if (open)
+		return open;
+	if (p->isolation != AZURE_SNP_ALONE) {
+		if (!p->tdx.mr_td.count)
+			return "which paravisor runs in a TD: tdx does not pin mr_td, and isolation lets TDs in";
+		if (p->tdx.allow_debug || p->tdx.allow_migration)
+			return "who reads a TD's memory: allow_debug or allow_migration is set";
+	}
+	return tpm_policy_boot_open(&p->tpm);
 }
 
 /* What a verification knows. */
@@ -106,7 +124,10 @@ static int inner_input(struct judging *j, struct tee_blob *collateral, uint8_t w
 		int rc = tpm_is_ima_list(&j->policy->tpm, &j->input->collateral[i], &is_list, err);
 		if (rc < 0)
 			return rc;
-		if (!is_list)
+		/* A set may be for both kinds of processors; AMD publishes nothing in JSON. */
+		const struct tee_blob *blob = &j->input->collateral[i];
+		const bool fits = to->kind != TEE_SNP || !collateral_is_json(blob->data, blob->size);
+		if (!is_list && fits)
 			collateral[to->collateral_count++] = j->input->collateral[i];
 	}
 	int rc = crypto_hash((enum crypto_hash)j->report.hash, &runtime, 1, digest, err);
@@ -290,4 +311,5 @@ const struct tee_kind_row azure_kind = {
 	.policy_size = sizeof(struct azure_policy),
 	.policy_init = policy_init,
 	.policy = &policy_object,
+	.policy_open = policy_open,
 };

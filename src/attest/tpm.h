@@ -41,8 +41,9 @@ struct tpm_policy {
 };
 extern const struct policy_object tpm_policy_object;
 void tpm_policy_init(void *policy);
-/* As tee_policy_open. */
+/* As tee_policy_open; the second of what was booted alone, for a kind that knows whose the TPM is. */
 const char *tpm_policy_open(const void *policy);
+const char *tpm_policy_boot_open(const struct tpm_policy *policy);
 
 /* ---- certificates ---- */
 

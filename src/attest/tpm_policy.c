@@ -54,14 +54,19 @@ static bool is_pinned(const struct tpm_policy *p, size_t pcr)
  * GRUB goes on with its commands, the kernel's line among them, in PCR 8 and the files in PCR 9; a unified
  * kernel image holds kernel, line and initrd, and its stub measures them into PCR 11.
  */
-const char *tpm_policy_open(const void *policy)
+const char *tpm_policy_boot_open(const struct tpm_policy *p)
 {
-	const struct tpm_policy *p = policy;
-	if (!p->ak_names.count && !p->ak_roots.count)
-		return "whose TPM it is: it names neither ak_names nor ak_roots, so it accepts none";
 	if (!is_pinned(p, 4))
 		return "what the firmware started: pcrs does not pin 4";
 	return is_pinned(p, 11) || (is_pinned(p, 8) && is_pinned(p, 9))
 	               ? NULL
 	               : "kernel, initrd and command line: pcrs pins neither 11 nor 8 and 9";
+}
+
+const char *tpm_policy_open(const void *policy)
+{
+	const struct tpm_policy *p = policy;
+	return p->ak_names.count || p->ak_roots.count
+	               ? tpm_policy_boot_open(p)
+	               : "whose TPM it is: it names neither ak_names nor ak_roots, so it accepts none";
 }

@@ -66,7 +66,8 @@ static int read_one(enum tee_kind kind, const struct tee_blob *blob, struct vend
                     int64_t *ret_first, struct error *err)
 {
 	const size_t certs = set->count, crls = set->crl_count;
-	const bool json = (kind == TEE_TDX || kind == TEE_SGX) && collateral_is_json(blob->data, blob->size);
+	const bool json = (kind == TEE_TDX || kind == TEE_SGX || kind == TEE_AZURE) &&
+	                  collateral_is_json(blob->data, blob->size);
 	int64_t first = INT64_MAX;
 	int rc = json ? read_json(blob, set, &first, err)
 	              : vendor_certs_add(set, blob->data, blob->size, err);

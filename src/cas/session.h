@@ -79,8 +79,16 @@ struct session_digest {
 	uint8_t hash[CRYPTO_SHA384_SIZE]; /* session_hash's */
 };
 
-enum session_machine { SESSION_SOFT, SESSION_TPM, SESSION_SNP, SESSION_TDX, SESSION_SGX, SESSION_MACHINES };
-/* "soft", "tpm", "snp", "tdx", "sgx"; false for another name. */
+enum session_machine {
+	SESSION_SOFT,
+	SESSION_TPM,
+	SESSION_SNP,
+	SESSION_TDX,
+	SESSION_SGX,
+	SESSION_AZURE,
+	SESSION_MACHINES
+};
+/* "soft", "tpm", "snp", "tdx", "sgx", "azure"; false for another name. */
 const char *session_machine_name(enum session_machine machine);
 bool session_machine_parse(const char *name, enum session_machine *ret_machine);
 

@@ -8,7 +8,7 @@
 
 static const char *const machine_names[] = {
 	[SESSION_SOFT] = "soft", [SESSION_TPM] = "tpm", [SESSION_SNP] = "snp",
-	[SESSION_TDX] = "tdx",   [SESSION_SGX] = "sgx",
+	[SESSION_TDX] = "tdx",   [SESSION_SGX] = "sgx", [SESSION_AZURE] = "azure",
 };
 
 const char *session_machine_name(enum session_machine machine)

@@ -2,15 +2,18 @@
 
 #include <string.h>
 
+#define GUEST_POLICY "\"guest_policy\":{\"debug\":\"refuse\",\"migration_agent\":\"refuse\"}"
+
 static const struct {
 	enum tee_kind kind;
 	const char *defaults;
 } classes[SESSION_MACHINES] = {
 	[SESSION_SOFT] = {TEE_KINDS, NULL},
 	[SESSION_TPM] = {TEE_TPM, NULL},
-	[SESSION_SNP] = {TEE_SNP, "{\"guest_policy\":{\"debug\":\"refuse\",\"migration_agent\":\"refuse\"}}"},
+	[SESSION_SNP] = {TEE_SNP, "{" GUEST_POLICY "}"},
 	[SESSION_TDX] = {TEE_TDX, NULL},
 	[SESSION_SGX] = {TEE_SGX, NULL},
+	[SESSION_AZURE] = {TEE_AZURE, "{\"snp\":{" GUEST_POLICY "}}"},
 };
 
 bool session_machine_kind(enum session_machine machine, enum tee_kind *ret_kind)

@@ -66,7 +66,7 @@ static int add(const struct cas_owner_options *o not_used, const char *const *op
 	int rc = operands[0] && operands[1]
 	                 ? tee_kind_parse(operands[0], &kind, err)
 	                 : error_set(err, CELLA_EINVAL,
-	                             "collateral add wants a KIND (snp, tdx, sgx) and FILEs");
+	                             "collateral add wants a KIND (snp, tdx, sgx, tpm, azure) and FILEs");
 	for (size_t i = 1; rc == 0 && operands[i]; i++)
 		rc = add_file(operands[0], operands[i], err);
 	return rc;

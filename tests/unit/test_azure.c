@@ -60,6 +60,24 @@ static void test_genuine(void **state)
 		}
 }
 
+/* A set that is for machines on both kinds of processors. */
+static void test_collateral_of_both(void **state)
+{
+	(void)state;
+	struct paravisor_shape shape = paravisor_shape(true);
+	struct paravisor td, snp;
+	paravisor_make(&shape, &td);
+	shape = paravisor_shape(false);
+	paravisor_make(&shape, &snp);
+	struct tee_input input = snp.input;
+	const struct tee_blob json = {td.tdx.tcb_info.data, td.tdx.tcb_info.size, "tcb.json"};
+	input.collateral = &json;
+	input.collateral_count = 1;
+	assert_judged(&input, "");
+	paravisor_done(&td);
+	paravisor_done(&snp);
+}
+
 static void test_flaws(void **state)
 {
 	(void)state;
@@ -306,11 +324,12 @@ static void test_truncations(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_genuine), cmocka_unit_test(test_flaws),
-		cmocka_unit_test(test_tpm),     cmocka_unit_test(test_mixed),
-		cmocka_unit_test(test_bound),   cmocka_unit_test(test_policies),
-		cmocka_unit_test(test_claims),  cmocka_unit_test(test_sources),
-		cmocka_unit_test(test_bits),    cmocka_unit_test(test_truncations),
+		cmocka_unit_test(test_genuine),     cmocka_unit_test(test_collateral_of_both),
+		cmocka_unit_test(test_flaws),       cmocka_unit_test(test_tpm),
+		cmocka_unit_test(test_mixed),       cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_policies),    cmocka_unit_test(test_claims),
+		cmocka_unit_test(test_sources),     cmocka_unit_test(test_bits),
+		cmocka_unit_test(test_truncations),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

@@ -149,6 +149,24 @@ static void test_what_is_pinned(void **state)
 		{"{tpm: {ak_roots: " KEY("03") ", pcrs: {4: " KEY("01") ", 8: " KEY(
 			 "02") "}, pcrs_sha384: {9: " D48("04") "}}}",
 	         NULL},
+		{"{azure: {tpm: {pcrs: {4: " KEY("01") ", 11: " KEY("02") "}}}}",
+	         "neither measurement nor id_key_digest"},
+		{"{azure: {isolation: snp, snp: {measurement: " D48("01") "}}}", "does not pin 4"},
+		{"{azure: {snp: {measurement: " D48("01") "}, tpm: {pcrs: {4: " KEY("01") ", 11: " KEY(
+			 "02") "}}}}",
+	         "which paravisor runs in a TD"},
+		{"{azure: {isolation: snp, snp: {measurement: " D48("01") "}, tpm: {pcrs: {4: " KEY(
+			 "01") ", 11: " KEY("02") "}}}}",
+	         NULL},
+		{"{azure: {isolation: snp, snp: {measurement: " D48(
+			 "01") ", guest_policy: {debug: any}}, tpm: {pcrs: {4: " KEY("01") ", 11: " KEY("02") "}}}}",
+	         "guest_policy.debug"},
+		{"{azure: {isolation: tdx, tdx: {mr_td: " D48("01") "}, tpm: {pcrs: {4: " KEY(
+			 "01") ", 8: " KEY("02") ", 9: " KEY("03") "}}}}",
+	         NULL},
+		{"{azure: {isolation: tdx, tdx: {mr_td: " D48(
+			 "01") ", allow_debug: true}, tpm: {pcrs: {4: " KEY("01") ", 11: " KEY("02") "}}}}",
+	         "allow_debug or allow_migration"},
 		{"{sgx: {mr_signer: " KEY("01") "}}", "neither mr_enclave nor mr_signer and isv_prod_id"},
 		{"{sgx: {mr_signer: " KEY("01") ", isv_prod_id: 0}}", NULL},
 		{"{sgx: {mr_enclave: " KEY("01") "}}", NULL},

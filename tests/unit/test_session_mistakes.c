@@ -174,7 +174,7 @@ static const struct row {
 	ROW("a memory level that there is not", HEAD "services:\n" "- name: a\n" "  attestation:\n" "  - memory_level: none\n",
 	    "6:19: there is no memory level \"none\"; did you mean \"insecure-none\"? There are: insecure-none, secret, paged\n"),
 	ROW("a machine class that there is not", HEAD "services:\n" "- name: a\n" "  attestation:\n" "  - machine: [sgx, snpp]\n",
-	    "6:20: there is no machine class \"snpp\"; did you mean \"snp\"? There are: soft, tpm, snp, tdx, sgx\n"),
+	    "6:20: there is no machine class \"snpp\"; did you mean \"snp\"? There are: soft, tpm, snp, tdx, sgx, azure\n"),
 	ROW("a host claim that there is not", HEAD "services:\n" "- name: a\n" "  attestation:\n" "  - host: yama-scope3\n",
 	    "6:11: there is no host claim \"yama-scope3\"; did you mean \"yama-scope-3\"? There are: lockdown-confidentiality, yama-scope-3, kexec-disabled\n"),
 	ROW("an isolation that there is not", HEAD "services:\n" "- name: a\n" "  attestation:\n" "  - isolation: [own-uid, chroot]\n",

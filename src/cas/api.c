@@ -130,19 +130,21 @@ static void post_attest(void *arg, struct https_request *request)
 	struct cas_api *api = arg;
 	const char *values[ATTEST_MEMBERS];
 	cleanup_buf struct buf grant = {0};
+	enum session_machine machine = SESSION_SOFT;
 	json_t *body = NULL;
 	struct error err;
 	int rc = api_read_strings(request, attest_names, values, ATTEST_MEMBERS, &body, &err);
 	if (rc == 0) {
 		const struct cas_attestation a = attestation_of(request, values);
-		rc = cas_attest(api->cas, &a, &grant, &err);
+		rc = cas_attest(api->cas, &a, &grant, &machine, &err);
 		metric_add(rc == 0 ? api->granted : api->refused, 1);
 	}
 	if (rc < 0)
 		api_answer_error(api, request, &err);
 	else
 		api_answer_json(request, 200,
-		                json_pack("{s:o}", "grant", claims_base64url(grant.data, grant.size)));
+		                json_pack("{s:o, s:s}", "grant", claims_base64url(grant.data, grant.size),
+		                          "machine", session_machine_name(machine)));
 	json_decref(body);
 }
 

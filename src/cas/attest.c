@@ -81,6 +81,7 @@ static int own_failure(int rc, struct error *err)
 struct attesting {
 	const struct cas_attestation *a;
 	struct buf *grant;
+	enum session_machine machine;
 	struct error *err;
 	int rc;
 };
@@ -92,6 +93,7 @@ static void attest_at_desk(struct cas_desk *desk, void *arg)
 	t->rc = judge_begin(&j, desk, t->a, true, t->err);
 	if (t->rc == 0)
 		t->rc = j.refused ? judge_record(&j, AUDIT_REFUSED, t->err) : grant(&j, t->grant, t->err);
+	t->machine = j.machine;
 	t->rc = own_failure(t->rc, t->err);
 	if (t->rc == 0 && j.refused)
 		t->rc = judge_refusal(t->a, t->err);
@@ -99,7 +101,7 @@ static void attest_at_desk(struct cas_desk *desk, void *arg)
 }
 
 int cas_attest(struct cas *cas, const struct cas_attestation *attestation, struct buf *ret_grant,
-               struct error *err)
+               enum session_machine *ret_machine, struct error *err)
 {
 	struct error why;
 	cleanup_buf struct buf grant = {0};
@@ -107,6 +109,8 @@ int cas_attest(struct cas *cas, const struct cas_attestation *attestation, struc
 	cas_at_desk(cas, attest_at_desk, &t);
 	if (t.rc < 0)
 		return t.rc;
+	if (ret_machine)
+		*ret_machine = t.machine;
 	buf_put(ret_grant, grant.data, grant.size);
 	return ret_grant->failed ? error_set(err, CELLA_ENOMEM, "no memory for a grant") : 0;
 }

@@ -24,8 +24,9 @@ struct cas_attestation {
 	size_t evidence_size;
 	const char *peer; /* from where it came, for the audit log */
 };
-/* Appends the sealed grant. CELLA_EAUTH: refused; the error says that and nothing else. */
+/* Appends the sealed grant. *ret_machine (NULL is fine): what vouches for the executor's machine.
+ * CELLA_EAUTH: refused; the error says that and nothing else. */
 int cas_attest(struct cas *cas, const struct cas_attestation *attestation, struct buf *ret_grant,
-               struct error *err) must_check;
+               enum session_machine *ret_machine, struct error *err) must_check;
 
 #endif

@@ -111,6 +111,7 @@ static int check_session(struct judgement *j, struct error *err)
 	if (rc < 0)
 		return rc;
 	session_verdict_print(&verdict, &j->reasons);
+	j->machine = verdict.machine;
 	j->refused = j->refused || !verdict.accepted;
 	session_verdict_done(&verdict);
 	return 0;
@@ -189,6 +190,8 @@ static char *describe(const struct judgement *j)
 	json_object_set_new(what, "executor", claims_hex(e->executor, sizeof(e->executor)));
 	json_object_set_new(what, "las", claims_hex(e->launcher, sizeof(e->launcher)));
 	json_object_set_new(what, "key", claims_hex(e->public_key, sizeof(e->public_key)));
+	if (!j->refused)
+		json_object_set_new(what, "machine", json_string(session_machine_name(j->machine)));
 	json_object_set_new(what, j->refused ? "refused" : "tolerated",
 	                    json_stringn((const char *)j->reasons.data,
 	                                 min_of(j->reasons.size, (size_t)AUDIT_WHAT_MAX / 2)));

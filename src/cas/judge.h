@@ -15,6 +15,7 @@ struct judgement {
 	const struct session_service *service;
 	struct evidence evidence;
 	bool enrolled; /* its launcher */
+	enum session_machine machine; /* what vouches for it, where it is not refused */
 	struct buf reasons; /* lines: why it is refused, or what was tolerated */
 	bool refused;
 };

@@ -289,6 +289,7 @@ struct session_failure {
 struct session_verdict {
 	bool accepted;
 	size_t alternative; /* accepted: which; the first that holds, else the first that is tolerated */
+	enum session_machine machine; /* accepted: what vouches for the machine, as far as that was asked */
 	size_t alternative_count;
 	struct session_failure *failures; /* of all alternatives, tolerated ones included */
 	size_t failure_count;

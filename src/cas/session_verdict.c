@@ -12,6 +12,8 @@ struct judge {
 	const struct session_service *service;
 	struct error *err;
 	int rc; /* sticky: hardware could not be asked */
+	enum session_machine
+		*vouching; /* of each alternative; SESSION_SOFT: no hardware was asked, or none holds */
 	const struct session_claims *claims;
 	struct session_verdict *verdict;
 	size_t capacity, alternative;
@@ -169,12 +171,16 @@ static void judge_machine(struct judge *j, const struct session_requirements *r,
 	     j->service->tolerate.machine);
 	for (size_t i = 0; i < r->need_count && !*ret_stands_alone; i++) {
 		const bool this_holds = hardware_holds(j, &r->needs[i]);
+		if (this_holds)
+			j->vouching[j->alternative] = r->needs[i].machine;
 		holds |= this_holds;
 		*ret_stands_alone = this_holds && !r->needs[i].open;
 	}
 	for (size_t i = 0; i < SESSION_MACHINES && !holds; i++)
-		if (r->machines >> i & 1)
-			holds = class_holds(j, (enum session_machine)i);
+		if (r->machines >> i & 1 && class_holds(j, (enum session_machine)i)) {
+			holds = true;
+			j->vouching[j->alternative] = (enum session_machine)i;
+		}
 	if (holds)
 		v->failure_count = before;
 }
@@ -240,7 +246,8 @@ int session_verdict(const struct session_service *service, const struct session_
 		                 "claims with a memory level or machine class that there is not");
 	claim_names_of_host("", &j.host);
 	claim_names_of_isolation("", &j.isolation);
-	for (size_t i = 0; i < service->alternative_count && j.rc == 0; i++) {
+	j.vouching = session_arena_take(&v.arena, service->alternative_count * sizeof(*j.vouching));
+	for (size_t i = 0; j.vouching && i < service->alternative_count && j.rc == 0; i++) {
 		j.alternative = i;
 		judge_alternative(&j, &service->alternatives[i]);
 	}
@@ -253,6 +260,7 @@ int session_verdict(const struct session_service *service, const struct session_
 		return error_set(err, CELLA_ENOMEM, "no memory to judge the service %s", service->name);
 	}
 	decide(&v);
+	v.machine = v.accepted && j.vouching ? j.vouching[v.alternative] : SESSION_SOFT;
 	*ret_verdict = v;
 	return 0;
 }

@@ -27,6 +27,9 @@ struct job_grants {
 	void *data;
 	uint32_t count;
 	uint8_t nonce[32]; /* for all evidence of the job */
+	/* What vouches for this machine, in the words of all that have given something: "soft" where these
+	 * differ. */
+	const char *machine;
 	const char *las_key; /* file of the key by which they know this node's launcher */
 	int (*take)(void *data, uint32_t number, const void *evidence, size_t evidence_size,
 	            struct buf *ret_sealed, struct error *err);

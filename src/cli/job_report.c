@@ -124,7 +124,8 @@ static json_t *record_json(const struct job_config *c, const struct job_result *
 	struct tm calendar;
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &calendar));
 	return json_pack("{ss si so ss ss so so so so so so so so so sI sI si so}", "ended", date, "status",
-	                 r->status, "error", text_json(error), "memory", c->memory, "machine", "soft", "cell",
+	                 r->status, "error", text_json(error), "memory", c->memory, "machine",
+	                 c->grants ? c->grants->machine : "soft", "cell",
 	                 hex_json(c->bundle ? c->bundle->identity : NULL, CRYPTO_SHA384_SIZE), "builder",
 	                 hex_json(c->artifact ? c->artifact->builder : NULL, CRYPTO_ED25519_SIZE), "target",
 	                 text_json(c->artifact ? c->artifact->target : ""), "launcher",

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "cas/session.h"
 #include "cli/cas_client.h"
 #include "cli/las_endorse.h"
 #include "cli/las_key.h"
@@ -22,6 +23,8 @@ struct job_sessions {
 	char *sessions[JOB_SESSIONS_MAX], *services[JOB_SESSIONS_MAX];
 	char las_key[CRYPTO_KEY_PATH_MAX];
 	uint64_t no_help_ns[JOB_SESSIONS_MAX]; /* when it did not help, of each; 0: it has not been so */
+	bool granted; /* something, and then by what `machine` was accepted */
+	enum session_machine machine;
 	struct job_grants grants;
 };
 
@@ -114,6 +117,17 @@ static int ask_cas(struct job_sessions *s, uint32_t number, const char *target, 
 	return rc;
 }
 
+/* NULL, of an older CAS, and what is no class are soft. */
+static void note_machine(struct job_sessions *s, const char *name)
+{
+	enum session_machine machine = SESSION_SOFT;
+	if (name && !session_machine_parse(name, &machine))
+		machine = SESSION_SOFT;
+	s->machine = !s->granted || s->machine == machine ? machine : SESSION_SOFT;
+	s->granted = true;
+	s->grants.machine = session_machine_name(s->machine);
+}
+
 static int take_grant(void *data, uint32_t number, const void *evidence, size_t evidence_size,
                       struct buf *ret_sealed, struct error *err)
 {
@@ -122,6 +136,8 @@ static int take_grant(void *data, uint32_t number, const void *evidence, size_t 
 	int rc = ask_cas(s, number, "/v1/attest", evidence, evidence_size, NULL, &answer, err);
 	if (rc == 0)
 		rc = read_bytes(answer, "grant", ret_sealed, err);
+	if (rc == 0)
+		note_machine(s, json_string_value(json_object_get(answer, "machine")));
 	json_decref(answer);
 	return of_session(s, number, rc, err);
 }
@@ -178,6 +194,7 @@ int job_sessions_open(const char *const *names, size_t count, struct mem_pool *p
 		return error_set(err, CELLA_ENOMEM, "no memory for a job's sessions");
 	s->grants = (struct job_grants){.data = s,
 	                                .count = (uint32_t)count,
+	                                .machine = session_machine_name(SESSION_SOFT),
 	                                .las_key = s->las_key,
 	                                .take = take_grant,
 	                                .ask = ask_keeper,

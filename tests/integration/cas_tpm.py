@@ -40,6 +40,7 @@ services:
         memory_level: secret
         machine: {machine}
 """
+PROVISIONED = 12  # a kind of entry of the audit log (cas/audit.h)
 keys = iter(range(100))
 
 
@@ -50,7 +51,7 @@ def new_key():
 
 
 def job(name, tpm):
-    return cella("run", "-q", "--session", f"{name}/s", SCRATCH / "p.cell", env=tpm.env() if tpm else None)
+    return cella("run", "-q", "--record", SCRATCH / "record.json", "--session", f"{name}/s", SCRATCH / "p.cell", env=tpm.env() if tpm else None)
 
 
 def accepted(what, name, tpm):
@@ -102,6 +103,8 @@ try:
         not_accepted("without its TPM", "pinned", None, "machine.tpm.endorsement: wanted one of the launcher's key, by this class",
                      "las: wanted one that is enrolled, or whose hardware shows")
         accepted("with it, though nobody enrolled the launcher", "pinned", machine)
+        record = json.loads((SCRATCH / "record.json").read_text(encoding="utf-8"))
+        check(record["machine"] == "tpm", f"which stands in the job's record: {record['machine']}")
         accepted("and once more, by what was said", "pinned", None)
         endorsed = json.loads(good("endorsed", cella("las", "endorsed", "--json")))
         check([(one["las"], one["tee"], one["enrolled"]) for one in endorsed] == [(key, "tpm", False)], f"the owner sees it: {endorsed}")
@@ -127,6 +130,9 @@ try:
         accepted("booted as it should", "pinned", machine)
         log = good("audit", cella("cas", "audit", "--list"))
         check(len(re.findall(r"endorsed", log)) >= 3, f"the audit log has each endorsement: {log[-600:]}")
+        check(cas.stop() == 0, "the CAS ends in order")
+        granted = [what for kind, _, what in cas.log() if kind == PROVISIONED]
+        check([what["machine"] for what in granted] == ["tpm"] * 4, f"and of each grant what vouched for the machine: {granted}")
 finally:
     machine.stop()
     other.stop()

@@ -153,7 +153,7 @@ int place_ask_as(struct place *p, const struct crypto_signer *launcher, const st
 	                                  .evidence = token.data,
 	                                  .evidence_size = token.size,
 	                                  .peer = "192.0.2.7"};
-	int rc = cas_attest(p->cas, &a, ret_grant, &err);
+	int rc = cas_attest(p->cas, &a, ret_grant, NULL, &err);
 	if (rc < 0 && rc != CELLA_EAUTH)
 		fail_msg("%s", err.text);
 	if (rc < 0)

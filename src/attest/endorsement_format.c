@@ -36,8 +36,38 @@ static bool blobs_fit(const struct tee_blob *blobs, size_t count, size_t *total)
 	return *total <= ENDORSEMENT_MAX;
 }
 
-int endorsement_encode(const struct endorsement *e, struct buf *ret, struct error *err)
+/* What is signed: the context first, so that it passes for nothing else that the key may sign. */
+static void put_signed(const void *data, size_t size, struct buf *to)
 {
+	buf_put(to, ENDORSEMENT_CONTEXT, sizeof(ENDORSEMENT_CONTEXT));
+	buf_put(to, data, size);
+}
+
+static int put_signature(const struct crypto_signer *launcher, size_t from, struct buf *to, struct error *err)
+{
+	cleanup_buf struct buf text = {0};
+	uint8_t signature[CRYPTO_SIGNATURE_SIZE];
+	put_signed(to->data + from, to->size - from, &text);
+	if (to->failed || text.failed)
+		return error_set(err, CELLA_ENOMEM, "no memory for an endorsement");
+	int rc = crypto_sign(launcher, text.data, text.size, signature, err);
+	if (rc == 0)
+		buf_put(to, signature, sizeof(signature));
+	return rc < 0 || !to->failed ? rc : error_set(err, CELLA_ENOMEM, "no memory for an endorsement");
+}
+
+int endorsement_check_signature(const struct endorsement *e, const void *data, size_t size, struct error *err)
+{
+	cleanup_buf struct buf text = {0};
+	put_signed(data, size - CRYPTO_SIGNATURE_SIZE, &text);
+	return text.failed ? error_set(err, CELLA_ENOMEM, "no memory for an endorsement")
+	                   : crypto_verify(e->launcher, text.data, text.size, e->signature, err);
+}
+
+int endorsement_encode(const struct endorsement *e, const struct crypto_signer *launcher, struct buf *ret,
+                       struct error *err)
+{
+	const size_t from = ret->size;
 	enum { AROUND = 1024 };
 	size_t total = AROUND;
 	if (!blobs_fit(&e->evidence, 1, &total) || !blobs_fit(e->certs, e->cert_count, &total) ||
@@ -54,7 +84,7 @@ int endorsement_encode(const struct endorsement *e, struct buf *ret, struct erro
 	buf_put_blob(ret, e->evidence.data, e->evidence.size);
 	put_blobs(e->certs, e->cert_count, ret);
 	put_blobs(e->event_logs, e->event_log_count, ret);
-	return ret->failed ? error_set(err, CELLA_ENOMEM, "no memory for an endorsement") : 0;
+	return put_signature(launcher, from, ret, err);
 }
 
 static struct tee_blob read_blob(struct reader *r, const char *name)
@@ -97,6 +127,7 @@ int endorsement_decode(const void *data, size_t size, struct endorsement *ret_en
 	e.evidence = read_blob(&r, "evidence");
 	e.cert_count = read_blobs(&r, "certificates", e.certs);
 	e.event_log_count = read_blobs(&r, "event log", e.event_logs);
+	e.signature = reader_bytes(&r, CRYPTO_SIGNATURE_SIZE);
 	if (!reader_finished(&r))
 		return error_set(err, CELLA_EFORMAT, "an endorsement whose parts do not fill its %zu bytes",
 		                 size);

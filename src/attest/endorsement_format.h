@@ -11,10 +11,11 @@
  *     72     -  evidence u32 size, the bytes
  *      -     -  certificates: u32 number, then each u32 size, the bytes
  *      -     -  event logs: the same
+ *      -    64  signature, Ed25519, by the launcher's key of the context below with its zero byte and all of
+ *               the bytes before: nobody else speaks of that key
  *
  * The evidence's report data are SHA-512 of "cella launcher endorsement 1" with its zero byte, launcher,
- * nonce. All integers are little-endian. Nothing in it is signed but by the hardware: it is worth what
- * tee_verify makes of it.
+ * nonce. All integers are little-endian. Of the machine it is worth what tee_verify makes of it.
  */
 #ifndef ATTEST_ENDORSEMENT_FORMAT_H
 #define ATTEST_ENDORSEMENT_FORMAT_H
@@ -46,14 +47,19 @@ struct endorsement {
 	size_t cert_count;
 	struct tee_blob event_logs[ENDORSEMENT_BLOBS_MAX];
 	size_t event_log_count;
+	const uint8_t *signature; /* CRYPTO_SIGNATURE_SIZE bytes; not for endorsement_encode */
 };
 
 /* What the evidence must be over. */
 int endorsement_report_data(const uint8_t launcher[CRYPTO_ED25519_SIZE],
                             const uint8_t nonce[ENDORSEMENT_NONCE_SIZE],
                             uint8_t ret_report_data[TEE_REPORT_DATA_MAX], struct error *err) must_check;
-/* Appends it. CELLA_ELIMIT. */
-int endorsement_encode(const struct endorsement *e, struct buf *ret, struct error *err) must_check;
+/* Appends it, signed. `launcher` is the key of e->launcher. CELLA_ELIMIT. */
+int endorsement_encode(const struct endorsement *e, const struct crypto_signer *launcher, struct buf *ret,
+                       struct error *err) must_check;
+/* The bytes that it was decoded from: CELLA_EAUTH if its launcher has not signed them. */
+int endorsement_check_signature(const struct endorsement *e, const void *data, size_t size,
+                                struct error *err) must_check;
 /* CELLA_EFORMAT, CELLA_EUNSUPPORTED. */
 int endorsement_decode(const void *data, size_t size, struct endorsement *ret_endorsement,
                        struct error *err) must_check;

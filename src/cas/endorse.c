@@ -81,6 +81,16 @@ static void check_launcher(struct endorsing *t)
 		refuse(t, "las: wanted a key that a launcher can have made, found %s", hex);
 }
 
+/* Else whoever has such hardware could speak for others' launchers. */
+static int check_signature(struct endorsing *t, struct error *err)
+{
+	int rc = endorsement_check_signature(&t->endorsement, t->asked->endorsement, t->asked->size, err);
+	if (rc == CELLA_EAUTH)
+		refuse(t,
+		       "signature: wanted the launcher's under its endorsement, found one that does not hold");
+	return rc == CELLA_EAUTH ? 0 : rc;
+}
+
 static void note(void *arg, const char *requirement, const char *wanted, const char *found)
 {
 	struct endorsing *t = arg;
@@ -146,6 +156,9 @@ static int judge(struct endorsing *t, struct error *err)
 	if (rc < 0)
 		return rc;
 	check_launcher(t);
+	rc = check_signature(t, err);
+	if (rc < 0)
+		return rc;
 	return is_refused(t) ? 0 : check_use(t, err);
 }
 

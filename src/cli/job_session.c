@@ -75,8 +75,7 @@ static int of_session(const struct job_sessions *s, uint32_t number, int rc, str
  * may be missing, or too old: it is renewed, and the same is asked once more. True: it is worth asking. */
 static bool endorse_again(struct job_sessions *s, uint32_t number)
 {
-	uint8_t key[CRYPTO_ED25519_SIZE];
-	struct las_endorsing l = {.key = key, .session = s->sessions[number], .service = s->services[number]};
+	struct las_endorsing l = {.session = s->sessions[number], .service = s->services[number]};
 	const uint64_t now_ns = clock_ns();
 	bool vouches = false;
 	if (s->no_help_ns[number] && now_ns - s->no_help_ns[number] < NO_HELP_NS)
@@ -88,9 +87,7 @@ static bool endorse_again(struct job_sessions *s, uint32_t number)
 		if (!driver || !driver->is_present(&driver_system))
 			continue;
 		l.kind = (enum tee_kind)kind;
-		int rc = las_public_key(false, key, &why);
-		if (rc == 0)
-			rc = las_endorse(s->client, &driver_system, &l, &why);
+		int rc = las_endorse(s->client, &driver_system, &l, &why);
 		if (rc < 0)
 			log_warn("session %s/%s: %s did not vouch for this machine's launcher: %s",
 			         s->sessions[number], s->services[number], driver->device, why.text);

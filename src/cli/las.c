@@ -194,7 +194,7 @@ static int endorse(const struct las_options *o, const char *given, struct error 
 	enum { NAMES_SIZE = 400 };
 	char names[NAMES_SIZE] = "";
 	uint8_t key[CRYPTO_ED25519_SIZE];
-	struct las_endorsing l = {.key = key, .session = names, .service = "", .certs = &o->certs};
+	struct las_endorsing l = {.session = names, .service = "", .certs = &o->certs};
 	int rc = given ? error_set(err, CELLA_EINVAL, "endorse wants no operand") : 0;
 	if (rc == 0 && o->session)
 		rc = split_session(o->session, names, sizeof(names), &l.service, err);

@@ -10,14 +10,20 @@
 #include "base/log.h"
 #include "cli/las_key.h"
 
-int las_public_key(bool make, uint8_t ret_key[CRYPTO_ED25519_SIZE], struct error *err)
+static int read_key(bool make, struct crypto_signer *ret_signer, struct error *err)
 {
 	char path[CRYPTO_KEY_PATH_MAX];
-	struct crypto_signer signer;
 	int rc = las_key_place(path, err);
-	if (rc == 0)
-		rc = make ? crypto_key_file_load(path, LAS_KEY_NAME, &signer, err)
-		          : crypto_key_file_read(path, LAS_KEY_NAME, &signer, err);
+	if (rc < 0)
+		return rc;
+	return make ? crypto_key_file_load(path, LAS_KEY_NAME, ret_signer, err)
+	            : crypto_key_file_read(path, LAS_KEY_NAME, ret_signer, err);
+}
+
+int las_public_key(bool make, uint8_t ret_key[CRYPTO_ED25519_SIZE], struct error *err)
+{
+	struct crypto_signer signer;
+	int rc = read_key(make, &signer, err);
 	if (rc < 0)
 		return rc;
 	memcpy(ret_key, signer.public_key, sizeof(signer.public_key));
@@ -69,15 +75,16 @@ static bool drop_log(struct endorsement *e)
 	return true;
 }
 
-static int encode(const struct las_endorsing *l, const struct driver_evidence *evidence,
-                  const uint8_t nonce[ENDORSEMENT_NONCE_SIZE], struct buf *ret, struct error *err)
+static int encode(const struct las_endorsing *l, const struct crypto_signer *key,
+                  const struct driver_evidence *evidence, const uint8_t nonce[ENDORSEMENT_NONCE_SIZE],
+                  struct buf *ret, struct error *err)
 {
 	struct more_certs certs __attribute__((cleanup(cleanup_certs_fn))) = {0};
 	struct tee_blob blobs[2 * DRIVER_BLOBS_MAX];
 	struct tee_input input = {0};
 	struct endorsement e = {.kind = l->kind};
 	driver_evidence_input(evidence, blobs, &input);
-	memcpy(e.launcher, l->key, sizeof(e.launcher));
+	memcpy(e.launcher, key->public_key, sizeof(e.launcher));
 	memcpy(e.nonce, nonce, sizeof(e.nonce));
 	e.evidence = input.evidence;
 	for (size_t i = 0; i < input.cert_count; i++)
@@ -86,9 +93,9 @@ static int encode(const struct las_endorsing *l, const struct driver_evidence *e
 		e.event_logs[e.event_log_count++] = input.event_logs[i];
 	int rc = add_certs(l->certs, &certs, &e, err);
 	if (rc == 0)
-		rc = endorsement_encode(&e, ret, err);
+		rc = endorsement_encode(&e, key, ret, err);
 	while (rc == CELLA_ELIMIT && drop_log(&e))
-		rc = endorsement_encode(&e, ret, err);
+		rc = endorsement_encode(&e, key, ret, err);
 	return rc;
 }
 
@@ -101,19 +108,31 @@ static int send(struct cas_client *client, const struct las_endorsing *l, const 
 	            : error_set(err, CELLA_ENOMEM, "no memory for an endorsement");
 }
 
-int las_endorse(struct cas_client *client, const struct driver_io *io, const struct las_endorsing *l,
-                struct error *err)
+static int make(struct cas_client *client, const struct driver_io *io, const struct las_endorsing *l,
+                const struct crypto_signer *key, struct buf *ret, struct error *err)
 {
 	uint8_t nonce[ENDORSEMENT_NONCE_SIZE], report_data[TEE_REPORT_DATA_MAX];
 	struct driver_evidence evidence = {0};
-	cleanup_buf struct buf bytes = {0};
 	int rc = cas_client_nonce(client, nonce, err);
 	if (rc == 0)
-		rc = endorsement_report_data(l->key, nonce, report_data, err);
+		rc = endorsement_report_data(key->public_key, nonce, report_data, err);
 	if (rc == 0)
 		rc = driver_get(l->kind, io, report_data, &evidence, err);
 	if (rc == 0)
-		rc = encode(l, &evidence, nonce, &bytes, err);
+		rc = encode(l, key, &evidence, nonce, ret, err);
 	driver_evidence_done(&evidence);
+	return rc;
+}
+
+int las_endorse(struct cas_client *client, const struct driver_io *io, const struct las_endorsing *l,
+                struct error *err)
+{
+	cleanup_buf struct buf bytes = {0};
+	struct crypto_signer key;
+	int rc = read_key(false, &key, err);
+	if (rc < 0)
+		return rc;
+	rc = make(client, io, l, &key, &bytes, err);
+	mem_wipe(&key, sizeof(key));
 	return rc == 0 ? send(client, l, &bytes, err) : rc;
 }

@@ -12,12 +12,11 @@ int las_public_key(bool make, uint8_t ret_key[CRYPTO_ED25519_SIZE], struct error
 
 struct las_endorsing {
 	enum tee_kind kind;
-	const uint8_t *key; /* CRYPTO_ED25519_SIZE bytes */
 	const char *session, *service; /* for which it is wanted; "": none is named */
 	const struct option_list *certs; /* files beside those that the driver finds; NULL: none */
 };
-/* Asks the CAS for a nonce, the hardware for evidence over both, and the CAS to take that. CELLA_EAUTH:
- * refused. */
+/* With the launcher's key, which must be there: asks the CAS for a nonce, the hardware for evidence over
+ * both, and the CAS to take that. CELLA_EAUTH: refused. */
 int las_endorse(struct cas_client *client, const struct driver_io *io, const struct las_endorsing *endorsing,
                 struct error *err) must_check;
 

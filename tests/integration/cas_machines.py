@@ -11,11 +11,12 @@ import base64
 import json
 import os
 import struct
+import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from castest import Cas, cella, good, refused, use
+from castest import Cas, Launcher, cella, good, refused, use
 from celljob import SCRATCH, SOURCE, USAGE, check, finish, needs_secret, skip_part
 
 needs_secret()
@@ -41,12 +42,21 @@ def put(name, machine):
     return good(f"check {name}", cella("session", "check", path)), good(f"create {name}", cella("session", "create", path))
 
 
+def sign(launcher, data):
+    """Ed25519, by OpenSSL's command."""
+    key, text = SCRATCH / "signing.der", SCRATCH / "signed"
+    key.write_bytes(bytes.fromhex("302e020100300506032b657004220420" + launcher.private))
+    text.write_bytes(b"cella launcher endorsement 1\0" + data)
+    return subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-keyform", "DER", "-inkey", key, "-in", text],
+                          capture_output=True, check=True, timeout=30).stdout
+
+
 def endorsement(launcher, nonce, evidence, certs):
     def blob(data):
         return struct.pack("<I", len(data)) + data
-    data = b"CEN1" + struct.pack("<HH", 1, 0) + bytes.fromhex(launcher) + bytes.fromhex(nonce) + blob(evidence)
+    data = b"CEN1" + struct.pack("<HH", 1, 0) + bytes.fromhex(launcher.key) + bytes.fromhex(nonce) + blob(evidence)
     data += struct.pack("<I", len(certs)) + b"".join(map(blob, certs)) + struct.pack("<I", 0)
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+    return base64.urlsafe_b64encode(data + sign(launcher, data)).decode().rstrip("=")
 
 
 def endorse(cas, launcher, evidence, certs, session="", service=""):
@@ -85,7 +95,7 @@ def check_collateral():
 def check_endorsements(cas):
     report = (DATA / "milan_c.report.bin").read_bytes()
     vcek = (DATA / "milan_c.vcek.der").read_bytes()
-    key = good("a key", cella("las", "enrol", "--key-only")).strip()
+    key = Launcher()
     pinned = "{snp: {measurement: " + report[MEASUREMENT].hex() + ", guest_policy: {debug: any, migration_agent: any}}}"
     remarks, _ = put("named", "snp")
     check("machine snp is named alone" in remarks, f"a name alone is remarked: {remarks}")
@@ -94,7 +104,7 @@ def check_endorsements(cas):
     status, answer = endorse(cas, key, report, [vcek], "pinned", "s")
     check(status == 403 and "session explain pinned/s" in answer["detail"], f"not enrolled: refused, to be explained: {answer}")
     check("las: wanted one that is enrolled" in reasons("pinned"), "as nothing pins what runs there")
-    good("enrol", cella("las", "enrol"))
+    good("enrol", cella("las", "enrol", key.key))
     status, answer = endorse(cas, key, report, [vcek], "pinned", "s")
     why = reasons("pinned").strip().split("\n")
     check(status == 403 and all("report_data: wanted " in line or "policy.debug" in line for line in why),

@@ -4,7 +4,7 @@
  *     cella-cas --dir DIR [--listen ADDRESS:PORT] [--key-file FILE | --passphrase-fd N] [--init OWNER]
  *               [--insecure-memory-none] [--insecure-older] [--rate N]
  *     cella-cas --dir DIR --key-file FILE | --passphrase-fd N --task NAME [--file FILE] [--epoch N]
- *               [--session NAME] [--since SECONDS] [--json]
+ *               [--session NAME] [--since SECONDS] [--json] [--new-key-file FILE | --new-passphrase-fd N]
  *
  * The command line (cella cas) starts it, with everything spelled out. When it listens it prints its port,
  * its key's hash, and after its first start where the owner's credential lies. SIGTERM and SIGINT end it in
@@ -39,14 +39,14 @@ enum {
 
 struct arguments {
 	const char *directory, *listen, *key_file, *init, *passphrase_fd, *task, *file, *epoch, *rate,
-		*session, *since;
+		*session, *since, *new_key_file, *new_passphrase_fd;
 	bool insecure_memory_none, insecure_older, json;
 };
 
 struct daemon {
 	struct arguments arguments;
 	struct mem_pool *tls_pool, *server_pool;
-	struct vault_bytes passphrase;
+	struct vault_bytes passphrase, new_passphrase;
 	bool made_key; /* its key file, for a first start */
 	struct cas *cas;
 	struct cert *certificate;
@@ -63,12 +63,19 @@ static bool parse(int argc, char **argv, struct arguments *ret)
 	const struct {
 		const char *name;
 		const char **value;
-	} values[] = {{"--dir", &ret->directory},     {"--listen", &ret->listen},
-	              {"--key-file", &ret->key_file}, {"--passphrase-fd", &ret->passphrase_fd},
-	              {"--init", &ret->init},         {"--task", &ret->task},
-	              {"--file", &ret->file},         {"--epoch", &ret->epoch},
-	              {"--rate", &ret->rate},         {"--session", &ret->session},
-	              {"--since", &ret->since}};
+	} values[] = {{"--dir", &ret->directory},
+	              {"--listen", &ret->listen},
+	              {"--key-file", &ret->key_file},
+	              {"--passphrase-fd", &ret->passphrase_fd},
+	              {"--init", &ret->init},
+	              {"--task", &ret->task},
+	              {"--file", &ret->file},
+	              {"--epoch", &ret->epoch},
+	              {"--rate", &ret->rate},
+	              {"--session", &ret->session},
+	              {"--since", &ret->since},
+	              {"--new-key-file", &ret->new_key_file},
+	              {"--new-passphrase-fd", &ret->new_passphrase_fd}};
 	const struct {
 		const char *name;
 		bool *flag;
@@ -99,14 +106,16 @@ static int64_t now_s(void *arg)
 
 /* ---- opening */
 
-static int read_passphrase(struct daemon *d, struct error *err)
+/* One that is too long is read as such, and refused by the vault. */
+static int read_passphrase(const struct daemon *d, const char *fd_text, struct vault_bytes *to,
+                           struct error *err)
 {
 	char *end;
-	long fd = strtol(d->arguments.passphrase_fd, &end, 10);
-	int rc = vault_bytes_new(d->server_pool, VAULT_PASSPHRASE_MAX, &d->passphrase, err);
+	long fd = strtol(fd_text, &end, 10);
+	int rc = vault_bytes_new(d->server_pool, VAULT_PASSPHRASE_MAX + 1, to, err);
 	size_t used = 0;
-	while (rc == 0 && used < d->passphrase.size) {
-		ssize_t n = read((int)fd, d->passphrase.data + used, d->passphrase.size - used);
+	while (rc == 0 && used < to->size) {
+		ssize_t n = read((int)fd, to->data + used, to->size - used);
 		if (n < 0)
 			return error_errno(err, CELLA_EIO, "cannot read the passphrase");
 		if (n == 0)
@@ -114,22 +123,27 @@ static int read_passphrase(struct daemon *d, struct error *err)
 		used += (size_t)n;
 	}
 	close((int)fd);
-	d->passphrase.size = used;
+	to->size = used;
 	return rc;
+}
+
+static struct vault_sealing sealing_of(const char *key_file, const struct vault_bytes *passphrase)
+{
+	return key_file ? (struct vault_sealing){.kind = VAULT_KEY_FILE, .key_file = key_file}
+	                : (struct vault_sealing){.kind = VAULT_PASSPHRASE,
+	                                         .passphrase = passphrase->data,
+	                                         .passphrase_size = passphrase->size};
 }
 
 static int take_sealing(struct daemon *d, struct vault_sealing *ret, struct error *err)
 {
 	const struct arguments *a = &d->arguments;
-	int rc = a->key_file ? 0 : read_passphrase(d, err);
+	int rc = a->key_file ? 0 : read_passphrase(d, a->passphrase_fd, &d->passphrase, err);
 	if (a->key_file && a->init && access(a->key_file, F_OK) < 0) {
 		rc = vault_key_file_create(a->key_file, err);
 		d->made_key = rc == 0;
 	}
-	*ret = a->key_file ? (struct vault_sealing){.kind = VAULT_KEY_FILE, .key_file = a->key_file}
-	                   : (struct vault_sealing){.kind = VAULT_PASSPHRASE,
-	                                            .passphrase = d->passphrase.data,
-	                                            .passphrase_size = d->passphrase.size};
+	*ret = sealing_of(a->key_file, &d->passphrase);
 	return rc;
 }
 
@@ -175,6 +189,10 @@ static int look_after(struct daemon *d, struct error *err)
 	                               .who = "the operator",
 	                               .insecure_older = a->insecure_older}};
 	int rc = take_sealing(d, &u.records.sealing, err);
+	if (rc == 0 && a->new_passphrase_fd)
+		rc = read_passphrase(d, a->new_passphrase_fd, &d->new_passphrase, err);
+	if (a->new_passphrase_fd || a->new_key_file)
+		u.sealing = sealing_of(a->new_key_file, &d->new_passphrase);
 	if (rc == 0)
 		rc = upkeep_run(&u, err);
 	if (d->passphrase.data)
@@ -360,6 +378,7 @@ static void done(struct daemon *d)
 	tls_context_unref(d->tls);
 	cert_free(d->certificate);
 	vault_bytes_done(&d->passphrase);
+	vault_bytes_done(&d->new_passphrase);
 	cas_close(d->cas);
 	mem_pool_free(d->server_pool);
 }

@@ -1,8 +1,10 @@
 #include "cas/upkeep.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cas/audit_json.h"
 #include "cas/audit_print.h"
@@ -107,6 +109,41 @@ static int rotate(const struct upkeep *u, struct records *r, struct error *err)
 	return rc;
 }
 
+/* Does what sealed the vault before open its file as it is now? */
+static bool still_opens(const struct upkeep *u)
+{
+	char path[PATH_MAX];
+	struct vault *v;
+	if (snprintf(path, sizeof(path), "%s/vault", u->records.directory) >= (int)sizeof(path) ||
+	    vault_open(path, &u->records.sealing, u->records.pool, &v, NULL) < 0)
+		return false;
+	vault_free(v);
+	return true;
+}
+
+/* The key file is durable before the vault needs it, and goes again only where nothing does for sure. */
+static int reseal(const struct upkeep *u, struct records *r, struct error *err)
+{
+	const struct vault_sealing *to = &u->sealing;
+	const bool make = to->kind == VAULT_KEY_FILE && access(to->key_file, F_OK) < 0;
+	if (!to->kind)
+		return error_set(err, CELLA_EINVAL, "reseal wants what to seal by from now on");
+	int rc = make ? vault_key_file_create(to->key_file, err) : 0;
+	if (rc < 0)
+		return rc;
+	rc = records_reseal(r, to, OPERATOR, u->records.now_ns, err);
+	if (rc < 0 && !still_opens(u))
+		return error_prefix(err, rc, "%s is sealed anew, but: ", u->records.directory);
+	if (rc < 0 && make)
+		unlink(to->key_file);
+	if (rc < 0)
+		return rc;
+	printf("%s: sealed by %s from now on. Backups, and old copies of the vault, still open by what sealed "
+	       "them: rotate gives it a new master key\n",
+	       u->records.directory, to->kind == VAULT_KEY_FILE ? to->key_file : "the new passphrase");
+	return 0;
+}
+
 static int restore(const struct upkeep *u, struct error *err)
 {
 	struct records *r;
@@ -130,7 +167,8 @@ static const struct task {
 	int (*run)(const struct upkeep *u, struct records *r, struct error *err); /* NULL: restore */
 } tasks[] = {
 	{"audit", false, show_end}, {"audit-list", false, list}, {"audit-verify", false, verify},
-	{"backup", true, backup},   {"restore", true, NULL},     {"rotate", false, rotate},
+	{"backup", true, backup},   {"reseal", false, reseal},   {"restore", true, NULL},
+	{"rotate", false, rotate},
 };
 
 int upkeep_run(const struct upkeep *u, struct error *err)

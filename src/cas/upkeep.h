@@ -8,12 +8,13 @@
 #include "cas/records.h"
 
 struct upkeep {
-	const char *task; /* "audit", "audit-list", "audit-verify", "backup", "restore", "rotate" */
+	const char *task; /* "audit", "audit-list", "audit-verify", "backup", "reseal", "restore", "rotate" */
 	const char *file; /* of a backup */
 	const char *session; /* audit-list: the entries of this one alone; NULL: all */
-	uint64_t since_ns;   /* audit-list: and since then */
-	bool json;           /* audit-list */
-	uint64_t epoch;   /* restore: the new epoch at least; 0: one more than the backup's */
+	uint64_t since_ns; /* audit-list: and since then */
+	bool json; /* audit-list */
+	struct vault_sealing sealing; /* reseal: the new one; a key file that is not there is made */
+	uint64_t epoch; /* restore: the new epoch at least; 0: one more than the backup's */
 	struct records_config records; /* directory, pool, sealing, insecure_older */
 };
 

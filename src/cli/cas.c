@@ -20,7 +20,7 @@ enum { OPERANDS_MAX = 26, WORDS_MAX = 32, RATE = 200, RATE_MAX = 1000000 };
 
 struct cas_options {
 	const char *directory, *listen, *key_file, *passphrase_file, *owner, *pin, *credential, *name, *label,
-		*reason, *session, *since;
+		*reason, *session, *since, *new_key_file, *new_passphrase_file;
 	uint64_t rate, epoch;
 	bool insecure_memory_none, insecure_older, json, verify, list, consent;
 };
@@ -72,6 +72,11 @@ static const struct option cas_table[] = {
 	{"--since", NULL, OPTION_TEXT, "TIME",
          "audit --list: since then, such as 2026-11-29 or 2026-11-29T12:00:00Z",
          option_field(cas_options, since)},
+	{"--new-key-file", NULL, OPTION_TEXT, "FILE",
+         "reseal: by this key file from now on; it is made where it is missing",
+         option_field(cas_options, new_key_file)},
+	{"--new-passphrase-file", NULL, OPTION_TEXT, "FILE", "reseal: by the passphrase in FILE from now on",
+         option_field(cas_options, new_passphrase_file)},
 	{"--owner-consents", NULL, OPTION_FLAG, NULL,
          "restore: what came after the backup, revocations too, may be forgotten",
          option_field(cas_options, consent)},
@@ -106,6 +111,7 @@ const struct verb cas_verb = {
 		"         record; --list prints the entries, of all sessions\n"
 		"backup FILE  all of it in one new file\n"
 		"restore FILE --owner-consents  make --dir of a backup\n"
+		"reseal --new-key-file FILE|--new-passphrase-file FILE  have it opened by something else\n"
 		"rotate   seal everything under a new master key\n"
 		"Exit status: 0; 1 if something failed or was refused; 2 for a mistake in the options.",
 	.example = "cella cas --dir ./cas\n"
@@ -165,7 +171,7 @@ static int check_options(const struct cas_options *o, struct error *err)
 struct words {
 	const char *items[WORDS_MAX];
 	size_t count;
-	char numbers[4][24];
+	char numbers[6][24];
 	size_t number_count;
 };
 
@@ -198,13 +204,19 @@ static void add_flag(struct words *w, const char *name, bool is)
 static int add_sealing(struct words *w, const struct cas_options *o, const char *key, struct error *err)
 {
 	int fd;
+	int rc = 0;
 	if (!o->passphrase_file) {
 		add_word(w, "--key-file", key);
-		return 0;
+	} else {
+		rc = open_passphrase(o->passphrase_file, &fd, err);
+		if (rc == 0)
+			add_number(w, "--passphrase-fd", (uint64_t)fd);
 	}
-	int rc = open_passphrase(o->passphrase_file, &fd, err);
-	if (rc == 0)
-		add_number(w, "--passphrase-fd", (uint64_t)fd);
+	if (rc == 0 && o->new_passphrase_file) {
+		rc = open_passphrase(o->new_passphrase_file, &fd, err);
+		if (rc == 0)
+			add_number(w, "--new-passphrase-fd", (uint64_t)fd);
+	}
 	return rc;
 }
 
@@ -232,6 +244,7 @@ static int run_daemon(const struct cas_options *o, const char *task, const char 
 	add_word(&w, "--task", task);
 	add_word(&w, "--init", task || is_there(o->directory) ? NULL : owner);
 	add_word(&w, "--file", file);
+	add_word(&w, "--new-key-file", o->new_key_file);
 	add_word(&w, "--session", o->session);
 	add_number(&w, "--since", (uint64_t)since);
 	add_number(&w, "--epoch", o->epoch);
@@ -417,6 +430,20 @@ static int restore_command(const struct cas_options *o, const char *const *opera
 	return run_daemon(o, "restore", operands[0], err);
 }
 
+static int reseal_command(const struct cas_options *o, const char *const *operands, struct error *err)
+{
+	(void)operands;
+	if (!o->new_key_file == !o->new_passphrase_file)
+		return error_set(err, CELLA_EINVAL,
+		                 "reseal wants what seals it from now on: --new-key-file FILE or "
+		                 "--new-passphrase-file FILE");
+	if (o->new_passphrase_file && o->passphrase_file &&
+	    strcmp(o->new_passphrase_file, o->passphrase_file) == 0)
+		return error_set(err, CELLA_EINVAL, "%s cannot be both the passphrase and the new one",
+		                 o->passphrase_file);
+	return run_daemon(o, "reseal", NULL, err);
+}
+
 static int rotate_command(const struct cas_options *o, const char *const *operands, struct error *err)
 {
 	(void)operands;
@@ -438,6 +465,7 @@ static const struct command_row {
 	{"audit", 0, 0, audit_command, NULL},
 	{"backup", 1, 1, backup_command, NULL},
 	{"restore", 1, 1, restore_command, NULL},
+	{"reseal", 0, 0, reseal_command, NULL},
 	{"rotate", 0, 0, rotate_command, NULL},
 	{"owners", 0, 0, NULL, cas_owner_list},
 	{"credential", 1, 1, NULL, cas_owner_credential},

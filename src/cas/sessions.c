@@ -420,16 +420,19 @@ static int hand_volume(const struct cas_act *act, struct records *r, struct erro
 	return rc == 0 ? keep_root(h, r, err) : rc;
 }
 
-/* What other owners sign (cas/signature.h). */
+/* What other owners sign. */
 static int volume_digest(const struct cas_session *s, const char *volume, const struct cas_volume *handed,
                          uint8_t ret_digest[CRYPTO_SHA384_SIZE], struct error *err)
 {
-	const struct crypto_part parts[] = {{s->hash, sizeof(s->hash)},
-	                                    {volume, strlen(volume) + 1},
-	                                    {handed->id, sizeof(handed->id)},
-	                                    {handed->root, sizeof(handed->root)},
-	                                    {handed->keys, handed->key_count * sizeof(handed->keys[0])}};
-	return crypto_sha384_parts(parts, array_count(parts), ret_digest, err);
+	const struct signature_volume v = {.session_hash = s->hash,
+	                                   .name = volume,
+	                                   .id = handed->id,
+	                                   .id_size = sizeof(handed->id),
+	                                   .root = handed->root,
+	                                   .root_size = sizeof(handed->root),
+	                                   .keys = handed->keys,
+	                                   .keys_size = handed->key_count * sizeof(handed->keys[0])};
+	return signature_volume_digest(&v, ret_digest, err);
 }
 
 int cas_volume_hand(struct cas *cas, const struct cas_requester *who, const char *session, const char *volume,

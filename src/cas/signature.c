@@ -15,6 +15,17 @@ static void put_statement(const struct signature_statement *s, struct buf *to)
 	buf_put(to, s->digest, sizeof(s->digest));
 }
 
+int signature_volume_digest(const struct signature_volume *v, uint8_t ret_digest[CRYPTO_SHA384_SIZE],
+                            struct error *err)
+{
+	const struct crypto_part parts[] = {{v->session_hash, CRYPTO_SHA384_SIZE},
+	                                    {v->name, strlen(v->name) + 1},
+	                                    {v->id, v->id_size},
+	                                    {v->root, v->root_size},
+	                                    {v->keys, v->keys_size}};
+	return crypto_sha384_parts(parts, array_count(parts), ret_digest, err);
+}
+
 static void put_base64url(struct buf *to, const void *bytes, size_t size)
 {
 	char text[SIGNATURE_TEXT_MAX];

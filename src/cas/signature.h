@@ -33,6 +33,16 @@ struct signature_statement {
 	uint8_t digest[CRYPTO_SHA384_SIZE];
 };
 
+/* Of a volume that is handed over; sizes are those of volume/volume.h. */
+struct signature_volume {
+	const uint8_t *session_hash; /* CRYPTO_SHA384_SIZE bytes */
+	const char *name;            /* of the session's */
+	const void *id, *root, *keys;
+	size_t id_size, root_size, keys_size;
+};
+int signature_volume_digest(const struct signature_volume *volume, uint8_t ret_digest[CRYPTO_SHA384_SIZE],
+                            struct error *err) must_check;
+
 /* Appends the text, without a zero byte. */
 int signature_make(const struct signature_statement *statement, const struct cert_key *key,
                    struct buf *ret_text, struct error *err) must_check;

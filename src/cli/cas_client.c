@@ -102,6 +102,12 @@ static int read_json(const struct https_reply *reply, json_t **ret_json, struct 
 int cas_client_json(struct cas_client *c, const char *method, const char *target, json_t *body,
                     json_t **ret_json, struct error *err)
 {
+	return cas_client_json_with(c, method, target, NULL, body, ret_json, err);
+}
+
+int cas_client_json_with(struct cas_client *c, const char *method, const char *target, const char *header,
+                         json_t *body, json_t **ret_json, struct error *err)
+{
 	struct https_reply reply;
 	cleanup_free char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	bool lost = body && !text;
@@ -112,7 +118,8 @@ int cas_client_json(struct cas_client *c, const char *method, const char *target
 	                                      .target = target,
 	                                      .type = text ? "application/json" : NULL,
 	                                      .body = text,
-	                                      .size = text ? strlen(text) : 0};
+	                                      .size = text ? strlen(text) : 0,
+	                                      .header = header};
 	int rc = cas_client_ask(c, &message, &reply, err);
 	if (text)
 		mem_wipe(text, strlen(text));

@@ -27,6 +27,10 @@ enum { CAS_CLIENT_NONCE_SIZE = 32 };
 int cas_client_nonce(struct cas_client *client, uint8_t ret_nonce[CAS_CLIENT_NONCE_SIZE],
                      struct error *err) must_check;
 
+/* As cas_client_json, with one field more in the request's head; NULL: none. */
+int cas_client_json_with(struct cas_client *client, const char *method, const char *target,
+                         const char *header, json_t *body, json_t **ret_json, struct error *err) must_check;
+
 /* GET /v1/status: refused if the audit log is shorter than the context remembers, which is noted anew else.
  * */
 int cas_client_check(struct cas_client *client, struct context *context, json_t **ret_status,

@@ -14,7 +14,7 @@
 struct session_options {
 	const char *volume_key, *volume_root, *action, *hash, *keep;
 	struct option_list signatures;
-	bool json;
+	bool sign, json;
 };
 
 static const struct option session_table[] = {
@@ -26,11 +26,14 @@ static const struct option session_table[] = {
          "volume: where a job and its owner have both written, whose commits count; the others are lost",
          option_field(session_options, keep)},
 	{"--signature", NULL, OPTION_LIST, "FILE",
-         "create, update, read, delete: what another owner has signed",
+         "create, update, read, delete, volume: what another owner has signed",
          option_field(session_options, signatures)},
 	{"--for", NULL, OPTION_TEXT, "ACTION", "sign: put (default), read or delete",
          option_field(session_options, action)},
-	{"--hash", NULL, OPTION_TEXT, "HASH", "sign for read or delete: the session's hash as it is",
+	{"--sign", NULL, OPTION_FLAG, NULL, "volume: print this owner's signature under its handing over",
+         option_field(session_options, sign)},
+	{"--hash", NULL, OPTION_TEXT, "HASH",
+         "sign for read or delete, volume --sign: the session's hash as it is",
          option_field(session_options, hash)},
 	{"--json", NULL, OPTION_FLAG, NULL, "print JSON", option_field(session_options, json)},
 };
@@ -48,7 +51,8 @@ const struct verb session_verb = {
 		"create FILE  put it at the current CAS (cella cas attest), as a new session or, with the\n"
 		"         predecessor's hash in it, as the next state of one (update is the same)\n"
 		"volume SESSION NAME VOL  hand a volume (cella volume) over: the CAS gets its keys and root;\n"
-		"         where a job has written to it since, its root file gets the root of the CAS\n"
+		"         where a job has written to it since, its root file gets the root of the CAS;\n"
+		"         --sign prints this owner's signature under that instead, for who hands it over\n"
 		"explain SESSION/SERVICE  the last refusals: each requirement that failed, with both values\n"
 		"read SESSION  print it as it was put, secrets included\n"
 		"list     the sessions that this owner may read\n"
@@ -195,6 +199,7 @@ static int ask_cas(const struct command_row *row, const struct session_options *
 	                                 .signature_count = o->signatures.count,
 	                                 .action = o->action,
 	                                 .hash = o->hash,
+	                                 .sign = o->sign,
 	                                 .keep = o->keep};
 	struct error err = {0};
 	int rc = row->ask(&c, &err);

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "cli/cas_client.h"
+#include "crypto/crypto.h"
 
 struct session_remote {
 	const char *const *operands;
@@ -17,6 +18,7 @@ struct session_remote {
 	const char *const *signatures; /* files of session sign */
 	size_t signature_count;
 	const char *action, *hash; /* of sign; NULL: "put" */
+	bool sign; /* volume: sign its handing over, and send nothing */
 	const char *keep; /* of volume, where two have written: "mine", "cas"; NULL: it is refused then */
 };
 
@@ -36,6 +38,13 @@ void session_cas_done(struct session_cas *r);
 
 /* "cella-signatures: ..." of the files that were given, with a zero byte; nothing where there are none. */
 int session_signatures(const struct session_remote *c, struct buf *ret_header, struct error *err) must_check;
+/* Prints this owner's signature under it; which CAS it is for is filled in. */
+struct signature_statement;
+int session_sign(const struct session_remote *c, struct session_cas *r, struct signature_statement *statement,
+                 struct error *err) must_check;
+/* The session's hash, as --hash says; without it, from the CAS's list of those that this owner may read. */
+int session_hash_of(const struct session_remote *c, struct session_cas *r,
+                    uint8_t ret_hash[CRYPTO_SHA384_SIZE], struct error *err) must_check;
 /* FILE, or SESSION for other actions than put; session_sign.c */
 int session_sign_command(const struct session_remote *c, struct error *err) must_check;
 

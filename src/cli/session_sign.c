@@ -38,8 +38,8 @@ static int key_of(const struct context *context, struct cert_key **ret_key, stru
 	return rc < 0 ? error_prefix(err, rc, "%s: ", context->credential) : 0;
 }
 
-static int sign(const struct session_remote *c, struct session_cas *r, struct signature_statement *s,
-                struct error *err)
+int session_sign(const struct session_remote *c, struct session_cas *r, struct signature_statement *s,
+                 struct error *err)
 {
 	cleanup_buf struct buf text = {0};
 	struct cert_key *key = NULL;
@@ -59,6 +59,42 @@ static int sign(const struct session_remote *c, struct session_cas *r, struct si
 	return 0;
 }
 
+static int read_hash(const char *hex, uint8_t ret_hash[CRYPTO_SHA384_SIZE], struct error *err)
+{
+	return hex && strlen(hex) == (size_t)2 * CRYPTO_SHA384_SIZE &&
+	                       io_unhex(hex, CRYPTO_SHA384_SIZE, ret_hash)
+	               ? 0
+	               : error_set(err, CELLA_EINVAL, "a session's hash has %d hexadecimal digits: %.100s",
+	                           2 * CRYPTO_SHA384_SIZE, hex ? hex : "");
+}
+
+int session_hash_of(const struct session_remote *c, struct session_cas *r,
+                    uint8_t ret_hash[CRYPTO_SHA384_SIZE], struct error *err)
+{
+	json_t *answer, *one;
+	size_t i;
+	if (c->hash)
+		return read_hash(c->hash, ret_hash, err);
+	int rc = cas_client_json(r->client, "GET", "/v1/sessions", NULL, &answer, err);
+	if (rc < 0)
+		return rc;
+	rc = CELLA_ENOENT;
+	json_array_foreach(json_object_get(answer, "sessions"), i, one)
+	{
+		const char *name = json_string_value(json_object_get(one, "name"));
+		if (name && strcmp(name, c->operands[0]) == 0)
+			rc = read_hash(json_string_value(json_object_get(one, "hash")), ret_hash, err);
+	}
+	json_decref(answer);
+	return rc == CELLA_ENOENT
+	               ? error_set(
+				 err, rc,
+				 "the session %s is none that this owner may read alone: say what is signed "
+				 "for with --hash HASH",
+				 c->operands[0])
+	               : rc;
+}
+
 int session_sign_command(const struct session_remote *c, struct error *err)
 {
 	static const char *const others[] = {SIGNATURE_READ, SIGNATURE_DELETE};
@@ -69,8 +105,7 @@ int session_sign_command(const struct session_remote *c, struct error *err)
 	bool put = strcmp(s.action, SIGNATURE_PUT) == 0;
 	if (!put && strcmp(s.action, others[0]) != 0 && strcmp(s.action, others[1]) != 0)
 		return error_set(err, CELLA_EINVAL, "--for is put, read or delete");
-	if (!put && (!c->hash || strlen(c->hash) != 2 * sizeof(s.digest) ||
-	             !io_unhex(c->hash, sizeof(s.digest), s.digest)))
+	if (!put && !c->hash)
 		return error_set(
 			err, CELLA_EINVAL,
 			"sign --for %s wants --hash HASH, the session's as it is: cella session list "
@@ -83,9 +118,11 @@ int session_sign_command(const struct session_remote *c, struct error *err)
 		s.session = file.session->name;
 		memcpy(s.digest, file.hash, sizeof(s.digest));
 	}
+	if (rc == 0 && !put)
+		rc = session_hash_of(c, &r, s.digest, err);
 	if (rc == 0)
 		rc = session_cas_open(&r, err);
-	return rc == 0 ? sign(c, &r, &s, err) : rc;
+	return rc == 0 ? session_sign(c, &r, &s, err) : rc;
 }
 
 static int add_file(const char *file, struct buf *to, struct error *err)

@@ -1,4 +1,5 @@
-/* cella session volume: an owner's volume and what the CAS knows of it are brought to the same commit. */
+/* cella session volume: an owner's volume and what the CAS knows of it are brought to the same commit; or an
+ * owner's signature under its handing over, where the session wants several. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include "attest/claims.h"
 #include "base/buf.h"
 #include "base/io.h"
+#include "cas/signature.h"
 #include "cli/place.h"
 #include "cli/session_remote.h"
 #include "cli/verb.h"
@@ -170,17 +172,42 @@ static bool takes_from_cas(const struct session_remote *c, const struct own_volu
 	return volume_counter_of(known->root) > volume_counter_of(own->root);
 }
 
+/* Of what is handed over: this session as it is, and this root. */
+static int sign_volume(const struct session_remote *c, struct session_cas *r, const struct own_volume *own,
+                       struct error *err)
+{
+	uint8_t hash[CRYPTO_SHA384_SIZE];
+	struct signature_statement s = {.action = SIGNATURE_VOLUME, .session = c->operands[0]};
+	const struct signature_volume v = {.session_hash = hash,
+	                                   .name = c->operands[1],
+	                                   .id = own->keys->volume,
+	                                   .id_size = sizeof(own->keys->volume),
+	                                   .root = own->root,
+	                                   .root_size = sizeof(own->root),
+	                                   .keys = own->keys->keys,
+	                                   .keys_size = own->keys->count * sizeof(own->keys->keys[0])};
+	int rc = session_hash_of(c, r, hash, err);
+	if (rc == 0)
+		rc = signature_volume_digest(&v, s.digest, err);
+	return rc == 0 ? session_sign(c, r, &s, err) : rc;
+}
+
 static int bring_together(const struct session_remote *c, struct session_cas *r, struct own_volume *own,
                           struct error *err)
 {
-	cleanup_buf struct buf target = {0};
+	cleanup_buf struct buf target = {0}, signatures = {0};
 	struct known_volume known;
 	cas_client_target(&target, c->operands[0], "/volumes/", c->operands[1]);
 	buf_put(&target, "", 1);
 	if (target.failed)
 		return error_set(err, CELLA_ENOMEM, "no memory for a request");
 	const char *path = (const char *)target.data;
-	int rc = ask_known(r, path, own, &known, err);
+	int rc = session_signatures(c, &signatures, err);
+	if (rc == 0)
+		rc = ask_known(r, path, own, &known, err);
+	/* Several have to sign for reading, too: the CAS itself refuses an older root. */
+	if (rc == CELLA_EAUTH && c->signature_count)
+		rc = 0;
 	if (rc == 0)
 		rc = check_line(c, r, own, &known, err);
 	if (rc < 0)
@@ -189,7 +216,8 @@ static int bring_together(const struct session_remote *c, struct session_cas *r,
 		rc = follow(own, &known, err);
 		return rc < 0 ? rc : report(c, volume_counter_of(known.root), "cas", &known, err);
 	}
-	rc = cas_client_json(r->client, "PUT", path, own_json(own), NULL, err);
+	rc = cas_client_json_with(r->client, "PUT", path, (const char *)signatures.data, own_json(own), NULL,
+	                          err);
 	return rc < 0 ? rc : report(c, volume_counter_of(own->root), "here", &known, err);
 }
 
@@ -203,7 +231,7 @@ int session_volume_command(const struct session_remote *c, struct error *err)
 	if (rc == 0)
 		rc = own_open(c, r.pool, &own, err);
 	if (rc == 0)
-		rc = bring_together(c, &r, &own, err);
+		rc = c->sign ? sign_volume(c, &r, &own, err) : bring_together(c, &r, &own, err);
 	own_done(r.pool, &own);
 	return rc;
 }

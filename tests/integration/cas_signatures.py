@@ -4,8 +4,10 @@
 """Does a session whose access_policy wants several keys change only when so many have signed: not for k-1 of k, the
 same one twice, one that was revoked, or a signature under another session, state, action or CAS?"""
 
+import itertools
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from celljob import SCRATCH, USAGE, check, finish, needs_secret
 
 needs_secret()
 os.environ["CELLA_CONTEXTS"] = str(SCRATCH / "contexts.json")
+NUMBERS = itertools.count()
 PEOPLE = ("ann", "bea", "cem")
 POLICY = "access_policy:\n  read: {read}\n  update:\n    at_least: 2\n    of: [{keys}]\n"
 
@@ -31,11 +34,11 @@ def text(word, predecessor=None, name="joint", read="ANY"):
     return path
 
 
-def sign(cas, who, *words):
+def sign(cas, who, *words, verb="sign"):
     """A file with that person's signature."""
     become(cas, who)
-    path = SCRATCH / f"{who}.signature"
-    path.write_text(good(f"{who} signs", cella("session", "sign", *words)), encoding="ascii")
+    path = SCRATCH / f"{who}.{next(NUMBERS)}.signature"
+    path.write_text(good(f"{who} signs", cella("session", verb, *words)), encoding="ascii")
     return path
 
 
@@ -92,6 +95,34 @@ with Cas() as cas:
     by_cem = sign(cas, "cem", "joint", "--for", "delete", "--hash", now)
     become(cas, "ann")
     good("two delete", cella("session", "delete", "joint", "--signature", by_cem))
+
+    # handing a volume over
+    good("a volume", cella("volume", "create", "-q", SCRATCH / "v"))
+    (SCRATCH / "files").mkdir()
+    (SCRATCH / "files/x").write_text("x", encoding="ascii")
+    shutil.copytree(SCRATCH / "v", SCRATCH / "w")
+    shutil.copy(SCRATCH / "v.key", SCRATCH / "w.key")
+    shutil.copy(SCRATCH / "v.root", SCRATCH / "w.root")
+    for read in ("ANY", "\n    at_least: 2\n    of: [{keys}]".format(keys=", ".join(keys[who] for who in ("ann", "cem")))):
+        name = "vault" if read == "ANY" else "hidden"
+        path = text("volume", name=name, read=read)
+        path.write_text(path.read_text(encoding="ascii").replace("services:", "volumes:\n  - {name: data, path: /data}\nservices:"), encoding="ascii")
+        good("create", put(cas, "ann", path))
+        said = ("--hash", hash_of(path)) if name == "hidden" else ()
+        become(cas, "ann")
+        refused("one of two hands a volume over", cella("session", "volume", name, "data", SCRATCH / "v"), ["wants 2 of"])
+        by_cem = sign(cas, "cem", *said, "--sign", name, "data", SCRATCH / "v", verb="volume")
+        wrong = sign(cas, "cem", name, "--for", "delete", "--hash", hash_of(path))
+        become(cas, "ann")
+        if name == "hidden":
+            refused("without the hash of what may not be read", cella("session", "volume", "--sign", name, "data", SCRATCH / "v"), ["--hash"])
+        refused("by a signature for deleting", cella("session", "volume", name, "data", SCRATCH / "v", "--signature", wrong), ["does not hold"])
+        good("a later commit", cella("volume", "import", "-q", SCRATCH / "w", SCRATCH / "files", f"/{name}"))
+        refused("by one for another root", cella("session", "volume", name, "data", SCRATCH / "w", "--signature", by_cem), ["does not hold"])
+        by_other = sign(cas, "cem", "--hash", "ab" * 48, "--sign", name, "data", SCRATCH / "v", verb="volume")
+        become(cas, "ann")
+        refused("by one for another state of the session", cella("session", "volume", name, "data", SCRATCH / "v", "--signature", by_other), ["does not hold"])
+        good("two hand it over", cella("session", "volume", name, "data", SCRATCH / "v", "--signature", by_cem))
 
     # too many, and another CAS
     fourth = text("four")

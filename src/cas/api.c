@@ -365,6 +365,18 @@ static void get_volume(void *arg, struct https_request *request)
 	                                 : (json_int_t)0));
 }
 
+static void delete_lease(void *arg, struct https_request *request)
+{
+	struct cas_api *api = arg;
+	struct cas_requester who = api_requester(request);
+	struct error err;
+	if (cas_volume_take_over(api->cas, &who, https_segment(request, "session"),
+	                         https_segment(request, "volume"), &err) < 0)
+		api_answer_error(api, request, &err);
+	else
+		https_answer(request, 204, NULL, NULL, 0);
+}
+
 /* ---- owners and launchers */
 
 static void post_party(struct cas_api *api, struct https_request *request, enum records_kind kind)
@@ -548,6 +560,7 @@ static const struct https_route table[] = {
 	{"GET", "/v1/sessions/{session}/services/{service}/refusals", 0, true, true, get_refusals, NULL},
 	{"GET", "/v1/sessions/{session}/volumes/{volume}", 0, true, true, get_volume, NULL},
 	{"PUT", "/v1/sessions/{session}/volumes/{volume}", SMALL_BODY_MAX, true, true, put_volume, NULL},
+	{"DELETE", "/v1/sessions/{session}/volumes/{volume}/lease", 0, true, true, delete_lease, NULL},
 	{"GET", "/v1/las", 0, true, true, get_las, NULL},
 	{"POST", "/v1/las", SMALL_BODY_MAX, true, true, post_las, NULL},
 	{"DELETE", "/v1/las/{key}", 0, true, true, delete_las, NULL},

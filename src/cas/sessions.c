@@ -403,18 +403,26 @@ static int keep_root(const struct handing *h, struct records *r, struct error *e
 	return rc == 0 ? records_volume_release(r, h->handed->id, token, err) : rc;
 }
 
-static int hand_volume(const struct cas_act *act, struct records *r, struct error *err)
+/* The records have the session that was judged still. */
+static int demand_same(const struct handing *h, struct records *r, struct error *err)
 {
-	const struct handing *h = act->arg;
 	struct records_session now;
 	int rc = records_session_get(r, h->session, &now, err);
 	if (rc < 0)
 		return rc;
 	bool same = crypto_equal(now.hash, h->hash, sizeof(now.hash));
 	records_session_done(&now);
-	rc = same ? guard_volume(r, h->session, h->handed, err)
-	          : error_set(err, CELLA_EFENCED, "the session %s was changed meanwhile: try again",
-	                      h->session);
+	return same ? 0
+	            : error_set(err, CELLA_EFENCED, "the session %s was changed meanwhile: try again",
+	                        h->session);
+}
+
+static int hand_volume(const struct cas_act *act, struct records *r, struct error *err)
+{
+	const struct handing *h = act->arg;
+	int rc = demand_same(h, r, err);
+	if (rc == 0)
+		rc = guard_volume(r, h->session, h->handed, err);
 	if (rc == 0)
 		rc = keep_keys(h, r, err);
 	return rc == 0 ? keep_root(h, r, err) : rc;
@@ -506,5 +514,46 @@ int cas_volume_read(struct cas *cas, const struct cas_requester *who, const char
 		return rc;
 	rc = read_volume(cas_records_lock(cas), session, volume, ret_id, ret_volume, err);
 	cas_records_unlock(cas);
+	return rc;
+}
+
+/* ---- leases of volumes */
+
+/* A token that is larger than the holder's, and given up at once: his is fenced off. */
+static int end_lease(const struct cas_act *act, struct records *r, struct error *err)
+{
+	const struct handing *h = act->arg;
+	struct records_volume there;
+	uint8_t id[VOLUME_ID_SIZE];
+	uint64_t token;
+	int rc = demand_same(h, r, err);
+	if (rc == 0)
+		rc = read_volume(r, h->session, h->volume, id, &there, err);
+	if (rc == 0)
+		rc = records_volume_acquire(r, id, "its owner", true, h->now_ns, h->now_ns, &token, err);
+	return rc == 0 ? records_volume_release(r, id, token, err) : rc;
+}
+
+int cas_volume_take_over(struct cas *cas, const struct cas_requester *who, const char *session,
+                         const char *volume, struct error *err)
+{
+	const struct access_request q = {who, SIGNATURE_TAKE_OVER, session, NULL};
+	const struct cas_session *s;
+	struct handing h = {.session = session, .volume = volume, .now_ns = cas_now_ns(cas)};
+	int rc = cas_session_get(cas, session, &s, err);
+	if (rc == CELLA_ENOENT && access_demand_owner(cas, &q, "take over a lease of", err) < 0)
+		return CELLA_EPERM;
+	if (rc < 0)
+		return rc;
+	h.hash = s->hash;
+	rc = access_demand(cas, &q, s, &s->session->read, "read", err);
+	if (rc == 0)
+		rc = access_demand(cas, &q, s, &s->session->update, "take over a lease of", err);
+	if (rc == 0)
+		rc = cas_do_act(cas, who, AUDIT_VOLUME_RELEASED,
+		                json_pack("{s:s, s:s, s:s}", "session", session, "volume", volume, "how",
+		                          "taken over"),
+		                end_lease, &h, err);
+	cas_session_put_back(cas, s);
 	return rc;
 }

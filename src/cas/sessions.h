@@ -50,6 +50,11 @@ struct cas_volume {
 int cas_volume_hand(struct cas *cas, const struct cas_requester *who, const char *session, const char *volume,
                     const struct cas_volume *handed, struct error *err) must_check;
 
+/* Whoever has the lease of it, if anybody, commits nothing more, and the next one may have it at once. Who
+ * may hand it over may. CELLA_ENOENT: it was not handed over. */
+int cas_volume_take_over(struct cas *cas, const struct cas_requester *who, const char *session,
+                         const char *volume, struct error *err) must_check;
+
 /* What is known of it; no keys. Who may read the session may. CELLA_ENOENT: it was not handed over. */
 int cas_volume_read(struct cas *cas, const struct cas_requester *who, const char *session, const char *volume,
                     uint8_t ret_id[VOLUME_ID_SIZE], struct records_volume *ret_volume,

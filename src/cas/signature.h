@@ -4,10 +4,10 @@
  *
  * What is signed, the *statement*: "cella request 1" and a zero byte, 16 bytes that name the CAS, the action
  * and a zero byte, the session's name and a zero byte, 48 bytes of digest. The digest is the hash of the
- * session that is put; or of the session as it is, for who reads or deletes it; of a volume that is handed
- * over SHA-384 of the session's hash, the volume's name there and a zero byte, its id, root and keys. So a
- * signature is for one change of one state: it is of no use when the
- * session, or the volume, is another.
+ * session that is put; or of the session as it is, for who reads or deletes it, or takes a lease over; of a
+ * volume that is handed over SHA-384 of the session's hash, the volume's name there and a zero byte, its id,
+ * root and keys. So a signature is for one change of one state: it is of no use when the session, or the
+ * volume, is another.
  *
  * A signature as text: the public key (SubjectPublicKeyInfo in DER), a full stop, and the signature (ECDSA
  * with SHA-256, DER), both in base64url. Several are separated by commas.
@@ -26,6 +26,7 @@ enum { SIGNATURE_CAS_SIZE = 16, SIGNATURES_MAX = 16, SIGNATURE_TEXT_MAX = 512 };
 #define SIGNATURE_READ "read"
 #define SIGNATURE_DELETE "delete"
 #define SIGNATURE_VOLUME "volume"
+#define SIGNATURE_TAKE_OVER "take-over" /* of the lease of any of its volumes */
 
 struct signature_statement {
 	uint8_t cas[SIGNATURE_CAS_SIZE];

@@ -14,7 +14,7 @@
 struct session_options {
 	const char *volume_key, *volume_root, *action, *hash, *keep;
 	struct option_list signatures;
-	bool sign, json;
+	bool sign, take_over, json;
 };
 
 static const struct option session_table[] = {
@@ -28,12 +28,15 @@ static const struct option session_table[] = {
 	{"--signature", NULL, OPTION_LIST, "FILE",
          "create, update, read, delete, volume: what another owner has signed",
          option_field(session_options, signatures)},
-	{"--for", NULL, OPTION_TEXT, "ACTION", "sign: put (default), read or delete",
+	{"--for", NULL, OPTION_TEXT, "ACTION", "sign: put (default), read, delete or take-over",
          option_field(session_options, action)},
 	{"--sign", NULL, OPTION_FLAG, NULL, "volume: print this owner's signature under its handing over",
          option_field(session_options, sign)},
+	{"--take-over", NULL, OPTION_FLAG, NULL,
+         "volume: whoever writes to it commits nothing more, and the next one may at once; VOL may be missing",
+         option_field(session_options, take_over)},
 	{"--hash", NULL, OPTION_TEXT, "HASH",
-         "sign for read or delete, volume --sign: the session's hash as it is",
+         "sign for read, delete or take-over, volume --sign: the session's hash as it is",
          option_field(session_options, hash)},
 	{"--json", NULL, OPTION_FLAG, NULL, "print JSON", option_field(session_options, json)},
 };
@@ -52,13 +55,14 @@ const struct verb session_verb = {
 		"         predecessor's hash in it, as the next state of one (update is the same)\n"
 		"volume SESSION NAME VOL  hand a volume (cella volume) over: the CAS gets its keys and root;\n"
 		"         where a job has written to it since, its root file gets the root of the CAS;\n"
-		"         --sign prints this owner's signature under that instead, for who hands it over\n"
+		"         --sign prints this owner's signature under that instead, for who hands it over;\n"
+		"         --take-over first fences off the job that holds its lease, such as one that died\n"
 		"explain SESSION/SERVICE  the last refusals: each requirement that failed, with both values\n"
 		"read SESSION  print it as it was put, secrets included\n"
 		"list     the sessions that this owner may read\n"
 		"delete SESSION  with its secrets\n"
-		"sign FILE, sign SESSION --for read|delete --hash HASH  print this owner's signature under it,\n"
-		"         where an access_policy wants several keys: who asks gives it with --signature\n"
+		"sign FILE, sign SESSION --for read|delete|take-over --hash HASH  print this owner's signature\n"
+		"         under it, where an access_policy wants several keys: who asks gives it with --signature\n"
 		"import-scone FILE  print a session of SCONE's CAS as one of ours; remarks with their lines go\n"
 		"         to standard error, and what only you can say is left as <...>\n"
 		"Exit status: 0; 1 if there is a mistake in the session; 2 for one in the options.",
@@ -200,6 +204,7 @@ static int ask_cas(const struct command_row *row, const struct session_options *
 	                                 .action = o->action,
 	                                 .hash = o->hash,
 	                                 .sign = o->sign,
+	                                 .take_over = o->take_over,
 	                                 .keep = o->keep};
 	struct error err = {0};
 	int rc = row->ask(&c, &err);
@@ -220,7 +225,8 @@ int verb_session(int argc, char **argv)
 	    0)
 		return verb_misuse(&session_verb, &err);
 	const struct command_row *row = &commands[found];
-	if (count - 1 != row->operands) {
+	const bool without_copy = o.take_over && row->ask == session_volume_command && count == row->operands;
+	if (count - 1 != row->operands && !without_copy) {
 		error_set(&err, CELLA_EINVAL, "%s wants %d operand%s", row->name, row->operands,
 		          row->operands == 1 ? "" : "s");
 		return verb_misuse(&session_verb, &err);

@@ -18,6 +18,7 @@ struct session_remote {
 	const char *const *signatures; /* files of session sign */
 	size_t signature_count;
 	const char *action, *hash; /* of sign; NULL: "put" */
+	bool take_over; /* volume: end the lease of whoever writes to it, first */
 	bool sign; /* volume: sign its handing over, and send nothing */
 	const char *keep; /* of volume, where two have written: "mine", "cas"; NULL: it is refused then */
 };
@@ -55,7 +56,7 @@ int session_delete_command(const struct session_remote *c, struct error *err) mu
 int session_explain_command(const struct session_remote *c,
                             struct error *err) must_check; /* SESSION/SERVICE */
 int session_volume_command(const struct session_remote *c,
-                           struct error *err) must_check;  /* SESSION NAME VOL; session_volume.c */
+                           struct error *err) must_check;  /* SESSION NAME [VOL]; session_volume.c */
 /* FILE; asks no CAS; session_import.c */
 int session_import_scone_command(const struct session_remote *c, struct error *err) must_check;
 

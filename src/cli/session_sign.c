@@ -97,14 +97,17 @@ int session_hash_of(const struct session_remote *c, struct session_cas *r,
 
 int session_sign_command(const struct session_remote *c, struct error *err)
 {
-	static const char *const others[] = {SIGNATURE_READ, SIGNATURE_DELETE};
+	static const char *const others[] = {SIGNATURE_READ, SIGNATURE_DELETE, SIGNATURE_TAKE_OVER};
 	cleanup_session_cas struct session_cas r = {0};
 	cleanup_session_source struct session_source file = {0};
 	struct signature_statement s = {.action = c->action ? c->action : SIGNATURE_PUT,
 	                                .session = c->operands[0]};
 	bool put = strcmp(s.action, SIGNATURE_PUT) == 0;
-	if (!put && strcmp(s.action, others[0]) != 0 && strcmp(s.action, others[1]) != 0)
-		return error_set(err, CELLA_EINVAL, "--for is put, read or delete");
+	size_t i = 0;
+	while (!put && i < array_count(others) && strcmp(s.action, others[i]) != 0)
+		i++;
+	if (i == array_count(others))
+		return error_set(err, CELLA_EINVAL, "--for is put, read, delete or take-over");
 	if (!put && !c->hash)
 		return error_set(
 			err, CELLA_EINVAL,

@@ -221,13 +221,39 @@ static int bring_together(const struct session_remote *c, struct session_cas *r,
 	return rc < 0 ? rc : report(c, volume_counter_of(own->root), "here", &known, err);
 }
 
+/* Whoever holds the lease is fenced off. */
+static int take_over(const struct session_remote *c, struct session_cas *r, struct error *err)
+{
+	cleanup_buf struct buf target = {0}, signatures = {0};
+	int rc = session_signatures(c, &signatures, err);
+	cas_client_target(&target, c->operands[0], "/volumes/", c->operands[1]);
+	buf_put(&target, "/lease", sizeof("/lease"));
+	if (rc == 0 && target.failed)
+		rc = error_set(err, CELLA_ENOMEM, "no memory for a request");
+	if (rc == 0)
+		rc = cas_client_json_with(r->client, "DELETE", (const char *)target.data,
+		                          (const char *)signatures.data, NULL, NULL, err);
+	if (rc == 0 && !c->json)
+		printf("volume %s of %s: nobody writes to it now; a job that did commits nothing more\n",
+		       c->operands[1], c->operands[0]);
+	return rc;
+}
+
 int session_volume_command(const struct session_remote *c, struct error *err)
 {
 	cleanup_session_cas struct session_cas r = {0};
 	struct own_volume own = {0};
 	if (c->keep && strcmp(c->keep, "mine") != 0 && strcmp(c->keep, "cas") != 0)
 		return error_set(err, CELLA_EINVAL, "--keep is mine or cas");
+	if (c->take_over && (c->sign || (c->signature_count && c->count > 2)))
+		return error_set(
+			err, CELLA_EINVAL,
+			"--take-over stands without --sign, and signatures are for it alone: leave VOL out");
 	int rc = session_cas_open(&r, err);
+	if (rc == 0 && c->take_over)
+		rc = take_over(c, &r, err);
+	if (c->count == 2)
+		return rc;
 	if (rc == 0)
 		rc = own_open(c, r.pool, &own, err);
 	if (rc == 0)

@@ -86,7 +86,7 @@ with Cas() as cas:
     wrong = sign(cas, "bea", "joint", "--for", "read", "--hash", now)
     become(cas, "ann")
     refused("by one for something else", cella("session", "delete", "joint", "--signature", wrong), ["does not hold"])
-    refused("no such action", cella("session", "sign", "joint", "--for", "drop", "--hash", now), ["put, read or delete"], USAGE)
+    refused("no such action", cella("session", "sign", "joint", "--for", "drop", "--hash", now), ["put, read, delete or take-over"], USAGE)
     by_bea = sign(cas, "bea", "joint", "--for", "delete", "--hash", now)
     become(cas, "owner")
     good("bea is revoked", cella("cas", "revoke", "owner", keys["bea"]))
@@ -122,7 +122,11 @@ with Cas() as cas:
         by_other = sign(cas, "cem", "--hash", "ab" * 48, "--sign", name, "data", SCRATCH / "v", verb="volume")
         become(cas, "ann")
         refused("by one for another state of the session", cella("session", "volume", name, "data", SCRATCH / "v", "--signature", by_other), ["does not hold"])
+        refused("one of two takes its lease over", cella("session", "volume", name, "data", "--take-over"), ["wants 2 of"])
+        consent = sign(cas, "cem", name, "--for", "take-over", "--hash", hash_of(path))
+        become(cas, "ann")
         good("two hand it over", cella("session", "volume", name, "data", SCRATCH / "v", "--signature", by_cem))
+        good("and take its lease over", cella("session", "volume", name, "data", "--take-over", "--signature", consent))
 
     # too many, and another CAS
     fourth = text("four")

@@ -217,6 +217,29 @@ with Cas() as cas:
     check(status == 0, f"and its end: {status} {output} {errors}")
     check(good("read", job("read", "/data/held")) == "zeroth\nfirst\nsecond\n", "all of it is there")
 
+    # a job that died, and one that is taken for dead
+    one = Holder("dead")
+    check(one.write("last") == "kept", "a job commits")
+    one.kill()
+    refused("its lease is held for it", job("write", "/data/b", "x"), ["writes to the volume"], REFUSED)
+    nobody = good("a stranger's credential", cella("cas", "credential", SCRATCH / "nobody.pem")) and SCRATCH / "nobody.pem"
+    use(cas, nobody)
+    refused("a stranger takes it over", cella("session", "volume", "clinic", "data", "--take-over"), ["403"])
+    use(cas)
+    refused("that was the stranger's", job("write", "/data/b", "x"), ["writes to the volume"], REFUSED)
+    refused("no such volume", cella("session", "volume", "clinic", "date", "--take-over"), ["404", "not handed over"])
+    good("its owner takes it over", cella("session", "volume", "clinic", "data", "--take-over"))
+    good("the next one writes at once", job("write", "/data/b", "x"))
+    check(good("read", job("read", "/data/dead")) == "last\n", "what it had committed is there")
+    one = Holder("slow")
+    check(one.write("before") == "kept", "another job commits")
+    said = good("it is taken over", cella("session", "volume", "clinic", "data", VOLUME, "--take-over"))
+    check("a later commit, as a job wrote" in said, "and the owner's root file follows")
+    check(one.write("after") == "failed", "it commits nothing more")
+    good("another job writes meanwhile", job("write", "/data/b", "y"))
+    one.end()
+    check(good("read", job("read", "/data/slow")) == "before\n" and good("read", job("read", "/data/b")) == "xy", "whose commits count alone")
+
     # an old copy
     shutil.copytree(VOLUME, SCRATCH / "old")
     good("one more", job("write", "/data/a", ", three"))

@@ -130,21 +130,47 @@ static void post_attest(void *arg, struct https_request *request)
 	struct cas_api *api = arg;
 	const char *values[ATTEST_MEMBERS];
 	cleanup_buf struct buf grant = {0};
-	enum session_machine machine = SESSION_SOFT;
+	struct cas_granted granted = {0};
 	json_t *body = NULL;
 	struct error err;
 	int rc = api_read_strings(request, attest_names, values, ATTEST_MEMBERS, &body, &err);
 	if (rc == 0) {
 		const struct cas_attestation a = attestation_of(request, values);
-		rc = cas_attest(api->cas, &a, &grant, &machine, &err);
+		rc = cas_attest(api->cas, &a, &grant, &granted, &err);
 		metric_add(rc == 0 ? api->granted : api->refused, 1);
 	}
 	if (rc < 0)
 		api_answer_error(api, request, &err);
 	else
 		api_answer_json(request, 200,
-		                json_pack("{s:o, s:s}", "grant", claims_base64url(grant.data, grant.size),
-		                          "machine", session_machine_name(machine)));
+		                json_pack("{s:o, s:s, s:I}", "grant",
+		                          claims_base64url(grant.data, grant.size), "machine",
+		                          session_machine_name(granted.machine), "offline",
+		                          (json_int_t)granted.offline_s));
+	json_decref(body);
+}
+
+/* What the node of one that is granted may keep. */
+static void post_lease(void *arg, struct https_request *request)
+{
+	static const char *const names[KEEPER_MEMBERS] = {"session", "service", "evidence", "keep"};
+	struct cas_api *api = arg;
+	const char *values[KEEPER_MEMBERS];
+	cleanup_buf struct buf keep = {0}, lease = {0};
+	json_t *body = NULL;
+	struct error err;
+	int rc = api_read_strings(request, names, values, KEEPER_MEMBERS, &body, &err);
+	if (rc == 0)
+		rc = api_read_base64url(values[ATTEST_MEMBERS], "a launcher's statement", &keep, &err);
+	if (rc == 0) {
+		const struct cas_attestation a = attestation_of(request, values);
+		rc = cas_lease(api->cas, &a, keep.data, keep.size, &lease, &err);
+	}
+	if (rc < 0)
+		api_answer_error(api, request, &err);
+	else
+		api_answer_json(request, 200,
+		                json_pack("{s:o}", "lease", claims_base64url(lease.data, lease.size)));
 	json_decref(body);
 }
 
@@ -551,6 +577,7 @@ static const struct https_route table[] = {
 	{"GET", "/v1/metrics", 0, false, false, get_metrics, NULL},
 	{"POST", "/v1/nonce", 0, true, false, post_nonce, NULL},
 	{"POST", "/v1/attest", ATTEST_BODY_MAX, true, false, post_attest, NULL},
+	{"POST", "/v1/lease", ATTEST_BODY_MAX, true, false, post_lease, NULL},
 	{"POST", "/v1/keeper", ATTEST_BODY_MAX, true, false, post_keeper, NULL},
 	{"POST", "/v1/keeper/renewal", ATTEST_BODY_MAX, true, false, post_renewal, NULL},
 	{"POST", "/v1/sessions", SESSION_TEXT_MAX, true, true, post_session, NULL},

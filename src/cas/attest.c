@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "attest/lease.h"
 #include "base/cleanup.h"
 #include "cas/grant_make.h"
 #include "cas/judge.h"
@@ -80,8 +81,10 @@ static int own_failure(int rc, struct error *err)
 
 struct attesting {
 	const struct cas_attestation *a;
+	const void *keep; /* of a lease */
+	size_t keep_size;
+	struct cas_granted granted;
 	struct buf *grant;
-	enum session_machine machine;
 	struct error *err;
 	int rc;
 };
@@ -93,15 +96,17 @@ static void attest_at_desk(struct cas_desk *desk, void *arg)
 	t->rc = judge_begin(&j, desk, t->a, true, t->err);
 	if (t->rc == 0)
 		t->rc = j.refused ? judge_record(&j, AUDIT_REFUSED, t->err) : grant(&j, t->grant, t->err);
-	t->machine = j.machine;
+	t->granted.machine = j.machine;
 	t->rc = own_failure(t->rc, t->err);
 	if (t->rc == 0 && j.refused)
 		t->rc = judge_refusal(t->a, t->err);
+	if (t->rc == 0)
+		t->granted.offline_s = j.service->offline_s;
 	judge_done(&j);
 }
 
 int cas_attest(struct cas *cas, const struct cas_attestation *attestation, struct buf *ret_grant,
-               enum session_machine *ret_machine, struct error *err)
+               struct cas_granted *ret_granted, struct error *err)
 {
 	struct error why;
 	cleanup_buf struct buf grant = {0};
@@ -109,8 +114,70 @@ int cas_attest(struct cas *cas, const struct cas_attestation *attestation, struc
 	cas_at_desk(cas, attest_at_desk, &t);
 	if (t.rc < 0)
 		return t.rc;
-	if (ret_machine)
-		*ret_machine = t.machine;
+	if (ret_granted)
+		*ret_granted = t.granted;
 	buf_put(ret_grant, grant.data, grant.size);
 	return ret_grant->failed ? error_set(err, CELLA_ENOMEM, "no memory for a grant") : 0;
+}
+
+/* ---- what a node may keep */
+
+/* In memory that is no worse than the executor's. */
+static int make_lease(struct judgement *j, const struct attesting *t, struct error *err)
+{
+	struct lease_keep keep;
+	int rc = lease_keep_read(t->keep, t->keep_size, j->evidence.launcher, &keep, err);
+	if (rc == 0 &&
+	    !mem_level_covers((enum mem_level)keep.memory_level, (enum mem_level)j->evidence.memory_level))
+		rc = error_set(err, CELLA_EAUTH, "the launcher's own memory is not what the executor's is");
+	return rc == 0 ? grant_make_lease(j->desk, j->session, j->service, t->a, &j->evidence, &keep,
+	                                  t->grant, err)
+	               : rc;
+}
+
+static int lease(struct judgement *j, const struct attesting *t, struct error *err)
+{
+	if (!j->service || !j->service->offline_s)
+		return error_set(err, CELLA_ENOENT,
+		                 "the service %.63s of the session %.255s is not to be kept", t->a->service,
+		                 t->a->session);
+	int rc = make_lease(j, t, err);
+	if (rc == CELLA_EAUTH || rc == CELLA_EFORMAT || rc == CELLA_EINVAL)
+		judge_refuse(j, "offline: %s", err->text);
+	else if (rc < 0)
+		return rc;
+	j->offline_s = j->service->offline_s;
+	return judge_record(j, AUDIT_PROVISIONED, err);
+}
+
+static void lease_at_desk(struct cas_desk *desk, void *arg)
+{
+	struct attesting *t = arg;
+	struct judgement j;
+	t->rc = judge_begin(&j, desk, t->a, true, t->err);
+	const bool kept = j.service && j.service->offline_s;
+	if (t->rc == 0)
+		t->rc = j.refused ? judge_record(&j, AUDIT_REFUSED, t->err) : lease(&j, t, t->err);
+	if (kept || j.refused)
+		t->rc = own_failure(t->rc, t->err);
+	if (t->rc == 0 && j.refused)
+		t->rc = judge_refusal(t->a, t->err);
+	judge_done(&j);
+}
+
+int cas_lease(struct cas *cas, const struct cas_attestation *attestation, const void *keep, size_t keep_size,
+              struct buf *ret_lease, struct error *err)
+{
+	struct error why;
+	cleanup_buf struct buf sealed = {0};
+	struct attesting t = {.a = attestation,
+	                      .keep = keep,
+	                      .keep_size = keep_size,
+	                      .grant = &sealed,
+	                      .err = err ? err : &why};
+	cas_at_desk(cas, lease_at_desk, &t);
+	if (t.rc < 0)
+		return t.rc;
+	buf_put(ret_lease, sealed.data, sealed.size);
+	return ret_lease->failed ? error_set(err, CELLA_ENOMEM, "no memory for a lease") : 0;
 }

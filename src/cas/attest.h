@@ -24,9 +24,19 @@ struct cas_attestation {
 	size_t evidence_size;
 	const char *peer; /* from where it came, for the audit log */
 };
-/* Appends the sealed grant. *ret_machine (NULL is fine): what vouches for the executor's machine.
- * CELLA_EAUTH: refused; the error says that and nothing else. */
+struct cas_granted {
+	enum session_machine machine; /* what vouches for the executor's machine */
+	uint64_t offline_s;           /* how long its node may keep the like (cas_lease); 0: not at all */
+};
+/* Appends the sealed grant; *ret_granted may be NULL. CELLA_EAUTH: refused; the error says that and nothing
+ * else. */
 int cas_attest(struct cas *cas, const struct cas_attestation *attestation, struct buf *ret_grant,
-               enum session_machine *ret_machine, struct error *err) must_check;
+               struct cas_granted *ret_granted, struct error *err) must_check;
+
+/* For whoever may be granted the service now: what its node may keep, for so long, sealed to its launcher,
+ * whose statement (attest/lease.h) this is. CELLA_EAUTH: refused; CELLA_ENOENT: the service is not to be
+ * kept. */
+int cas_lease(struct cas *cas, const struct cas_attestation *attestation, const void *keep, size_t keep_size,
+              struct buf *ret_lease, struct error *err) must_check;
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attest/lease.h"
 #include "base/cleanup.h"
 #include "cas/keeper.h"
 #include "cas/lookup.h"
@@ -199,6 +200,57 @@ int grant_make(struct cas_desk *desk, const struct cas_session *session,
 	int rc = m.grant ? sessions_mistake(fill(&m, evidence, err), err) : no_memory(err);
 	if (rc == 0)
 		rc = seal(&m, evidence->public_key, ret_sealed, err);
+	session_arena_done(&m.lookup.arena);
+	return rc;
+}
+
+/* ---- for a node to keep */
+
+static int make_keepable(struct provision *g, struct error *err)
+{
+	for (uint32_t i = 0; i < g->volume_count; i++)
+		g->preopens[g->volumes[i].preopen].flags |= OWNER_PREOPEN_READ_ONLY;
+	return crypto_random(g->data_key, sizeof(g->data_key), err);
+}
+
+/* The head and the grant, one behind the other, under HPKE. */
+static int seal_lease(struct maker *m, const struct evidence *evidence, const struct lease_keep *keep,
+                      struct buf *ret_sealed, struct error *err)
+{
+	struct mem_pool *pool = m->lookup.desk->pool;
+	struct lease lease;
+	uint8_t *grant;
+	lease_fill(&lease, evidence, keep, m->service->offline_s);
+	int rc = provision_write(m->grant, pool, &grant, &lease.grant_size, err);
+	if (rc < 0)
+		return sessions_mistake(rc, err);
+	const size_t size = LEASE_HEAD_SIZE + lease.grant_size;
+	uint8_t *plain = mem_alloc(pool, size), *to = buf_reserve(ret_sealed, size + CRYPTO_HPKE_OVERHEAD);
+	rc = plain && to ? lease_write_head(&lease, plain, err) : no_memory(err);
+	if (rc == 0) {
+		memcpy(plain + LEASE_HEAD_SIZE, grant, lease.grant_size);
+		rc = crypto_hpke_seal(keep->public_key, LEASE_INFO, strlen(LEASE_INFO), NULL, 0, plain, size,
+		                      to, err);
+	}
+	mem_free(pool, plain);
+	mem_free(pool, grant);
+	return rc == CELLA_EAUTH ? error_prefix(err, CELLA_EINVAL, "the launcher's keep key: ") : rc;
+}
+
+int grant_make_lease(struct cas_desk *desk, const struct cas_session *session,
+                     const struct session_service *service, const struct cas_attestation *for_whom,
+                     const struct evidence *evidence, const struct lease_keep *keep, struct buf *ret_sealed,
+                     struct error *err)
+{
+	struct maker m = {.lookup = {.desk = desk, .session = session, .arena = {.pool = desk->pool}},
+	                  .for_whom = for_whom,
+	                  .service = service};
+	m.grant = session_arena_take(&m.lookup.arena, sizeof(*m.grant));
+	int rc = m.grant ? sessions_mistake(fill(&m, evidence, err), err) : no_memory(err);
+	if (rc == 0)
+		rc = make_keepable(m.grant, err);
+	if (rc == 0)
+		rc = seal_lease(&m, evidence, keep, ret_sealed, err);
 	session_arena_done(&m.lookup.arena);
 	return rc;
 }

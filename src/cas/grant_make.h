@@ -16,4 +16,14 @@ int grant_make(struct cas_desk *desk, const struct cas_session *session,
                const struct session_service *service, const struct cas_attestation *for_whom,
                const struct evidence *evidence, struct buf *ret_sealed, struct error *err) must_check;
 
+/*
+ * What a node may keep of the same (attest/lease.h), sealed to its launcher's keep key: volumes are for
+ * reading only, at the root that counts now, and no key for the root keeper is in it.
+ */
+struct lease_keep;
+int grant_make_lease(struct cas_desk *desk, const struct cas_session *session,
+                     const struct session_service *service, const struct cas_attestation *for_whom,
+                     const struct evidence *evidence, const struct lease_keep *keep, struct buf *ret_sealed,
+                     struct error *err) must_check;
+
 #endif

@@ -192,6 +192,8 @@ static char *describe(const struct judgement *j)
 	json_object_set_new(what, "key", claims_hex(e->public_key, sizeof(e->public_key)));
 	if (!j->refused)
 		json_object_set_new(what, "machine", json_string(session_machine_name(j->machine)));
+	if (j->offline_s && !j->refused)
+		json_object_set_new(what, "offline", json_integer((json_int_t)j->offline_s));
 	json_object_set_new(what, j->refused ? "refused" : "tolerated",
 	                    json_stringn((const char *)j->reasons.data,
 	                                 min_of(j->reasons.size, (size_t)AUDIT_WHAT_MAX / 2)));

@@ -18,6 +18,7 @@ struct judgement {
 	enum session_machine machine; /* what vouches for it, where it is not refused */
 	struct buf reasons; /* lines: why it is refused, or what was tolerated */
 	bool refused;
+	uint64_t offline_s; /* how long a node may keep what is given; 0: not at all. For the audit log */
 };
 
 /* A reason to refuse. */

@@ -9,6 +9,8 @@
  *   launcher -> child   launch_start     (first message on the child's descriptor 3)
  *   child -> launcher   launch_hello
  *   launcher -> owner   launch_identity  (first message on the socket that the owner gave it)
+ *   owner -> launcher   launch_lease     fds: the lease (a memory file)
+ *   launcher -> owner   launch_granted   fds (if it opened): the grant for that executor (a memory file)
  *
  * The first message on each socket names LAUNCH_VERSION; who reads it refuses another.
  *
@@ -22,7 +24,7 @@
 
 #include "crypto/crypto.h"
 
-enum { LAUNCH_VERSION = 3 };
+enum { LAUNCH_VERSION = 4 };
 
 enum launch_fd {
 	LAUNCH_FD_NULL_IN = 0,  /* /dev/null */
@@ -44,6 +46,8 @@ enum launch_type {
 	LAUNCH_START,
 	LAUNCH_HELLO,
 	LAUNCH_IDENTITY,
+	LAUNCH_LEASE,
+	LAUNCH_GRANTED,
 };
 
 struct launch_request {
@@ -62,7 +66,7 @@ struct launch_kill {
 	uint32_t id;
 };
 
-enum { LAUNCH_EVIDENCE_MAX = 2048, LAUNCH_TEXT_MAX = 512 };
+enum { LAUNCH_EVIDENCE_MAX = 2048, LAUNCH_TEXT_MAX = 512, LAUNCH_KEEP_SIZE = 124 };
 
 struct launch_reply {
 	uint32_t type;
@@ -107,6 +111,20 @@ struct launch_identity {
 	uint32_t version;
 	uint8_t public_key[CRYPTO_ED25519_SIZE]; /* signs evidence */
 	uint8_t executor[CRYPTO_SHA384_SIZE]; /* digest of the binary that it starts */
+	uint8_t keep[LAUNCH_KEEP_SIZE]; /* attest/lease.h; zeros: it keeps nothing */
+};
+
+/* An offline lease is to be opened for an executor, which this launcher's evidence names. */
+struct launch_lease {
+	uint32_t type;
+	uint32_t evidence_size;
+	uint8_t evidence[LAUNCH_EVIDENCE_MAX];
+};
+
+struct launch_granted {
+	uint32_t type;
+	int32_t error; /* 0, or a CELLA_E*: text says why */
+	char text[LAUNCH_TEXT_MAX];
 };
 
 /* Agent -> executor, first message on LAUNCH_FD_AGENT. fds: rings (memory file: up, then down), store
@@ -124,7 +142,9 @@ static_assert(sizeof(struct launch_reply) == 2580, "no padding");
 static_assert(sizeof(struct launch_exited) == 16, "no padding");
 static_assert(sizeof(struct launch_start) == 64, "no padding");
 static_assert(sizeof(struct launch_hello) == 640, "no padding");
-static_assert(sizeof(struct launch_identity) == 88, "no padding");
+static_assert(sizeof(struct launch_identity) == 212, "no padding");
+static_assert(sizeof(struct launch_lease) == 2056, "no padding");
+static_assert(sizeof(struct launch_granted) == 520, "no padding");
 static_assert(sizeof(struct launch_rings) == 24, "no padding");
 
 #endif

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "cell/launch_format.h"
 #include "cli/interrupt.h"
+#include "cli/job_grant.h"
 #include "cli/lines.h"
 #include "cli/output.h"
 #include "cli/owner_server.h"
@@ -41,6 +42,7 @@ struct job {
 	struct seal_session *session;
 	struct evidence_policy policy;
 	int las, agent; /* our ends */
+	uint8_t keep[LAUNCH_KEEP_SIZE]; /* the launcher's statement */
 	pid_t las_pid, agent_pid;
 	struct owner_server *servers[JOB_EXECUTORS_MAX]; /* NULL: its channel is closed */
 	uint32_t server_count;
@@ -142,11 +144,11 @@ static void job_note_evidence(struct job_result *r, const struct evidence *e)
 static int job_provision(struct job *job, struct owner_server *server, const struct evidence *evidence,
                          const void *evidence_bytes, size_t evidence_size, struct error *err)
 {
-	const struct job_grants *grants = job->config->grants;
 	int rc = owner_server_provision(server, evidence->public_key, job->provision, err);
 	for (uint32_t i = 0; rc == 0 && i < job->provision->grants; i++) {
 		cleanup_buf struct buf sealed = {0};
-		rc = grants->take(grants->data, i, evidence_bytes, evidence_size, &sealed, err);
+		const struct job_grant_for whom = {evidence_bytes, evidence_size, job->keep};
+		rc = job_grant_take(job->config->grants, i, &whom, job->las, job->interrupt, &sealed, err);
 		if (rc < 0) {
 			job->result->refused = rc == CELLA_EAUTH;
 			return rc;
@@ -411,6 +413,7 @@ static int job_meet_launcher(struct job *job, struct error *err)
 	if (size != sizeof(identity) || identity.type != LAUNCH_IDENTITY ||
 	    identity.version != LAUNCH_VERSION)
 		return error_set(err, CELLA_EFORMAT, "the launcher cella-las did not say who it is");
+	memcpy(job->keep, identity.keep, sizeof(job->keep));
 	return job_set_policy(job, &identity, err);
 }
 

@@ -31,7 +31,9 @@ struct job_grants {
 	 * differ. */
 	const char *machine;
 	const char *las_key; /* file of the key by which they know this node's launcher */
-	int (*take)(void *data, uint32_t number, const void *evidence, size_t evidence_size,
+	bool offline; /* nobody is reached: what is taken are offline leases, which the launcher opens */
+	/* `keep`: the launcher's statement, LAUNCH_KEEP_SIZE bytes. */
+	int (*take)(void *data, uint32_t number, const void *evidence, size_t evidence_size, const void *keep,
 	            struct buf *ret_sealed, struct error *err);
 	/* Whoever gave it keeps the roots of its volumes, too: a sealed question of the executor with this
 	 * evidence, and the sealed answer. */

@@ -1,5 +1,7 @@
 #include "cli/job_session.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,11 +10,14 @@
 #include "base/base64url.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "cas/session.h"
+#include "cell/launch_format.h"
 #include "cli/cas_client.h"
 #include "cli/las_endorse.h"
 #include "cli/las_key.h"
+#include "cli/lease_store.h"
 
 /* A refusal may have any reason: where the hardware's word was renewed and did not help, it is not renewed
  * again for so long. */
@@ -25,6 +30,9 @@ struct job_sessions {
 	uint64_t no_help_ns[JOB_SESSIONS_MAX]; /* when it did not help, of each; 0: it has not been so */
 	bool granted; /* something, and then by what `machine` was accepted */
 	enum session_machine machine;
+	char pin[CERT_KEY_HASH_SIZE];
+	bool kept[JOB_SESSIONS_MAX]; /* its lease was asked for, or is not to be kept */
+	struct buf leases[JOB_SESSIONS_MAX]; /* where no CAS is reached */
 	struct job_grants grants;
 };
 
@@ -125,16 +133,101 @@ static void note_machine(struct job_sessions *s, const char *name)
 	s->grants.machine = session_machine_name(s->machine);
 }
 
+/* ---- what this node may keep */
+
+static struct lease_name lease_name_of(const struct job_sessions *s, uint32_t number)
+{
+	return (struct lease_name){s->pin, s->sessions[number], s->services[number]};
+}
+
+static int ask_lease(struct job_sessions *s, uint32_t number, const void *evidence, size_t evidence_size,
+                     const void *keep, uint64_t offline_s, struct error *err)
+{
+	const struct lease_name name = lease_name_of(s, number);
+	cleanup_buf struct buf lease = {0};
+	json_t *answer = NULL, *more = json_object();
+	json_object_set_new(more, "keep", claims_base64url(keep, LAUNCH_KEEP_SIZE));
+	int rc = ask_cas(s, number, "/v1/lease", evidence, evidence_size, more, &answer, err);
+	if (rc == 0)
+		rc = read_bytes(answer, "lease", &lease, err);
+	json_decref(answer);
+	return rc == 0 ? lease_store_put(&name, keep, LAUNCH_KEEP_SIZE, offline_s, lease.data, lease.size,
+	                                 err)
+	               : rc;
+}
+
+/* Once in a job; what was kept before goes. That it cannot be kept is no reason not to run. */
+static void keep_lease(struct job_sessions *s, uint32_t number, const void *evidence, size_t evidence_size,
+                       const void *keep, uint64_t offline_s)
+{
+	const struct lease_name name = lease_name_of(s, number);
+	struct error why = {.text = "the launcher keeps none (CELLA_LOG=info says why)"};
+	if (s->kept[number])
+		return;
+	s->kept[number] = true;
+	lease_store_remove(&name);
+	if (offline_s && (bytes_are_zero(keep, LAUNCH_KEEP_SIZE) ||
+	                  ask_lease(s, number, evidence, evidence_size, keep, offline_s, &why) < 0))
+		log_warn("no offline lease of %s/%s: %s", name.session, name.service, why.text);
+}
+
+static int take_kept(struct job_sessions *s, uint32_t number, struct buf *ret_sealed, struct error *err)
+{
+	buf_put(ret_sealed, s->leases[number].data, s->leases[number].size);
+	return ret_sealed->failed ? error_set(err, CELLA_ENOMEM, "no memory for an offline lease") : 0;
+}
+
+static void print_left(const struct lease_name *name, uint64_t left_s)
+{
+	const uint64_t minutes = left_s / 60;
+	fprintf(stderr, "cella run: offline lease of %s/%s, ends in ", name->session, name->service);
+	if (minutes >= 60)
+		fprintf(stderr, "%" PRIu64 " h %" PRIu64 " min\n", minutes / 60, minutes % 60);
+	else if (minutes)
+		fprintf(stderr, "%" PRIu64 " min\n", minutes);
+	else
+		fprintf(stderr, "%" PRIu64 " s\n", left_s);
+}
+
+/* The CAS is not reached: a lease of each session, or why not, behind what is wrong with the CAS. */
+static int go_offline(struct job_sessions *s, struct error *err)
+{
+	struct error why;
+	uint64_t left_s[JOB_SESSIONS_MAX];
+	for (uint32_t i = 0; i < s->grants.count; i++) {
+		const struct lease_name name = lease_name_of(s, i);
+		int rc = lease_store_get(&name, &s->leases[i], &left_s[i], &why);
+		if (rc < 0)
+			return error_prefix(err, rc == CELLA_ENOENT ? CELLA_EIO : rc,
+			                    "%s/%s: %s; the CAS: ", name.session, name.service, why.text);
+	}
+	for (uint32_t i = 0; i < s->grants.count; i++) {
+		const struct lease_name name = lease_name_of(s, i);
+		print_left(&name, left_s[i]);
+	}
+	s->grants.offline = true;
+	return crypto_random(s->grants.nonce, sizeof(s->grants.nonce), err);
+}
+
+/* ---- grants */
+
 static int take_grant(void *data, uint32_t number, const void *evidence, size_t evidence_size,
-                      struct buf *ret_sealed, struct error *err)
+                      const void *keep, struct buf *ret_sealed, struct error *err)
 {
 	struct job_sessions *s = data;
+	const struct lease_name name = lease_name_of(s, number);
 	json_t *answer = NULL;
+	if (s->grants.offline)
+		return take_kept(s, number, ret_sealed, err);
 	int rc = ask_cas(s, number, "/v1/attest", evidence, evidence_size, NULL, &answer, err);
+	if (rc == CELLA_EAUTH)
+		lease_store_remove(&name);
 	if (rc == 0)
 		rc = read_bytes(answer, "grant", ret_sealed, err);
 	if (rc == 0)
 		note_machine(s, json_string_value(json_object_get(answer, "machine")));
+	keep_lease(s, number, evidence, evidence_size, keep,
+	           (uint64_t)json_integer_value(json_object_get(answer, "offline")));
 	json_decref(answer);
 	return of_session(s, number, rc, err);
 }
@@ -178,9 +271,13 @@ static int open_all(struct job_sessions *s, const char *const *names, size_t cou
 		rc = context_load(NULL, &context, err);
 	if (rc == 0)
 		rc = cas_client_open(&context, pool, &s->client, err);
+	if (rc < 0)
+		return rc;
+	memcpy(s->pin, context.pin, sizeof(s->pin));
+	rc = cas_client_check(s->client, &context, NULL, err);
 	if (rc == 0)
-		rc = cas_client_check(s->client, &context, NULL, err);
-	return rc == 0 ? cas_client_nonce(s->client, s->grants.nonce, err) : rc;
+		rc = cas_client_nonce(s->client, s->grants.nonce, err);
+	return rc == CELLA_EIO || rc == CELLA_ETIMEOUT ? go_offline(s, err) : rc;
 }
 
 int job_sessions_open(const char *const *names, size_t count, struct mem_pool *pool,
@@ -214,6 +311,7 @@ void job_sessions_free(struct job_sessions *s)
 		return;
 	cas_client_free(s->client);
 	for (size_t i = 0; i < JOB_SESSIONS_MAX; i++) {
+		buf_done(&s->leases[i]);
 		free(s->sessions[i]);
 		free(s->services[i]);
 	}

@@ -172,6 +172,9 @@ struct crypto_key_pair {
 	uint8_t public_key[CRYPTO_X25519_SIZE];
 };
 int crypto_x25519_generate(struct crypto_key_pair *ret, struct error *err) must_check;
+/* Always the same pair of a uniform key: HKDF-Expand(key, info, 32) is its private key. */
+int crypto_x25519_derive(const uint8_t key[CRYPTO_KEY_SIZE], const void *info, size_t info_size,
+                         struct crypto_key_pair *ret, struct error *err) must_check;
 int crypto_hpke_seal(const uint8_t public_key[CRYPTO_X25519_SIZE], const void *info, size_t info_size,
                      const void *aad, size_t aad_size, const void *in, size_t size, uint8_t *out,
                      struct error *err) must_check;

@@ -51,6 +51,19 @@ int crypto_x25519_generate(struct crypto_key_pair *ret, struct error *err)
 	return generate(EVP_PKEY_X25519, ret->private_key, ret->public_key, err);
 }
 
+int crypto_x25519_derive(const uint8_t key[CRYPTO_KEY_SIZE], const void *info, size_t info_size,
+                         struct crypto_key_pair *ret, struct error *err)
+{
+	cleanup_wipe uint8_t private_key[CRYPTO_X25519_SIZE];
+	struct crypto_deriver *deriver;
+	int rc = crypto_deriver_new(key, &deriver, err);
+	if (rc < 0)
+		return rc;
+	rc = crypto_derive(deriver, info, info_size, private_key, err);
+	crypto_deriver_free(deriver);
+	return rc == 0 ? keys_x25519_load(private_key, ret, err) : rc;
+}
+
 int keys_x25519_load(const uint8_t private_key[CRYPTO_X25519_SIZE], struct crypto_key_pair *ret,
                      struct error *err)
 {

@@ -1,5 +1,6 @@
 #include "las/launcher.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "base/log.h"
 #include "las/bounds.h"
 #include "las/cgroup.h"
+#include "las/lease.h"
 
 static int harden(struct error *err)
 {
@@ -94,9 +96,15 @@ int launcher_identity(struct launcher *launcher, struct launch_identity *ret_ide
 {
 	struct launch_identity identity = {.type = LAUNCH_IDENTITY, .version = LAUNCH_VERSION};
 	memcpy(identity.public_key, signing_public_key(launcher->signing), sizeof(identity.public_key));
+	struct error why = {0};
 	int rc = executor_digest(&launcher->executor, identity.executor, err);
 	if (rc < 0)
 		return rc;
+	static_assert((int)LAUNCH_KEEP_SIZE == (int)LEASE_KEEP_SIZE, "an identity has room for a statement");
+	if (lease_statement(launcher, identity.keep, &why) < 0) {
+		memset(identity.keep, 0, sizeof(identity.keep));
+		log_info("no offline leases: %s", why.text);
+	}
 	*ret_identity = identity;
 	return 0;
 }

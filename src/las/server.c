@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "las/bounds.h"
 #include "las/launch.h"
+#include "las/lease.h"
 #include "las/messages.h"
 
 struct server {
@@ -132,11 +133,46 @@ static void agent_ready(void *data)
 		close(fds[i]);
 }
 
-/* The owner has nothing to say but that it is gone. */
+/* What it has no room or no right for is told; the launcher goes on. */
+static void on_lease(struct server *s, const struct launch_lease *lease, int file)
+{
+	struct launch_granted granted = {.type = LAUNCH_GRANTED};
+	cleanup_buf struct buf grant = {0};
+	cleanup_close int fd = -1;
+	struct error err = {0};
+	int rc = lease_open(s->config->launcher, lease->evidence, lease->evidence_size, file, &grant, &err);
+	if (rc == 0)
+		rc = io_sealed_memfd("cella-grant", grant.data, grant.size, false, &fd, &err);
+	granted.error = rc;
+	if (rc < 0)
+		snprintf(granted.text, sizeof(granted.text), "%.*s", LAUNCH_TEXT_MAX - 1, err.text);
+	if (io_send_message(s->config->owner, &granted, sizeof(granted), &fd, rc == 0, NULL) < 0)
+		finish(s, 0, NULL);
+}
+
+/* The owner has leases to open, or is gone. */
 static void owner_ready(void *data)
 {
-	log_info("the owner is gone");
-	finish(data, 0, NULL);
+	struct server *s = data;
+	_Alignas(8) uint8_t bytes[sizeof(struct launch_lease) + 1];
+	const struct launch_lease *lease = (const struct launch_lease *)bytes;
+	int fds[IO_FDS_MAX];
+	size_t size, fd_count = 0;
+	struct error err = {0};
+	int rc = io_receive_message(s->config->owner, bytes, sizeof(bytes), &size, fds, array_count(fds),
+	                            &fd_count, &err);
+	if (rc < 0 || size == 0) {
+		log_info("the owner is gone");
+		finish(s, 0, NULL);
+	} else if (size != sizeof(*lease) || lease->type != LAUNCH_LEASE || fd_count != 1 ||
+	           lease->evidence_size > sizeof(lease->evidence)) {
+		error_set(&err, CELLA_EFORMAT, "the owner sent what is no message");
+		finish(s, CELLA_EFORMAT, &err);
+	} else {
+		on_lease(s, lease, fds[0]);
+	}
+	for (size_t i = 0; i < fd_count; i++)
+		close(fds[i]);
 }
 
 static void signal_ready(void *data)

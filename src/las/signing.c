@@ -40,6 +40,8 @@ static int open_pool(struct signing *s, struct error *err)
 /* A use of the key, on the stack. */
 struct use {
 	struct signing *s;
+	signing_fn *fn; /* or */
+	void *data;
 	const struct evidence *evidence; /* NULL: to have the key, */
 	const char *key_file;            /* from here; NULL: a new one */
 	struct buf *to;
@@ -50,7 +52,9 @@ struct use {
 static void use_on_stack(void *data)
 {
 	struct use *use = data;
-	if (use->evidence)
+	if (use->fn)
+		use->rc = use->fn(use->data, use->s->signer, use->err);
+	else if (use->evidence)
 		use->rc = evidence_sign(use->evidence, use->s->signer, use->to, use->err);
 	else if (use->key_file)
 		use->rc = crypto_key_file_read(use->key_file, "the launcher's key", use->s->signer, use->err);
@@ -117,4 +121,15 @@ int signing_sign(struct signing *s, const struct evidence *e, struct buf *ret, s
 		                 "the launcher vouches for no secret memory, for its own key has none: %s",
 		                 s->unprotected.text);
 	return use_key(&use);
+}
+
+int signing_use(struct signing *s, signing_fn *fn, void *data, struct error *err)
+{
+	struct use use = {.s = s, .fn = fn, .data = data, .err = err};
+	return use_key(&use);
+}
+
+enum mem_level signing_level(const struct signing *s)
+{
+	return mem_pool_level(s->pool);
 }

@@ -20,6 +20,12 @@ int signing_new(const char *key_file, struct signing **ret_signing, struct error
 /* Ends the process's cryptography. NULL is fine. */
 void signing_free(struct signing *s);
 
+/* Anything else that is done with the key, on that stack. */
+typedef int signing_fn(void *data, const struct crypto_signer *signer, struct error *err);
+int signing_use(struct signing *s, signing_fn *fn, void *data, struct error *err) must_check;
+/* Of the memory that it lies in. */
+enum mem_level signing_level(const struct signing *s);
+
 const uint8_t *signing_public_key(const struct signing *s);
 /* As evidence_sign. CELLA_EPERM for secret memory where the key has none. */
 int signing_sign(struct signing *s, const struct evidence *e, struct buf *ret, struct error *err) must_check;

@@ -33,7 +33,7 @@ from pathlib import Path
 
 AGENT_START, AGENT_STOP, AGENT_EXECUTOR, AGENT_LOST, AGENT_FAILED, AGENT_FINISHED = 1, 2, 3, 4, 6, 7
 REQUEST, REPLY, EXITED, START, IDENTITY = 1, 3, 4, 5, 7
-VERSION, DRIVER, TASKS, MEMORY_NONE = 3, 1, 2, 0
+VERSION, DRIVER, TASKS, MEMORY_NONE = 4, 1, 2, 0
 RING_CAPACITY, STORE_SIZE, TASK_VERSION = 1 << 20, 1 << 30, 2
 REPLY_HEAD, NONCE, BUILDER = 532, slice(56, 88), slice(88, 120)
 ISOLATION_ALL = ["own-uid", "user-namespace", "mount-namespace", "pid-namespace", "net-namespace", "ipc-namespace",
@@ -227,7 +227,7 @@ class Agent:
 
 def run_launcher(owner, agent):
     signer, kept = Signer(), []
-    send(owner, struct.pack("<II", IDENTITY, VERSION) + signer.public + hashlib.sha384(Path(EXECUTOR).read_bytes()).digest())
+    send(owner, struct.pack("<II", IDENTITY, VERSION) + signer.public + hashlib.sha384(Path(EXECUTOR).read_bytes()).digest() + bytes(124))
     while True:
         ready, _, _ = select.select([owner, agent], [], [])
         message, fds = receive(ready[0])

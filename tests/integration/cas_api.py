@@ -23,10 +23,11 @@ from celljob import CELLA, SCRATCH, SOURCE, check, finish, needs_secret
 ROW = re.compile(r'^\t\{"([A-Z]+)", "([^"]+)", \w+, (?:true|false), (true|false), \w+, NULL\},$', re.M)
 SESSION = 'name: probe\nversion: "0.1"\nservices:\n  - name: s\n    command: [x]\n    attestation:\n      - cell: ' \
           + "00" * 48 + "\naccess_policy:\n  read: CREATOR\n  update: CREATOR\n"
-EVIDENCE = ("/v1/attest", "/v1/keeper", "/v1/keeper/renewal")  # which is the credential
+EVIDENCE = ("/v1/attest", "/v1/lease", "/v1/keeper", "/v1/keeper/renewal")  # which is the credential
 KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"  # of RFC 8032: a launcher's is examined
 BODIES = {
     "/v1/attest": {"session": "probe", "service": "s", "evidence": "none"},
+    "/v1/lease": {"session": "probe", "service": "s", "evidence": "none", "keep": "AA"},
     "/v1/keeper": {"session": "probe", "service": "s", "evidence": "none", "question": "AA"},
     "/v1/keeper/renewal": {"session": "probe", "service": "s", "evidence": "none"},
     "/v1/sessions": SESSION,

@@ -33,8 +33,8 @@ def kit(*words):
 # ---- the command line
 
 
-def cella(*words, text="", env=None):
-    return subprocess.run([CELLA, *map(str, words)], capture_output=True, text=True, check=False, timeout=60, input=text,
+def cella(*words, text="", env=None, program=()):
+    return subprocess.run([*program, CELLA, *map(str, words)], capture_output=True, text=True, check=False, timeout=60, input=text,
                           env={**os.environ, **(env or {})})
 
 

@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+# as: root
+# timeout: 240
+"""Does a service that its session lets a node keep start there while the CAS cannot be reached, until the lease ends, for
+the same cell, launcher and machine alone; and does the lease go at the first word of the CAS that it was revoked?"""
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from castest import Cas, cella, good, refused, use
+from celljob import REFUSED, SCRATCH, check, finish, needs_secret, wait_until
+
+needs_secret()
+LEASES = SCRATCH / "leases"
+os.environ.update(CELLA_CONTEXTS=str(SCRATCH / "contexts.json"), CELLA_LAS_KEY=str(SCRATCH / "las.key"), CELLA_LEASES=str(LEASES))
+FAILED = 125
+PROGRAM = r"""
+#include <stdio.h>
+#include <stdlib.h>
+int main(int count, char **words)
+{
+	char line[64] = "";
+	FILE *f = fopen("/data/hello", "r");
+	if (f)
+		fgets(line, sizeof(line), f);
+	FILE *g = fopen("/data/more", "w");
+	printf("%s|%s|%s|%s", count > 1 ? words[1] : "", getenv("TOKEN"), line, g ? "writable" : "read only");
+	return VERSION;
+}
+"""
+SESSION = """name: edge
+version: "0.1"
+{predecessor}secrets:
+  - {{name: token, kind: ascii, size: 32}}
+volumes:
+  - {{name: data, path: /data, access: rw}}
+images:
+  - {{name: with-data, volumes: [data]}}
+  - {{name: empty}}
+services:
+{services}access_policy:
+  read: CREATOR
+  update: CREATOR
+"""
+SERVICE = """  - name: {name}
+    image_name: {image}
+    command: ["$$CELLA::token$$"]
+    environment: {{TOKEN: $$CELLA::token$$}}
+{offline}    attestation:
+      - cell: {cell}
+        memory_level: secret
+"""
+
+
+def build(name, version):
+    (SCRATCH / f"{name}.c").write_text(PROGRAM.replace("VERSION", str(version)), encoding="ascii")
+    good(f"cc {name}", cella("cc", SCRATCH / f"{name}.c", "-o", SCRATCH / f"{name}.cell"))
+    return json.loads(good("inspect", cella("inspect", "--json", SCRATCH / f"{name}.cell")))["identity"]
+
+
+def put(predecessor="", kept="24h"):
+    services = "".join(SERVICE.format(name=name, image=image, cell=right, offline=f"    offline: {offline}\n" if offline else "")
+                       for name, image, offline in (("kept", "empty", kept), ("brief", "empty", "1s"), ("asking", "empty", ""), ("data", "with-data", kept)))
+    (SCRATCH / "session.yml").write_text(SESSION.format(services=services, predecessor=f"predecessor: {predecessor}\n" if predecessor else ""), encoding="ascii")
+    return json.loads(good("session", cella("session", "create", "--json", SCRATCH / "session.yml")))["hash"]
+
+
+def job(service, *more, cell="right", env=None):
+    volume = ("--volume", f"{SCRATCH}/v:/data") if service == "data" else ()
+    return cella("run", "-q", *more, "--session", f"edge/{service}", *volume, SCRATCH / f"{cell}.cell", env=env)
+
+
+def files():
+    return sorted(LEASES.iterdir()) if LEASES.exists() else []
+
+
+right, other = build("right", 0), build("other", 1)
+good("volume", cella("volume", "create", "-q", SCRATCH / "v"))
+(SCRATCH / "files").mkdir()
+(SCRATCH / "files/hello").write_text("sealed", encoding="ascii")
+good("import", cella("volume", "import", "-q", SCRATCH / "v", SCRATCH / "files", "/"))
+
+with Cas() as cas:
+    use(cas)
+    good("enrol", cella("las", "enrol"))
+    first = put()
+    good("hand over", cella("session", "volume", "edge", "data", SCRATCH / "v"))
+    said = {service: good(f"{service}, with the CAS", job(service)) for service in ("kept", "brief", "asking", "data")}
+    token = said["kept"].split("|")[0]
+    check(len(token) == 32 and all(text.split("|")[:2] == [token, token] for text in said.values()), "each has its secret")
+    check(said["data"].endswith("|sealed|writable"), "and its volume, to write to")
+    check(len(files()) == 3, f"three of four are kept: {[path.name for path in files()]}")
+    check(all(path.stat().st_mode & 0o777 == 0o600 and token not in path.read_text(encoding="ascii") for path in files()),
+          "in private files, in which the secret is not")
+    port = cas.port
+    check(cas.stop() == 0, "the CAS ends")
+
+    # nobody answers
+    done = job("kept")
+    check(good("the kept service, without the CAS", done) == said["kept"], "it has what it had")
+    check("offline lease of edge/kept, ends in 2" in done.stderr, f"and says what of: {done.stderr.strip()}")
+    refused("one that is not to be kept", job("asking"), ["keeps no offline lease"], FAILED)
+    refused("another service's cell", job("kept", cell="other"), ["cell: another than the one that it was given for"], REFUSED)
+    refused("ordinary memory", job("kept", "--insecure-memory-none"), ["memory_level"], REFUSED)
+    check(good("one with a volume", job("data")).endswith("|sealed|read only"), "which it may read")
+    ended = wait_until(lambda: job("brief").returncode != 0 and job("brief"), 30)
+    refused("one that was to be kept for a second", ended, ["offline lease has ended"], FAILED)
+
+    # whoever has the file, and says that it lasts
+    path = next(path for path in files() if json.loads(path.read_text(encoding="ascii"))["service"] == "brief")
+    lease = json.loads(path.read_text(encoding="ascii"))
+    path.write_text(json.dumps({**lease, "end": lease["end"] + 1000000}), encoding="ascii")
+    refused("an end that was moved", job("brief"), ["the offline lease has ended, after 1 s"], REFUSED)
+    sealed = next(json.loads(p.read_text(encoding="ascii"))["lease"] for p in files() if json.loads(p.read_text(encoding="ascii"))["service"] == "kept")
+    bent = sealed[:400] + ("A" if sealed[400] != "A" else "B") + sealed[401:]
+    path.write_text(json.dumps({**lease, "end": lease["end"] + 1000000, "lease": bent}), encoding="ascii")
+    refused("one that was changed", job("brief"), ["another launcher's, or was changed"], REFUSED)
+    for text in ("", "{", json.dumps({**lease, "lease": "??"}), json.dumps({**lease, "lease": "AA", "end": lease["end"] + 1000000})):
+        path.write_text(text, encoding="ascii")
+        done = job("brief")
+        check(done.returncode in (FAILED, REFUSED) and done.stderr, f"a broken file is refused: {done.returncode} {done.stderr.strip()[-160:]}")
+    path.unlink()
+
+    # another node: its launcher has another key; the same launcher's key elsewhere is a machine that was started anew
+    shutil.copytree(LEASES, SCRATCH / "copied")
+    elsewhere = {"CELLA_LEASES": str(SCRATCH / "copied"), "CELLA_LAS_KEY": str(SCRATCH / "other.key")}
+    good("a launcher of its own", cella("las", "enrol", "--key-only", env=elsewhere))
+    refused("a copy on another node", job("kept", env=elsewhere), ["another launcher's, or was changed"], REFUSED)
+    good("the copy where it comes from", job("kept", env={"CELLA_LEASES": str(SCRATCH / "copied")}))
+
+    # a clock that somebody sets: without it, the same command starts the service
+    words = ("run", "-q", "--session", "edge/kept", SCRATCH / "right.cell")
+    good("in namespaces of its own", cella(*words, program=("unshare", "--fork", "--uts")))
+    refused("in a time of its own", cella(*words, program=("unshare", "--fork", "--time", "--boottime", "100000000")), ["offline lease has ended"], FAILED)
+    path = next(path for path in files() if json.loads(path.read_text(encoding="ascii"))["service"] == "kept")
+    lease = path.read_text(encoding="ascii")
+    path.write_text(json.dumps({**json.loads(lease), "end": 10 ** 12}), encoding="ascii")
+    refused("though the file says otherwise", cella(*words, program=("unshare", "--fork", "--time", "--boottime", "100000000")),
+            ["time namespace"], FAILED)
+    path.write_text(lease, encoding="ascii")
+
+    # the CAS is there again
+    cas.start(f"127.0.0.1:{port}")
+    good("a session that lets keep no more", job("kept"))
+    check(len(files()) == 2, "asked again, it is kept anew")
+    put(predecessor=first, kept="")
+    good("at the next contact", job("kept"))
+    good("hand over", cella("session", "volume", "edge", "data", SCRATCH / "v"))
+    good("at the next contact", job("data"))
+    check(files() == [], "nothing is kept that is not to be")
+    second = json.loads(good("list", cella("session", "list", "--json")))[0]["hash"]
+    put(predecessor=second)
+    good("kept again", job("kept"))
+    check(len(files()) == 1, "a lease")
+    good("the cell is revoked", cella("cas", "revoke", "cell", SCRATCH / "right.cell"))
+    shutil.copytree(LEASES, SCRATCH / "still")
+    check(cas.stop() == 0, "before the node hears of it")
+    good("it starts still, for that is what a lease is", job("kept"))
+    cas.start(f"127.0.0.1:{port}")
+    refused("at the next contact it does not", job("kept"), ["session explain"], REFUSED)
+    check(files() == [], "and the lease is gone")
+    check(cas.stop() == 0, "the CAS ends")
+    refused("so without the CAS it does not either", job("kept"), ["keeps no offline lease"], FAILED)
+    kept = [what.get("offline") for kind, _, what in cas.log() if kind == 12]
+    check(sum(offline == 86400 for offline in kept) == 4 and kept.count(1) == 1, f"each lease is in the audit log: {kept}")
+finish()

@@ -188,7 +188,7 @@ static void *be_new(void *arg not_used)
 	static const char request[] = "POST /work HTTP/1.1\r\nHost: a\r\nContent-Length: 200\r\n\r\n";
 	static const char body[BODY];
 	while (atomic_load(&running)) {
-		struct https_link link;
+		struct https_link link = {.fd = -1};
 		uint64_t began = clock_ns(), deadline = began + 60000000000u;
 		size_t got = 0, n = 1;
 		must(https_link_open(&link, context, "127.0.0.1", port, deadline, &err), &err);

@@ -76,6 +76,11 @@ void cas_client_free(struct cas_client *c)
 	free(c);
 }
 
+void cas_client_wait_by(struct cas_client *c, https_wait_fn *wait, void *arg)
+{
+	https_client_wait_by(c->https, wait, arg);
+}
+
 int cas_client_ask(struct cas_client *c, const struct https_message *message, struct https_reply *ret_reply,
                    struct error *err)
 {

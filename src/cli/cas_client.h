@@ -14,6 +14,8 @@ struct cas_client;
 int cas_client_open(const struct context *context, struct mem_pool *pool, struct cas_client **ret_client,
                     struct error *err) must_check;
 void cas_client_free(struct cas_client *client);
+/* As https_client_wait_by. */
+void cas_client_wait_by(struct cas_client *client, https_wait_fn *wait, void *arg);
 
 /* Any answer but 2xx is an error. */
 int cas_client_ask(struct cas_client *client, const struct https_message *message,

@@ -19,6 +19,7 @@
 #include "cell/launch_format.h"
 #include "cli/interrupt.h"
 #include "cli/job_grant.h"
+#include "cli/job_state.h"
 #include "cli/lines.h"
 #include "cli/output.h"
 #include "cli/owner_server.h"
@@ -26,110 +27,6 @@
 #include "cli/spawn.h"
 #include "program_digests.h"
 #include "seal/seal.h"
-
-enum {
-	JOB_EXECUTORS_MAX = 256, /* over the job's life, replacements included */
-	JOB_END_TIMEOUT_MS = 5000,
-	JOB_EXPLAIN_MS = 500,
-	JOB_LOG_MS = 2000, /* for the log of a job that is given up */
-};
-
-struct job {
-	const struct job_config *config;
-	struct job_result *result;
-	struct mem_pool *pool;
-	struct provision *provision; /* what all executors get; number and role change */
-	struct seal_session *session;
-	struct evidence_policy policy;
-	int las, agent; /* our ends */
-	uint8_t keep[LAUNCH_KEEP_SIZE]; /* the launcher's statement */
-	pid_t las_pid, agent_pid;
-	struct owner_server *servers[JOB_EXECUTORS_MAX]; /* NULL: its channel is closed */
-	uint32_t server_count;
-	uint32_t driver; /* its place in servers, JOB_EXECUTORS_MAX before it is there */
-	struct buf driver_evidence;
-	bool asked[PROVISION_GRANTS_MAX]; /* CASes that the driver has asked as root keepers */
-	uint64_t renew_ns; /* when its leases there are to be renewed; 0: it has none */
-	struct owner_end end;
-	bool cut[JOB_EXECUTORS_MAX]; /* the channel closed without the executor's word of its end */
-	bool gone[JOB_EXECUTORS_MAX]; /* lost, or ended in the middle of a task: a warning says so */
-	bool ended, stopping, finished, lost;
-	int interrupt;
-	struct output output;
-};
-
-static void job_set_volumes(const struct job_config *config, struct provision *p)
-{
-	const struct job_volumes *volumes = config->volumes;
-	if (!volumes)
-		return;
-	p->volume_count = volumes->count;
-	memcpy(p->volumes, volumes->provisions, volumes->count * sizeof(p->volumes[0]));
-	for (uint32_t i = 0; config->uses_tasks && i < volumes->count; i++)
-		p->preopens[volumes->provisions[i].preopen].flags |= OWNER_PREOPEN_SHARED;
-}
-
-static int job_keys(struct job *job, struct error *err)
-{
-	struct provision *p = mem_alloc(job->pool, sizeof(*p));
-	if (!p)
-		return error_set(err, CELLA_ENOMEM, "no protected memory for the session's keys");
-	job->provision = p;
-	p->executor_count = job->config->executors;
-	p->arguments = (const char **)(uintptr_t)job->config->arguments;
-	p->argument_count = job->config->argument_count;
-	p->environment = (const char **)(uintptr_t)job->config->environment;
-	p->environment_count = job->config->environment_count;
-	memcpy(p->preopens, job->config->preopens, job->config->preopen_count * sizeof(p->preopens[0]));
-	p->preopen_count = job->config->preopen_count;
-	job_set_volumes(job->config, p);
-	for (uint32_t i = 0; job->config->uses_tasks && i < p->preopen_count; i++)
-		if (p->preopens[i].flags & OWNER_PREOPEN_GRANTED)
-			p->preopens[i].flags |= OWNER_PREOPEN_SHARED;
-	memcpy(p->identity, job->config->bundle->identity, sizeof(p->identity));
-	memcpy(p->builders[0], job->config->artifact->builder, sizeof(p->builders[0]));
-	p->builder_count = 1;
-	const struct job_grants *grants = job->config->grants;
-	p->grants = grants ? grants->count : 0;
-	int rc = crypto_random(p->session, sizeof(p->session), err);
-	if (rc == 0)
-		rc = crypto_random(p->data_key, sizeof(p->data_key), err);
-	if (rc == 0 && grants)
-		memcpy(job->policy.nonce, grants->nonce, sizeof(job->policy.nonce));
-	else if (rc == 0)
-		rc = crypto_random(job->policy.nonce, sizeof(job->policy.nonce), err);
-	return rc < 0 ? rc : seal_session_new(p->data_key, &job->session, err);
-}
-
-static int job_start_daemons(struct job *job, struct error *err)
-{
-	int owner_las[2] = {-1, -1}, owner_agent[2] = {-1, -1}, agent_las[2] = {-1, -1};
-	int rc = 0;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, owner_las) < 0 ||
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, owner_agent) < 0 ||
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, agent_las) < 0)
-		rc = error_errno(err, CELLA_EIO, "cannot make the sockets of a job");
-	const struct spawn las = {.name = "cella-las",
-	                          .second_option = "--agent-fd",
-	                          .key_file = job->config->grants ? job->config->grants->las_key : NULL,
-	                          .owner_fd = owner_las[1],
-	                          .second_fd = agent_las[1]};
-	const struct spawn agent = {.name = "cella-agent",
-	                            .second_option = "--las-fd",
-	                            .owner_fd = owner_agent[1],
-	                            .second_fd = agent_las[0]};
-	if (rc == 0)
-		rc = spawn_daemon(&las, &job->las_pid, err);
-	if (rc == 0)
-		rc = spawn_daemon(&agent, &job->agent_pid, err);
-	job->las = owner_las[0];
-	job->agent = owner_agent[0];
-	cleanup_close_fn(&owner_las[1]);
-	cleanup_close_fn(&owner_agent[1]);
-	cleanup_close_fn(&agent_las[0]);
-	cleanup_close_fn(&agent_las[1]);
-	return rc;
-}
 
 static void job_note_evidence(struct job_result *r, const struct evidence *e)
 {
@@ -238,7 +135,10 @@ static int job_admit(struct job *job, const struct agent_executor *m, const uint
 	}
 	job->provision->executor = place + 1;
 	job->provision->role = m->role;
-	return job_provision(job, job->servers[place], &evidence, evidence_bytes, m->evidence_size, err);
+	job->provisioned = place;
+	rc = job_provision(job, job->servers[place], &evidence, evidence_bytes, m->evidence_size, err);
+	job->provisioned = JOB_EXECUTORS_MAX;
+	return rc;
 }
 
 static void job_show_progress(struct job *job, const struct agent_progress *p)
@@ -318,7 +218,21 @@ static int job_on_agent(struct job *job, struct error *err)
 	rc = agent_message_decode(bytes, size, &m, err);
 	if (rc < 0)
 		return error_prefix(err, rc, "the agent sent ");
-	return job_on_agent_message(job, &m, &fd, err);
+	if (!job->asking || m.type != AGENT_EXECUTOR)
+		return job_on_agent_message(job, &m, &fd, err);
+	buf_put(&job->later, bytes, size);
+	job->later_fd = take_fd(&fd);
+	return job->later.failed ? error_set(err, CELLA_ENOMEM, "no memory for the agent's messages") : 0;
+}
+
+static int job_do_later(struct job *job, struct error *err)
+{
+	cleanup_buf struct buf bytes = job->later;
+	cleanup_close int fd = take_fd(&job->later_fd);
+	struct agent_message m;
+	job->later = (struct buf){0};
+	int rc = agent_message_decode(bytes.data, bytes.size, &m, err);
+	return rc == 0 ? job_on_agent_message(job, &m, &fd, err) : rc;
 }
 
 /* Something is gone. When the agent fails it says why, and the others end because it does. */
@@ -332,38 +246,6 @@ static int job_lost(struct job *job, const char *what, struct error *err)
 			return rc;
 	}
 	return error_set(err, CELLA_ELOST, "%s is gone", what);
-}
-
-static int job_start_agent(struct job *job, struct error *err)
-{
-	const struct job_config *c = job->config;
-	struct agent_start start = {
-		.type = AGENT_START,
-		.version = AGENT_VERSION,
-		.executors = c->executors,
-		.memory_level = c->memory_level,
-		.flags = (c->uses_tasks ? AGENT_START_TASKS : 0) | (c->events ? AGENT_START_EVENTS : 0) |
-	                 (c->progress ? AGENT_START_PROGRESS : 0),
-		.heap = c->heap,
-		.window = c->window,
-		.store_limit = c->store_limit,
-	};
-	memcpy(start.nonce, job->policy.nonce, sizeof(start.nonce));
-	memcpy(start.builder, c->artifact->builder, sizeof(start.builder));
-	const char *directory = getenv("TMPDIR");
-	int size = snprintf(start.spill_directory, sizeof(start.spill_directory), "%s",
-	                    directory ? directory : "/tmp");
-	if ((size_t)size >= sizeof(start.spill_directory))
-		return error_set(err, CELLA_EINVAL, "TMPDIR has %d bytes, at most %zu are allowed", size,
-		                 sizeof(start.spill_directory) - 1);
-	size = snprintf(start.page_directory, sizeof(start.page_directory), "%s",
-	                c->page_directory ? c->page_directory : "");
-	if ((size_t)size >= sizeof(start.page_directory))
-		return error_set(err, CELLA_EINVAL, "--page-dir has %d bytes, at most %zu are allowed", size,
-		                 sizeof(start.page_directory) - 1);
-	if (io_send_message(job->agent, &start, sizeof(start), &c->bundle_fd, 1, err) < 0)
-		return job_lost(job, "the agent cella-agent", err);
-	return 0;
 }
 
 /*
@@ -476,10 +358,10 @@ static int job_on_input(struct job *job, uint32_t place, struct error *err)
 }
 
 /* Which descriptors to wait for, and whose each is: a place in servers, or one of the others. */
-enum { JOB_FROM_AGENT = JOB_EXECUTORS_MAX, JOB_FROM_LAS, JOB_FROM_INPUT, JOB_FROM_INTERRUPT };
+enum { JOB_FROM_AGENT = JOB_EXECUTORS_MAX, JOB_FROM_LAS, JOB_FROM_INPUT, JOB_FROM_INTERRUPT, JOB_FROM_CAS };
 struct job_polls {
-	struct pollfd fds[JOB_EXECUTORS_MAX + 4];
-	uint32_t from[JOB_EXECUTORS_MAX + 4];
+	struct pollfd fds[JOB_EXECUTORS_MAX + 5];
+	uint32_t from[JOB_EXECUTORS_MAX + 5];
 	uint32_t input_for;
 	nfds_t count;
 };
@@ -490,6 +372,12 @@ static void job_poll_add(struct job_polls *p, int fd, uint32_t from)
 	p->from[p->count++] = from;
 }
 
+/* While a CAS is asked: not who waits for its answer, and not the program's executor, which may ask, too. */
+static bool job_is_held(const struct job *job, uint32_t place)
+{
+	return job->asking && (place == job->driver || place == job->provisioned);
+}
+
 /* Executors first: what one says last comes before the agent's word that it has ended. */
 static void job_poll_fill(struct job *job, struct job_polls *p)
 {
@@ -497,7 +385,7 @@ static void job_poll_fill(struct job *job, struct job_polls *p)
 	bool wants_input = false;
 	job_poll_add(p, job->interrupt, JOB_FROM_INTERRUPT);
 	for (uint32_t i = 0; i < job->server_count; i++) {
-		if (!job->servers[i])
+		if (!job->servers[i] || job_is_held(job, i))
 			continue;
 		job_poll_add(p, owner_server_fd(job->servers[i]), i);
 		if (!wants_input && owner_server_wants_input(job->servers[i])) {
@@ -505,7 +393,7 @@ static void job_poll_fill(struct job *job, struct job_polls *p)
 			p->input_for = i;
 		}
 	}
-	if (!job->finished)
+	if (!job->finished && !job->later.size)
 		job_poll_add(p, job->agent, JOB_FROM_AGENT);
 	if (!job->stopping)
 		job_poll_add(p, job->las, JOB_FROM_LAS);
@@ -524,7 +412,31 @@ static int job_handle(struct job *job, const struct job_polls *p, uint32_t from,
 	}
 }
 
-static int job_step(struct job *job, struct job_polls *p, struct error *err)
+/* All else goes on while a CAS is asked. What ends the job ends the asking. */
+static int job_wait_for_cas(void *data, struct pollfd *socket, int timeout_ms, struct error *err)
+{
+	struct job *job = data;
+	struct job_polls p;
+	bool answered = false;
+	job->asking = true;
+	job_poll_fill(job, &p);
+	job_poll_add(&p, socket->fd, JOB_FROM_CAS);
+	p.fds[p.count - 1].events = socket->events;
+	int ready = poll(p.fds, p.count, timeout_ms);
+	int rc = ready < 0 && errno != EINTR
+	                 ? error_errno(&job->meanwhile_why, CELLA_EIO, "cannot wait for the job")
+	                 : 0;
+	for (nfds_t i = 0; ready > 0 && i < p.count && rc == 0; i++) {
+		answered = answered || (p.fds[i].revents && p.from[i] == JOB_FROM_CAS);
+		if (p.fds[i].revents && p.from[i] != JOB_FROM_CAS)
+			rc = job_handle(job, &p, p.from[i], &job->meanwhile_why);
+	}
+	job->asking = false;
+	job->meanwhile = rc;
+	return rc < 0 ? error_set(err, CELLA_ECANCELED, "the job has ended meanwhile") : answered;
+}
+
+static int job_turn(struct job *job, struct job_polls *p, struct error *err)
 {
 	job_poll_fill(job, p);
 	int ready = poll(p->fds, p->count, job_wait_ms(job));
@@ -538,6 +450,16 @@ static int job_step(struct job *job, struct job_polls *p, struct error *err)
 	for (nfds_t i = 0; ready > 0 && i < p->count && rc == 0; i++)
 		if (p->fds[i].revents)
 			rc = job_handle(job, p, p->from[i], err);
+	return rc;
+}
+
+/* What ended the job while a CAS was asked counts, not that the asking ended. */
+static int job_step(struct job *job, struct job_polls *p, struct error *err)
+{
+	int rc = job->later.size ? job_do_later(job, err) : job_turn(job, p, err);
+	if (job->meanwhile < 0 && err)
+		*err = job->meanwhile_why;
+	rc = job->meanwhile < 0 ? job->meanwhile : rc;
 	return rc < 0 && interrupt_pending() ? job_interrupted(job, err) : rc;
 }
 
@@ -626,6 +548,8 @@ static void job_done(struct job *job)
 	spawn_reap(job->agent_pid, JOB_END_TIMEOUT_MS);
 	spawn_reap(job->las_pid, JOB_END_TIMEOUT_MS);
 	seal_session_free(job->session);
+	buf_done(&job->later);
+	cleanup_close_fn(&job->later_fd);
 	buf_done(&job->driver_evidence);
 	mem_free(job->pool, job->provision);
 }
@@ -641,6 +565,8 @@ int job_run(const struct job_config *config, struct job_result *ret_result, stru
 		.agent = -1,
 		.interrupt = -1,
 		.driver = JOB_EXECUTORS_MAX,
+		.provisioned = JOB_EXECUTORS_MAX,
+		.later_fd = -1,
 	};
 	struct job_polls polls;
 	signal(SIGPIPE, SIG_IGN);
@@ -652,10 +578,16 @@ int job_run(const struct job_config *config, struct job_result *ret_result, stru
 		rc = job_keys(&job, err);
 	if (rc == 0)
 		rc = job_start_agent(&job, err);
+	if (rc == CELLA_ELOST)
+		rc = job_lost(&job, "the agent cella-agent", err);
 	if (rc == 0)
 		rc = job_meet_launcher(&job, err);
+	if (config->grants && config->grants->wait_by)
+		config->grants->wait_by(config->grants->data, job_wait_for_cas, &job);
 	while (rc == 0 && !job_over(&job))
 		rc = job_step(&job, &polls, err);
+	if (config->grants && config->grants->wait_by)
+		config->grants->wait_by(config->grants->data, NULL, NULL);
 	if (rc == 0) {
 		rc = job_check_ends(&job, err);
 	} else {

@@ -8,6 +8,7 @@
 #ifndef CLI_JOB_H
 #define CLI_JOB_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -42,6 +43,10 @@ struct job_grants {
 	/* The leases that this executor has of them last on. To be called every JOB_RENEW_S. */
 	int (*renew)(void *data, uint32_t number, const void *evidence, size_t evidence_size,
 	             struct error *err);
+	/* What they wait for answers by (net/https_client.h); NULL: they block. */
+	void (*wait_by)(void *data,
+	                int (*wait)(void *arg, struct pollfd *socket, int timeout_ms, struct error *err),
+	                void *arg);
 };
 enum { JOB_RENEW_S = 60 };
 

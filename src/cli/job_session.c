@@ -280,6 +280,12 @@ static int open_all(struct job_sessions *s, const char *const *names, size_t cou
 	return rc == CELLA_EIO || rc == CELLA_ETIMEOUT ? go_offline(s, err) : rc;
 }
 
+static void wait_by(void *data, https_wait_fn *wait, void *arg)
+{
+	struct job_sessions *s = data;
+	cas_client_wait_by(s->client, wait, arg);
+}
+
 int job_sessions_open(const char *const *names, size_t count, struct mem_pool *pool,
                       struct job_sessions **ret_sessions, struct error *err)
 {
@@ -292,7 +298,8 @@ int job_sessions_open(const char *const *names, size_t count, struct mem_pool *p
 	                                .las_key = s->las_key,
 	                                .take = take_grant,
 	                                .ask = ask_keeper,
-	                                .renew = renew_leases};
+	                                .renew = renew_leases,
+	                                .wait_by = wait_by};
 	int rc = count <= JOB_SESSIONS_MAX
 	                 ? open_all(s, names, count, pool, err)
 	                 : error_set(err, CELLA_EINVAL, "--session may be given %d times at most",

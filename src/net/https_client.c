@@ -121,6 +121,12 @@ void https_client_free(struct https_client *c)
 	free(c);
 }
 
+void https_client_wait_by(struct https_client *c, https_wait_fn *wait, void *arg)
+{
+	c->link.wait = wait;
+	c->link.wait_arg = arg;
+}
+
 const struct tls_peer *https_client_peer(const struct https_client *c)
 {
 	return c->link.tls ? tls_peer(c->link.tls) : NULL;

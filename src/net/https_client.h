@@ -13,6 +13,8 @@
 #ifndef NET_HTTPS_CLIENT_H
 #define NET_HTTPS_CLIENT_H
 
+#include <poll.h>
+
 #include "mem/mem.h"
 #include "net/http.h"
 #include "net/tls.h"
@@ -43,11 +45,16 @@ struct https_client;
 int https_client_new(const struct https_client_options *options, struct https_client **ret_client,
                      struct error *err) must_check;
 void https_client_free(struct https_client *client);
+/* How to wait for the server instead of by poll(2), for who has other things to do meanwhile: until the
+ * socket is ready (> 0; `revents` is not looked at), something else came, or so much time has gone (0); an
+ * error ends the request with it. NULL: by poll(2). `wait` asks nothing of this client. */
+typedef int https_wait_fn(void *arg, struct pollfd *socket, int timeout_ms, struct error *err);
+void https_client_wait_by(struct https_client *client, https_wait_fn *wait, void *arg);
 
 struct https_message {
 	const char *method;
 	const char *target; /* "/v1/sessions/a?x=y", encoded (http_encode) */
-	const char *type;   /* of the body */
+	const char *type; /* of the body */
 	const void *body;
 	size_t size;
 	const char *header; /* one field more, "name: value" of what may stand in it; NULL: none */

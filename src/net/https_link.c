@@ -19,27 +19,37 @@ void https_link_close(struct https_link *link)
 	tls_free(link->tls);
 	if (link->fd >= 0)
 		close(link->fd);
-	*link = (struct https_link){.fd = -1};
+	*link = (struct https_link){.fd = -1, .wait = link->wait, .wait_arg = link->wait_arg};
 }
 
-static int wait_for(int fd, short what, uint64_t deadline_ns, struct error *err)
+/* Until the socket is ready, there was something else to do, or the time is over: > 0, 0, or CELLA_E*. */
+static int wait_once(const struct https_link *link, struct pollfd *socket, int ms, struct error *err)
+{
+	if (link->wait)
+		return link->wait(link->wait_arg, socket, ms, err);
+	int n = poll(socket, 1, ms);
+	return n < 0 && errno != EINTR ? error_errno(err, CELLA_EIO, "cannot wait for the server")
+	                               : max_of(n, 0);
+}
+
+static int wait_for(const struct https_link *link, int fd, short what, uint64_t deadline_ns,
+                    struct error *err)
 {
 	struct pollfd p = {.fd = fd, .events = what};
 	for (;;) {
 		uint64_t now = clock_ns();
 		int ms = now < deadline_ns ? (int)min_of((deadline_ns - now + 999999) / 1000000, 1u << 30)
 		                           : 0;
-		int n = poll(&p, 1, ms);
-		if (n > 0)
-			return 0;
-		if (n < 0 && errno != EINTR)
-			return error_errno(err, CELLA_EIO, "cannot wait for the server");
-		if (n == 0 && clock_ns() >= deadline_ns)
+		int n = wait_once(link, &p, ms, err);
+		if (n != 0)
+			return min_of(n, 0);
+		if (clock_ns() >= deadline_ns)
 			return error_set(err, CELLA_ETIMEOUT, "it took too long");
 	}
 }
 
-static int connect_to(const struct addrinfo *to, uint64_t deadline_ns, int *ret_fd, struct error *err)
+static int connect_to(const struct https_link *link, const struct addrinfo *to, uint64_t deadline_ns,
+                      int *ret_fd, struct error *err)
 {
 	int on = 1, failure = 0;
 	socklen_t size = sizeof(failure);
@@ -48,7 +58,7 @@ static int connect_to(const struct addrinfo *to, uint64_t deadline_ns, int *ret_
 		return error_errno(err, CELLA_EIO, "cannot make a socket");
 	if (connect(fd, to->ai_addr, to->ai_addrlen) < 0 && errno != EINPROGRESS)
 		return error_errno(err, CELLA_EIO, "cannot connect");
-	int rc = wait_for(fd, POLLOUT, deadline_ns, err);
+	int rc = wait_for(link, fd, POLLOUT, deadline_ns, err);
 	if (rc < 0)
 		return rc;
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &size) < 0)
@@ -67,8 +77,8 @@ static int connect_to(const struct addrinfo *to, uint64_t deadline_ns, int *ret_
 }
 
 /* Each address of the host in turn. */
-static int connect_any(const char *host, const char *port, uint64_t deadline_ns, int *ret_fd,
-                       struct error *err)
+static int connect_any(const struct https_link *link, const char *host, const char *port,
+                       uint64_t deadline_ns, int *ret_fd, struct error *err)
 {
 	struct addrinfo *found, hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
 	int rc = getaddrinfo(host, port, &hints, &found);
@@ -77,8 +87,8 @@ static int connect_any(const char *host, const char *port, uint64_t deadline_ns,
 		                 "%s is not known: %s; give its address, or look at /etc/hosts", host,
 		                 gai_strerror(rc));
 	rc = CELLA_EIO;
-	for (const struct addrinfo *to = found; to && rc < 0; to = to->ai_next)
-		rc = connect_to(to, deadline_ns, ret_fd, err);
+	for (const struct addrinfo *to = found; to && rc < 0 && rc != CELLA_ECANCELED; to = to->ai_next)
+		rc = connect_to(link, to, deadline_ns, ret_fd, err);
 	freeaddrinfo(found);
 	return rc;
 }
@@ -87,7 +97,7 @@ static int shake_hands(struct https_link *link, uint64_t deadline_ns, struct err
 {
 	int rc;
 	while ((rc = tls_handshake(link->tls, err)) == CELLA_EAGAIN) {
-		rc = wait_for(link->fd, tls_wants(link->tls), deadline_ns, err);
+		rc = wait_for(link, link->fd, tls_wants(link->tls), deadline_ns, err);
 		if (rc < 0)
 			break;
 	}
@@ -97,8 +107,8 @@ static int shake_hands(struct https_link *link, uint64_t deadline_ns, struct err
 int https_link_open(struct https_link *link, struct tls_context *tls, const char *host, const char *port,
                     uint64_t deadline_ns, struct error *err)
 {
-	struct https_link opened = {.fd = -1};
-	int rc = connect_any(host, port, deadline_ns, &opened.fd, err);
+	struct https_link opened = {.fd = -1, .wait = link->wait, .wait_arg = link->wait_arg};
+	int rc = connect_any(&opened, host, port, deadline_ns, &opened.fd, err);
 	if (rc == 0)
 		rc = tls_new(tls, opened.fd, host, &opened.tls, err);
 	if (rc == 0)
@@ -118,7 +128,7 @@ int https_link_write(struct https_link *link, const void *bytes, size_t size, ui
 		size_t n = 0;
 		int rc = tls_write(link->tls, at, size, &n, err);
 		if (rc == CELLA_EAGAIN)
-			rc = wait_for(link->fd, tls_wants(link->tls), deadline_ns, err);
+			rc = wait_for(link, link->fd, tls_wants(link->tls), deadline_ns, err);
 		if (rc < 0)
 			return rc;
 		at += n;
@@ -134,7 +144,7 @@ int https_link_read(struct https_link *link, void *to, size_t size, size_t *ret_
 		int rc = tls_read(link->tls, to, size, ret_size, err);
 		if (rc != CELLA_EAGAIN)
 			return rc;
-		rc = wait_for(link->fd, tls_wants(link->tls), deadline_ns, err);
+		rc = wait_for(link, link->fd, tls_wants(link->tls), deadline_ns, err);
 		if (rc < 0)
 			return rc;
 	}

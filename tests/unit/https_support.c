@@ -395,6 +395,7 @@ void link_to(const struct served *s, const struct holder *who, struct https_link
 		.protocol = "http/1.1",
 	};
 	must(tls_client_context(&options, &tls, &err), &err);
+	*ret_link = (struct https_link){.fd = -1};
 	must(https_link_open(ret_link, tls, "127.0.0.1", s->port, deadline(), &err), &err);
 	tls_context_unref(tls);
 }

@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+# as: root
+# timeout: 240
+"""Does a job whose CAS takes questions and answers none (stopped, behind a dead link) go on with what needs no answer, end
+at once when it is told to, and go on where it was when the CAS answers after all?"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from castest import Cas, cella, good, use
+from celljob import CELLA, SCRATCH, check, finish, needs_secret, wait_until
+
+needs_secret()
+os.environ.update(CELLA_CONTEXTS=str(SCRATCH / "contexts.json"), CELLA_LAS_KEY=str(SCRATCH / "las.key"))
+HOST = SCRATCH / "host"
+PROGRAM = r"""
+#include <cella/task.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+/* Waits for a file of the owner's, then says so. */
+CELLA_TASK(wait_for, CELLA_INOUT(int, turns, 1))
+{
+	puts("begun");
+	fflush(stdout);
+	while (access("/host/flag", R_OK) != 0)
+		++*turns;
+	puts("seen");
+	fflush(stdout);
+}
+int main(void)
+{
+	char line[64];
+	int turns = 0, fd = open("/data/a", O_WRONLY | O_CREAT | O_APPEND, 0600);
+	wait_for(&turns);
+	if (fd < 0 || !fgets(line, sizeof(line), stdin) || write(fd, line, strlen(line)) < 0 || fsync(fd) < 0 || close(fd) < 0)
+		return perror("/data/a"), 1;
+	puts("kept");
+	return cella_wait_on(&turns) != 0;
+}
+"""
+SESSION = """name: clinic
+version: "0.1"
+volumes:
+  - {{name: data, path: /data, access: rw}}
+services:
+  - name: work
+    attestation:
+      - cell: {cell}
+access_policy:
+  read: CREATOR
+  update: CREATOR
+"""
+
+
+def unread(port):
+    """Are there bytes that the server at that port has not read?"""
+    for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+        words = line.split()
+        if int(words[1].split(":")[1], 16) == port and words[3] == "01" and int(words[4].split(":")[1], 16):
+            return True
+    return False
+
+
+class Silent:
+    """A job that has asked a CAS that does not answer, beside a task."""
+
+    def __init__(self, cas):
+        self.cas = cas
+        (HOST / "flag").unlink(missing_ok=True)
+        self.process = subprocess.Popen([CELLA, "run", "-q", "--executors", "1", "--session", "clinic/work", "--volume", f"{SCRATCH}/v:/data",
+                                         "--dir", f"{HOST}:/host", SCRATCH / "p.cell"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        check(self.process.stdout.readline() == "begun\n", "its task runs")
+        cas.process.send_signal(signal.SIGSTOP)
+        self.process.stdin.write("text\n")
+        self.process.stdin.close()
+        self.process.stdin = None
+        check(wait_until(lambda: unread(cas.port)), "the CAS is asked, and does not answer")
+
+    def task_sees(self):
+        (HOST / "flag").write_text("", encoding="ascii")
+        return self.process.stdout.readline()
+
+    def end(self):
+        output, errors = self.process.communicate(timeout=30)
+        return self.process.returncode, output, errors
+
+
+(SCRATCH / "p.c").write_text(PROGRAM, encoding="ascii")
+HOST.mkdir()
+good("cc", cella("cc", SCRATCH / "p.c", "-o", SCRATCH / "p.cell"))
+identity = json.loads(good("inspect", cella("inspect", "--json", SCRATCH / "p.cell")))["identity"]
+good("volume", cella("volume", "create", "-q", SCRATCH / "v"))
+
+with Cas() as cas:
+    use(cas)
+    good("enrol", cella("las", "enrol"))
+    (SCRATCH / "session.yml").write_text(SESSION.format(cell=identity), encoding="ascii")
+    good("session", cella("session", "create", SCRATCH / "session.yml"))
+    good("hand over", cella("session", "volume", "clinic", "data", SCRATCH / "v"))
+
+    job = Silent(cas)
+    check(job.task_sees() == "seen\n", "meanwhile a task asks its owner for files, and prints")
+    check(job.process.poll() is None and unread(cas.port), "while the CAS is still silent")
+    cas.process.send_signal(signal.SIGCONT)
+    status, output, errors = job.end()
+    check(status == 0 and output == "kept\n", f"when it answers the job goes on: {status} {output!r} {errors}")
+
+    job = Silent(cas)
+    job.process.send_signal(signal.SIGINT)
+    status, output, errors = job.end()
+    check(status == -signal.SIGINT and "ended by SIGINT" in errors, f"a job that is told to end does, before the CAS answers: {status} {errors}")
+    check(Path(f"/proc/{cas.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "T", "which is silent still")
+    cas.process.send_signal(signal.SIGCONT)
+    good("the lease of it is taken over", cella("session", "volume", "clinic", "data", "--take-over"))
+    check(cas.stop() == 0, "the CAS ends in order")
+finish()

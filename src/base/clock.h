@@ -19,4 +19,12 @@ static inline uint64_t clock_ns(void)
 	return (uint64_t)clock_ns_of(&now);
 }
 
+/* Monotonic, and goes on while the machine is suspended. */
+static inline uint64_t clock_boot_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)clock_ns_of(&now);
+}
+
 #endif

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "cas/api_answer.h"
+#include "cas/api_identity.h"
 #include "cas/api_machines.h"
 #include "cas/attest.h"
 #include "cas/audit_list.h"
@@ -508,7 +509,7 @@ static void post_revocation(void *arg, struct https_request *request)
 		i++;
 	if (rc == 0 && i == cas_revocable_count)
 		rc = error_set(&err, CELLA_EFORMAT,
-		               "what is revoked is a cell, builder, las, owner or executor");
+		               "what is revoked is a cell, builder, las, owner, certificate or executor");
 	if (rc == 0)
 		rc = api_read_hex(values[1], cas_revocable[i].called, what, cas_revocable[i].size, &err);
 	if (rc == 0 && strlen(values[2]) > RECORDS_REASON_MAX)
@@ -580,6 +581,9 @@ static const struct https_route table[] = {
 	{"POST", "/v1/lease", ATTEST_BODY_MAX, true, false, post_lease, NULL},
 	{"POST", "/v1/keeper", ATTEST_BODY_MAX, true, false, post_keeper, NULL},
 	{"POST", "/v1/keeper/renewal", ATTEST_BODY_MAX, true, false, post_renewal, NULL},
+	{"GET", "/v1/identity/ca", 0, true, false, api_get_identity_ca, NULL},
+	{"GET", "/v1/identity/crl", 0, true, false, api_get_identity_crl, NULL},
+	{"GET", "/v1/identity/certificates", 0, true, true, api_get_certificates, NULL},
 	{"POST", "/v1/sessions", SESSION_TEXT_MAX, true, true, post_session, NULL},
 	{"GET", "/v1/sessions", 0, true, true, get_sessions, NULL},
 	{"GET", "/v1/sessions/{session}", 0, true, true, get_session, NULL},

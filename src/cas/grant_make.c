@@ -144,7 +144,11 @@ static int put_volumes(struct maker *m, struct error *err)
 static int fill(struct maker *m, const struct evidence *evidence, struct error *err)
 {
 	struct provision *g = m->grant;
-	*g = (struct provision){.executor = 1, .role = PROVISION_GRANT, .builder_count = 1};
+	*g = (struct provision){.executor = 1,
+	                        .role = PROVISION_GRANT,
+	                        .builder_count = 1,
+	                        .time_ns = cas_now_ns(m->lookup.desk->cas),
+	                        .identity_path = m->service->identity};
 	memcpy(g->identity, evidence->cell, sizeof(g->identity));
 	memcpy(g->builders[0], evidence->builder, sizeof(g->builders[0]));
 	int rc = crypto_random(g->session, sizeof(g->session), err);

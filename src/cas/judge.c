@@ -170,6 +170,14 @@ int judge_refusal(const struct cas_attestation *a, struct error *err)
 	                 a->session, a->service);
 }
 
+void judge_holder(const struct judgement *j, char to[RECORDS_NAME_MAX + 1])
+{
+	enum { KEY_SHOWN = 8 };
+	char key[2 * KEY_SHOWN + 1];
+	io_hex(j->evidence.public_key, KEY_SHOWN, key);
+	snprintf(to, RECORDS_NAME_MAX + 1, "%.150s/%.63s %s", j->a->session, j->a->service, key);
+}
+
 /* ---- telling */
 
 /* Of the audit log; the caller frees it. NULL where memory ran out. */

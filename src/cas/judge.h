@@ -30,6 +30,9 @@ int judge_begin(struct judgement *j, struct cas_desk *desk, const struct cas_att
                 struct error *err) must_check;
 void judge_done(struct judgement *j);
 
+/* Who it is, in words: "hospital/classify 3f786850e387550f", the executor by its key. */
+void judge_holder(const struct judgement *j, char to[RECORDS_NAME_MAX + 1]);
+
 /* To the audit log, as `kind` where it is not refused; refusals to the service's last ones as well, as far as
  * cas/refusals.h lets them. Returns once it is durable, or counted. */
 int judge_record(struct judgement *j, enum audit_kind kind, struct error *err) must_check;

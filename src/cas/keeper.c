@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/io.h"
-#include "cas/judge.h"
+#include "cas/identity.h"
 #include "cas/lookup.h"
 #include "cas/service_state.h"
+#include "cell/identity_question.h"
 #include "cell/keeper_question.h"
 #include "seal/seal.h"
 
@@ -41,15 +41,6 @@ struct volume_at {
 	char holder[RECORDS_NAME_MAX + 1]; /* of its lease */
 };
 
-/* "hospital/classify 3f786850e387550f": the executor by its key. */
-static void name_holder(const struct judgement *j, char to[RECORDS_NAME_MAX + 1])
-{
-	enum { KEY_SHOWN = 8 };
-	char key[2 * KEY_SHOWN + 1];
-	io_hex(j->evidence.public_key, KEY_SHOWN, key);
-	snprintf(to, RECORDS_NAME_MAX + 1, "%.150s/%.63s %s", j->a->session, j->a->service, key);
-}
-
 static int volume_of(const struct judgement *j, const struct session_volume *volume, struct volume_at *ret,
                      struct error *err)
 {
@@ -58,7 +49,7 @@ static int volume_of(const struct judgement *j, const struct session_volume *vol
 	int rc = lookup_volume(&lookup, volume, &found, err);
 	*ret = (struct volume_at){.cas = j->desk->cas, .j = j, .volume = volume, .writable = found.writable};
 	memcpy(ret->id, found.id, sizeof(ret->id));
-	name_holder(j, ret->holder);
+	judge_holder(j, ret->holder);
 	session_arena_done(&lookup.arena);
 	return rc;
 }
@@ -245,11 +236,26 @@ struct asking {
 	int rc;
 };
 
-/* CELLA_EAUTH: it is not sealed by this executor. *ret_number belongs to it. */
-static int open_question(const struct asking *t, struct seal_session *session,
-                         struct owner_keeper_request *ret_question, uint64_t *ret_number, struct error *err)
+enum { QUESTION_SIZE = sizeof(struct owner_keeper_request) }; /* of each kind */
+
+struct question {
+	bool identity; /* for a certificate; else to the root keeper */
+	struct owner_identity_request certify;
+	struct owner_keeper_request volume;
+};
+
+static int read_question(const uint8_t plain[QUESTION_SIZE], struct question *ret, struct error *err)
 {
-	uint8_t plain[sizeof(*ret_question)];
+	ret->identity = identity_question_is(plain, QUESTION_SIZE);
+	return ret->identity ? identity_question_read(plain, QUESTION_SIZE, &ret->certify, err)
+	                     : keeper_question_read(plain, QUESTION_SIZE, &ret->volume, err);
+}
+
+/* CELLA_EAUTH: it is not sealed by this executor. *ret_number belongs to it. */
+static int open_question(const struct asking *t, struct seal_session *session, struct question *ret_question,
+                         uint64_t *ret_number, struct error *err)
+{
+	uint8_t plain[QUESTION_SIZE];
 	struct seal_id claimed;
 	size_t size;
 	int rc = seal_peek(t->question, t->size, &claimed, &size, err);
@@ -260,36 +266,28 @@ static int open_question(const struct asking *t, struct seal_session *session,
 	const struct seal_id id = owner_keeper_id(0, false, claimed.version);
 	*ret_number = claimed.version;
 	rc = seal_open(session, &id, NULL, 0, t->question, t->size, plain, sizeof(plain), err);
-	return rc == 0 ? keeper_question_read(plain, sizeof(plain), ret_question, err) : rc;
+	return rc == 0 ? read_question(plain, ret_question, err) : rc;
 }
 
 /* What is refused is in the log; what is accepted, as what it then does. A lease may be given up by whoever
  * has it, accepted or not. */
-static int may_ask(struct judgement *j, const struct owner_keeper_request *question, struct error *err)
+static int may_ask(struct judgement *j, const struct question *question, struct error *err)
 {
-	bool gives_up = question->operation == OWNER_KEEPER_RELEASE && j->service;
+	bool gives_up = !question->identity && question->volume.operation == OWNER_KEEPER_RELEASE &&
+	                j->service;
 	if (!j->refused || gives_up)
 		return 0;
 	int rc = judge_record(j, AUDIT_REFUSED, err);
 	return rc == 0 ? judge_refusal(j->a, err) : rc;
 }
 
-static int answer(const struct asking *t, struct judgement *j, const uint8_t grant_key[CRYPTO_KEY_SIZE],
-                  struct seal_session *session, struct error *err)
+static int answer_volume(const struct judgement *j, const struct owner_keeper_request *question,
+                         struct buf *ret_plain, struct error *err)
 {
-	struct owner_keeper_request question;
 	struct volume_at at;
-	uint8_t plain[KEEPER_ANSWER_MAX];
-	uint64_t number;
 	size_t size;
-	int rc = open_question(t, session, &question, &number, err);
-	if (rc == 0)
-		rc = may_ask(j, &question, err);
-	if (rc == 0) /* one that was refused may be asked again, when its reason is gone */
-		rc = note_question(t->cas, grant_key, number, err);
-	if (rc == 0)
-		rc = find_volume(j, question.volume, &at, err);
-	if (rc == 0 && !at.writable && question.operation != OWNER_KEEPER_RELEASE)
+	int rc = find_volume(j, question->volume, &at, err);
+	if (rc == 0 && !at.writable && question->operation != OWNER_KEEPER_RELEASE)
 		rc = error_set(err, CELLA_EAUTH, "the session lets the service read the volume %s only",
 		               at.volume->name);
 	if (rc < 0)
@@ -300,10 +298,34 @@ static int answer(const struct asking *t, struct judgement *j, const uint8_t gra
 	                                     .swap = keeper_swap,
 	                                     .release = keeper_release,
 	                                     .begin_removal = keeper_begin_removal};
+	uint8_t *plain = buf_reserve(ret_plain, KEEPER_ANSWER_MAX);
+	if (!plain)
+		return error_set(err, CELLA_ENOMEM, "no memory for an answer");
+	keeper_question_answer(question, &keeper, plain, &size);
+	ret_plain->size = size;
+	return 0;
+}
+
+/* What an answer says is no secret: roots, tokens, certificates. */
+static int answer(const struct asking *t, struct judgement *j, const uint8_t grant_key[CRYPTO_KEY_SIZE],
+                  struct seal_session *session, struct error *err)
+{
+	cleanup_buf struct buf plain = {0};
+	struct question question;
+	uint64_t number;
+	int rc = open_question(t, session, &question, &number, err);
+	if (rc == 0)
+		rc = may_ask(j, &question, err);
+	if (rc == 0) /* one that was refused may be asked again, when its reason is gone */
+		rc = note_question(t->cas, grant_key, number, err);
+	if (rc == 0)
+		rc = question.identity ? cas_identity_issue(j, &question.certify, &plain, err)
+		                       : answer_volume(j, &question.volume, &plain, err);
+	if (rc < 0)
+		return rc;
 	const struct seal_id id = owner_keeper_id(0, true, number);
-	keeper_question_answer(&question, &keeper, plain, &size);
-	uint8_t *to = buf_reserve(t->answer, seal_size(size));
-	return to ? seal_object(session, &id, NULL, 0, plain, size, to, err)
+	uint8_t *to = buf_reserve(t->answer, seal_size(plain.size));
+	return to ? seal_object(session, &id, NULL, 0, plain.data, plain.size, to, err)
 	          : error_set(err, CELLA_ENOMEM, "no memory for an answer");
 }
 

@@ -10,6 +10,8 @@
  * Questions are numbered: one that was asked before is refused, in one run of the CAS; after a restart a swap
  * of the same roots yields the same, and an old token is refused. An answer belongs to its question by the
  * number.
+ *
+ * On the same way executors ask for certificates (cas/identity.h).
  */
 #ifndef CAS_KEEPER_H
 #define CAS_KEEPER_H

@@ -112,6 +112,7 @@ const struct cas_revocable cas_revocable[] = {
 	{"builder", "a builder's key", RECORDS_REVOKED_BUILDER, CRYPTO_ED25519_SIZE},
 	{"las", "a launcher's key", RECORDS_REVOKED_LAS, CRYPTO_ED25519_SIZE},
 	{"owner", "an owner's key", RECORDS_REVOKED_OWNER, RECORDS_KEY_SIZE},
+	{"certificate", "a certificate's serial number", RECORDS_REVOKED_CERTIFICATE, RECORDS_SERIAL_SIZE},
 	{"executor", "an executor's digest", RECORDS_REVOKED_EXECUTOR, CRYPTO_SHA384_SIZE},
 };
 const size_t cas_revocable_count = array_count(cas_revocable);
@@ -163,9 +164,11 @@ struct revoking {
 static int revoke_record(const struct cas_act *act, struct records *r, struct error *err)
 {
 	const struct revoking *v = act->arg;
-	int rc = v->kind == RECORDS_REVOKED_OWNER && v->size == RECORDS_KEY_SIZE
-	                 ? guard_last_owner(r, v->what, err)
-	                 : 0;
+	int rc = 0;
+	if (v->kind == RECORDS_REVOKED_OWNER && v->size == RECORDS_KEY_SIZE)
+		rc = guard_last_owner(r, v->what, err);
+	if (v->kind == RECORDS_REVOKED_CERTIFICATE && v->size == RECORDS_SERIAL_SIZE)
+		rc = records_certificate_find(r, v->what, err);
 	return rc == 0 ? records_revoke(r, v->kind, v->what, v->size, v->reason, v->now_ns, err) : rc;
 }
 

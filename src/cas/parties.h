@@ -26,7 +26,7 @@ typedef int cas_party_fn(void *arg, const struct cas_party *party, struct error 
 int cas_party_list(struct cas *cas, const struct cas_requester *who, enum records_kind kind, cas_party_fn *fn,
                    void *arg, struct error *err) must_check;
 
-/* "cell", "builder", "las", "owner", "executor". */
+/* "cell", "builder", "las", "owner", "certificate", "executor". */
 struct cas_revocable {
 	const char *name, *called; /* "a cell's identity" */
 	enum records_revoked kind;

@@ -1,6 +1,6 @@
 /*
  * What the CAS keeps: sessions, their secrets, the roots and leases of volumes, owners, launchers, what is
- * revoked, the last refusals; and the audit log of all that.
+ * revoked, the last refusals, certificates of cells that are valid; and the audit log of all that.
  *
  * A directory that is this module's alone:
  *     vault       the keys (cas/vault.h)
@@ -48,6 +48,8 @@ enum {
 	RECORDS_REVOKED_MAX = 64, /* bytes that name what is revoked */
 	RECORDS_EPOCH_MAX = (1 << 24) - 1, /* tokens of leases begin with it */
 	RECORDS_MACHINE_MAX = 1 << 20, /* bytes of an endorsement, a piece of collateral */
+	RECORDS_SERIAL_SIZE = 16, /* of a certificate */
+	RECORDS_IDENTITY_MAX = 335, /* bytes of a certificate's name */
 };
 
 struct records;
@@ -106,6 +108,7 @@ enum records_kind {
 	RECORDS_REFUSAL = 7, /* session, NUL, service, NUL, u8 slot */
 	RECORDS_ENDORSEMENT = 8, /* 32 bytes of the launcher's key, u8 enum tee_kind */
 	RECORDS_COLLATERAL = 9, /* u8 enum tee_kind, SHA-384 of the file */
+	RECORDS_CERTIFICATE = 10, /* u64 end in seconds, big-endian, serial */
 	RECORDS_KINDS
 };
 /* All ids that begin so, sorted; what `fn` returns below 0 ends it. `fn` changes nothing. */
@@ -282,6 +285,35 @@ int records_refusal_add(struct records *r, const char *session, const char *serv
 /* The `back`-th newest, from 0. CELLA_ENOENT: there are fewer. */
 int records_refusal_get(struct records *r, const char *session, const char *service, unsigned back,
                         struct records_refusal *ret_refusal, struct error *err) must_check;
+
+/* ---- certificates of cells */
+
+struct records_certificate {
+	uint64_t not_after_s;
+	uint8_t serial[RECORDS_SERIAL_SIZE];
+	uint64_t issued_ns;
+	/* Of the evidence that it was given for. */
+	uint8_t cell[CRYPTO_SHA384_SIZE], builder[CRYPTO_ED25519_SIZE], executor[CRYPTO_SHA384_SIZE],
+		launcher[CRYPTO_ED25519_SIZE];
+	char name[RECORDS_IDENTITY_MAX + 1];
+};
+/* CELLA_EEXIST. */
+int records_certificate_add(struct records *r, const struct records_certificate *certificate,
+                            struct error *err) must_check;
+/* CELLA_ENOENT. */
+int records_certificate_get(struct records *r, uint64_t not_after_s,
+                            const uint8_t serial[RECORDS_SERIAL_SIZE],
+                            struct records_certificate *ret_certificate, struct error *err) must_check;
+/* Each, those that end first before the others; what `fn` returns below 0 ends it. `fn` changes nothing. */
+typedef int records_certificate_fn(void *arg, uint64_t not_after_s, const uint8_t serial[RECORDS_SERIAL_SIZE],
+                                   struct error *err);
+int records_certificate_list(const struct records *r, records_certificate_fn *fn, void *arg,
+                             struct error *err) must_check;
+/* Is one of this serial number there? CELLA_ENOENT. */
+int records_certificate_find(const struct records *r, const uint8_t serial[RECORDS_SERIAL_SIZE],
+                             struct error *err) must_check;
+/* A few of those that ended before then. */
+int records_certificate_drop(struct records *r, uint64_t before_s, struct error *err) must_check;
 
 /* ---- the whole; not within a batch */
 

@@ -8,14 +8,11 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "cas/identity.h"
 #include "cas/machines.h"
+#include "cas/own_keys.h"
 #include "cas/refusals.h"
 #include "cas/service_state.h"
-
-/* What the CAS keeps of its own lies beside the sessions' secrets, under a name that no session has. */
-#define OWN_SESSION "."
-#define OWN_TLS_KEY "tls-key"
-#define OWN_GRANT_KEY "grant-key"
 
 uint64_t cas_now_ns(const struct cas *cas)
 {
@@ -300,95 +297,6 @@ void cas_session_forget(struct cas *cas, const char *name)
 	pthread_mutex_unlock(&cas->session_lock);
 }
 
-/* ---- its own keys */
-
-struct own_key {
-	const char *name, *what; /* in the records, and for the audit log */
-	enum session_kind kind;
-	const void *bytes;
-	size_t size;
-};
-
-static int keep_key(void *arg, struct records *r, struct audit_event *event, struct error *err)
-{
-	const struct own_key *key = arg;
-	uint64_t version;
-	event->kind = AUDIT_SECRET_SET;
-	event->what = key->what;
-	return records_secret_put(r, OWN_SESSION, key->name, key->kind, key->bytes, key->size, 0, &version,
-	                          err);
-}
-
-static void make_tls_key(struct cas_desk *desk, void *arg)
-{
-	struct cas_change *change = arg;
-	struct cas *cas = desk->cas;
-	char pem[CERT_KEY_PEM_MAX];
-	struct own_key key = {.name = OWN_TLS_KEY,
-	                      .what = "{\"secret\": \"the key of the CAS's certificate\"}",
-	                      .kind = SESSION_PRIVATE_KEY,
-	                      .bytes = pem};
-	change->rc = cert_key_generate(&cas->tls_key, change->err);
-	if (change->rc == 0)
-		change->rc = cert_key_write(cas->tls_key, pem, &key.size, change->err);
-	if (change->rc < 0)
-		return;
-	struct cas_change keep = {.make = keep_key, .arg = &key};
-	change->rc = cas_commit(cas, &keep, change->err);
-}
-
-static int load_tls_key(struct cas *cas, struct error *err)
-{
-	struct records_secret secret;
-	int rc = records_secret_get(cas->records, OWN_SESSION, OWN_TLS_KEY, 0, &secret, err);
-	if (rc == CELLA_ENOENT) {
-		struct cas_change made = {.err = err};
-		cas_at_desk(cas, make_tls_key, &made);
-		rc = made.rc;
-	} else if (rc == 0) {
-		rc = cert_key_read(secret.data, secret.size, &cas->tls_key, err);
-		records_secret_done(&secret);
-	}
-	return rc == 0 ? cert_key_hash(cas->tls_key, cas->key_hash, err) : rc;
-}
-
-static int make_grant_key(struct cas *cas, struct error *err)
-{
-	struct own_key key = {.name = OWN_GRANT_KEY,
-	                      .what = "{\"secret\": \"the key that data keys of grants come from\"}",
-	                      .kind = SESSION_BINARY,
-	                      .bytes = cas->grant_key,
-	                      .size = CRYPTO_KEY_SIZE};
-	struct cas_change keep = {.make = keep_key, .arg = &key};
-	int rc = crypto_random(cas->grant_key, CRYPTO_KEY_SIZE, err);
-	return rc == 0 ? cas_commit(cas, &keep, err) : rc;
-}
-
-static int load_grant_key(struct cas *cas, struct error *err)
-{
-	struct records_secret secret;
-	cas->grant_key = mem_alloc(cas->records_pool, CRYPTO_KEY_SIZE);
-	if (!cas->grant_key)
-		return error_set(err, CELLA_ENOMEM, "no protected memory for the CAS's keys");
-	int rc = records_secret_get(cas->records, OWN_SESSION, OWN_GRANT_KEY, 0, &secret, err);
-	if (rc == CELLA_ENOENT)
-		return make_grant_key(cas, err);
-	if (rc < 0)
-		return rc;
-	if (secret.size == CRYPTO_KEY_SIZE)
-		memcpy(cas->grant_key, secret.data, CRYPTO_KEY_SIZE);
-	else
-		rc = error_set(err, CELLA_EFORMAT, "the CAS's grant key has %zu bytes", secret.size);
-	records_secret_done(&secret);
-	return rc;
-}
-
-static int load_own_keys(struct cas *cas, struct error *err)
-{
-	int rc = load_tls_key(cas, err);
-	return rc == 0 ? load_grant_key(cas, err) : rc;
-}
-
 /* ---- the first owner */
 
 static int add_owner(void *arg, struct records *r, struct audit_event *event, struct error *err)
@@ -434,6 +342,7 @@ static int start(const struct cas_config *config, struct cas **ret_cas, struct e
 	pthread_mutex_init(&cas->records_lock, NULL);
 	pthread_mutex_init(&cas->change_lock, NULL);
 	pthread_mutex_init(&cas->session_lock, NULL);
+	pthread_mutex_init(&cas->crl_lock, NULL);
 	pthread_cond_init(&cas->desk_free, NULL);
 	pthread_cond_init(&cas->changed, NULL);
 	int rc = mem_pool_new(config->memory, CAS_RECORDS_MEMORY, &cas->records_pool, err);
@@ -475,7 +384,7 @@ static int fill_new(struct cas *cas, uint8_t owner[RECORDS_KEY_SIZE], struct err
 	struct cas_change change = {.make = add_owner, .arg = owner};
 	int rc = records_create(&records, &cas->records, err);
 	if (rc == 0)
-		rc = load_own_keys(cas, err);
+		rc = own_keys_load(cas, err);
 	return rc == 0 ? cas_commit(cas, &change, err) : rc;
 }
 
@@ -517,7 +426,7 @@ int cas_open(const struct cas_config *config, struct cas **ret_cas, struct error
 			"the directory, and start again",
 			config->directory);
 	if (rc == 0)
-		rc = load_own_keys(cas, err);
+		rc = own_keys_load(cas, err);
 	if (rc < 0) {
 		cas_close(cas);
 		return rc;
@@ -540,6 +449,9 @@ void cas_close(struct cas *cas)
 	map_done(&cas->asked);
 	records_close(cas->records);
 	cert_key_free(cas->tls_key);
+	cert_key_free(cas->identity_key);
+	cert_free(cas->identity_ca);
+	buf_done(&cas->crl);
 	desks_free(cas);
 	mem_free(cas->records_pool, cas->grant_key);
 	mem_stack_free(cas->change_stack);

@@ -7,6 +7,9 @@
 struct machines;
 struct refusals;
 
+/* What the CAS keeps of its own lies beside the sessions' secrets, under a name that no session has. */
+#define CAS_OWN_SESSION "."
+
 struct cas {
 	struct cas_config config;
 	char *directory;
@@ -37,6 +40,12 @@ struct cas {
 
 	struct cert_key *tls_key;
 	char key_hash[CERT_KEY_HASH_SIZE];
+	struct cert_key *identity_key; /* of the CA of cells' identities */
+	struct cert *identity_ca;
+	pthread_mutex_t crl_lock; /* of the list of revoked certificates that was made last */
+	struct buf crl;
+	uint64_t crl_made_ns;
+	size_t crl_revocations; /* that there were then */
 	uint8_t *grant_key; /* CRYPTO_KEY_SIZE bytes of the records' pool: grants' data keys come from it */
 	uint8_t nonce_key[CRYPTO_KEY_SIZE]; /* of this run: nonces of an earlier one are refused */
 };

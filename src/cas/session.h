@@ -43,7 +43,7 @@ enum session_limits {
 	SESSION_MAX_AGE_S = 3600,      /* of what hardware says of a machine, where nothing else is said */
 	SESSION_MAX_AGE_MAX_S = 31 * 86400,
 	SESSION_CHOICES_MAX = 64,      /* cells, builders, ... of one requirement */
-	SESSION_KEYS_MAX = 64,         /* of one access policy */
+	SESSION_KEYS_MAX = 64,         /* of one access policy, identities among them */
 	SESSION_PEERS_MAX = 64,        /* sessions that one thing is exported to */
 	SESSION_PATH_MAX = 1023,
 	SESSION_VARIABLE_MAX = 255,    /* name of an environment variable */
@@ -122,6 +122,7 @@ struct session_service {
 	size_t environment_count;
 	const char *pwd; /* NULL: none is said */
 	const char *image; /* of the session; NULL: none */
+	const char *identity; /* the directory in which it finds its certificate; NULL: it has none */
 	uint64_t offline_s; /* how long keys may be kept without asking again; 0: not at all */
 	struct session_requirements *alternatives; /* at least one */
 	size_t alternative_count;
@@ -200,8 +201,15 @@ struct session_access {
 	enum session_who who;
 	struct session_values keys; /* hashes, SESSION_KEY_HASH_SIZE each */
 	bool creator; /* is among them */
-	uint64_t at_least; /* so many of them; 0: all */
+	struct session_strings identities; /* of cells, as session_identity names them; of `read` alone */
+	uint64_t at_least; /* so many of all of them; 0: all */
 };
+
+/* What a service's certificate calls it: "cella://", the session's whole name, "/" and the service's,
+ * compared byte by byte. A service's name has no '/', so the last one divides the two. */
+#define SESSION_IDENTITY_SCHEME "cella://"
+enum { SESSION_IDENTITY_MAX = 8 + SESSION_WHOLE_NAME_MAX + 1 + SESSION_NAME_MAX };
+void session_identity(const char *session, const char *service, char ret_uri[SESSION_IDENTITY_MAX + 1]);
 
 struct session {
 	const char *name; /* with its namespace: "clinic/hospital" */
@@ -319,10 +327,12 @@ enum session_place { SESSION_IN_STRING, SESSION_IN_FILE }; /* a file may hold ze
 int session_expand(const char *text, enum session_place place, session_lookup *lookup, void *data,
                    struct session_text *ret, struct error *err) must_check;
 
-/* Who asks: the hashes of the keys that signed, or of the one that the connection has. */
+/* Who asks: the hashes of the keys that signed, or of the one that the connection has; and whose cell it
+ * is. */
 struct session_requesters {
 	const uint8_t (*keys)[SESSION_KEY_HASH_SIZE];
 	size_t count;
+	const char *identity; /* NULL: no cell's */
 };
 /* 0, or CELLA_EPERM with how many keys are missing and which would do. `what` is "read" or the like. */
 int session_access(const struct session_access *policy, const char *what,

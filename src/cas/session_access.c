@@ -33,9 +33,14 @@ static bool has_asked(const struct session_requesters *requesters, const uint8_t
 	return false;
 }
 
-/* "HEX, HEX": those that have not asked. */
-static void list_missing(const struct principals *p, const struct session_requesters *requesters, char *to,
-                         size_t size)
+static bool is_asking_cell(const struct session_requesters *requesters, const char *identity)
+{
+	return requesters->identity && strcmp(requesters->identity, identity) == 0;
+}
+
+/* "HEX, HEX, cella://SESSION/SERVICE": those that have not asked. */
+static void list_missing(const struct session_access *policy, const struct principals *p,
+                         const struct session_requesters *requesters, char *to, size_t size)
 {
 	size_t used = 0;
 	to[0] = '\0';
@@ -46,6 +51,15 @@ static void list_missing(const struct principals *p, const struct session_reques
 		io_hex(p->keys[i], SESSION_KEY_HASH_SIZE, hex);
 		used += (size_t)snprintf(to + used, size - used, "%s%s", used ? ", " : "", hex);
 	}
+	for (size_t i = 0; i < policy->identities.count && used < size; i++)
+		if (!is_asking_cell(requesters, policy->identities.items[i]))
+			used += (size_t)snprintf(to + used, size - used, "%s%s", used ? ", " : "",
+			                         policy->identities.items[i]);
+}
+
+void session_identity(const char *session, const char *service, char ret_uri[SESSION_IDENTITY_MAX + 1])
+{
+	snprintf(ret_uri, SESSION_IDENTITY_MAX + 1, SESSION_IDENTITY_SCHEME "%s/%s", session, service);
 }
 
 int session_access(const struct session_access *policy, const char *what,
@@ -54,7 +68,7 @@ int session_access(const struct session_access *policy, const char *what,
 {
 	struct principals p = {0};
 	char missing[700];
-	size_t agree = 0;
+	size_t agree = 0, count;
 	if (policy->who == SESSION_ANYBODY)
 		return 0;
 	if (policy->who == SESSION_NOBODY)
@@ -65,17 +79,20 @@ int session_access(const struct session_access *policy, const char *what,
 		add(&p, creator);
 	for (size_t i = 0; i < p.count; i++)
 		agree += has_asked(requesters, p.keys[i]);
-	size_t wanted = policy->at_least ? policy->at_least : p.count;
-	if (p.count && agree >= wanted)
+	for (size_t i = 0; i < policy->identities.count; i++)
+		agree += is_asking_cell(requesters, policy->identities.items[i]);
+	count = p.count + policy->identities.count;
+	size_t wanted = policy->at_least ? policy->at_least : count;
+	if (count && agree >= wanted)
 		return 0;
-	if (wanted > p.count)
+	if (wanted > count)
 		return error_set(err, CELLA_EPERM,
 		                 "the session's access_policy wants %zu keys to %s it, but names %zu: the "
 		                 "creator's stands there by its hash, too",
-		                 wanted, what, p.count);
-	list_missing(&p, requesters, missing, sizeof(missing));
+		                 wanted, what, count);
+	list_missing(policy, &p, requesters, missing, sizeof(missing));
 	return error_set(err, CELLA_EPERM,
 	                 "the session's access_policy wants %zu of %zu keys to %s it, and %zu of them %s; "
 	                 "missing: %s",
-	                 wanted, p.count, what, agree, agree == 1 ? "asks" : "ask", missing);
+	                 wanted, count, what, agree, agree == 1 ? "asks" : "ask", missing);
 }

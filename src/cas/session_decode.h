@@ -95,6 +95,8 @@ void decode_guests(struct decoder *d, const struct tree_node *node, void *to); /
 void decode_tolerate(struct decoder *d, const struct tree_node *node,
                      void *to); /* struct session_tolerance */
 void decode_access(struct decoder *d, const struct tree_node *node, void *to); /* struct session */
+/* Does `path` lie at or below `top`? */
+bool decode_lies_in(const char *path, const char *top);
 /* A key's hash, or of a certificate in PEM that of its key. `what` is for mistakes. */
 bool decode_key_hash(struct decoder *d, const struct tree_node *node, const char *what, uint8_t *to);
 /* A text whose references to secrets are sound; NULL: a mistake. */

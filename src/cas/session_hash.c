@@ -189,12 +189,31 @@ static void put_service(struct session_text *to, const struct session_service *s
 static void put_access(struct session_text *to, const struct session_access *a)
 {
 	static const char *const whos[] = {"none", "any", "keys"};
-	put_string(to, whos[a->who]);
+	put_string(to, a->identities.count ? "keys and cells" : whos[a->who]);
 	if (a->who != SESSION_KEYS)
 		return;
 	put_number(to, a->creator);
 	put_values(to, &a->keys);
 	put_number(to, a->at_least);
+	if (a->identities.count)
+		put_strings(to, &a->identities);
+}
+
+/* Behind all that was there before there were any, so that other sessions have the hashes that they had. */
+static void put_identities(struct session_text *to, const struct session *s)
+{
+	uint64_t count = 0;
+	for (size_t i = 0; i < s->service_count; i++)
+		count += s->services[i].identity != NULL;
+	if (count == 0)
+		return;
+	put_string(to, "identities");
+	put_number(to, count);
+	for (size_t i = 0; i < s->service_count; i++)
+		if (s->services[i].identity) {
+			put_string(to, s->services[i].name);
+			put_string(to, s->services[i].identity);
+		}
 }
 
 static bool has_needs(const struct session *s)
@@ -249,6 +268,7 @@ void session_encode(const struct session *s, struct session_text *ret)
 	put_access(ret, &s->update);
 	put_access(ret, &s->create);
 	put_guests(ret, s);
+	put_identities(ret, s);
 }
 
 int session_hash(const struct session *s, uint8_t ret_hash[CRYPTO_SHA384_SIZE], struct error *err)

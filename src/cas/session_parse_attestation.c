@@ -226,7 +226,48 @@ static void decode_signer(struct decoder *d, const struct tree_node *node, void 
 		decode_key_hash(d, node, "a key's hash (or else CREATOR, or a certificate in PEM)", to);
 }
 
-/* Keys and CREATOR, one or a list. The count of them, 0 with a mistake. */
+static bool names_cell(const struct tree_node *node)
+{
+	return node->kind == TREE_TEXT &&
+	       strncmp(node->text, SESSION_IDENTITY_SCHEME, strlen(SESSION_IDENTITY_SCHEME)) == 0;
+}
+
+/* cella://SESSION/SERVICE. */
+static void decode_identity(struct decoder *d, const struct tree_node *node, const char **to)
+{
+	const char *rest = node->text + strlen(SESSION_IDENTITY_SCHEME), *slash = strrchr(rest, '/');
+	struct tree_node session = *node, service = *node;
+	const char *ignored = NULL;
+	if (!slash || slash == rest || !slash[1]) {
+		decode_mistake(d, node->place,
+		               "a cell's identity is " SESSION_IDENTITY_SCHEME "SESSION/SERVICE; this is %s",
+		               decode_quote(node->text));
+		return;
+	}
+	session.text = session_arena_copy(d->arena, rest, (size_t)(slash - rest));
+	session.size = (size_t)(slash - rest);
+	service.text = slash + 1;
+	service.size = strlen(slash + 1);
+	if (!session.text)
+		return;
+	decode_session_name(d, &session, &ignored);
+	decode_name(d, &service, &ignored);
+	*to = session_arena_copy(d->arena, node->text, node->size);
+}
+
+static void add_identity(struct decoder *d, const struct tree_node *node, struct session_access *a)
+{
+	const char *identity = NULL;
+	decode_identity(d, node, &identity);
+	if (!identity)
+		return;
+	for (size_t i = 0; i < a->identities.count; i++)
+		if (strcmp(a->identities.items[i], identity) == 0)
+			decode_mistake(d, node->place, "this cell stands in the list twice");
+	a->identities.items[a->identities.count++] = identity;
+}
+
+/* Keys, cells and CREATOR, one or a list. The count of them, 0 with a mistake. */
 static size_t decode_signers(struct decoder *d, const struct tree_node *node, struct session_access *a)
 {
 	bool list = node->kind == TREE_LIST;
@@ -240,11 +281,16 @@ static size_t decode_signers(struct decoder *d, const struct tree_node *node, st
 	}
 	uint8_t *keys = session_arena_take(d->arena, most * SESSION_KEY_HASH_SIZE);
 	a->keys.bytes = keys;
+	a->identities.items = session_arena_take(d->arena, most * sizeof(*a->identities.items));
+	if (!a->identities.items)
+		return 0;
 	for (const struct tree_node *n = list ? node->first : node; keys && n; n = list ? n->next : NULL) {
 		uint8_t *key = keys + a->keys.count * SESSION_KEY_HASH_SIZE;
 		bool twice = is_word(n, "CREATOR") && a->creator;
 		if (is_word(n, "CREATOR")) {
 			a->creator = true;
+		} else if (names_cell(n)) {
+			add_identity(d, n, a);
 		} else {
 			size_t mistakes = d->mistakes->count;
 			decode_signer(d, n, key);
@@ -256,7 +302,7 @@ static size_t decode_signers(struct decoder *d, const struct tree_node *node, st
 		if (twice)
 			decode_mistake(d, n->place, "this key stands in the list twice");
 	}
-	return a->keys.count + a->creator;
+	return a->keys.count + a->creator + a->identities.count;
 }
 
 struct quorum {
@@ -320,10 +366,20 @@ static void decode_right(struct decoder *d, const struct tree_node *node, void *
 	}
 }
 
+/* A cell reads; what is to be, people say. */
+static void decode_right_of_keys(struct decoder *d, const struct tree_node *node, void *to)
+{
+	struct session_access *a = to;
+	decode_right(d, node, a);
+	if (a->identities.count)
+		decode_mistake(d, node->place,
+		               "a cell may read; it may neither update nor create: name keys here");
+}
+
 static const struct field access_fields[] = {
 	{"read", false, decode_right, field_of(session, read)},
-	{"update", false, decode_right, field_of(session, update)},
-	{"create", false, decode_right, field_of(session, create)},
+	{"update", false, decode_right_of_keys, field_of(session, update)},
+	{"create", false, decode_right_of_keys, field_of(session, create)},
 };
 static const struct shape access_shape = {"access_policy", access_fields, array_count(access_fields)};
 

@@ -106,6 +106,50 @@ static void decode_image_name(struct decoder *d, const struct tree_node *node, v
 	               decode_meant(nearest, meant));
 }
 
+/* Of a service's volumes the first that has a place in common with `path`. */
+static const struct session_volume *volume_around(const struct session *s, const struct session_image *image,
+                                                  const char *path)
+{
+	size_t count = image ? image->volumes.count : s->volume_count;
+	for (size_t i = 0; i < count; i++) {
+		const char *name = image ? image->volumes.items[i] : s->volumes[i].name;
+		const struct session_volume *v = name ? session_volume(s, name) : NULL;
+		if (v && v->path && (decode_lies_in(path, v->path) || decode_lies_in(v->path, path)))
+			return v;
+	}
+	return NULL;
+}
+
+/* After the image: what else is there is known. */
+static void decode_identity(struct decoder *d, const struct tree_node *node, void *to)
+{
+	enum { FILE_NAME_MAX = 16 };
+	struct session_service *service = to;
+	const struct session_image *image = service->image ? session_image(d->session, service->image) : NULL;
+	const char *path = NULL;
+	decode_path(d, node, &path);
+	if (!path)
+		return;
+	if (strcmp(path, "/") == 0 || node->size > SESSION_PATH_MAX - FILE_NAME_MAX) {
+		decode_mistake(
+			d, node->place,
+			"identity: a directory of its own is wanted, such as /identity, of %d bytes at "
+			"most",
+			SESSION_PATH_MAX - FILE_NAME_MAX);
+		return;
+	}
+	const struct session_volume *v = volume_around(d->session, image, path);
+	if (v)
+		decode_mistake(d, node->place, "the identity at %s and the volume %s would lie in each other",
+		               decode_quote(path), decode_quote(v->name));
+	for (size_t i = 0; image && i < image->file_count; i++)
+		if (image->files[i].path && decode_lies_in(image->files[i].path, path))
+			decode_mistake(d, node->place,
+			               "the injected file %s would lie in the identity's directory",
+			               decode_quote(image->files[i].path));
+	service->identity = path;
+}
+
 static void decode_offline(struct decoder *d, const struct tree_node *node, void *to)
 {
 	decode_duration(d, node, SESSION_OFFLINE_MAX_S, to);
@@ -117,6 +161,7 @@ static const struct field service_fields[] = {
 	{"environment", false, decode_environment, 0},
 	{"pwd", false, decode_path, field_of(session_service, pwd)},
 	{"image_name", false, decode_image_name, field_of(session_service, image)},
+	{"identity", false, decode_identity, 0},
 	{"attestation", true, decode_attestation, 0},
 	{"tolerate", false, decode_tolerate, field_of(session_service, tolerate)},
 	{"offline", false, decode_offline, field_of(session_service, offline_s)},

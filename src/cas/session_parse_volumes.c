@@ -157,8 +157,7 @@ static const struct field image_fields[] = {
 };
 static const struct shape image_shape = {"an image", image_fields, array_count(image_fields)};
 
-/* Does `path` lie at or below `top`? */
-static bool lies_in(const char *path, const char *top)
+bool decode_lies_in(const char *path, const char *top)
 {
 	size_t size = strcmp(top, "/") == 0 ? 0 : strlen(top);
 	return strncmp(path, top, size) == 0 && (path[size] == '/' || path[size] == '\0');
@@ -183,7 +182,7 @@ static void check_places(struct decoder *d, const struct tree_node *node, const 
 				               decode_quote(v->path));
 		const struct tree_node *n = files ? files->first : NULL;
 		for (size_t j = 0; n && j < image->file_count; j++, n = n->next)
-			if (image->files[j].path && lies_in(image->files[j].path, v->path))
+			if (image->files[j].path && decode_lies_in(image->files[j].path, v->path))
 				decode_mistake(d, n->place, "the file %s would lie in the volume %s",
 				               decode_quote(image->files[j].path), decode_quote(v->name));
 		volumes[count++] = v;

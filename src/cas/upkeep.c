@@ -8,6 +8,8 @@
 
 #include "cas/audit_json.h"
 #include "cas/audit_print.h"
+#include "cas/own_keys.h"
+#include "cas/service_state.h"
 
 /* Whoever may read what seals the vault is its operator. */
 #define OPERATOR "the operator, at the CAS's own machine"
@@ -101,12 +103,27 @@ static int backup(const struct upkeep *u, struct records *r, struct error *err)
 	return 0;
 }
 
+static int drop_ca(struct records *r, void *arg, struct error *err)
+{
+	(void)arg;
+	return records_secret_remove(r, CAS_OWN_SESSION, OWN_IDENTITY, UINT64_MAX, err);
+}
+
+/* Who has seen the master key may have the CA's key, too: the next start makes another one. */
 static int rotate(const struct upkeep *u, struct records *r, struct error *err)
 {
+	const struct audit_event event = {.kind = AUDIT_SECRET_DELETED,
+	                                  .who = OPERATOR,
+	                                  .what = "{\"secret\": \"the CA of cells' identities\"}"};
 	int rc = records_rotate(r, OPERATOR, u->records.now_ns, err);
 	if (rc == 0)
-		printf("%s: everything is sealed under a new master key\n", u->records.directory);
-	return rc;
+		rc = records_change(r, drop_ca, NULL, &event, u->records.now_ns, err);
+	if (rc < 0 && rc != CELLA_ENOENT) /* which is: it was never started since there are CAs */
+		return rc;
+	printf("%s: everything is sealed under a new master key; certificates of cells are not valid any more, "
+	       "each gets a new one with its next renewal\n",
+	       u->records.directory);
+	return 0;
 }
 
 /* Does what sealed the vault before open its file as it is now? */

@@ -117,7 +117,7 @@ static int add_volume(struct provision *p, struct provision *grant, uint32_t num
 	return 0;
 }
 
-static int add_file(struct provision *p, const struct wasi_file *file, struct error *err)
+int provision_add_file(struct provision *p, const struct wasi_file *file, struct error *err)
 {
 	for (uint32_t i = 0; i < p->file_count; i++)
 		if (strcmp(p->files[i].path, file->path) == 0)
@@ -127,6 +127,20 @@ static int add_file(struct provision *p, const struct wasi_file *file, struct er
 		return error_set(err, CELLA_ELIMIT, "the job's sessions inject more than %d files",
 		                 PROVISION_FILES_MAX);
 	p->files[p->file_count++] = *file;
+	return 0;
+}
+
+/* A grant may be anybody's, and so be its time: it does not lead the cell's clock far away from another's. */
+static int add_time(struct provision *p, const struct provision *grant, struct error *err)
+{
+	static const uint64_t apart = PROVISION_TIMES_APART_S * 1000000000ull;
+	uint64_t earlier = min_of(p->time_ns, grant->time_ns), later = max_of(p->time_ns, grant->time_ns);
+	if (p->time_ns && later - earlier > apart)
+		return error_set(err, CELLA_EPERM,
+		                 "two of the job's sessions tell times that are %llu s apart, more than %d",
+		                 (unsigned long long)((later - earlier) / 1000000000u),
+		                 PROVISION_TIMES_APART_S);
+	p->time_ns = later;
 	return 0;
 }
 
@@ -143,8 +157,8 @@ int provision_add_grant(struct provision *p, struct provision *grant, uint32_t n
 	for (uint32_t i = 0; rc == 0 && i < grant->volume_count; i++)
 		rc = add_volume(p, grant, number, &grant->volumes[i], err);
 	for (uint32_t i = 0; rc == 0 && i < grant->file_count; i++)
-		rc = add_file(p, &grant->files[i], err);
-	return rc;
+		rc = provision_add_file(p, &grant->files[i], err);
+	return rc == 0 ? add_time(p, grant, err) : rc;
 }
 
 /* "/a/b": nothing of it can be read in two ways. */

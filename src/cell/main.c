@@ -7,7 +7,8 @@
  *   start      protected pool, OpenSSL into the pool, on to a protected stack
  *   measure    the bundle: its identity, and which machine code in it this processor runs
  *   hello      a key pair; public key, identity and builder to the launcher, whose evidence repeats them
- *   provision  from the owner, under HPKE to that key: session, data key, what to run
+ *   provision  from the owner, under HPKE to that key: session, data key, what to run; then grants of CASes
+ *   identify   where a grant says so: a key of the cell's own, certified by that CAS
  *   load       if identity and builder are those of the provisioning
  *   confine    Landlock and seccomp; from here on only open descriptors are of use
  *   run        the program (driver), or tasks until told to stop
@@ -19,9 +20,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "cell/code.h"
+#include "cell/identity.h"
 #include "cell/launch_format.h"
 #include "cell/owner.h"
 #include "cell/owner_volume.h"
@@ -41,6 +44,13 @@ enum {
 	EXECUTOR_CACHE_BESIDE = 4, /* times a volume's cache can be locked when it is chosen */
 };
 
+struct executor;
+/* Who asks a grant's CAS for a certificate. */
+struct executor_asker {
+	struct executor *executor;
+	uint32_t grant;
+};
+
 struct executor {
 	struct mem_pool *pool;
 	struct pager *pager; /* NULL: memory is not paged */
@@ -57,6 +67,9 @@ struct executor {
 	struct code *code;
 	struct owner_volume *volumes[PROVISION_VOLUMES_MAX];
 	uint32_t volume_count;
+	struct executor_asker askers[PROVISION_GRANTS_MAX];
+	struct identity *identities[PROVISION_GRANTS_MAX]; /* of the cell, by the grants that give one */
+	uint64_t begun_ns; /* clock_boot_ns before there was any evidence, hence before any grant */
 	struct wasi *wasi;
 	struct tasks *tasks;
 	struct spawner *spawner;
@@ -262,6 +275,62 @@ static int executor_meet_keeper(struct executor *x, uint32_t grant, struct error
 	return rc;
 }
 
+static int executor_ask_identity(void *data, const struct owner_identity_request *question, uint8_t *answer,
+                                 size_t *ret_size, struct error *err)
+{
+	const struct executor_asker *asker = data;
+	return owner_ask_identity(asker->executor->owner, asker->grant, question, answer, ret_size, err);
+}
+
+static int executor_identify_by(struct executor *x, uint32_t grant, struct error *err)
+{
+	struct executor_asker *asker = &x->askers[grant - 1];
+	struct identity **identity = &x->identities[grant - 1];
+	const struct identity_config config = {.pool = x->pool,
+	                                       .path = x->grants[grant - 1]->identity_path,
+	                                       .ask = executor_ask_identity,
+	                                       .data = asker,
+	                                       .now = clock_boot_ns};
+	*asker = (struct executor_asker){x, grant};
+	int rc = executor_meet_keeper(x, grant, err);
+	if (rc == 0)
+		rc = identity_new(&config, identity, err);
+	for (size_t f = 0; rc == 0 && f < IDENTITY_FILES; f++)
+		rc = provision_add_file(x->provision, &identity_files(*identity)[f], err);
+	return rc;
+}
+
+/* By each grant that has a place for it. */
+static int executor_identify(struct executor *x, struct error *err)
+{
+	int rc = 0;
+	for (uint32_t i = 0; rc == 0 && i < x->provision->grants; i++)
+		if (*x->grants[i]->identity_path)
+			rc = executor_identify_by(x, i + 1, err);
+	return rc == 0 ? provision_check_volumes(x->provision, err) : rc;
+}
+
+/* Newer files in the place of those of the same names, for this program and the next. */
+static void executor_replace_file(struct executor *x, const struct wasi_file *file)
+{
+	struct provision *p = x->provision;
+	struct error why;
+	for (uint32_t i = 0; i < p->file_count; i++)
+		if (strcmp(p->files[i].path, file->path) == 0)
+			p->files[i] = *file;
+	if (wasi_file_put(x->wasi, file->path, file->data, file->size, &why) < 0)
+		log_warn("%s", why.text);
+}
+
+static void executor_opening(void *data, const char *path)
+{
+	struct executor *x = data;
+	for (uint32_t i = 0; i < x->provision->grants; i++)
+		if (x->identities[i] && identity_opened(x->identities[i], path))
+			for (size_t f = 0; f < IDENTITY_FILES; f++)
+				executor_replace_file(x, &identity_files(x->identities[i])[f]);
+}
+
 /* At the commit that the job began with. Only the driver writes. */
 static int executor_open_volume(struct executor *x, const struct provision_volume *volume, size_t cache,
                                 struct error *err)
@@ -332,9 +401,11 @@ static int executor_prepare(struct executor *x, struct error *err)
 {
 	const struct provision *p = x->provision;
 	owner_set_session(x->owner, x->session, p->executor);
-	int opened = executor_open_volumes(x, err);
-	if (opened < 0)
-		return opened;
+	int rc = executor_identify(x, err);
+	if (rc == 0)
+		rc = executor_open_volumes(x, err);
+	if (rc < 0)
+		return rc;
 	struct wasi_config wasi = {
 		.pool = x->pool,
 		.host = owner_wasi_host(x->owner),
@@ -346,8 +417,12 @@ static int executor_prepare(struct executor *x, struct error *err)
 		.preopen_count = p->preopen_count,
 		.files = p->files,
 		.file_count = p->file_count,
+		.opening = executor_opening,
+		.opening_data = x,
+		.told_ns = p->time_ns,
+		.told_at_ns = x->begun_ns,
 	};
-	int rc = trap_init(x->pool, err);
+	rc = trap_init(x->pool, err);
 	if (rc == 0)
 		rc = wasi_new(&wasi, &x->wasi, err);
 	if (rc < 0)
@@ -449,6 +524,7 @@ static void executor_run(void *arg)
 {
 	struct executor *x = arg;
 	struct error err = {0};
+	x->begun_ns = clock_boot_ns();
 	int rc = executor_measure(x, &err);
 	if (rc == 0)
 		rc = executor_make_keys(x, &err);

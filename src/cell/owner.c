@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "cell/identity_question.h"
 #include "cell/keeper_question.h"
 #include "cell/provision.h"
 
@@ -217,13 +218,13 @@ struct wasi_host owner_wasi_host(struct owner *o)
 }
 
 /* The head, and what follows it in o->sealed. Why a grant's CAS gave no answer comes in the clear. */
-static int receive_keeper(struct owner *o, uint32_t grant, size_t *ret_size, struct error *err)
+static int receive_keeper(struct owner *o, uint32_t grant, size_t room, size_t *ret_size, struct error *err)
 {
 	struct owner_frame frame;
 	struct owner_keeper_head head;
 	cleanup_close int fd = -1;
-	int rc = owner_receive_head(o, OWNER_KEEPER, (uint32_t)(sizeof(head) + seal_size(KEEPER_ANSWER_MAX)),
-	                            &frame, &fd, err);
+	int rc = owner_receive_head(o, OWNER_KEEPER, (uint32_t)(sizeof(head) + seal_size(room)), &frame, &fd,
+	                            err);
 	if (rc == 0 && frame.size < sizeof(head))
 		rc = error_set(err, CELLA_EFORMAT, "a root keeper's answer has %u bytes", frame.size);
 	if (rc == 0)
@@ -239,13 +240,12 @@ static int receive_keeper(struct owner *o, uint32_t grant, size_t *ret_size, str
 	return rc;
 }
 
-/* Into `plain`, which has room for the longest answer. */
-static int receive_answer(struct owner *o, uint32_t grant, const struct seal_id *id,
-                          uint8_t plain[KEEPER_ANSWER_MAX], size_t *ret_size, struct error *err)
+static int receive_answer(struct owner *o, uint32_t grant, const struct seal_id *id, uint8_t *plain,
+                          size_t room, size_t *ret_size, struct error *err)
 {
 	size_t size = 0;
-	int rc = receive_keeper(o, grant, &size, err);
-	if (rc == 0 && size < seal_size(sizeof(struct owner_keeper_reply)))
+	int rc = receive_keeper(o, grant, room, &size, err);
+	if (rc == 0 && size < SEAL_OVERHEAD)
 		rc = error_set(err, CELLA_EFORMAT, "a root keeper's answer has %zu bytes", size);
 	if (rc < 0)
 		return rc;
@@ -253,29 +253,44 @@ static int receive_answer(struct owner *o, uint32_t grant, const struct seal_id 
 	return seal_open(o->keepers[grant].session, id, NULL, 0, o->sealed, size, plain, *ret_size, err);
 }
 
-static int send_question(struct owner *o, uint32_t grant, const struct seal_id *id,
-                         const struct owner_keeper_request *request, struct error *err)
+static int send_question(struct owner *o, uint32_t grant, const struct seal_id *id, const void *request,
+                         struct error *err)
 {
-	uint8_t body[sizeof(struct owner_keeper_head) + sizeof(*request) + SEAL_OVERHEAD];
+	enum { REQUEST_SIZE = sizeof(struct owner_keeper_request) };
+	uint8_t body[sizeof(struct owner_keeper_head) + REQUEST_SIZE + SEAL_OVERHEAD];
 	const struct owner_keeper_head head = {.grant = grant};
 	memcpy(body, &head, sizeof(head));
-	int rc = seal_object(o->keepers[grant].session, id, NULL, 0, request, sizeof(*request),
+	int rc = seal_object(o->keepers[grant].session, id, NULL, 0, request, REQUEST_SIZE,
 	                     body + sizeof(head), err);
 	return rc < 0 ? rc : owner_send(o, OWNER_KEEPER, body, sizeof(body), err);
+}
+
+/* A question, whose kinds have one size, and its answer of `room` bytes at most. */
+static int ask(struct owner *o, uint32_t grant, const void *request, uint8_t *plain, size_t room,
+               size_t *ret_size, struct error *err)
+{
+	uint64_t number = o->keepers[grant].questions++;
+	uint32_t executor = grant ? 0 : o->executor;
+	struct seal_id question = owner_keeper_id(executor, false, number);
+	struct seal_id answer = owner_keeper_id(executor, true, number);
+	int rc = send_question(o, grant, &question, request, err);
+	return rc == 0 ? receive_answer(o, grant, &answer, plain, room, ret_size, err) : rc;
+}
+
+int owner_ask_identity(struct owner *o, uint32_t grant, const struct owner_identity_request *request,
+                       uint8_t ret_answer[IDENTITY_ANSWER_MAX], size_t *ret_size, struct error *err)
+{
+	return ask(o, grant, request, ret_answer, IDENTITY_ANSWER_MAX, ret_size, err);
 }
 
 int owner_ask_keeper(struct owner *o, uint32_t grant, const struct owner_keeper_request *request,
                      struct owner_keeper_reply *ret_reply, struct error *err)
 {
 	uint8_t plain[KEEPER_ANSWER_MAX];
-	uint64_t number = o->keepers[grant].questions++;
-	uint32_t executor = grant ? 0 : o->executor;
-	struct seal_id question = owner_keeper_id(executor, false, number);
-	struct seal_id answer = owner_keeper_id(executor, true, number);
 	size_t size = 0;
-	int rc = send_question(o, grant, &question, request, err);
-	if (rc == 0)
-		rc = receive_answer(o, grant, &answer, plain, &size, err);
+	int rc = ask(o, grant, request, plain, sizeof(plain), &size, err);
+	if (rc == 0 && size < sizeof(*ret_reply))
+		rc = error_set(err, CELLA_EFORMAT, "its answer has %zu bytes", size);
 	if (rc < 0)
 		return error_prefix(err, rc, "the root keeper: ");
 	memcpy(ret_reply, plain, sizeof(*ret_reply));

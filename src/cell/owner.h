@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "cell/identity_question.h"
 #include "cell/instance.h"
 #include "cell/owner_format.h"
 #include "cell/wasi.h"
@@ -34,6 +35,11 @@ void owner_set_grant(struct owner *owner, uint32_t grant, struct seal_session *s
  * answered before it returns. The error is the keeper's own, too. */
 int owner_ask_keeper(struct owner *owner, uint32_t grant, const struct owner_keeper_request *request,
                      struct owner_keeper_reply *ret_reply, struct error *err) must_check;
+
+/* To a grant's CAS: certify a key (cell/identity_question.h). The same way. */
+int owner_ask_identity(struct owner *owner, uint32_t grant, const struct owner_identity_request *request,
+                       uint8_t ret_answer[IDENTITY_ANSWER_MAX], size_t *ret_size,
+                       struct error *err) must_check;
 
 /* How the program ended: its status, or the trap, or Cella's own error. */
 int owner_send_exit(struct owner *owner, const struct owner_exit *end, const char *text,

@@ -6,8 +6,8 @@
  * in them cross it in the clear: those directories are in the clear on the host anyway. So do the names of
  * the files that a volume is stored in; what is in the volume, and its names, stay in the executor.
  *
- *   owner -> executor   PROVISION   HPKE (info "cella provision 4") of a provisioning (cell/provision.h)
- *   owner -> executor   GRANT       HPKE (info "cella grant 4") of a grant, by a CAS; after PROVISION, which
+ *   owner -> executor   PROVISION   HPKE (info "cella provision 5") of a provisioning (cell/provision.h)
+ *   owner -> executor   GRANT       HPKE (info "cella grant 5") of a grant, by a CAS; after PROVISION, which
  *                                   says how many come
  *   executor -> owner   STREAM      sealed record (owner_stream_id) of standard output (1) or error (2)
  *   executor -> owner   INPUT       u32: wants so many bytes of standard input at most; answered by
@@ -17,7 +17,9 @@
  *   executor -> owner   KEEPER      struct owner_keeper_head; sealed (owner_keeper_id): struct
  *                                   owner_keeper_request; answered by KEEPER: head; sealed: struct
  *                                   owner_keeper_reply, text. Of a grant's keeper the owner passes both on to
- *                                   the CAS and back; where none comes back, head.error and why, in the clear
+ *                                   the CAS and back; where none comes back, head.error and why, in the
+ *                                   clear. To a CAS also struct owner_identity_request, answered by
+ *                                   what cell/identity_question.h says
  *   executor -> owner   EXIT        sealed record (owner_exit_id): struct owner_exit, text
  *   executor -> owner   REFUSED     in the clear: i32 code, text: why it gives up before it runs a cell
  */
@@ -127,6 +129,14 @@ struct owner_keeper_request {
 	uint8_t from[VOLUME_REFERENCE_SIZE], to[VOLUME_REFERENCE_SIZE]; /* of swap */
 };
 
+/* To the CAS of a grant: certify this key. As long as the others, from which it cannot be told. */
+enum { OWNER_IDENTITY_CERTIFY = 16, OWNER_IDENTITY_PUBLIC_MAX = 152 };
+struct owner_identity_request {
+	uint32_t operation; /* OWNER_IDENTITY_CERTIFY, which is no enum owner_keeper_operation */
+	uint32_t public_size;
+	uint8_t public_key[OWNER_IDENTITY_PUBLIC_MAX]; /* SubjectPublicKeyInfo, then zeros */
+};
+
 struct owner_keeper_reply {
 	int32_t error; /* 0 or a CELLA_E* */
 	uint32_t text_size; /* why */
@@ -147,6 +157,7 @@ static_assert(sizeof(struct owner_path_reply) == 8, "no padding");
 static_assert(sizeof(struct owner_path_stat) == 64, "no padding");
 static_assert(sizeof(struct owner_keeper_head) == 8, "no padding");
 static_assert(sizeof(struct owner_keeper_request) == 160, "no padding");
+static_assert(sizeof(struct owner_identity_request) == sizeof(struct owner_keeper_request), "one size");
 static_assert(sizeof(struct owner_keeper_reply) == 80, "no padding");
 static_assert(sizeof(struct owner_exit) == 16, "no padding");
 

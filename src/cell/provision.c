@@ -25,6 +25,12 @@ static void put_u32(struct provision_writer *w, uint32_t v)
 	put(w, bytes, sizeof(bytes));
 }
 
+static void put_u64(struct provision_writer *w, uint64_t v)
+{
+	put_u32(w, (uint32_t)v);
+	put_u32(w, (uint32_t)(v >> 32));
+}
+
 static void put_string(struct provision_writer *w, const char *s)
 {
 	size_t size = strlen(s) + 1;
@@ -78,6 +84,8 @@ static void put_provision(struct provision_writer *w, const struct provision *p)
 		put_u32(w, (uint32_t)p->files[i].size);
 		put(w, p->files[i].data, p->files[i].size);
 	}
+	put_u64(w, p->time_ns);
+	put_string(w, p->identity_path ? p->identity_path : "");
 }
 
 int provision_write(const struct provision *p, struct mem_pool *pool, uint8_t **ret_data, size_t *ret_size,
@@ -181,7 +189,8 @@ static void get_volumes(struct reader *r, struct provision *p)
 	}
 }
 
-static void get_files(struct reader *r, struct provision *p)
+/* What is a grant's alone. */
+static void get_granted(struct reader *r, struct provision *p)
 {
 	uint32_t count = reader_u32(r);
 	if (count > PROVISION_FILES_MAX || (count && p->role != PROVISION_GRANT))
@@ -191,6 +200,10 @@ static void get_files(struct reader *r, struct provision *p)
 		file->path = get_string(r);
 		file->data = reader_blob(r, &file->size);
 	}
+	p->time_ns = reader_u64(r);
+	p->identity_path = get_string(r);
+	if (p->role != PROVISION_GRANT && (p->time_ns || *p->identity_path))
+		r->failed = true;
 }
 
 static void get_provision(struct reader *r, struct mem_pool *pool, struct provision *p)
@@ -221,7 +234,7 @@ static void get_provision(struct reader *r, struct mem_pool *pool, struct provis
 		p->preopens[i].flags = reader_u32(r);
 	}
 	get_volumes(r, p);
-	get_files(r, p);
+	get_granted(r, p);
 }
 
 /* The provision with a copy of its bytes behind it, which its strings point into. */

@@ -31,9 +31,11 @@ uint32_t wasi_errno_of(int number)
 	return WASI_EIO;
 }
 
-uint64_t wasi_now_ns(void)
+uint64_t wasi_now_ns(const struct wasi *w)
 {
 	struct timespec now;
+	if (w->told_ns)
+		return w->told_ns + (clock_boot_ns() - w->told_at_ns);
 	clock_gettime(CLOCK_REALTIME, &now);
 	return (uint64_t)clock_ns_of(&now);
 }
@@ -233,6 +235,10 @@ int wasi_new(const struct wasi_config *config, struct wasi **ret_wasi, struct er
 	w->host = config->host;
 	w->given = config->files;
 	w->given_count = config->file_count;
+	w->opening = config->opening;
+	w->opening_data = config->opening_data;
+	w->told_ns = config->told_ns;
+	w->told_at_ns = config->told_at_ns;
 	TAILQ_INIT(&w->files);
 	int rc = strings_copy(w, "arguments", config->arguments, config->argument_count, &w->arguments, err);
 	if (rc == 0)

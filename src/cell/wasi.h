@@ -63,6 +63,13 @@ struct wasi_config {
 	size_t preopen_count;
 	const struct wasi_file *files; /* lives as long as the wasi */
 	size_t file_count;
+	/* The cell opens the memory file of this name, which may be replaced first (wasi_file_put;
+	 * `path` is good until then). NULL is fine. */
+	void (*opening)(void *data, const char *path);
+	void *opening_data;
+	/* The time in ns since 1970, and clock_boot_ns then: CLOCK_REALTIME counts on from there. 0:
+	 * nobody has said what time it is, so it is the host's clock. */
+	uint64_t told_ns, told_at_ns;
 };
 
 /* Copies what the config points to, but for the files, into protected memory. */

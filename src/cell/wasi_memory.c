@@ -54,7 +54,7 @@ struct wasi_memory_file *wasi_memory_new(struct wasi *w, const char *absolute)
 	file->path = path;
 	file->references = 1;
 	file->inode = ++w->next_inode;
-	file->atime_ns = file->mtime_ns = wasi_now_ns();
+	file->atime_ns = file->mtime_ns = wasi_now_ns(w);
 	TAILQ_INSERT_TAIL(&w->files, file, link);
 	return file;
 }
@@ -103,7 +103,7 @@ uint32_t wasi_memory_resize(struct wasi *w, struct wasi_memory_file *file, uint6
 	if (size > file->size)
 		memset(file->data + file->size, 0, size - file->size);
 	file->size = size;
-	file->mtime_ns = wasi_now_ns();
+	file->mtime_ns = wasi_now_ns(w);
 	return WASI_SUCCESS;
 }
 
@@ -130,7 +130,7 @@ uint32_t wasi_memory_write(struct wasi *w, struct wasi_memory_file *file, uint64
 			return rc;
 	}
 	memcpy(file->data + offset, from, size);
-	file->mtime_ns = wasi_now_ns();
+	file->mtime_ns = wasi_now_ns(w);
 	return WASI_SUCCESS;
 }
 

@@ -107,7 +107,7 @@ uint32_t wasi_path_filestat_set_times(struct wasi *w, struct cell_instance *cell
 	if (rc == WASI_SUCCESS)
 		rc = wasi_may_change(&s->first);
 	if (rc == WASI_SUCCESS)
-		rc = wasi_times(v[6].i32, v[4].i64, v[5].i64, &request);
+		rc = wasi_times(w, v[6].i32, v[4].i64, v[5].i64, &request);
 	if (rc != WASI_SUCCESS)
 		return rc;
 	if (s->first.file) {
@@ -389,6 +389,17 @@ static uint32_t opening_check(struct wasi *w, const union cell_value *v, struct 
 	return WASI_SUCCESS;
 }
 
+/* A memory file may be another one once its opening was told. */
+static uint32_t resolve_opened(struct wasi *w, struct cell_instance *cell, const union cell_value *v,
+                               struct wasi_target *ret)
+{
+	uint32_t rc = wasi_resolve(w, cell, v[0].i32, WASI_PATH_OPEN, v[2].i32, v[3].i32, ret);
+	if (rc != WASI_SUCCESS || !ret->file || !w->opening)
+		return rc;
+	w->opening(w->opening_data, ret->absolute);
+	return wasi_resolve(w, cell, v[0].i32, WASI_PATH_OPEN, v[2].i32, v[3].i32, ret);
+}
+
 uint32_t wasi_path_open(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
 {
 	/* v: directory, lookup flags, path, size, oflags, rights, inheriting rights, fdflags, result */
@@ -399,7 +410,7 @@ uint32_t wasi_path_open(struct wasi *w, struct cell_instance *cell, const union 
 	void *ret = wasi_bytes(cell, v[8].i32, sizeof(number));
 	uint32_t rc = scratch_of(w, &s);
 	if (rc == WASI_SUCCESS)
-		rc = wasi_resolve(w, cell, v[0].i32, WASI_PATH_OPEN, v[2].i32, v[3].i32, &s->first);
+		rc = resolve_opened(w, cell, v, &s->first);
 	if (rc == WASI_SUCCESS)
 		rc = opening_check(w, v, &o);
 	if (rc == WASI_SUCCESS && !ret)

@@ -60,7 +60,8 @@ uint32_t wasi_environ_sizes_get(struct wasi *w, struct cell_instance *cell, cons
 	return put_sizes(cell, &w->environment, v[0].i32, v[1].i32);
 }
 
-static uint32_t read_clock(uint32_t id, int (*read)(clockid_t, struct timespec *), uint64_t *ret_ns)
+static uint32_t read_clock(const struct wasi *w, uint32_t id, int (*read)(clockid_t, struct timespec *),
+                           uint64_t *ret_ns)
 {
 	static const clockid_t clock_of[WASI_CLOCK_COUNT] = {CLOCK_REALTIME, CLOCK_MONOTONIC,
 	                                                     CLOCK_PROCESS_CPUTIME_ID,
@@ -70,16 +71,17 @@ static uint32_t read_clock(uint32_t id, int (*read)(clockid_t, struct timespec *
 		return WASI_EINVAL;
 	if (read(clock_of[id], &time) < 0)
 		return wasi_errno_of(errno);
-	*ret_ns = (uint64_t)clock_ns_of(&time);
+	bool wall = id == WASI_CLOCK_REALTIME && read == clock_gettime;
+	*ret_ns = wall ? wasi_now_ns(w) : (uint64_t)clock_ns_of(&time);
 	return WASI_SUCCESS;
 }
 
-static uint32_t put_clock(struct cell_instance *cell, uint32_t id, int (*read)(clockid_t, struct timespec *),
-                          uint32_t result)
+static uint32_t put_clock(const struct wasi *w, struct cell_instance *cell, uint32_t id,
+                          int (*read)(clockid_t, struct timespec *), uint32_t result)
 {
 	uint64_t ns = 0;
 	void *ret = wasi_bytes(cell, result, sizeof(ns));
-	uint32_t rc = ret ? read_clock(id, read, &ns) : WASI_EFAULT;
+	uint32_t rc = ret ? read_clock(w, id, read, &ns) : WASI_EFAULT;
 	if (rc == WASI_SUCCESS)
 		memcpy(ret, &ns, sizeof(ns));
 	return rc;
@@ -87,14 +89,12 @@ static uint32_t put_clock(struct cell_instance *cell, uint32_t id, int (*read)(c
 
 uint32_t wasi_clock_res_get(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
 {
-	(void)w;
-	return put_clock(cell, v[0].i32, clock_getres, v[1].i32);
+	return put_clock(w, cell, v[0].i32, clock_getres, v[1].i32);
 }
 
 uint32_t wasi_clock_time_get(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
 {
-	(void)w;
-	return put_clock(cell, v[0].i32, clock_gettime, v[2].i32);
+	return put_clock(w, cell, v[0].i32, clock_gettime, v[2].i32);
 }
 
 uint32_t wasi_random_get(struct wasi *w, struct cell_instance *cell, const union cell_value *v)
@@ -126,14 +126,14 @@ uint32_t wasi_sched_yield(struct wasi *w, struct cell_instance *cell, const unio
 }
 
 /* How long until a clock subscription is due; UINT64_MAX for another kind. */
-static uint64_t due_in(const struct wasi_subscription *s)
+static uint64_t due_in(const struct wasi *w, const struct wasi_subscription *s)
 {
 	uint64_t now = 0;
 	if (s->type != WASI_EVENTTYPE_CLOCK || s->clock.id > WASI_CLOCK_MONOTONIC)
 		return UINT64_MAX;
 	if (!(s->clock.flags & WASI_SUBSCRIPTION_ABSTIME))
 		return s->clock.timeout_ns;
-	if (read_clock(s->clock.id, clock_gettime, &now) != WASI_SUCCESS || now >= s->clock.timeout_ns)
+	if (read_clock(w, s->clock.id, clock_gettime, &now) != WASI_SUCCESS || now >= s->clock.timeout_ns)
 		return 0;
 	return s->clock.timeout_ns - now;
 }
@@ -148,7 +148,7 @@ static bool event_of(struct wasi *w, const struct wasi_subscription *s, uint64_t
 	case WASI_EVENTTYPE_CLOCK:
 		if (s->clock.id > WASI_CLOCK_MONOTONIC)
 			ret->error = WASI_ENOTSUP;
-		return s->clock.id > WASI_CLOCK_MONOTONIC || due_in(s) <= waited;
+		return s->clock.id > WASI_CLOCK_MONOTONIC || due_in(w, s) <= waited;
 	case WASI_EVENTTYPE_FD_READ:
 	case WASI_EVENTTYPE_FD_WRITE:
 		ret->error = (uint16_t)wasi_descriptor(w, s->descriptor, WASI_POLL_FD_READWRITE, &d);
@@ -172,8 +172,8 @@ static uint32_t sleep_for(struct cell_instance *cell, uint64_t ns)
 }
 
 /* Files and streams are always ready, so only clocks alone make it wait. */
-static uint32_t wait_for(struct cell_instance *cell, const uint8_t *subscriptions, uint32_t count,
-                         uint64_t *ret_waited)
+static uint32_t wait_for(const struct wasi *w, struct cell_instance *cell, const uint8_t *subscriptions,
+                         uint32_t count, uint64_t *ret_waited)
 {
 	uint64_t least = UINT64_MAX;
 	bool ready = false;
@@ -181,7 +181,7 @@ static uint32_t wait_for(struct cell_instance *cell, const uint8_t *subscription
 		struct wasi_subscription s;
 		memcpy(&s, subscriptions + i * sizeof(s), sizeof(s));
 		ready = ready || s.type != WASI_EVENTTYPE_CLOCK || s.clock.id > WASI_CLOCK_MONOTONIC;
-		least = min_of(least, due_in(&s));
+		least = min_of(least, due_in(w, &s));
 	}
 	*ret_waited = 0;
 	if (ready || least == 0)
@@ -201,7 +201,7 @@ uint32_t wasi_poll_oneoff(struct wasi *w, struct cell_instance *cell, const unio
 	if (!in || !out || !ret)
 		return WASI_EFAULT;
 	uint64_t waited;
-	uint32_t rc = wait_for(cell, in, wanted, &waited);
+	uint32_t rc = wait_for(w, cell, in, wanted, &waited);
 	if (rc != WASI_SUCCESS)
 		return rc;
 	for (uint32_t i = 0; i < wanted; i++) {

@@ -164,11 +164,12 @@ uint32_t wasi_fd_filestat_set_size(struct wasi *w, struct cell_instance *cell, c
 	return ftruncate(d->fd, (off_t)v[1].i64) < 0 ? wasi_errno_of(errno) : WASI_SUCCESS;
 }
 
-uint32_t wasi_times(uint32_t flags, uint64_t atime_ns, uint64_t mtime_ns, struct owner_path_request *ret)
+uint32_t wasi_times(const struct wasi *w, uint32_t flags, uint64_t atime_ns, uint64_t mtime_ns,
+                    struct owner_path_request *ret)
 {
 	bool both_atimes = (flags & WASI_FSTFLAG_ATIM) && (flags & WASI_FSTFLAG_ATIM_NOW);
 	bool both_mtimes = (flags & WASI_FSTFLAG_MTIM) && (flags & WASI_FSTFLAG_MTIM_NOW);
-	uint64_t now = wasi_now_ns();
+	uint64_t now = wasi_now_ns(w);
 	if (flags & ~(uint32_t)WASI_FSTFLAGS || both_atimes || both_mtimes || atime_ns > INT64_MAX ||
 	    mtime_ns > INT64_MAX)
 		return WASI_EINVAL;
@@ -222,7 +223,7 @@ uint32_t wasi_fd_filestat_set_times(struct wasi *w, struct cell_instance *cell, 
 	(void)cell;
 	uint32_t rc = wasi_descriptor(w, v[0].i32, WASI_FD_FILESTAT_SET_TIMES, &d);
 	if (rc == WASI_SUCCESS)
-		rc = wasi_times(v[3].i32, v[1].i64, v[2].i64, &times);
+		rc = wasi_times(w, v[3].i32, v[1].i64, v[2].i64, &times);
 	if (rc != WASI_SUCCESS)
 		return rc;
 	if (d->kind == WASI_MEMORY) {

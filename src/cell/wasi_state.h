@@ -117,6 +117,9 @@ struct wasi {
 	TAILQ_HEAD(, wasi_memory_file) files;
 	const struct wasi_file *given; /* those of the config; borrowed */
 	size_t given_count;
+	void (*opening)(void *data, const char *path); /* as those of the config */
+	void *opening_data;
+	uint64_t told_ns, told_at_ns;
 	uint64_t next_inode;
 	uint32_t told; /* failures of volumes that standard error has named */
 	uint64_t reported; /* bits of the unsupported functions that the log has named */
@@ -135,7 +138,8 @@ uint32_t wasi_descriptor_new(struct wasi *w, uint32_t *ret_number, struct wasi_d
 void wasi_descriptor_close(struct wasi *w, struct wasi_descriptor *d);
 char *wasi_copy(struct wasi *w, const char *text); /* in protected memory; NULL: none is left */
 uint32_t wasi_errno_of(int number);                /* from Linux's */
-uint64_t wasi_now_ns(void); /* the host's wall clock, which is not trusted */
+/* Wall clock: the host's, which is not trusted, or what was told. */
+uint64_t wasi_now_ns(const struct wasi *w);
 
 /* wasi_memory.c: memory files */
 struct wasi_memory_file *wasi_memory_find(struct wasi *w, const char *absolute);
@@ -212,7 +216,8 @@ uint32_t wasi_volume_store(struct wasi *w, const struct wasi_target *target, con
  * be given a path that leads out of a directory. */
 int wasi_fstat(int fd, struct stat *ret_stat);
 /* From the flags and times of a call; what stays as it is becomes INT64_MIN. */
-uint32_t wasi_times(uint32_t flags, uint64_t atime_ns, uint64_t mtime_ns, struct owner_path_request *ret);
+uint32_t wasi_times(const struct wasi *w, uint32_t flags, uint64_t atime_ns, uint64_t mtime_ns,
+                    struct owner_path_request *ret);
 void wasi_memory_set_times(struct wasi_memory_file *file, const struct owner_path_request *times);
 
 /* Guest memory: `size` bytes of the cell at `address`, or NULL. It traps where they are lost

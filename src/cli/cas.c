@@ -59,7 +59,7 @@ static const struct option cas_table[] = {
 	{"--reason", NULL, OPTION_TEXT, "TEXT", "revoke: why; it is kept with the revocation",
          option_field(cas_options, reason)},
 	{"--json", NULL, OPTION_FLAG, NULL,
-         "status, list, owners, revocations, credential, audit --list: print JSON",
+         "status, list, owners, certificates, revocations, credential, audit --list: print JSON",
          option_field(cas_options, json)},
 	{"--verify", NULL, OPTION_FLAG, NULL, "audit: check the whole log and every record",
          option_field(cas_options, verify)},
@@ -100,8 +100,10 @@ const struct verb cas_verb = {
 		"owners   who may create sessions, enrol launchers, revoke; revocations: what is revoked\n"
 		"credential FILE  make a key and certificate for a further owner, and print the key's hash\n"
 		"add-owner KEY-HASH|CERTIFICATE [--label TEXT], remove-owner KEY-HASH\n"
-		"revoke cell|builder|las|owner|executor WHAT [--reason TEXT]  WHAT in hexadecimal, or a cell's\n"
-		"         file; nothing takes it back\n"
+		"revoke cell|builder|las|owner|executor|certificate WHAT [--reason TEXT]  WHAT in hexadecimal, or\n"
+		"         a cell's file; nothing takes it back\n"
+		"ca       the certificate of the CA that certifies cells (PEM); crl: what it has revoked (DER)\n"
+		"certificates  of cells, those that are valid\n"
 		"audit --list [--session SESSION] [--since TIME]  entries of its audit log: of sessions that\n"
 		"         this owner may read, and of owners, launchers and revocations\n"
 		"collateral add KIND FILE...|list|remove KIND HASH  what the CAS verifies evidence of hardware by:\n"
@@ -471,6 +473,9 @@ static const struct command_row {
 	{"credential", 1, 1, NULL, cas_owner_credential},
 	{"add-owner", 1, 1, NULL, cas_owner_add},
 	{"remove-owner", 1, 1, NULL, cas_owner_remove},
+	{"ca", 0, 0, NULL, cas_owner_ca},
+	{"certificates", 0, 0, NULL, cas_owner_certificates},
+	{"crl", 0, 0, NULL, cas_owner_crl},
 	{"revoke", 2, 2, NULL, cas_owner_revoke},
 	{"revocations", 0, 0, NULL, cas_owner_revocations},
 	{"collateral", 1, OPERANDS_MAX, NULL, cas_owner_collateral},

@@ -212,6 +212,57 @@ int cas_owner_remove_launcher(const struct cas_owner_options *o, const char *con
 	return rc;
 }
 
+/* ---- certificates of cells */
+
+/* To standard output, as it comes. */
+static int print_answer(const char *target, struct error *err)
+{
+	const struct https_message message = {.method = "GET", .target = target};
+	struct cas_client *client;
+	struct https_reply reply;
+	int rc = open_current(&client, err);
+	if (rc < 0)
+		return rc;
+	rc = cas_client_ask(client, &message, &reply, err);
+	if (rc == 0) {
+		if (reply.size && fwrite(reply.body, 1, reply.size, stdout) != reply.size)
+			rc = error_errno(err, CELLA_EIO, "cannot write to standard output");
+		https_reply_done(&reply);
+	}
+	cas_client_free(client);
+	return rc;
+}
+
+int cas_owner_ca(const struct cas_owner_options *o, const char *const *operands, struct error *err)
+{
+	(void)o;
+	(void)operands;
+	return print_answer("/v1/identity/ca", err);
+}
+
+int cas_owner_crl(const struct cas_owner_options *o, const char *const *operands, struct error *err)
+{
+	(void)o;
+	(void)operands;
+	return print_answer("/v1/identity/crl", err);
+}
+
+static void print_certificate(const json_t *one)
+{
+	cas_owner_print_text(one, "serial");
+	printf("  until ");
+	print_time(json_object_get(one, "until"));
+	printf("  ");
+	cas_owner_print_text(one, "name");
+	puts(json_is_true(json_object_get(one, "revoked")) ? "  revoked" : "");
+}
+
+int cas_owner_certificates(const struct cas_owner_options *o, const char *const *operands, struct error *err)
+{
+	(void)operands;
+	return cas_owner_show(o, "/v1/identity/certificates", "certificates", print_certificate, err);
+}
+
 /* ---- revocations */
 
 int cas_owner_revoke(const struct cas_owner_options *o, const char *const *operands, struct error *err)

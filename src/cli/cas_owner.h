@@ -30,6 +30,12 @@ int cas_owner_revocations(const struct cas_owner_options *o, const char *const *
                           struct error *err) must_check;
 /* The entries of the audit log that this owner may see, of one session or of all. */
 int cas_owner_audit(const struct cas_owner_options *o, struct error *err) must_check;
+int cas_owner_ca(const struct cas_owner_options *o, const char *const *operands,
+                 struct error *err) must_check;
+int cas_owner_crl(const struct cas_owner_options *o, const char *const *operands,
+                  struct error *err) must_check;
+int cas_owner_certificates(const struct cas_owner_options *o, const char *const *operands,
+                           struct error *err) must_check;
 int cas_owner_launchers(const struct cas_owner_options *o, const char *const *operands,
                         struct error *err) must_check;
 int cas_owner_remove_launcher(const struct cas_owner_options *o, const char *const *operands,

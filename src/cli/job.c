@@ -19,6 +19,7 @@
 #include "cell/launch_format.h"
 #include "cli/interrupt.h"
 #include "cli/job_grant.h"
+#include "cli/job_questions.h"
 #include "cli/job_state.h"
 #include "cli/lines.h"
 #include "cli/output.h"
@@ -55,42 +56,9 @@ static int job_provision(struct job *job, struct owner_server *server, const str
 	return rc == CELLA_ELOST ? 0 : rc; /* its channel, readable now, says the same */
 }
 
-/* ---- root keepers that are CASes */
-
-static int job_ask_cas(void *data, uint32_t grant, const void *question, size_t size, struct buf *ret_answer,
-                       struct error *err)
-{
-	struct job *job = data;
-	const struct job_grants *grants = job->config->grants;
-	if (!grants || grant > grants->count)
-		return error_set(err, CELLA_EFORMAT, "the job has no session %u", grant);
-	if (!job->renew_ns)
-		job->renew_ns = clock_ns() + JOB_RENEW_S * 1000000000ull;
-	job->asked[grant - 1] = true;
-	return grants->ask(grants->data, grant - 1, job->driver_evidence.data, job->driver_evidence.size,
-	                   question, size, ret_answer, err);
-}
-
-/* Where that fails the leases last a while longer, and the next commit says what is wrong. */
-static void job_renew_leases(struct job *job)
-{
-	const struct job_grants *grants = job->config->grants;
-	struct error why;
-	for (uint32_t i = 0; i < grants->count; i++)
-		if (job->asked[i] && grants->renew(grants->data, i, job->driver_evidence.data,
-		                                   job->driver_evidence.size, &why) < 0)
-			log_warn("the leases of the job's volumes were not renewed: %s", why.text);
-	job->renew_ns = clock_ns() + JOB_RENEW_S * 1000000000ull;
-}
-
 static int job_wait_ms(const struct job *job)
 {
-	uint64_t now = clock_ns();
-	if (job->stopping)
-		return JOB_END_TIMEOUT_MS;
-	if (!job->renew_ns)
-		return -1;
-	return now < job->renew_ns ? (int)((job->renew_ns - now) / 1000000u) + 1 : 0;
+	return job->stopping ? JOB_END_TIMEOUT_MS : job_questions_wait_ms(&job->questions);
 }
 
 static int job_admit(struct job *job, const struct agent_executor *m, const uint8_t *evidence_bytes, int *fd,
@@ -119,8 +87,8 @@ static int job_admit(struct job *job, const struct agent_executor *m, const uint
 		.paths = job->config->paths,
 		.keepers = job->config->volumes && m->role == AGENT_DRIVER ? &job->config->volumes->keepers
 	                                                                   : NULL,
-		.ask_cas = m->role == AGENT_DRIVER ? job_ask_cas : NULL,
-		.ask_data = job,
+		.ask_cas = job->config->grants ? job_questions_ask : NULL,
+		.ask_data = &job->questions,
 		.output = &job->output,
 	};
 	rc = owner_server_new(&config, &job->servers[place], err);
@@ -129,10 +97,10 @@ static int job_admit(struct job *job, const struct agent_executor *m, const uint
 	*fd = -1;
 	job->server_count++;
 	job_note_evidence(job->result, &evidence);
-	if (m->role == AGENT_DRIVER) {
+	if (m->role == AGENT_DRIVER)
 		job->driver = place;
-		buf_put(&job->driver_evidence, evidence_bytes, m->evidence_size);
-	}
+	job_questions_note(&job->questions, place + 1, m->role == AGENT_DRIVER, evidence_bytes,
+	                   m->evidence_size);
 	job->provision->executor = place + 1;
 	job->provision->role = m->role;
 	job->provisioned = place;
@@ -444,8 +412,7 @@ static int job_turn(struct job *job, struct job_polls *p, struct error *err)
 		return error_errno(err, CELLA_EIO, "cannot wait for the job");
 	if (ready == 0 && job->stopping)
 		return error_set(err, CELLA_ETIMEOUT, "the job's processes did not end in time");
-	if (job->renew_ns && clock_ns() >= job->renew_ns)
-		job_renew_leases(job);
+	job_questions_renew(&job->questions);
 	int rc = 0;
 	for (nfds_t i = 0; ready > 0 && i < p->count && rc == 0; i++)
 		if (p->fds[i].revents)
@@ -550,7 +517,7 @@ static void job_done(struct job *job)
 	seal_session_free(job->session);
 	buf_done(&job->later);
 	cleanup_close_fn(&job->later_fd);
-	buf_done(&job->driver_evidence);
+	job_questions_done(&job->questions);
 	mem_free(job->pool, job->provision);
 }
 
@@ -567,6 +534,7 @@ int job_run(const struct job_config *config, struct job_result *ret_result, stru
 		.driver = JOB_EXECUTORS_MAX,
 		.provisioned = JOB_EXECUTORS_MAX,
 		.later_fd = -1,
+		.questions.grants = config->grants,
 	};
 	struct job_polls polls;
 	signal(SIGPIPE, SIG_IGN);

@@ -7,12 +7,12 @@
 #include "attest/evidence.h"
 #include "cell/launch_format.h"
 #include "cli/job.h"
+#include "cli/job_questions.h"
 #include "cli/output.h"
 #include "cli/owner_server.h"
 #include "seal/seal.h"
 
 enum {
-	JOB_EXECUTORS_MAX = 256, /* over the job's life, replacements included */
 	JOB_END_TIMEOUT_MS = 5000,
 	JOB_EXPLAIN_MS = 500,
 	JOB_LOG_MS = 2000, /* for the log of a job that is given up */
@@ -31,9 +31,7 @@ struct job {
 	struct owner_server *servers[JOB_EXECUTORS_MAX]; /* NULL: its channel is closed */
 	uint32_t server_count;
 	uint32_t driver; /* its place in servers, JOB_EXECUTORS_MAX before it is there */
-	struct buf driver_evidence;
-	bool asked[PROVISION_GRANTS_MAX]; /* CASes that the driver has asked as root keepers */
-	uint64_t renew_ns; /* when its leases there are to be renewed; 0: it has none */
+	struct job_questions questions;
 	struct owner_end end;
 	bool cut[JOB_EXECUTORS_MAX]; /* the channel closed without the executor's word of its end */
 	bool gone[JOB_EXECUTORS_MAX]; /* lost, or ended in the middle of a task: a warning says so */

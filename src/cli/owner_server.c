@@ -222,7 +222,8 @@ static int relay_keeper(struct owner_server *s, uint32_t grant, const uint8_t *b
                         struct buf *ret_answer)
 {
 	struct error why;
-	int rc = s->config.ask_cas(s->config.ask_data, grant, body, size, ret_answer, &why);
+	int rc = s->config.ask_cas(s->config.ask_data, s->config.executor, grant, body, size, ret_answer,
+	                           &why);
 	if (rc == 0)
 		return 0;
 	ret_answer->size = 0;

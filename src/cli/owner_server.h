@@ -37,8 +37,8 @@ struct owner_server_config {
 	const struct owner_paths *paths; /* borrowed */
 	const struct owner_keepers *keepers; /* of volumes that it may write; NULL: none; borrowed */
 	/* Passes a sealed question on to the CAS of a grant, from 1, and its sealed answer back. */
-	int (*ask_cas)(void *data, uint32_t grant, const void *question, size_t size, struct buf *ret_answer,
-	               struct error *err);
+	int (*ask_cas)(void *data, uint32_t executor, uint32_t grant, const void *question, size_t size,
+	               struct buf *ret_answer, struct error *err);
 	void *ask_data;
 	struct output *output;           /* borrowed */
 };

@@ -84,7 +84,7 @@ with Cas() as cas:
     check(cell in good("revoke", cella("cas", "revoke", "cell", SCRATCH / "p.cell", "--reason", "reads past its input")), "by the cell's file")
     good("a builder", cella("cas", "revoke", "builder", BUILDER))
     refused("again", cella("cas", "revoke", "builder", BUILDER), ["409"])
-    refused("another kind", cella("cas", "revoke", "cel", cell), ["cell, builder, las, owner or executor"], USAGE)
+    refused("another kind", cella("cas", "revoke", "cel", cell), ["cell, builder, las, owner, certificate or executor"], USAGE)
     refused("what is no cell's identity", cella("cas", "revoke", "cell", "12"), ["a cell's identity has 96 hexadecimal digits"], USAGE)
     refused("what is no launcher's key", cella("cas", "revoke", "las", cell), ["a launcher's key has 64 hexadecimal digits"], USAGE)
     refused("no owner's key", cella("cas", "remove-owner", "12"), ["a key has 64 hexadecimal digits"], USAGE)

@@ -161,7 +161,9 @@ static void bad_volumes_are_refused(void **state)
 {
 	(void)state;
 	enum {
-		FILES = 4,
+		IDENTITY = 1,
+		TIME = 4 + IDENTITY + 8,
+		FILES = TIME + 4,
 		KEYS = FILES + 2 * CRYPTO_KEY_SIZE,
 		COUNT = KEYS + 4,
 		MODE = COUNT + 4 + 4,
@@ -181,6 +183,8 @@ static void bad_volumes_are_refused(void **state)
 		{COUNT, 5},         /* more than there may be */
 		{MODE, 3},          /* no mode of commits */
 		{FILES, 1},         /* files in what is no grant */
+		{TIME, 1},          /* a time */
+		{IDENTITY, 'x'},    /* a text that does not end */
 		{VOLUMES + 4, 0},   /* the flag of the preopened directory */
 	};
 	for (size_t i = 0; i < array_count(bad); i++) {
@@ -283,6 +287,48 @@ static void a_grant_is_added(void **state)
 	provision_free(pool, g);
 }
 
+/* What time it is, the latest that was told; one that is far from another's is somebody's lie. */
+static void times_are_added(void **state)
+{
+	static const uint64_t second = 1000000000, noon = 1800000000ull * 1000000000;
+	static const struct {
+		uint64_t first, second, then; /* 0: refused */
+	} cases[] = {
+		{noon, noon, noon},
+		{noon, noon + 300 * second, noon + 300 * second},
+		{noon + 300 * second, noon, noon + 300 * second},
+		{noon, noon + 300 * second + 1, 0},
+		{noon + 300 * second + 1, noon, 0},
+		{noon, 0, 0},
+		{0, noon, noon},
+	};
+	(void)state;
+	for (size_t i = 0; i < array_count(cases); i++) {
+		struct provision *p = example_job(), *g = example_grant(), *read;
+		struct error err;
+		uint8_t *data;
+		size_t size;
+		g->time_ns = cases[i].first;
+		g->identity_path = "/identity";
+		assert_int_equal(provision_write(g, pool, &data, &size, NULL), 0);
+		assert_int_equal(provision_read(data, size, pool, &read, NULL), 0);
+		assert_string_equal(read->identity_path, "/identity");
+		assert_int_equal(provision_add_grant(p, read, 1, pool, &err), 0);
+		assert_int_equal(p->time_ns, cases[i].first);
+		g->environment_count = g->argument_count = g->volume_count = 0;
+		g->time_ns = cases[i].second;
+		int rc = provision_add_grant(p, g, 2, pool, &err);
+		assert_int_equal(rc, cases[i].then ? 0 : CELLA_EPERM);
+		assert_true(rc == 0 ? p->time_ns == cases[i].then
+		                    : strstr(err.text, "two of the job's sessions tell times that are") !=
+		                              NULL);
+		provision_free(pool, p);
+		provision_free(pool, read);
+		provision_free(pool, g);
+		mem_free(pool, data);
+	}
+}
+
 /* Files of a grant cross whole, and lie in the job; a job has none of its own, and each path once. */
 static void files_are_added(void **state)
 {
@@ -378,6 +424,7 @@ int main(void)
 		cmocka_unit_test(bad_volumes_are_refused),
 		cmocka_unit_test(a_grant_is_added),
 		cmocka_unit_test(files_are_added),
+		cmocka_unit_test(times_are_added),
 		cmocka_unit_test(a_grant_for_something_else_is_refused),
 	};
 	return cmocka_run_group_tests(tests, make_pool, drop_pool);

@@ -79,6 +79,7 @@ static const char whole[] =
 	"  environment: {Z: no, A: \"$$CELLA::key$$\"}\n"
 	"  pwd: /work\n"
 	"  image_name: classifier\n"
+	"  identity: /run/identity\n"
 	"  offline: 24h\n"
 	"  attestation:\n"
 	"  - cell: [" DIGEST_EF ", " DIGEST_EF "]\n"
@@ -95,7 +96,7 @@ static const char whole[] =
 	"  command: [train, \"a b\", \"\"]\n"
 	"  attestation: [{memory_level: insecure-none}]\n"
 	"access_policy:\n"
-	"  read: [CREATOR, " KEY_CD "]\n"
+	"  read: [CREATOR, " KEY_CD ", \"cella://clinic/hospital/classify\"]\n"
 	"  update: {require_all: [CREATOR, " KEY_CD "]}\n"
 	"  create: {at_least: 1, of: [" KEY_AB ", " KEY_CD "]}\n";
 
@@ -186,6 +187,7 @@ static void test_services(void **state)
 	assert_string_equal(classify->environment[1].value, "no");
 	assert_string_equal(classify->pwd, "/work");
 	assert_string_equal(classify->image, "classifier");
+	assert_string_equal(classify->identity, "/run/identity");
 	assert_int_equal(classify->alternative_count, 2);
 	assert_true(r->cells.count == 2 && r->cells.size == 48 && r->builders.count == 1);
 	assert_true(r->executors.bytes[47] == 0xef && r->launchers.bytes[0] == 0xcd);
@@ -198,7 +200,8 @@ static void test_services(void **state)
 	assert_int_equal(classify->tolerate.host, EVIDENCE_KEXEC_DISABLED);
 	assert_int_equal(classify->tolerate.isolation, EVIDENCE_NO_NEW_PRIVS);
 	assert_true(train->command.count == 3 && strcmp(train->command.items[1], "a b") == 0);
-	assert_true(!train->pwd && !train->image && !train->offline_s && !train->tolerate.machine);
+	assert_true(!train->identity && !train->pwd && !train->image && !train->offline_s &&
+	            !train->tolerate.machine);
 	assert_int_equal(train->alternatives[0].memory_level, MEM_INSECURE_NONE);
 	session_free(s);
 }
@@ -210,6 +213,9 @@ static void test_access(void **state)
 	(void)state;
 	assert_true(s->read.who == SESSION_KEYS && s->read.creator && s->read.at_least == 1);
 	assert_true(s->read.keys.count == 1 && s->read.keys.bytes[0] == 0xcd);
+	assert_int_equal(s->read.identities.count, 1);
+	assert_string_equal(s->read.identities.items[0], "cella://clinic/hospital/classify");
+	assert_true(s->update.identities.count == 0);
 	assert_true(s->update.at_least == 0 && s->update.creator && s->update.keys.count == 1);
 	assert_true(s->create.at_least == 1 && !s->create.creator && s->create.keys.count == 2);
 	assert_true(small->read.creator && small->read.keys.count == 0 && small->read.at_least == 1);
@@ -320,6 +326,10 @@ static void test_other_hash(void **state)
 		{"pwd: /work", "pwd: /works"},
 		{"  image_name: classifier\n", ""},
 		{"24h", "23h"},
+		{"/run/identity", "/run/identities"},
+		{"  identity: /run/identity\n", ""},
+		{", \"cella://clinic/hospital/classify\"", ""},
+		{"cella://clinic/hospital/classify", "cella://clinic/hospital/train"},
 		{"cell: [ef", "cell: [ee"},
 		{"    builder: ab", "    builder: aa"},
 		{"executor: ef", "executor: ee"},

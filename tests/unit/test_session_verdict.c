@@ -281,14 +281,76 @@ static void test_access(void **state)
 	}
 }
 
+/* A cell counts as one more of those that are named, by exactly its name, and beside keys. */
+static void test_cells(void **state)
+{
+	static const struct {
+		const char *right, *asking, *identity;
+		const char *refused; /* NULL: allowed */
+	} cases[] = {
+		{"\"cella://a/b/c\"", "", "cella://a/b/c", NULL},
+		{"[CREATOR, \"cella://a/b/c\"]", "\xcc", NULL, NULL},
+		{"[CREATOR, \"cella://a/b/c\"]", "", "cella://a/b/c", NULL},
+		{"[CREATOR, \"cella://a/b/c\"]", "", "cella://a/b/d",
+	         "the session's access_policy wants 1 of 2 keys to read it, and 0 of them ask; missing: " KEY(
+			 "cc") ", cella://a/b/c"},
+		{"[CREATOR, \"cella://a/b/c\"]", "", "cella://A/b/c",
+	         "the session's access_policy wants 1 of 2 keys to read it, and 0 of them ask; missing: " KEY(
+			 "cc") ", cella://a/b/c"},
+		{"CREATOR", "", "cella://a/b/c",
+	         "the session's access_policy wants 1 of 1 keys to read it, and 0 of them ask; missing: " KEY(
+			 "cc")},
+		{"{require_all: [CREATOR, \"cella://a/b/c\"]}", "", "cella://a/b/c",
+	         "the session's access_policy wants 2 of 2 keys to read it, and 1 of them asks; missing: " KEY(
+			 "cc")},
+		{"{require_all: [CREATOR, \"cella://a/b/c\"]}", "\xcc", "cella://a/b/c", NULL},
+		{"{at_least: 1, of: [\"cella://a/b/d\", \"cella://a/b/c\"]}", "", "cella://a/b/d", NULL},
+		{"NONE", "", "cella://a/b/c", "the session's access_policy lets nobody read"},
+	};
+	(void)state;
+	for (size_t i = 0; i < array_count(cases); i++) {
+		cleanup_buf struct buf text = {0};
+		uint8_t keys[4][SESSION_KEY_HASH_SIZE], creator[SESSION_KEY_HASH_SIZE];
+		struct session_requesters asking = {keys, strlen(cases[i].asking), cases[i].identity};
+		struct error err = {0};
+		buf_printf(&text, "name: s\nversion: 0.1\naccess_policy:\n  read: %s\n", cases[i].right);
+		struct session *s = parse((const char *)text.data);
+		memset(creator, CREATOR, sizeof(creator));
+		for (size_t j = 0; j < asking.count; j++)
+			memset(keys[j], (uint8_t)cases[i].asking[j], SESSION_KEY_HASH_SIZE);
+		int rc = session_access(&s->read, "read", creator, &asking, &err);
+		if (rc != (cases[i].refused ? CELLA_EPERM : 0) ||
+		    (rc < 0 && strcmp(err.text, cases[i].refused) != 0))
+			fail_msg("%s: %d, %s", cases[i].right, rc, err.text);
+		session_free(s);
+	}
+}
+
+/* The longest names there are make a name that fits. */
+static void test_longest_identity(void **state)
+{
+	char session[SESSION_WHOLE_NAME_MAX + 1], service[SESSION_NAME_MAX + 1],
+		uri[SESSION_IDENTITY_MAX + 1];
+	(void)state;
+	memset(session, 's', sizeof(session));
+	memset(service, 'v', sizeof(service));
+	session[sizeof(session) - 1] = service[sizeof(service) - 1] = '\0';
+	session_identity(session, service, uri);
+	assert_int_equal(strlen(uri), SESSION_IDENTITY_MAX);
+	assert_int_equal(uri[SESSION_IDENTITY_MAX - 1], 'v');
+	session_identity("clinic/hospital", "classify", uri);
+	assert_string_equal(uri, "cella://clinic/hospital/classify");
+}
+
 int main(void)
 {
 	struct error err;
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_accepted),  cmocka_unit_test(test_each_fails),
-		cmocka_unit_test(test_all_fail),  cmocka_unit_test(test_tolerated),
-		cmocka_unit_test(test_structure), cmocka_unit_test(test_levels),
-		cmocka_unit_test(test_access),
+		cmocka_unit_test(test_accepted),         cmocka_unit_test(test_each_fails),
+		cmocka_unit_test(test_all_fail),         cmocka_unit_test(test_tolerated),
+		cmocka_unit_test(test_structure),        cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_access),           cmocka_unit_test(test_cells),
+		cmocka_unit_test(test_longest_identity),
 	};
 	if (crypto_init(NULL, &err) < 0) {
 		print_error("%s\n", err.text);

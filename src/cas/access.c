@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/io.h"
+#include "cas/identity.h"
 
 /* The keys that ask: the connection's, then those of the signatures. */
 struct askers {
@@ -32,7 +33,11 @@ static int add_signers(struct cas *cas, const struct access_request *q,
 static int gather(struct cas *cas, const struct access_request *q, const uint8_t hash[CRYPTO_SHA384_SIZE],
                   struct askers *ret, struct error *err)
 {
-	*ret = (struct askers){.count = q->who->known};
+	const bool cell = q->who->identity;
+	int rc = cell ? cas_identity_check(cas, q->who, err) : 0;
+	*ret = (struct askers){.count = q->who->known && !cell};
+	if (rc < 0)
+		return rc;
 	memcpy(ret->keys[0], q->who->key, sizeof(ret->keys[0]));
 	if (q->who->known && cas_key_is_revoked(cas, q->who->key))
 		return error_set(err, CELLA_EPERM, "the key that asks was revoked");
@@ -41,9 +46,12 @@ static int gather(struct cas *cas, const struct access_request *q, const uint8_t
 
 bool access_may_read(struct cas *cas, const struct cas_requester *who, const struct cas_session *session)
 {
-	const struct session_requesters all = {.keys = &who->key, .count = who->known};
-	return !(who->known && cas_key_is_revoked(cas, who->key)) &&
-	       session_access(&session->session->read, "read", session->creator, &all, NULL) == 0;
+	const struct session_requesters all = {.keys = &who->key,
+	                                       .count = who->known && !who->identity,
+	                                       .identity = who->identity};
+	const bool revoked = who->identity ? cas_identity_check(cas, who, NULL) < 0
+	                                   : who->known && cas_key_is_revoked(cas, who->key);
+	return !revoked && session_access(&session->session->read, "read", session->creator, &all, NULL) == 0;
 }
 
 /* The same whether there is a session. */
@@ -64,7 +72,11 @@ int access_demand(struct cas *cas, const struct access_request *q, const struct 
 	struct askers askers;
 	struct error why;
 	int rc = gather(cas, q, session->hash, &askers, &why);
-	const struct session_requesters all = {.keys = askers.keys, .count = askers.count};
+	const struct session_requesters all = {.keys = askers.keys,
+	                                       .count = askers.count,
+	                                       .identity = q->who->identity};
+	if (rc == 0 && q->who->identity && access != &session->session->read)
+		rc = error_set(&why, CELLA_EPERM, "a cell may read a session, and may not %s it", what);
 	if (rc == 0)
 		rc = session_access(access, what, session->creator, &all, &why);
 	if (rc == CELLA_EPERM)

@@ -589,6 +589,7 @@ static const struct https_route table[] = {
 	{"GET", "/v1/sessions/{session}", 0, true, true, get_session, NULL},
 	{"DELETE", "/v1/sessions/{session}", 0, true, true, delete_session, NULL},
 	{"GET", "/v1/sessions/{session}/services/{service}/refusals", 0, true, true, get_refusals, NULL},
+	{"GET", "/v1/sessions/{session}/secrets/{secret}", 0, true, true, api_get_secret, NULL},
 	{"GET", "/v1/sessions/{session}/volumes/{volume}", 0, true, true, get_volume, NULL},
 	{"PUT", "/v1/sessions/{session}/volumes/{volume}", SMALL_BODY_MAX, true, true, put_volume, NULL},
 	{"DELETE", "/v1/sessions/{session}/volumes/{volume}/lease", 0, true, true, delete_lease, NULL},

@@ -11,6 +11,12 @@ struct cas_requester api_requester(const struct https_request *request)
 	                            .signatures = https_header(request, "cella-signatures")};
 	const char *hash = https_peer(request)->key_hash;
 	who.known = *hash && io_unhex(hash, sizeof(who.key), who.key);
+	if (https_peer(request)->by_ca) {
+		const char *name = cert_names_first(&https_peer(request)->names, CERT_URI);
+		who.identity = name ? name : "";
+		who.serial = https_peer(request)->serial;
+		who.not_after = https_peer(request)->not_after;
+	}
 	return who;
 }
 

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "cas/api_answer.h"
 #include "cas/identity.h"
+#include "cas/secret_read.h"
 
 void api_get_identity_ca(void *arg, struct https_request *request)
 {
@@ -48,4 +49,19 @@ void api_get_certificates(void *arg, struct https_request *request)
 	struct error err;
 	api_answer_list(api, request, "certificates", list,
 	                cas_certificate_list(api->cas, &who, add_certificate, list, &err), &err);
+}
+
+static void answer_secret(void *arg, const void *data, size_t size)
+{
+	https_answer(arg, 200, "application/octet-stream", data, size);
+}
+
+void api_get_secret(void *arg, struct https_request *request)
+{
+	struct cas_api *api = arg;
+	struct cas_requester who = api_requester(request);
+	struct error err;
+	if (cas_secret_read(api->cas, &who, https_segment(request, "session"),
+	                    https_segment(request, "secret"), answer_secret, request, &err) < 0)
+		api_answer_error(api, request, &err);
 }

@@ -4,6 +4,6 @@
 
 #include "cas/api.h"
 
-https_handler api_get_identity_ca, api_get_identity_crl, api_get_certificates;
+https_handler api_get_identity_ca, api_get_identity_crl, api_get_certificates, api_get_secret;
 
 #endif

@@ -171,6 +171,38 @@ static int revoked_since(struct records *r, const struct records_certificate *c,
 	return 0;
 }
 
+static int check_record(struct cas *cas, const struct cas_requester *who, struct records *r,
+                        struct error *err)
+{
+	struct records_certificate c;
+	uint8_t serial[RECORDS_SERIAL_SIZE];
+	uint64_t revoked_ns = 0;
+	if (strlen(who->serial) != 2 * sizeof(serial) || !io_unhex(who->serial, sizeof(serial), serial))
+		return error_set(err, CELLA_EPERM, "the cell's certificate is none of this CAS's");
+	int rc = records_certificate_get(r, (uint64_t)who->not_after, serial, &c, err);
+	if (rc == CELLA_ENOENT || (rc == 0 && strcmp(c.name, who->identity) != 0))
+		return error_set(err, CELLA_EPERM, "the cell's certificate %s is none that this CAS knows",
+		                 who->serial);
+	if (rc == 0)
+		rc = revoked_since(r, &c, &revoked_ns, err);
+	if (rc < 0)
+		return rc;
+	if (revoked_ns)
+		return error_set(err, CELLA_EPERM,
+		                 "the cell's certificate %s, or what it was given for, was revoked",
+		                 who->serial);
+	return now_s(cas) <= c.not_after_s
+	               ? 0
+	               : error_set(err, CELLA_EPERM, "the cell's certificate %s has expired", who->serial);
+}
+
+int cas_identity_check(struct cas *cas, const struct cas_requester *who, struct error *err)
+{
+	int rc = check_record(cas, who, cas_records_lock(cas), err);
+	cas_records_unlock(cas);
+	return rc;
+}
+
 /* While the records are locked. */
 struct listing {
 	struct records *records;

@@ -33,6 +33,10 @@ const struct cert *cas_identity_ca(const struct cas *cas);
 int cas_identity_issue(const struct judgement *j, const struct owner_identity_request *question,
                        struct buf *ret_answer, struct error *err) must_check;
 
+/* Who asks shows the certificate of a cell: is it one that this CAS has issued, is it its time, and is
+ * neither it nor what it was given for revoked? CELLA_EPERM. */
+int cas_identity_check(struct cas *cas, const struct cas_requester *who, struct error *err) must_check;
+
 /* Of those that are valid or were until a moment ago, for owners. What `fn` returns below 0 ends it. */
 struct cas_certificate {
 	struct records_certificate record;

@@ -25,6 +25,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "cas/api.h"
+#include "cas/identity.h"
 #include "cas/upkeep.h"
 #include "net/tls.h"
 
@@ -202,7 +203,8 @@ static int look_after(struct daemon *d, struct error *err)
 
 /* ---- listening */
 
-/* Clients pin the key: the certificate is made anew at each start. */
+/* Clients pin the key: the certificate is made anew at each start. They show keys of their own, or the
+ * certificates that cells have from this CAS. */
 static int make_tls(struct daemon *d, struct error *err)
 {
 	static const struct cert_name names[] = {{CERT_DNS, "localhost"}, {CERT_IP, "127.0.0.1"}};
@@ -216,14 +218,16 @@ static int make_tls(struct daemon *d, struct error *err)
 	int rc = cert_make_self_signed(cas_tls_key(d->cas), &shape, &d->certificate, err);
 	if (rc < 0)
 		return rc;
-	const struct cert *chain[] = {d->certificate};
+	const struct cert *chain[] = {d->certificate}, *cas[] = {cas_identity_ca(d->cas)};
 	const struct tls_options options = {.key = cas_tls_key(d->cas),
 	                                    .chain = chain,
 	                                    .chain_count = 1,
 	                                    .now = now_s,
 	                                    .protocol = "http/1.1",
 	                                    .clients = TLS_CLIENTS_MAY_HAVE,
-	                                    .any_client_key = true};
+	                                    .any_client_key = true,
+	                                    .cas = cas,
+	                                    .ca_count = 1};
 	return tls_server_context(&options, &d->tls, err);
 }
 

@@ -11,7 +11,7 @@
 
 bool cas_is_owner(struct cas *cas, const struct cas_requester *who)
 {
-	if (!who->known)
+	if (!who->known || who->identity)
 		return false;
 	struct records *r = cas_records_lock(cas);
 	bool is = records_party_known(r, RECORDS_OWNER, who->key) &&

@@ -4,6 +4,8 @@
  * A requester is the key that the connection has proven (RFC 8446), with those that have signed what it asks
  * for; without any it has no rights. An *owner* is
  * a key that the CAS knows and that was not revoked. What is denied is in the log.
+ *
+ * Who shows the certificate of a cell (cas/identity.h) is that cell, whatever else its key may be.
  */
 #ifndef CAS_REQUESTER_H
 #define CAS_REQUESTER_H
@@ -16,6 +18,9 @@ struct cas_requester {
 	bool known; /* it has shown a key */
 	uint8_t key[RECORDS_KEY_SIZE];
 	const char *address;
+	/* Of the cell that it is: its certificate's name, serial number, and end; NULL: it is none. */
+	const char *identity, *serial;
+	int64_t not_after;
 	const char *signatures; /* of others, under what it asks for (cas/signature.h); NULL: none */
 };
 

@@ -148,6 +148,7 @@ static int check_chain(const struct tls_context *c, const struct cert *const *ch
 	struct tls_peer peer = {.not_after = facts.not_after, .names = facts.names};
 	memcpy(peer.key_hash, facts.key_hash, sizeof(peer.key_hash));
 	memcpy(peer.common_name, facts.common_name, sizeof(peer.common_name));
+	memcpy(peer.serial, facts.serial, sizeof(peer.serial));
 	if (c->server && c->any_client_key && count == 1 && facts.self_issued) {
 		rc = check_own_key(chain, &peer, rule, err);
 	} else {

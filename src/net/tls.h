@@ -27,6 +27,7 @@ struct tls_peer {
 	char key_hash[CERT_KEY_HASH_SIZE]; /* "": it has shown no certificate */
 	char common_name[CERT_COMMON_NAME_MAX + 1];
 	bool by_ca; /* a trusted CA vouches for `names`; otherwise the key alone is proven, without names */
+	char serial[2 * CERT_SERIAL_MAX + 1]; /* of the certificate, as cert_describe tells it */
 	int64_t not_after;
 	struct cert_names names;
 };

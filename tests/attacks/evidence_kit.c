@@ -14,6 +14,12 @@
  *     evidence_kit answer DATA-KEY NUMBER ANSWER
  *                                      what the keeper says: error, token, root, text; status 3 if it is not
  *                                      the answer to that question
+ *     evidence_kit certify DATA-KEY NUMBER FILE
+ *                                      a new P-256 key in FILE, and the executor's question to certify it,
+ *                                      sealed, in base64url
+ *     evidence_kit certified DATA-KEY NUMBER ANSWER FILE CA-FILE
+ *                                      the certificate of that answer appended to FILE, the CA's into
+ *                                      CA-FILE; status 3 if it is not the answer to that question
  *     evidence_kit credential FILE FROM TO
  *                                      an owner's private key and certificate, good from and until so many
  *                                      seconds from now; prints the key's hash
@@ -31,7 +37,7 @@
 #include "attest/evidence.h"
 #include "base/base64url.h"
 #include "base/io.h"
-#include "cell/owner_format.h"
+#include "cell/identity_question.h"
 #include "cell/provision.h"
 #include "crypto/x509.h"
 
@@ -250,6 +256,64 @@ static int read_answer(const char *data_key, const char *number, const char *ans
 	return 0;
 }
 
+/* ---- certificates of cells */
+
+static void append(const char *path, const void *bytes, size_t size)
+{
+	FILE *f = fopen(path, "a");
+	if (f && fwrite(bytes, 1, size, f) == size && fclose(f) == 0)
+		return;
+	fprintf(stderr, "evidence_kit: cannot write to %s\n", path);
+	exit(FAILED);
+}
+
+static void certify(const char *data_key, const char *number, const char *path)
+{
+	struct owner_identity_request question = {.operation = OWNER_IDENTITY_CERTIFY};
+	uint8_t sealed[sizeof(question) + SEAL_OVERHEAD], public_key[CERT_PUBLIC_MAX];
+	char pem[CERT_KEY_PEM_MAX], text[4 * sizeof(sealed)];
+	const struct seal_id id = owner_keeper_id(0, false, strtoull(number, NULL, 10));
+	struct cert_key *key;
+	size_t size;
+	must(cert_key_generate(&key, &err));
+	must(cert_key_write(key, pem, &size, &err));
+	must(io_create_private(path, pem, size, &err));
+	must(cert_key_public(key, public_key, &size, &err));
+	question.public_size = (uint32_t)size;
+	memcpy(question.public_key, public_key, size);
+	struct seal_session *session = session_of(data_key);
+	must(seal_object(session, &id, NULL, 0, &question, sizeof(question), sealed, &err));
+	base64url_encode(sealed, sizeof(sealed), text);
+	printf("%.*s\n", (int)base64url_size(sizeof(sealed)), text);
+	seal_session_free(session);
+	cert_key_free(key);
+}
+
+static int take_certificate(const char *data_key, const char *number, const char *answer, const char *path,
+                            const char *ca_path)
+{
+	struct identity_answer a;
+	const struct seal_id id = owner_keeper_id(0, true, strtoull(number, NULL, 10));
+	size_t size = base64url_bytes(strlen(answer));
+	uint8_t *sealed = malloc(size + 1), *plain = malloc(size + 1);
+	if (!sealed || !plain || size < SEAL_OVERHEAD || !base64url_decode(answer, strlen(answer), sealed)) {
+		fprintf(stderr, "evidence_kit: that is no answer\n");
+		return FAILED;
+	}
+	struct seal_session *session = session_of(data_key);
+	int rc = seal_open(session, &id, NULL, 0, sealed, size, plain, size - SEAL_OVERHEAD, &err);
+	seal_session_free(session);
+	if (rc == CELLA_EAUTH)
+		return NOT_FOR_THIS_KEY;
+	must(rc);
+	must(identity_answer_read(plain, size - SEAL_OVERHEAD, &a, &err));
+	append(path, a.certificate, a.certificate_size);
+	append(ca_path, a.ca, a.ca_size);
+	free(plain);
+	free(sealed);
+	return 0;
+}
+
 /* ---- credentials */
 
 static void write_credential(const char *path, const char *from, const char *to)
@@ -298,13 +362,18 @@ int main(int argc, char **argv)
 		ask(argv[2], argv[3], argv[4], argv[5], argv + 6);
 	} else if (strcmp(command, "answer") == 0 && argc == 5) {
 		return read_answer(argv[2], argv[3], argv[4]);
+	} else if (strcmp(command, "certify") == 0 && argc == 5) {
+		certify(argv[2], argv[3], argv[4]);
+	} else if (strcmp(command, "certified") == 0 && argc == 7) {
+		return take_certificate(argv[2], argv[3], argv[4], argv[5], argv[6]);
 	} else if (strcmp(command, "credential") == 0 && argc == 5) {
 		write_credential(argv[2], argv[3], argv[4]);
 	} else {
 		fprintf(stderr,
 		        "usage: evidence_kit launcher | executor | sign LAUNCHER NAME=VALUE... | "
 		        "open PRIVATE PUBLIC GRANT | ask DATA-KEY NUMBER OPERATION ID [TOKEN FROM TO] | "
-		        "answer DATA-KEY NUMBER ANSWER | credential FILE FROM TO\n");
+		        "answer DATA-KEY NUMBER ANSWER | certify DATA-KEY NUMBER FILE | "
+		        "certified DATA-KEY NUMBER ANSWER FILE CA-FILE | credential FILE FROM TO\n");
 		return 2;
 	}
 	return 0;

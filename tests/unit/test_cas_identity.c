@@ -20,6 +20,7 @@
 #include "cas/identity.h"
 #include "cas/keeper.h"
 #include "cas/parties.h"
+#include "cas/secret_read.h"
 #include "cas/sessions.h"
 #include "cas/upkeep.h"
 #include "cas_support.h"
@@ -465,6 +466,91 @@ static void test_questions(void **state)
 	end(&p);
 }
 
+/* ---- cells that ask, each by what TLS has told of its certificate */
+
+struct taken {
+	size_t count, size;
+};
+
+static void take_secret(void *arg, const void *data, size_t size)
+{
+	struct taken *t = arg;
+	assert_non_null(data);
+	t->count++;
+	t->size = size;
+}
+
+/* As the owner's key, too, which is of no use to a cell. */
+static struct cas_requester cell_of(const struct place *p, const struct cert_facts *facts)
+{
+	struct cas_requester who = p->owner;
+	who.identity = cert_names_first(&facts->names, CERT_URI);
+	who.serial = facts->serial;
+	who.not_after = facts->not_after;
+	return who;
+}
+
+static void assert_reads(struct place *p, const struct cas_requester *who, int code)
+{
+	struct taken taken = {0};
+	struct error err;
+	int rc = cas_secret_read(p->cas, who, "clinic/hospital", "token", take_secret, &taken, &err);
+	if (rc != code)
+		fail_msg("%d: %s", rc, rc < 0 ? err.text : "it reads");
+	assert_int_equal(taken.count, code == 0);
+	assert_int_equal(taken.size, code == 0 ? 12 : 0);
+}
+
+static void test_requesters(void **state)
+{
+	struct place p;
+	struct executor x;
+	struct cert *cert, *ca;
+	struct cert_facts facts;
+	struct error err;
+	(void)state;
+	begin(&p);
+	put(&p,
+	    "name: clinic/hospital\nversion: \"0.1\"\nsecrets: [{name: token, kind: ascii, size: 12}]\n"
+	    "services:\n" SERVICE(
+		    "classify",
+		    "    identity: /identity\n") "access_policy:\n  read: [CREATOR, \"cella://clinic/hospital/classify\"]\n");
+	start(&p, &x, "classify");
+	certify(&x, &cert, &ca);
+	must(cert_describe(cert, &facts, &err), &err);
+	cert_free(cert);
+	cert_free(ca);
+	const struct cas_requester good = cell_of(&p, &facts);
+	struct cas_requester who = good;
+	assert_reads(&p, &who, 0);
+	assert_reads(&p, &p.owner, CELLA_EPERM); /* who may read the session, and is no cell */
+	p.now += HOUR * SECOND; /* the last second */
+	assert_reads(&p, &who, 0);
+	p.now += SECOND; /* on a connection that was made in time */
+	assert_reads(&p, &who, CELLA_EPERM);
+	p.now = NOON;
+	assert_reads(&p, &who, 0);
+	who.identity = "cella://clinic/hospital/other";
+	assert_reads(&p, &who, CELLA_EPERM);
+	who = good;
+	who.not_after++;
+	assert_reads(&p, &who, CELLA_EPERM);
+	who = good;
+	who.serial = "41414141414141414141414141414141";
+	assert_reads(&p, &who, CELLA_EPERM);
+	who.serial = "4141";
+	assert_reads(&p, &who, CELLA_EPERM);
+	who = good;
+	assert_false(cas_is_owner(p.cas, &who));
+	assert_true(cas_is_owner(p.cas, &p.owner));
+	uint8_t serial[RECORDS_SERIAL_SIZE];
+	assert_true(io_unhex(facts.serial, sizeof(serial), serial));
+	revoke_it(&p, RECORDS_REVOKED_CERTIFICATE, serial, sizeof(serial));
+	assert_reads(&p, &who, CELLA_EPERM);
+	stop(&x);
+	end(&p);
+}
+
 /* ---- what is kept */
 
 static int count_one(void *arg, uint64_t not_after_s, const uint8_t serial[RECORDS_SERIAL_SIZE],
@@ -582,7 +668,7 @@ int main(void)
 		cmocka_unit_test(test_certificate), cmocka_unit_test(test_renewal),
 		cmocka_unit_test(test_revoked),     cmocka_unit_test(test_changed_session),
 		cmocka_unit_test(test_questions),   cmocka_unit_test(test_records),
-		cmocka_unit_test(test_ca),
+		cmocka_unit_test(test_ca),          cmocka_unit_test(test_requesters),
 	};
 	return cmocka_run_group_tests_name("cas_identity", tests, start_crypto, NULL);
 }

@@ -5,7 +5,8 @@
 
 Its methods, paths, and whether a certificate is needed are those of the table in src/cas/api.c, and a started CAS
 answers each route, with an owner's certificate, without one, with a malformed body, by a status that is
-documented by number, and by the documented type of content."""
+documented by number, and by the documented type of content. What it answers in JSON is what the document's schema says,
+with no member more; and of bodies it takes that which the schema describes, and none with a mistake in it."""
 
 import base64
 import hashlib
@@ -19,10 +20,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from celljob import CELLA, SCRATCH, SOURCE, check, finish, needs_secret
+from schema import mistakes, open_objects, wrong
 
 ROW = re.compile(r'^\t\{"([A-Z]+)", "([^"]+)", \w+, (?:true|false), (true|false), \w+, NULL\},$', re.M)
 SESSION = 'name: probe\nversion: "0.1"\nservices:\n  - name: s\n    command: [x]\n    attestation:\n      - cell: ' \
           + "00" * 48 + "\naccess_policy:\n  read: CREATOR\n  update: CREATOR\n"
+OPEN = {"Problem", ".entries[].what"}  # as RFC 9457 lets it; and what the audit log says, by its kind
 EVIDENCE = ("/v1/attest", "/v1/lease", "/v1/keeper", "/v1/keeper/renewal")  # which is the credential
 KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"  # of RFC 8032: a launcher's is examined
 BODIES = {
@@ -31,7 +34,7 @@ BODIES = {
     "/v1/keeper": {"session": "probe", "service": "s", "evidence": "none", "question": "AA"},
     "/v1/keeper/renewal": {"session": "probe", "service": "s", "evidence": "none"},
     "/v1/sessions": SESSION,
-    "/v1/sessions/{session}/volumes/{volume}": {"id": "00", "root": "00", "keys": []},
+    "/v1/sessions/{session}/volumes/{volume}": {"id": "00" * 16, "root": "00" * 64, "keys": []},
     "/v1/las": {"key": KEY, "label": "probe"},
     "/v1/endorsements": {"session": "", "service": "", "endorsement": "AA"},
     "/v1/owners": {"key": KEY, "label": "probe"},
@@ -39,10 +42,23 @@ BODIES = {
 }
 
 
+DOCUMENT = json.loads((SOURCE / "docs/reference/cas-api.json").read_text(encoding="utf-8"))
+
+
 def documented():
-    document = json.loads((SOURCE / "docs/reference/cas-api.json").read_text(encoding="utf-8"))
     return {(method.upper(), path): operation
-            for path, operations in document["paths"].items() for method, operation in operations.items()}
+            for path, operations in DOCUMENT["paths"].items() for method, operation in operations.items()}
+
+
+def schemas(operation):
+    """Of what is sent and what is answered in JSON."""
+    shapes = [operation.get("requestBody", {}), *operation["responses"].values()]
+    return [kind["schema"] for shape in shapes for name, kind in shape.get("content", {}).items() if "json" in name]
+
+
+def check_schemas(routes):
+    found = {place for operation in routes.values() for schema in schemas(operation) for place in open_objects(schema, DOCUMENT)}
+    check(found == OPEN, f"members that no schema names may be nowhere but where they must: {found}")
 
 
 def check_table(routes):
@@ -74,9 +90,24 @@ def check_answer(route, operation, answer, how):
     shape = operation["responses"].get(str(status))
     check(shape is not None, f"{route} {how} answers {status}, which is documented: {text[:200]!r}")
     if shape:
-        wanted = set(shape.get("content", {"": None}))
-        check(content in wanted, f"{route} {how} answers {content!r}, of {wanted}")
+        wanted = shape.get("content", {"": None})
+        check(content in wanted, f"{route} {how} answers {content!r}, of {set(wanted)}")
+        if "json" in content and content in wanted:
+            schema, value = wanted[content]["schema"], json.loads(text)
+            found = mistakes(schema, value, DOCUMENT, "the answer")
+            check(not found, f"{route} {how} answers what its schema says: {found}")
+            check("problem" in content or mistakes(schema, {**value, "no_such_member": 1}, DOCUMENT), f"{route} {how}: with a member more it would not")
     return status
+
+
+def check_bodies(port, route, path, operation, credential):
+    """The document and the CAS agree on which bodies there are."""
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    body = BODIES[route[1]]
+    check(not mistakes(schema, body, DOCUMENT), f"{route}: the schema accepts the body: {mistakes(schema, body, DOCUMENT)}")
+    for changed, what in wrong(schema, body, DOCUMENT):
+        status = check_answer(route, operation, ask(port, route[0], path, json.dumps(changed), credential), f"with {what}")
+        check(mistakes(schema, changed, DOCUMENT) and status == 400, f"{route} with {what}: {status}, and the schema refuses it")
 
 
 def check_answers(port, routes, credential):
@@ -98,6 +129,8 @@ def check_answers(port, routes, credential):
         if body:
             status = check_answer(route, operation, ask(port, method, path, "{", credential), "with half a body")
             check(400 <= status < 500, f"{route} answers {status} to half a body")
+            if isinstance(BODIES[pattern], dict):
+                check_bodies(port, route, path, operation, credential)
         status = check_answer(route, operation, ask(port, method, path, body, credential), "with a certificate")
         refused = pattern in EVIDENCE or "{volume}" in pattern or "{secret}" in pattern or route == ("POST", "/v1/endorsements")
         check((status >= 400) == refused, f"{route} answers {status} to an owner")
@@ -107,6 +140,7 @@ def main():
     needs_secret()
     routes = documented()
     check_table(routes)
+    check_schemas(routes)
     directory = SCRATCH / "cas"
     with subprocess.Popen([CELLA, "cas", "--dir", directory, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE,
                           text=True) as cas:

@@ -24,7 +24,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from castest import (DENIED, KIT, MEMORY, NOT_FOR_THIS_KEY, REFUSED, Cas, Executor, Launcher, alternative, cella, good, kit, refused,
                      scalar_of, session, stolen, use)
-from celljob import SCRATCH, build_cell, check, finish, has_secret, skip_part
+from celljob import SCRATCH, SOURCE, build_cell, check, finish, has_secret, skip_part
+from schema import mistakes
 
 IDENTITY = "    identity: /identity\n"
 READERS = '  read: [CREATOR, "cella://a/s"]\n  update: CREATOR\n'
@@ -297,6 +298,10 @@ def revoked_certificate(cas, launcher, cell, peer):
     use(cas)
     shown = good("certificates", cella("cas", "certificates"))
     check(re.search(rf"^{gone.serial}  until \S+Z  cella://a/s$", shown, re.M), f"its serial number is told: {shown[-300:]}")
+    document = json.loads((SOURCE / "docs/reference/cas-api.json").read_text(encoding="utf-8"))
+    shape = document["paths"]["/v1/identity/certificates"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    found = mistakes(shape, cas.ask("GET", "/v1/identity/certificates", who=cas.owner)[1], document)
+    check(not found, f"as the document has it: {found}")
     refused("a serial number that is none's", cella("cas", "revoke", "certificate", "41" * 16), ["no certificate of this serial number"])
     good("revoke", cella("cas", "revoke", "certificate", gone.serial, "--reason", "test"))
     denied("revoked, on the connection that it has", gone.secret(link=link), ["no owner's of this CAS"])

@@ -22,14 +22,16 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import memscan
 from castest import (DENIED, KIT, MEMORY, NOT_FOR_THIS_KEY, REFUSED, Cas, Executor, Launcher, alternative, cella, good, kit, refused,
                      scalar_of, session, stolen, use)
-from celljob import SCRATCH, SOURCE, build_cell, check, finish, has_secret, skip_part
+from celljob import SCRATCH, SOURCE, Job, build_cell, check, finish, has_secret, skip_part
 from schema import mistakes
 
 IDENTITY = "    identity: /identity\n"
 READERS = '  read: [CREATOR, "cella://a/s"]\n  update: CREATOR\n'
 CERTIFIED, PROVISIONED = 22, 12
+LOOKED = ("/proc/PID/mem", "process_vm_readv")
 PROGRAM = r"""
 #include <stdio.h>
 int main(void)
@@ -45,6 +47,36 @@ int main(void)
 			fputs(line, stdout);
 		fclose(f);
 	}
+	fflush(stdout);
+	getchar(); /* root looks meanwhile */
+	return 0;
+}
+"""
+
+
+TASKS = r"""
+#include <cella/task.h>
+#include <stdio.h>
+#include <string.h>
+static void read_certificate(char *to, size_t size)
+{
+	FILE *f = fopen("/identity/cert.pem", "r");
+	size_t got = f ? fread(to, 1, size - 1, f) : 0;
+	to[got] = 0;
+	if (f)
+		fclose(f);
+}
+CELLA_TASK(show, CELLA_OUT(char, text, n), CELLA_VALUE(size_t, n))
+{
+	read_certificate(text, n);
+}
+int main(void)
+{
+	static char theirs[4096], mine[4096];
+	show(theirs, sizeof(theirs));
+	read_certificate(mine, sizeof(mine));
+	cella_wait_on(theirs);
+	printf("%s%s", mine, theirs);
 	return 0;
 }
 """
@@ -366,6 +398,35 @@ def rotation(cas, cell, launcher):
     check(again.ca.read_text() != cell.ca.read_text(), "it is another CA's")
 
 
+def job_with_tasks(cas):
+    source = SCRATCH / "tasks.c"
+    source.write_text(TASKS, encoding="ascii")
+    cell = build_cell(source)
+    identity = json.loads(good("inspect", cella("inspect", "--json", cell)))["identity"]
+    put(cas, session("ward/tasks", {"show": alternative(identity) + IDENTITY}))
+    printed = good("a job with tasks", cella("run", "-q", "--session", "ward/tasks/show", cell))
+    found = re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", printed, re.S)
+    shown = [openssl("x509", "-noout", "-ext", "subjectAltName", "-pubkey", text=text).stdout for text in found]
+    check(len(found) == 2 and all("URI:cella://ward/tasks/show" in text for text in shown), f"program and task have certificates of one name: {printed[-300:]}")
+    check(len(set(shown)) == 2, "and each executor a key of its own")
+
+
+def key_in_memory(level, *options):
+    """Root looks for a line of the private key in all processes of a job but the owner's command line: where it is."""
+    with Job(["-q", *options, "--session", "ward/real/show", SCRATCH / "identity.cell"], text=True) as job:
+        lines = []
+        while not lines or not lines[-1].startswith("-----END PRIVATE"):
+            lines.append(job.line())
+            if not lines[-1]:
+                break
+        check(len(lines) > 3, f"{level}: a job waits with its key: {lines[:1]}")
+        marker = lines[2].strip().encode()
+        found = {name for pid, name in job.processes().items() for way in LOOKED if memscan.WAYS[way](pid, marker)}
+        output, log = job.end(input="\n")
+        check(job.status == 0, f"{level}: it ends well: {log[-200:]} {output[-60:]}")
+    return found
+
+
 def real_job(cas):
     os.environ["CELLA_LAS_KEY"] = str(SCRATCH / "las.key")
     use(cas)
@@ -374,7 +435,7 @@ def real_job(cas):
     source.write_text(PROGRAM, encoding="ascii")
     cell = build_cell(source)
     identity = json.loads(good("inspect", cella("inspect", "--json", cell)))["identity"]
-    put(cas, session("ward/real", {"show": alternative(identity) + IDENTITY}))
+    put(cas, session("ward/real", {"show": alternative(identity, memory_level="insecure-none") + IDENTITY}))
     printed = good("a job", cella("run", "-q", "--session", "ward/real/show", cell))
     pem = SCRATCH / "real.pem"
     pem.write_text(printed, encoding="ascii")
@@ -386,6 +447,11 @@ def real_job(cas):
     check("URI:cella://ward/real/show" in openssl("x509", "-in", pem, "-noout", "-text").stdout, "by its name")
     check(openssl("verify", "-x509_strict", "-CAfile", ca, pem).returncode == 0, "which OpenSSL accepts")
     other = good("another job", cella("run", "-q", "--session", "ward/real/show", cell))
+    job_with_tasks(cas)
+    bare = key_in_memory("insecure-none", "--insecure-memory-none")
+    check("cella-cell" in bare, f"insecure-none: root finds the key in the executor (positive control): {bare}")
+    kept = key_in_memory("secret")
+    check(not kept, f"secret: and here in no process of the job: {kept}")
     check(printed.split("-----END PRIVATE")[0] != other.split("-----END PRIVATE")[0], "another executor has another key")
 
 

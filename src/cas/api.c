@@ -12,6 +12,7 @@
 #include "cas/api_machines.h"
 #include "cas/attest.h"
 #include "cas/audit_list.h"
+#include "cas/kbs_api.h"
 #include "cas/keeper.h"
 #include "cas/parties.h"
 #include "cas/sessions.h"
@@ -626,7 +627,7 @@ static int make_metrics(struct cas_api *api, struct error *err)
 int cas_api_new(struct cas *cas, struct metrics *metrics, struct cas_api **ret_api, struct error *err)
 {
 	struct cas_api *api = calloc(1, sizeof(*api));
-	struct https_route *routes = malloc(sizeof(table));
+	struct https_route *routes = calloc(array_count(table) + kbs_route_count, sizeof(*routes));
 	if (!api || !routes) {
 		free(api);
 		free(routes);
@@ -635,11 +636,14 @@ int cas_api_new(struct cas *cas, struct metrics *metrics, struct cas_api **ret_a
 	*api = (struct cas_api){.cas = cas,
 	                        .metrics = metrics,
 	                        .routes = routes,
-	                        .route_count = array_count(table)};
+	                        .route_count = array_count(table) + kbs_route_count};
 	memcpy(routes, table, sizeof(table));
+	memcpy(routes + array_count(table), kbs_routes, kbs_route_count * sizeof(*routes));
 	for (size_t i = 0; i < api->route_count; i++)
 		routes[i].arg = api;
 	int rc = make_metrics(api, err);
+	if (rc == 0)
+		rc = kbs_api_begin(api, err);
 	if (rc < 0) {
 		cas_api_free(api);
 		return rc;
@@ -652,6 +656,7 @@ void cas_api_free(struct cas_api *api)
 {
 	if (!api)
 		return;
+	kbs_api_end(api);
 	free(api->routes);
 	free(api);
 }

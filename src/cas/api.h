@@ -1,15 +1,18 @@
-/* The CAS's routes: HTTPS in front of what sessions.h and attest.h do. docs/reference/cas-api.yaml (OpenAPI)
- * describes them, and a test holds it against this table. */
+/* The CAS's routes: HTTPS in front of what sessions.h, attest.h and kbs.h do. docs/reference/cas-api.json
+ * (OpenAPI) describes them, and a test holds it against the tables of api.c and kbs_api.c. */
 #ifndef CAS_API_H
 #define CAS_API_H
 
-#include "cas/service.h"
+#include "cas/requester.h"
 #include "net/https_server.h"
+
+struct kbs;
 
 struct cas_api {
 	struct cas *cas;
+	struct kbs *kbs;
 	struct metrics *metrics;
-	struct metric *granted, *refused, *denied;
+	struct metric *granted, *refused, *denied, *guests, *guests_refused, *resources, *resources_refused;
 	struct https_route *routes;
 	size_t route_count;
 };

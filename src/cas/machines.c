@@ -170,6 +170,27 @@ int machines_verify(struct cas *cas, const struct endorsement *e, const struct s
 	return rc;
 }
 
+int machines_evidence(struct cas *cas, struct tee_input *input, struct tee_verdict *ret_verdict,
+                      struct error *err)
+{
+	struct machines *m = cas->machines;
+	struct collateral_set *set = &m->sets[input->kind];
+	pthread_mutex_lock(&m->lock);
+	int rc = collateral_set_load(cas, input->kind, set, err);
+	input->time = (int64_t)(cas_now_ns(cas) / 1000000000u);
+	input->chains = m->chains;
+	input->test_roots = cas->config.test_roots;
+	input->test_root_count = cas->config.test_root_count;
+	input->collateral = set->blobs;
+	input->collateral_count = set->count;
+	if (rc == 0)
+		rc = tee_verify(input, ret_verdict, err);
+	input->collateral = NULL; /* which goes when the lock does */
+	input->collateral_count = 0;
+	pthread_mutex_unlock(&m->lock);
+	return rc;
+}
+
 /* ---- a launcher's machine */
 
 /* The endorsement's bytes, out of the records' pool. CELLA_ENOENT. */

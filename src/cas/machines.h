@@ -24,6 +24,11 @@ void machines_forget(struct machines *m);
 int machines_verify(struct cas *cas, const struct endorsement *endorsement, const struct session_need *need,
                     bool *ret_holds, session_fail_fn *tell, void *arg, struct error *err) must_check;
 
+/* Any evidence, with the collateral that the CAS has for its kind, now; all else of `input` is the caller's.
+ * As tee_verify. */
+int machines_evidence(struct cas *cas, struct tee_input *input, struct tee_verdict *ret_verdict,
+                      struct error *err) must_check;
+
 /* A launcher; for session_claims. */
 struct machine {
 	struct cas *cas;

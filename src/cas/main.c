@@ -26,6 +26,7 @@
 #include "base/log.h"
 #include "cas/api.h"
 #include "cas/identity.h"
+#include "cas/test_roots.h"
 #include "cas/upkeep.h"
 #include "net/tls.h"
 
@@ -167,6 +168,7 @@ static int open_cas(struct daemon *d, struct error *err)
 	int rc = take_sealing(d, &config.sealing, err);
 	if (rc < 0)
 		return rc;
+	cas_test_roots(&config);
 	rc = a->init ? cas_create(&config, a->init, &d->cas, err) : cas_open(&config, &d->cas, err);
 	if (rc < 0)
 		drop_key(d);

@@ -6,8 +6,9 @@
  * and a zero byte, the session's name and a zero byte, 48 bytes of digest. The digest is the hash of the
  * session that is put; or of the session as it is, for who reads or deletes it, or takes a lease over; of a
  * volume that is handed over SHA-384 of the session's hash, the volume's name there and a zero byte, its id,
- * root and keys. So a signature is for one change of one state: it is of no use when the session, or the
- * volume, is another.
+ * root and keys, each with its size before it (crypto_sha384_parts); of a secret that is uploaded the same of
+ * the session's hash, the secret's name and a zero byte, and its bytes. So a signature is for one change of
+ * one state: it is of no use when the session, the volume or the secret is another.
  *
  * A signature as text: the public key (SubjectPublicKeyInfo in DER), a full stop, and the signature (ECDSA
  * with SHA-256, DER), both in base64url. Several are separated by commas.
@@ -27,6 +28,7 @@ enum { SIGNATURE_CAS_SIZE = 16, SIGNATURES_MAX = 16, SIGNATURE_TEXT_MAX = 512 };
 #define SIGNATURE_DELETE "delete"
 #define SIGNATURE_VOLUME "volume"
 #define SIGNATURE_TAKE_OVER "take-over" /* of the lease of any of its volumes */
+#define SIGNATURE_UPLOAD "upload"
 
 struct signature_statement {
 	uint8_t cas[SIGNATURE_CAS_SIZE];

@@ -3,8 +3,8 @@
 # timeout: 120
 """Is docs/reference/cas-api.json what the CAS answers?
 
-Its methods, paths, and whether a certificate is needed are those of the table in src/cas/api.c, and a started CAS
-answers each route, with an owner's certificate, without one, with a malformed body, by a status that is
+Its methods, paths, and whether a certificate is needed are those of the tables in src/cas/api.c and kbs_api.c, and a started
+CAS answers each route, with an owner's certificate, without one, with a malformed body, by a status that is
 documented by number, and by the documented type of content. What it answers in JSON is what the document's schema says,
 with no member more; and of bodies it takes that which the schema describes, and none with a mistake in it."""
 
@@ -26,7 +26,9 @@ ROW = re.compile(r'^\t\{"([A-Z]+)", "([^"]+)", \w+, (?:true|false), (true|false)
 SESSION = 'name: probe\nversion: "0.1"\nservices:\n  - name: s\n    command: [x]\n    attestation:\n      - cell: ' \
           + "00" * 48 + "\naccess_policy:\n  read: CREATOR\n  update: CREATOR\n"
 OPEN = {"Problem", ".entries[].what"}  # as RFC 9457 lets it; and what the audit log says, by its kind
-EVIDENCE = ("/v1/attest", "/v1/lease", "/v1/keeper", "/v1/keeper/renewal")  # which is the credential
+EVIDENCE = ("/v1/attest", "/v1/lease", "/v1/keeper", "/v1/keeper/renewal", "/kbs/v0/attest")  # which is the credential
+TABLES = {"api.c": "static const struct https_route table[]", "kbs_api.c": "const struct https_route kbs_routes[]"}
+RESOURCE = "/kbs/v0/resource/{repository}/{type}/{tag}"  # there is none
 KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"  # of RFC 8032: a launcher's is examined
 BODIES = {
     "/v1/attest": {"session": "probe", "service": "s", "evidence": "none"},
@@ -38,6 +40,9 @@ BODIES = {
     "/v1/las": {"key": KEY, "label": "probe"},
     "/v1/endorsements": {"session": "", "service": "", "endorsement": "AA"},
     "/v1/owners": {"key": KEY, "label": "probe"},
+    "/kbs/v0/auth": {"version": "0.4.0", "tee": "snp", "extra-params": {}},
+    "/kbs/v0/attest": {"tee-evidence": {}},
+    RESOURCE: "secret",
     "/v1/revocations": {"kind": "cell", "what": "11" * 48, "reason": "probe"},
 }
 
@@ -62,11 +67,14 @@ def check_schemas(routes):
 
 
 def check_table(routes):
-    source = (SOURCE / "src/cas/api.c").read_text(encoding="utf-8")
-    table = source[source.index("static const struct https_route table[]"):]
-    table = table[:table.index("\n};")]
-    rows = {(method, path): needs == "true" for method, path, needs in ROW.findall(table)}
-    check(len(rows) == table.count("\n\t{"), "every row of the table is understood")
+    rows = {}
+    for name, begin in TABLES.items():
+        source = (SOURCE / "src/cas" / name).read_text(encoding="utf-8")
+        table = source[source.index(begin):]
+        table = table[:table.index("\n};")]
+        found = {(method, path): needs == "true" for method, path, needs in ROW.findall(table)}
+        check(len(found) == table.count("\n\t{"), f"every row of the table of {name} is understood")
+        rows.update(found)
     check(rows == {route: bool(operation["security"]) for route, operation in routes.items()},
           f"table and document are the same; in one alone: {sorted(set(rows) ^ set(routes))}")
 
@@ -121,6 +129,7 @@ def check_answers(port, routes, credential):
         path = pattern.replace("{session}", "probe").replace("{service}", "s").replace("{volume}", "v")
         path = path.replace("{key}", KEY).replace("{tee}", "snp")
         path = path.replace("{hash}", hashlib.sha384(certificate).hexdigest())
+        path = path.replace("{repository}", "probe").replace("{type}", "t").replace("{tag}", "s")
         body = BODIES.get(pattern) if method in ("POST", "PUT") else None
         body = json.dumps(body) if isinstance(body, dict) else body
         status = check_answer(route, operation, ask(port, method, path, body, None), "without a certificate")
@@ -132,7 +141,7 @@ def check_answers(port, routes, credential):
             if isinstance(BODIES[pattern], dict):
                 check_bodies(port, route, path, operation, credential)
         status = check_answer(route, operation, ask(port, method, path, body, credential), "with a certificate")
-        refused = pattern in EVIDENCE or "{volume}" in pattern or "{secret}" in pattern or route == ("POST", "/v1/endorsements")
+        refused = pattern in (*EVIDENCE, RESOURCE) or "{volume}" in pattern or "{secret}" in pattern or route == ("POST", "/v1/endorsements")
         check((status >= 400) == refused, f"{route} answers {status} to an owner")
 
 

@@ -153,6 +153,7 @@ enum session_kind {
 	SESSION_KINDS
 };
 const char *session_kind_name(enum session_kind kind);
+const char *session_origin_name(enum session_origin origin); /* "given" */
 enum session_use { SESSION_FOR_SERVER = 1, SESSION_FOR_CLIENT = 2 };
 struct session_secret {
 	const char *name;

@@ -88,7 +88,17 @@ static void put_peers(struct session_text *to, const struct session_peers *peers
 	}
 }
 
-static const char *const origin_names[] = {"given", "generated", "imported", "uploaded"};
+static const char *const origin_names[] = {
+	[SESSION_GIVEN] = "given",
+	[SESSION_GENERATED] = "generated",
+	[SESSION_IMPORTED] = "imported",
+	[SESSION_UPLOADED] = "uploaded",
+};
+
+const char *session_origin_name(enum session_origin origin)
+{
+	return origin_names[origin];
+}
 
 static void put_secret(struct session_text *to, const struct session_secret *secret)
 {

@@ -289,7 +289,8 @@ int cas_session_service_known(struct cas *cas, const struct cas_requester *who, 
 		rc = cas_session_get(cas, name, &session, err);
 	if (rc != 0)
 		return rc;
-	if (!session_service(session->session, service)) {
+	const struct session_secret *secret = session_secret(session->session, service);
+	if (!session_service(session->session, service) && !(secret && secret->guest_count)) {
 		rc = records_refusal_get(cas_records_lock(cas), name, service, 0, refusal, err);
 		cas_records_unlock(cas);
 	}

@@ -26,7 +26,7 @@ static const struct option session_table[] = {
          "volume: where a job and its owner have both written, whose commits count; the others are lost",
          option_field(session_options, keep)},
 	{"--signature", NULL, OPTION_LIST, "FILE",
-         "create, update, read, delete, volume: what another owner has signed",
+         "create, update, upload, read, delete, volume: what another owner has signed",
          option_field(session_options, signatures)},
 	{"--for", NULL, OPTION_TEXT, "ACTION", "sign: put (default), read, delete or take-over",
          option_field(session_options, action)},
@@ -57,7 +57,9 @@ const struct verb session_verb = {
 		"         where a job has written to it since, its root file gets the root of the CAS;\n"
 		"         --sign prints this owner's signature under that instead, for who hands it over;\n"
 		"         --take-over first fences off the job that holds its lease, such as one that died\n"
-		"explain SESSION/SERVICE  the last refusals: each requirement that failed, with both values\n"
+		"upload SESSION/SECRET FILE  hand a secret over that is `upload: true` there\n"
+		"explain SESSION/SERVICE  the last refusals: each requirement that failed, with both values;\n"
+		"         of a confidential guest explain SESSION/SECRET, which it asked for\n"
 		"read SESSION  print it as it was put, secrets included\n"
 		"list     the sessions that this owner may read\n"
 		"delete SESSION  with its secrets\n"
@@ -100,20 +102,20 @@ static json_t *describe_lines(const struct buf *lines)
 
 static json_t *describe(const struct session_command *c, const struct buf *remarks)
 {
-	static const char *const origins[] = {"given", "generated", "imported"};
 	const struct session *s = c->session;
 	json_t *services = json_array(), *secrets = json_array(), *volumes = json_array();
 	for (size_t i = 0; i < s->service_count; i++)
 		json_array_append_new(services, json_string(s->services[i].name));
 	for (size_t i = 0; i < s->secret_count; i++)
-		json_array_append_new(secrets, json_pack("{s:s, s:s, s:s}", "name", s->secrets[i].name,
-		                                         "kind", session_kind_name(s->secrets[i].kind),
-		                                         "origin", origins[s->secrets[i].origin]));
+		json_array_append_new(secrets,
+		                      json_pack("{s:s, s:s, s:s}", "name", s->secrets[i].name, "kind",
+		                                session_kind_name(s->secrets[i].kind), "origin",
+		                                session_origin_name(s->secrets[i].origin)));
 	for (size_t i = 0; i < s->volume_count; i++)
-		json_array_append_new(volumes,
-		                      json_pack("{s:s, s:s, s:s, s:b}", "name", s->volumes[i].name, "path",
-		                                s->volumes[i].path, "key", origins[s->volumes[i].origin],
-		                                "writable", (int)s->volumes[i].writable));
+		json_array_append_new(volumes, json_pack("{s:s, s:s, s:s, s:b}", "name", s->volumes[i].name,
+		                                         "path", s->volumes[i].path, "key",
+		                                         session_origin_name(s->volumes[i].origin),
+		                                         "writable", (int)s->volumes[i].writable));
 	return json_pack("{s:b, s:s, s:s, s:o, s:o, s:o, s:o}", "valid", 1, "name", s->name, "hash", c->hash,
 	                 "services", services, "secrets", secrets, "volumes", volumes, "remarks",
 	                 describe_lines(remarks));
@@ -168,6 +170,7 @@ static const struct command_row {
 	{"create", 1, NULL, session_create_command},
 	{"update", 1, NULL, session_create_command},
 	{"volume", 3, NULL, session_volume_command},
+	{"upload", 2, NULL, session_upload_command},
 	{"explain", 1, NULL, session_explain_command},
 	{"read", 1, NULL, session_read_command},
 	{"list", 0, NULL, session_list_command},

@@ -54,7 +54,9 @@ int session_read_command(const struct session_remote *c, struct error *err) must
 int session_list_command(const struct session_remote *c, struct error *err) must_check;
 int session_delete_command(const struct session_remote *c, struct error *err) must_check;  /* SESSION */
 int session_explain_command(const struct session_remote *c,
-                            struct error *err) must_check; /* SESSION/SERVICE */
+                            struct error *err) must_check; /* SESSION/SERVICE, SESSION/SECRET */
+/* NAMESPACE/NAME/SECRET FILE; session_upload.c */
+int session_upload_command(const struct session_remote *c, struct error *err) must_check;
 int session_volume_command(const struct session_remote *c,
                            struct error *err) must_check;  /* SESSION NAME [VOL]; session_volume.c */
 /* FILE; asks no CAS; session_import.c */

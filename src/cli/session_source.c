@@ -37,8 +37,7 @@ int session_mistakes_tell(const char *file, const struct session_mistakes *m, bo
 	return SESSION_TOLD;
 }
 
-/* The whole file, into memory that is wiped. */
-static int read_text(const char *file, struct session_text *ret, struct error *err)
+int session_source_read(const char *file, size_t most, struct session_text *ret, struct error *err)
 {
 	cleanup_close int opened = -1;
 	bool standard = strcmp(file, "-") == 0;
@@ -50,7 +49,7 @@ static int read_text(const char *file, struct session_text *ret, struct error *e
 		got = read(standard ? STDIN_FILENO : opened, part, sizeof(part));
 		if (got > 0)
 			session_text_put(ret, part, (size_t)got);
-	} while ((got > 0 && ret->size <= SESSION_TEXT_MAX) || (got < 0 && errno == EINTR));
+	} while ((got > 0 && ret->size <= most) || (got < 0 && errno == EINTR));
 	int rc = got < 0       ? error_errno(err, CELLA_EIO, "cannot read %s", file)
 	         : ret->failed ? error_set(err, CELLA_ENOMEM, "no memory to read %s", file)
 	                       : 0;
@@ -61,7 +60,7 @@ static int read_text(const char *file, struct session_text *ret, struct error *e
 int session_source_open(const char *file, bool json, struct session_source *ret, struct error *err)
 {
 	struct session_mistakes mistakes = {0};
-	int rc = read_text(file, &ret->text, err);
+	int rc = session_source_read(file, SESSION_TEXT_MAX, &ret->text, err);
 	if (rc < 0)
 		return rc;
 	rc = session_parse(file, ret->text.data, ret->text.size, NULL, &mistakes, &ret->session, err);

@@ -15,6 +15,11 @@ struct session_source {
 	struct session *session;
 	uint8_t hash[CRYPTO_SHA384_SIZE];
 };
+/* A whole file, appended to memory that is wiped; "-" is standard input. Of one that has more than
+ * `most` bytes a few more than these are read. */
+int session_source_read(const char *file, size_t most, struct session_text *ret,
+                        struct error *err) must_check;
+
 /* "-" is standard input. SESSION_TOLD: there are mistakes in it, which are on standard error now, or as JSON
  * on standard output. crypto_init has been called. Zeroed before, and done also after a failure. */
 int session_source_open(const char *file, bool json, struct session_source *ret,

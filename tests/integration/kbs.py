@@ -16,8 +16,8 @@ import urllib.parse
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from castest import MEMORY, REFUSED, Cas, Credential
-from celljob import SOURCE, check, finish
+from castest import MEMORY, REFUSED, Cas, Credential, cella, good, refused, use
+from celljob import SCRATCH, SOURCE, check, finish
 from kbstest import (DEBUG_POLICY, EcKey, Guest, InvalidSignature, Processor, RsaKey, TestCas, decoded, encoded, token_claims)
 
 MEASUREMENT, OTHER = "a5" * 48, "5a" * 48
@@ -169,6 +169,33 @@ def uploads(t, stranger):
           "and does not learn which sessions there are")
     check(upload(t, "key", b"x", None)[0] == 403, "nor does who has no certificate")
     check(guest.get(f"{NAME}/key") == (200, big), "the secret is what it was")
+
+
+def command_line(t):
+    """The same by the owner's commands, without a line of HTTP."""
+    use(t.cas)
+    file = SCRATCH / "session.yml"
+    file.write_text(SESSION, encoding="ascii")
+    origins = {s["name"]: s["origin"] for s in json.loads(good("check", cella("session", "check", "--json", file)))["secrets"]}
+    check((origins["key"], origins["made"]) == ("uploaded", "generated"), f"it is told how each secret comes: {origins}")
+    secret, guest = SCRATCH / "secret", t.attested()
+    secret.write_bytes(b"\x00\xffby command")
+    good("upload", cella("session", "upload", f"{NAME}/key", secret))
+    check(guest.get(f"{NAME}/key") == (200, b"\x00\xffby command"), "the guest has what was uploaded")
+    good("upload from standard input", cella("session", "upload", f"{NAME}/key", "-", text="again"))
+    check(guest.get(f"{NAME}/key") == (200, b"again"), "and what came next")
+    secret.write_bytes(b"")
+    refused("nothing", cella("session", "upload", f"{NAME}/key", secret), ["has none"], 2)
+    refused("a name that is none", cella("session", "upload", "hospital/key", secret), ["NAMESPACE/NAME/SECRET"], 2)
+    secret.write_bytes(b"x")
+    refused("what is generated", cella("session", "upload", f"{NAME}/made", secret), ["not one that is uploaded"], 2)
+    said = good("explain", cella("session", "explain", f"{NAME}/made"))
+    check(said == f"nobody was refused as {NAME}/made\n", f"explain: {said!r}")
+    status, answer = guest.get(f"{NAME}/newer")
+    said = good("explain", cella("session", "explain", f"{NAME}/newer"))
+    check(status == 403 and answer["detail"][9:25] in said and "minimum.reported.snp: wanted" in said,
+          f"by the guest's number the owner finds why: {said!r}")
+    refused("what is no service and for no guest", cella("session", "explain", f"{NAME}/nothing"), ["has no service nothing"])
 
 
 # ---- what is refused
@@ -392,6 +419,7 @@ def main():
             sessions_of_guests(t)
             tokens(t)
             uploads(t, Credential("stranger"))
+            command_line(t)
             request_attacks(t)
             cookie_attacks(t)
             evidence_attacks(t)

@@ -88,6 +88,7 @@ static int job_admit(struct job *job, const struct agent_executor *m, const uint
 		.keepers = job->config->volumes && m->role == AGENT_DRIVER ? &job->config->volumes->keepers
 	                                                                   : NULL,
 		.ask_cas = job->config->grants ? job_questions_ask : NULL,
+		.may_ask = job_questions_may_ask,
 		.ask_data = &job->questions,
 		.output = &job->output,
 	};
@@ -186,7 +187,7 @@ static int job_on_agent(struct job *job, struct error *err)
 	rc = agent_message_decode(bytes, size, &m, err);
 	if (rc < 0)
 		return error_prefix(err, rc, "the agent sent ");
-	if (!job->asking || m.type != AGENT_EXECUTOR)
+	if (!job->questions.asking || m.type != AGENT_EXECUTOR)
 		return job_on_agent_message(job, &m, &fd, err);
 	buf_put(&job->later, bytes, size);
 	job->later_fd = take_fd(&fd);
@@ -279,7 +280,8 @@ static int job_stop(struct job *job, struct error *err)
 static int job_on_server(struct job *job, uint32_t place, struct error *err)
 {
 	struct owner_server *server = job->servers[place];
-	int rc = owner_server_readable(server, err);
+	int rc = owner_server_is_held(server) ? owner_server_go_on(server, err)
+	                                      : owner_server_readable(server, err);
 	const struct owner_end *end = owner_server_end(server);
 	if (place == job->driver && end && !job->ended) {
 		job->end = *end;
@@ -340,10 +342,11 @@ static void job_poll_add(struct job_polls *p, int fd, uint32_t from)
 	p->from[p->count++] = from;
 }
 
-/* While a CAS is asked: not who waits for its answer, and not the program's executor, which may ask, too. */
+/* While a CAS is asked: not who waits for its answer, or for another's, and not the program's executor. */
 static bool job_is_held(const struct job *job, uint32_t place)
 {
-	return job->asking && (place == job->driver || place == job->provisioned);
+	return job->questions.asking && (place == job->driver || place == job->provisioned ||
+	                                 owner_server_is_held(job->servers[place]));
 }
 
 /* Executors first: what one says last comes before the agent's word that it has ended. */
@@ -386,7 +389,7 @@ static int job_wait_for_cas(void *data, struct pollfd *socket, int timeout_ms, s
 	struct job *job = data;
 	struct job_polls p;
 	bool answered = false;
-	job->asking = true;
+	job->questions.asking = true;
 	job_poll_fill(job, &p);
 	job_poll_add(&p, socket->fd, JOB_FROM_CAS);
 	p.fds[p.count - 1].events = socket->events;
@@ -399,13 +402,26 @@ static int job_wait_for_cas(void *data, struct pollfd *socket, int timeout_ms, s
 		if (p.fds[i].revents && p.from[i] != JOB_FROM_CAS)
 			rc = job_handle(job, &p, p.from[i], &job->meanwhile_why);
 	}
-	job->asking = false;
+	job->questions.asking = false;
 	job->meanwhile = rc;
 	return rc < 0 ? error_set(err, CELLA_ECANCELED, "the job has ended meanwhile") : answered;
 }
 
+/* Who had a question while a CAS was asked. */
+static int job_ask_held(struct job *job, struct error *err)
+{
+	int rc = 0;
+	for (uint32_t i = 0; i < job->server_count && rc == 0; i++)
+		if (job->servers[i] && owner_server_is_held(job->servers[i]))
+			rc = job_on_server(job, i, err);
+	return rc;
+}
+
 static int job_turn(struct job *job, struct job_polls *p, struct error *err)
 {
+	int held = job_ask_held(job, err);
+	if (held < 0)
+		return held;
 	job_poll_fill(job, p);
 	int ready = poll(p->fds, p->count, job_wait_ms(job));
 	if (ready < 0 && errno != EINTR)

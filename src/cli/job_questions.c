@@ -31,6 +31,12 @@ int job_questions_ask(void *data, uint32_t executor, uint32_t grant, const void 
 	                      ret_answer, err);
 }
 
+bool job_questions_may_ask(void *data)
+{
+	const struct job_questions *q = data;
+	return !q->asking;
+}
+
 int job_questions_wait_ms(const struct job_questions *q)
 {
 	uint64_t now = clock_ns();

@@ -37,8 +37,7 @@ struct job {
 	bool gone[JOB_EXECUTORS_MAX]; /* lost, or ended in the middle of a task: a warning says so */
 	bool ended, stopping, finished, lost;
 	int interrupt;
-	/* While a CAS is asked, other things are done. */
-	bool asking;
+	/* While a CAS is asked (questions.asking), other things are done. */
 	uint32_t provisioned; /* the place that grants are being asked for; JOB_EXECUTORS_MAX: none */
 	struct buf later; /* an executor that the agent brought meanwhile: its message, */
 	int later_fd;     /* and its channel */

@@ -16,6 +16,7 @@ struct owner_server {
 	size_t wants_input;
 	uint64_t records[3]; /* next record number of standard input, output, error */
 	uint64_t keeper_questions;
+	bool handling, held; /* frames are handled just now; a question waits */
 	bool ended;
 	struct owner_end end;
 };
@@ -268,23 +269,50 @@ static int on_frame(struct owner_server *s, uint32_t type, const uint8_t *body, 
 	}
 }
 
-/* Handle the whole frames in the buffer and keep the rest. */
-static int handle_frames(struct owner_server *s, struct error *err)
+static bool has_to_wait(const struct owner_server *s, const struct owner_frame_view *frame)
+{
+	return frame->type == OWNER_KEEPER && s->config.may_ask && !s->config.may_ask(s->config.ask_data);
+}
+
+/* Handle the whole frames in the buffer, up to a question that has to wait, and keep the rest. */
+static int handle_whole(struct owner_server *s, size_t *ret_done, struct error *err)
 {
 	struct reader r = reader_of(s->in.data, s->in.size);
 	struct owner_frame_view frame;
 	int rc = owner_frame_next(&r, &frame, err);
+	s->held = false;
 	while (rc == 0 && frame.type) {
+		s->held = has_to_wait(s, &frame);
+		if (s->held)
+			return 0;
 		rc = on_frame(s, frame.type, frame.body, frame.size, err);
 		if (rc < 0)
 			return rc;
+		*ret_done = r.at;
 		rc = owner_frame_next(&r, &frame, err);
 	}
-	if (rc < 0)
-		return error_prefix(err, rc, "executor %u sent ", s->config.executor);
-	memmove(s->in.data, s->in.data + r.at, reader_left(&r));
-	s->in.size = reader_left(&r);
+	return rc < 0 ? error_prefix(err, rc, "executor %u sent ", s->config.executor) : 0;
+}
+
+static int handle_frames(struct owner_server *s, struct error *err)
+{
+	size_t done = 0;
+	s->handling = true;
+	int rc = handle_whole(s, &done, err);
+	s->handling = false;
+	s->in.size -= done;
+	memmove(s->in.data, s->in.data + done, s->in.size);
 	return rc;
+}
+
+bool owner_server_is_held(const struct owner_server *s)
+{
+	return s->held || s->handling;
+}
+
+int owner_server_go_on(struct owner_server *s, struct error *err)
+{
+	return handle_frames(s, err);
 }
 
 int owner_server_readable(struct owner_server *s, struct error *err)

@@ -39,6 +39,8 @@ struct owner_server_config {
 	/* Passes a sealed question on to the CAS of a grant, from 1, and its sealed answer back. */
 	int (*ask_cas)(void *data, uint32_t executor, uint32_t grant, const void *question, size_t size,
 	               struct buf *ret_answer, struct error *err);
+	/* May one be asked now? Else it, and what comes behind it, waits for owner_server_go_on. */
+	bool (*may_ask)(void *data);
 	void *ask_data;
 	struct output *output;           /* borrowed */
 };
@@ -61,6 +63,10 @@ int owner_server_grant(struct owner_server *server, const void *sealed, size_t s
  * CELLA_EAUTH when a record does not verify; CELLA_EPERM when the executor refused (the text says why);
  * CELLA_ECANCELED when a signal came while what it prints was not taken. */
 int owner_server_readable(struct owner_server *server, struct error *err) must_check;
+/* A question waits, for its answer or to be asked: nothing is to be read. */
+bool owner_server_is_held(const struct owner_server *server);
+/* Handles what waited, with the same errors. */
+int owner_server_go_on(struct owner_server *server, struct error *err) must_check;
 
 /* Bytes of standard input that the executor waits for; 0: none. owner_server_input answers (size 0: end). */
 size_t owner_server_wants_input(const struct owner_server *server);

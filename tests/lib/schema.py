@@ -3,7 +3,7 @@ that is not known here is an error, so that none is passed over in silence."""
 
 import re
 
-KNOWN = {"type", "properties", "required", "additionalProperties", "pattern", "$ref", "description", "format", "items", "enum"}
+KNOWN = {"type", "properties", "required", "additionalProperties", "pattern", "$ref", "description", "format", "items", "enum", "oneOf", "const"}
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int}
 OTHERS = {"object": [], "array": {}, "string": 7, "boolean": "true", "integer": "7"}  # of another type
 
@@ -36,6 +36,11 @@ def members(schema, value, document, place):
 def mistakes(schema, value, document, place="the body"):
     """What is wrong with it, as texts."""
     schema = resolve(schema, document)
+    if "oneOf" in schema:
+        fits = [shape for shape in schema["oneOf"] if not mistakes(shape, value, document, place)]
+        return [] if len(fits) == 1 else [f"{place} is {value!r}, which {len(fits)} of the alternatives describe"]
+    if "const" in schema and value != schema["const"]:
+        return [f"{place} is {value!r}, not {schema['const']!r}"]
     if "enum" in schema and value not in schema["enum"]:
         return [f"{place} is {value!r}, of {schema['enum']}"]
     if "type" in schema and not is_type(value, schema["type"]):
@@ -75,6 +80,8 @@ def open_objects(schema, document, place=""):
         place = schema["$ref"].rpartition("/")[2]
     schema = resolve(schema, document)
     found = [place] if schema.get("type") == "object" and schema.get("additionalProperties", True) is True else []
+    for i, shape in enumerate(schema.get("oneOf", ())):
+        found += open_objects(shape, document, f"{place}|{i}")
     for name, shape in schema.get("properties", {}).items():
         found += open_objects(shape, document, f"{place}.{name}")
     return found + (open_objects(schema["items"], document, f"{place}[]") if "items" in schema else [])

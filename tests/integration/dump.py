@@ -44,7 +44,7 @@ def look_into(level, cell, *words):
         return found
 
 
-WINDOW = ("--window", "1M", "--heap", "64M")
+WINDOW = ("--window", "1M")
 # What holds the secret: its program, its options at any level, its arguments, and the levels that hide it. At the
 # window of 1 MiB most of the eight that hold it are encrypted pages, in ordinary memory or in a file, which is
 # looked into as a descriptor of the executor.
@@ -73,7 +73,7 @@ def check_holder(name, source, options, arguments, levels):
 
 
 def check_paged_mappings(cell):
-    with parked("paged", cell, WINDOW, ("hold", "/data/secret", 8)) as job:
+    with parked("paged", cell, (*WINDOW, "--heap", "64M"), ("hold", "/data/secret", 8)) as job:
         [pid] = job.executors()
         protected = [mapping for mapping in memscan.all_mappings(pid) if mapping.secret]
         check(protected and all("dd" in mapping.flags and "dc" in mapping.flags for mapping in protected),

@@ -71,7 +71,7 @@ struct job {
 
 static int run(struct job *j, struct code *code, struct error *err)
 {
-	struct wasi *wasi;
+	struct wasi *wasi = NULL;
 	struct instance *instance;
 	struct trap_report report = {0};
 	const struct wasi_config config = {

@@ -102,7 +102,7 @@ static void write_cert(const char *directory, const char *name, const struct cer
 static void write_key(const char *directory, const char *name, const struct cert_key *key)
 {
 	char path[512], *text = mem_alloc(pools[1], CERT_KEY_PEM_MAX);
-	size_t size;
+	size_t size = 0;
 	snprintf(path, sizeof(path), "%s/%s.key", directory, name);
 	must(text ? cert_key_write(key, text, &size, &err) : CELLA_ENOMEM);
 	must(io_write_file(path, text, size, 0600, &err));

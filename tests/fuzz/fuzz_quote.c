@@ -10,6 +10,7 @@
 #include "attest/tee.h"
 #include "base/buf.h"
 #include "crypto/crypto.h"
+#include "fuzz_verdict.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -17,18 +18,9 @@ enum { TIME = 1750000000 };
 
 static void look_at(const struct tee_verdict *v)
 {
-	size_t failed = 0;
-	for (size_t i = 0; i < v->check_count; i++) {
-		failed += v->checks[i].status == TEE_FAILED;
-		if (!*v->checks[i].name || !v->checks[i].wanted || !v->checks[i].found)
-			abort();
-	}
-	for (size_t i = 0; i < v->claim_count; i++)
-		for (const char *c = v->claims[i].value; *c; c++)
-			if (*c < ' ' || *c > '~')
-				abort();
+	verdict_is_sound(v);
 	/* Nobody here has a key below Intel's. */
-	if (failed != v->failed_count || tee_accepted(v))
+	if (tee_accepted(v))
 		abort();
 }
 

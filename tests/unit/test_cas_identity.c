@@ -23,97 +23,17 @@
 #include "cas/secret_read.h"
 #include "cas/sessions.h"
 #include "cas/upkeep.h"
-#include "cas_support.h"
+#include "cas_place.h"
 #include "cell/identity_question.h"
 #include "cell/provision.h"
 #include "seal/seal.h"
 
-static const uint64_t NOON = 1800000000ull * 1000000000ull; /* of the clocks that tests begin with */
 static const uint64_t SECOND = 1000000000;
-enum { HOUR = 3600, DAY = 24 * HOUR, POOL = 16 << 20 };
-
-/* A CAS in a directory of its own, its owner, and a launcher that is enrolled. */
-struct place {
-	char directory[CAS_PATH_MAX], cas_directory[CAS_PATH_MAX], key_file[CAS_PATH_MAX],
-		owner_file[CAS_PATH_MAX];
-	uint64_t now;
-	struct cas_config config;
-	struct cas *cas;
-	struct cas_requester owner;
-	struct crypto_signer launcher;
-	struct mem_pool *pool;
-};
-
-static void must(int rc, const struct error *err)
-{
-	if (rc < 0)
-		fail_msg("%s", err->text);
-}
-
-static uint64_t clock_of(void *arg)
-{
-	return *(const uint64_t *)arg;
-}
-
-static void read_owner(struct place *p)
-{
-	struct error err;
-	struct cert *chain[CERT_CHAIN_MAX];
-	struct cert_facts facts;
-	size_t size, count = 0;
-	uint8_t *pem = cas_read(p->owner_file, &size);
-	must(cert_read_pem(pem, size, chain, &count, &err), &err);
-	must(cert_describe(chain[0], &facts, &err), &err);
-	must(cas_key_parse(facts.key_hash, "key", p->owner.key, &err), &err);
-	p->owner.known = true;
-	p->owner.address = "192.0.2.1";
-	for (size_t i = 0; i < count; i++)
-		cert_free(chain[i]);
-	free(pem);
-}
-
-static void begin(struct place *p)
-{
-	struct error err;
-	const char *tmp = getenv("TMPDIR");
-	*p = (struct place){.now = NOON};
-	snprintf(p->directory, sizeof(p->directory), "%s/identity.XXXXXX", tmp ? tmp : "/tmp");
-	assert_non_null(mkdtemp(p->directory));
-	snprintf(p->cas_directory, sizeof(p->cas_directory), "%.400s/cas", p->directory);
-	snprintf(p->key_file, sizeof(p->key_file), "%.400s/key", p->directory);
-	snprintf(p->owner_file, sizeof(p->owner_file), "%.400s/owner", p->directory);
-	must(vault_key_file_create(p->key_file, &err), &err);
-	p->config = (struct cas_config){.directory = p->cas_directory,
-	                                .sealing = {.kind = VAULT_KEY_FILE, .key_file = p->key_file},
-	                                .memory = MEM_INSECURE_NONE,
-	                                .now = clock_of,
-	                                .now_arg = &p->now};
-	must(cas_create(&p->config, p->owner_file, &p->cas, &err), &err);
-	must(mem_pool_new(MEM_INSECURE_NONE, POOL, &p->pool, &err), &err);
-	must(crypto_signer_generate(&p->launcher, &err), &err);
-	read_owner(p);
-	must(cas_party_add(p->cas, &p->owner, RECORDS_LAS, p->launcher.public_key, "here", &err), &err);
-}
-
-static void end(struct place *p)
-{
-	static const char *const files[] =
-		{"cas/vault", "cas/cas.db", "cas/cas.db-wal", "cas/cas.db-shm", "cas/head",
-	         "cas/lock",  "key",        "owner"};
-	char path[2 * CAS_PATH_MAX];
-	cas_close(p->cas);
-	mem_pool_free(p->pool);
-	for (size_t i = 0; i < array_count(files); i++) {
-		snprintf(path, sizeof(path), "%s/%s", p->directory, files[i]);
-		unlink(path);
-	}
-	rmdir(p->cas_directory);
-	assert_int_equal(rmdir(p->directory), 0);
-}
+enum { HOUR = 3600, DAY = 24 * HOUR };
 
 /* ---- sessions and executors */
 
-#define SERVICE(name, identity) \
+#define SERVICE_OF(name, identity) \
 	"  - name: " name "\n    command: [x]\n" identity "    attestation: [{memory_level: secret}]\n"
 
 static void put(struct place *p, const char *text)
@@ -125,13 +45,13 @@ static void put(struct place *p, const char *text)
 
 static void put_hospital(struct place *p)
 {
-	put(p, "name: clinic/hospital\nversion: \"0.1\"\nservices:\n" SERVICE("classify",
-	                                                                      "    identity: /identity\n")
-	               SERVICE("plain", ""));
+	put(p, "name: clinic/hospital\nversion: \"0.1\"\nservices:\n" SERVICE_OF("classify",
+	                                                                         "    identity: /identity\n")
+	               SERVICE_OF("plain", ""));
 }
 
 /* An executor with its evidence, a grant, and a P-256 key to be certified. */
-struct executor {
+struct holder {
 	struct place *p;
 	const char *service;
 	struct crypto_key_pair pair;
@@ -143,7 +63,7 @@ struct executor {
 	struct owner_identity_request question;
 };
 
-static struct cas_attestation attestation_of(const struct executor *x)
+static struct cas_attestation attestation_of(const struct holder *x)
 {
 	return (struct cas_attestation){.session = "clinic/hospital",
 	                                .service = x->service,
@@ -152,7 +72,7 @@ static struct cas_attestation attestation_of(const struct executor *x)
 	                                .peer = "192.0.2.7"};
 }
 
-static void open_grant(struct executor *x, const struct buf *sealed)
+static void open_grant(struct holder *x, const struct buf *sealed)
 {
 	struct error err;
 	uint8_t *plain = mem_alloc(x->p->pool, sealed->size);
@@ -164,7 +84,7 @@ static void open_grant(struct executor *x, const struct buf *sealed)
 	mem_free(x->p->pool, plain);
 }
 
-static void make_key(struct executor *x)
+static void make_key(struct holder *x)
 {
 	uint8_t public_key[CERT_PUBLIC_MAX];
 	size_t size;
@@ -176,13 +96,13 @@ static void make_key(struct executor *x)
 	memcpy(x->question.public_key, public_key, size);
 }
 
-static void start(struct place *p, struct executor *x, const char *service)
+static void start(struct place *p, struct holder *x, const char *service)
 {
 	cleanup_buf struct buf sealed = {0};
 	struct error err;
-	*x = (struct executor){.p = p,
-	                       .service = service,
-	                       .says = {.machine = "soft", .kernel = "6.1.0", .memory_level = MEM_SECRET}};
+	*x = (struct holder){.p = p,
+	                     .service = service,
+	                     .says = {.machine = "soft", .kernel = "6.1.0", .memory_level = MEM_SECRET}};
 	memset(x->says.cell, 0x44, sizeof(x->says.cell));
 	memset(x->says.builder, 0x55, sizeof(x->says.builder));
 	memset(x->says.executor, 0x11, sizeof(x->says.executor));
@@ -196,7 +116,7 @@ static void start(struct place *p, struct executor *x, const char *service)
 	make_key(x);
 }
 
-static void stop(struct executor *x)
+static void stop(struct holder *x)
 {
 	provision_free(x->p->pool, x->grant);
 	buf_done(&x->token);
@@ -206,7 +126,7 @@ static void stop(struct executor *x)
 /* ---- questions */
 
 /* As an executor seals it; the answer, opened. */
-static int ask_raw(struct executor *x, const void *question, uint64_t number, struct buf *ret_plain,
+static int ask_raw(struct holder *x, const void *question, uint64_t number, struct buf *ret_plain,
                    struct error *err)
 {
 	uint8_t sealed[sizeof(struct owner_identity_request) + SEAL_OVERHEAD];
@@ -230,7 +150,7 @@ static int ask_raw(struct executor *x, const void *question, uint64_t number, st
 	return rc;
 }
 
-static int try_certify(struct executor *x, struct cert **ret_cert, struct cert **ret_ca, struct error *err)
+static int try_certify(struct holder *x, struct cert **ret_cert, struct cert **ret_ca, struct error *err)
 {
 	cleanup_buf struct buf plain = {0};
 	struct identity_answer a;
@@ -251,13 +171,13 @@ static int try_certify(struct executor *x, struct cert **ret_cert, struct cert *
 	return 0;
 }
 
-static void certify(struct executor *x, struct cert **ret_cert, struct cert **ret_ca)
+static void certify(struct holder *x, struct cert **ret_cert, struct cert **ret_ca)
 {
 	struct error err;
 	must(try_certify(x, ret_cert, ret_ca, &err), &err);
 }
 
-static void assert_none(struct executor *x, int code, const char *words)
+static void assert_none(struct holder *x, int code, const char *words)
 {
 	struct cert *cert, *ca;
 	struct error err;
@@ -288,13 +208,13 @@ static void test_certificate(void **state)
 {
 	static const char name[] = "cella://clinic/hospital/classify";
 	struct place p;
-	struct executor x;
+	struct holder x;
 	struct cert *cert, *ca;
 	struct cert_facts facts;
 	char hash[CERT_KEY_HASH_SIZE];
 	struct error err;
 	(void)state;
-	begin(&p);
+	place_begin(&p);
 	put_hospital(&p);
 	start(&p, &x, "classify");
 	assert_string_equal(x.grant->identity_path, "/identity");
@@ -318,7 +238,7 @@ static void test_certificate(void **state)
 	cert_free(cert);
 	cert_free(ca);
 	stop(&x);
-	end(&p);
+	place_end(&p);
 }
 
 /* Each time it is another one, with what is left of the hour by the CAS's clock, wherever that has gone. */
@@ -326,13 +246,13 @@ static void test_renewal(void **state)
 {
 	static const int64_t later_s[] = {0, 1800, 86400, -86400};
 	struct place p;
-	struct executor x;
+	struct holder x;
 	struct cert *cert, *ca;
 	struct cert_facts facts;
 	char serials[array_count(later_s)][sizeof(facts.serial)];
 	struct error err;
 	(void)state;
-	begin(&p);
+	place_begin(&p);
 	put_hospital(&p);
 	start(&p, &x, "classify");
 	for (size_t i = 0; i < array_count(later_s); i++) {
@@ -347,7 +267,7 @@ static void test_renewal(void **state)
 		cert_free(ca);
 	}
 	stop(&x);
-	end(&p);
+	place_end(&p);
 }
 
 /* ---- who gets none */
@@ -373,9 +293,9 @@ static void test_revoked(void **state)
 	(void)state;
 	for (size_t i = 0; i < array_count(rows); i++) {
 		struct place p;
-		struct executor x;
+		struct holder x;
 		struct cert *cert, *ca;
-		begin(&p);
+		place_begin(&p);
 		put_hospital(&p);
 		start(&p, &x, "classify");
 		certify(&x, &cert, &ca); /* the control */
@@ -392,21 +312,21 @@ static void test_revoked(void **state)
 		revoke_it(&p, rows[i].kind, of[i].bytes, of[i].size);
 		assert_none(&x, CELLA_EAUTH, "the CAS refused: the session's owner can see why");
 		stop(&x);
-		end(&p);
+		place_end(&p);
 	}
 }
 
 static void test_changed_session(void **state)
 {
 	struct place p;
-	struct executor x;
+	struct holder x;
 	struct cert *cert, *ca;
 	struct cas_session_facts facts;
 	cleanup_buf struct buf old = {0}, text = {0};
 	char hash[2 * CRYPTO_SHA384_SIZE + 1];
 	struct error err;
 	(void)state;
-	begin(&p);
+	place_begin(&p);
 	put_hospital(&p);
 	start(&p, &x, "plain");
 	assert_string_equal(x.grant->identity_path, "");
@@ -419,25 +339,25 @@ static void test_changed_session(void **state)
 	must(cas_session_read(p.cas, &p.owner, "clinic/hospital", &facts, &old, &err), &err);
 	io_hex(facts.hash, sizeof(facts.hash), hash);
 	buf_printf(&text, "name: clinic/hospital\nversion: \"0.1\"\npredecessor: %s\nservices:\n%s", hash,
-	           SERVICE("classify", ""));
+	           SERVICE_OF("classify", ""));
 	must(cas_session_put(p.cas, &p.owner, text.data, text.size, &facts, &err), &err);
 	assert_none(&x, CELLA_EAUTH, "the session gives the service no identity");
 	must(cas_session_remove(p.cas, &p.owner, "clinic/hospital", &err), &err);
 	assert_none(&x, CELLA_EAUTH, "the CAS refused");
 	stop(&x);
-	end(&p);
+	place_end(&p);
 }
 
 /* What was recorded on the way and is sent again; what another executor has sealed; what is no key. */
 static void test_questions(void **state)
 {
 	struct place p;
-	struct executor x, y;
+	struct holder x, y;
 	cleanup_buf struct buf plain = {0};
 	struct cert *cert, *ca;
 	struct error err;
 	(void)state;
-	begin(&p);
+	place_begin(&p);
 	put_hospital(&p);
 	start(&p, &x, "classify");
 	start(&p, &y, "classify");
@@ -463,7 +383,7 @@ static void test_questions(void **state)
 	assert_int_equal(ask_raw(&x, &bad, 11, &plain, &err), CELLA_EFORMAT);
 	stop(&x);
 	stop(&y);
-	end(&p);
+	place_end(&p);
 }
 
 /* ---- cells that ask, each by what TLS has told of its certificate */
@@ -504,15 +424,15 @@ static void assert_reads(struct place *p, const struct cas_requester *who, int c
 static void test_requesters(void **state)
 {
 	struct place p;
-	struct executor x;
+	struct holder x;
 	struct cert *cert, *ca;
 	struct cert_facts facts;
 	struct error err;
 	(void)state;
-	begin(&p);
+	place_begin(&p);
 	put(&p,
 	    "name: clinic/hospital\nversion: \"0.1\"\nsecrets: [{name: token, kind: ascii, size: 12}]\n"
-	    "services:\n" SERVICE(
+	    "services:\n" SERVICE_OF(
 		    "classify",
 		    "    identity: /identity\n") "access_policy:\n  read: [CREATOR, \"cella://clinic/hospital/classify\"]\n");
 	start(&p, &x, "classify");
@@ -548,7 +468,7 @@ static void test_requesters(void **state)
 	revoke_it(&p, RECORDS_REVOKED_CERTIFICATE, serial, sizeof(serial));
 	assert_reads(&p, &who, CELLA_EPERM);
 	stop(&x);
-	end(&p);
+	place_end(&p);
 }
 
 /* ---- what is kept */
@@ -576,14 +496,14 @@ static size_t certificates(struct place *p)
 static void test_records(void **state)
 {
 	struct place p;
-	struct executor x;
+	struct holder x;
 	struct cert *cert, *ca;
 	struct cert_facts facts;
 	struct records_certificate kept;
 	uint8_t serial[RECORDS_SERIAL_SIZE];
 	struct error err;
 	(void)state;
-	begin(&p);
+	place_begin(&p);
 	put_hospital(&p);
 	start(&p, &x, "classify");
 	certify(&x, &cert, &ca);
@@ -615,7 +535,7 @@ static void test_records(void **state)
 	}
 	assert_int_equal(certificates(&p), 3);
 	stop(&x);
-	end(&p);
+	place_end(&p);
 }
 
 static void key_hash_of(const struct cert *cert, char ret_hash[CERT_KEY_HASH_SIZE])
@@ -633,7 +553,7 @@ static void test_ca(void **state)
 	char first[CERT_KEY_HASH_SIZE], then[CERT_KEY_HASH_SIZE], pin[CERT_KEY_HASH_SIZE];
 	struct error err;
 	(void)state;
-	begin(&p);
+	place_begin(&p);
 	key_hash_of(cas_identity_ca(p.cas), first);
 	memcpy(pin, cas_key_hash(p.cas), sizeof(pin));
 	assert_string_not_equal(first, pin);
@@ -652,7 +572,7 @@ static void test_ca(void **state)
 	key_hash_of(cas_identity_ca(p.cas), then);
 	assert_string_not_equal(first, then);
 	assert_string_equal(cas_key_hash(p.cas), pin); /* which clients have pinned */
-	end(&p);
+	place_end(&p);
 }
 
 /* OpenSSL's memory is the ordinary heap: a pool's is not looked into by who looks for leaks. */

@@ -229,14 +229,14 @@ static void ask(const char *data_key, const char *number, const char *operation,
 	seal_session_free(session);
 }
 
-static int read_answer(const char *data_key, const char *number, const char *answer)
+/* What a CAS answered, opened: freed by the caller. 0, or the exit status. */
+static int open_answer(const char *data_key, const char *number, const char *answer, size_t least,
+                       uint8_t **ret_plain, size_t *ret_size)
 {
-	struct owner_keeper_reply reply;
 	const struct seal_id id = owner_keeper_id(0, true, strtoull(number, NULL, 10));
-	size_t size = base64url_bytes(strlen(answer));
+	const size_t size = base64url_bytes(strlen(answer));
 	uint8_t *sealed = malloc(size + 1), *plain = malloc(size + 1);
-	char root[2 * sizeof(reply.root) + 1];
-	if (!sealed || !plain || size < seal_size(sizeof(reply)) ||
+	if (!sealed || !plain || size < seal_size(least) ||
 	    !base64url_decode(answer, strlen(answer), sealed)) {
 		fprintf(stderr, "evidence_kit: that is no answer\n");
 		return FAILED;
@@ -247,12 +247,26 @@ static int read_answer(const char *data_key, const char *number, const char *ans
 	if (rc == CELLA_EAUTH)
 		return NOT_FOR_THIS_KEY;
 	must(rc);
+	free(sealed);
+	*ret_plain = plain;
+	*ret_size = size - SEAL_OVERHEAD;
+	return 0;
+}
+
+static int read_answer(const char *data_key, const char *number, const char *answer)
+{
+	struct owner_keeper_reply reply;
+	char root[2 * sizeof(reply.root) + 1];
+	uint8_t *plain;
+	size_t size;
+	int status = open_answer(data_key, number, answer, sizeof(reply), &plain, &size);
+	if (status != 0)
+		return status;
 	memcpy(&reply, plain, sizeof(reply));
 	io_hex(reply.root, sizeof(reply.root), root);
 	printf("%d %llu %s %.*s\n", reply.error, (unsigned long long)reply.token, root, (int)reply.text_size,
 	       (const char *)plain + sizeof(reply));
 	free(plain);
-	free(sealed);
 	return 0;
 }
 
@@ -293,24 +307,15 @@ static int take_certificate(const char *data_key, const char *number, const char
                             const char *ca_path)
 {
 	struct identity_answer a;
-	const struct seal_id id = owner_keeper_id(0, true, strtoull(number, NULL, 10));
-	size_t size = base64url_bytes(strlen(answer));
-	uint8_t *sealed = malloc(size + 1), *plain = malloc(size + 1);
-	if (!sealed || !plain || size < SEAL_OVERHEAD || !base64url_decode(answer, strlen(answer), sealed)) {
-		fprintf(stderr, "evidence_kit: that is no answer\n");
-		return FAILED;
-	}
-	struct seal_session *session = session_of(data_key);
-	int rc = seal_open(session, &id, NULL, 0, sealed, size, plain, size - SEAL_OVERHEAD, &err);
-	seal_session_free(session);
-	if (rc == CELLA_EAUTH)
-		return NOT_FOR_THIS_KEY;
-	must(rc);
-	must(identity_answer_read(plain, size - SEAL_OVERHEAD, &a, &err));
+	uint8_t *plain;
+	size_t size;
+	int status = open_answer(data_key, number, answer, 0, &plain, &size);
+	if (status != 0)
+		return status;
+	must(identity_answer_read(plain, size, &a, &err));
 	append(path, a.certificate, a.certificate_size);
 	append(ca_path, a.ca, a.ca_size);
 	free(plain);
-	free(sealed);
 	return 0;
 }
 

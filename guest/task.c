@@ -1,6 +1,6 @@
 /*
  * Tasks inside a cell: the functions behind cella/task.h, and what the executor calls to run a
- * task. Everything is decided by the executor (src/cell/tasks_guest.c); here arguments are listed
+ * task. Everything is decided by the executor (src/cell/tasks/guest.c); here arguments are listed
  * on the way out and functions found on the way in.
  *
  * A call under way owns a list of items; the list is kept for the next call, so submitting

@@ -1,6 +1,6 @@
 /*
  * The border between the task library in a cell (guest/task.c) and its executor
- * (src/cell/tasks_guest.c): what crosses it, as it lies in a wasm32 linear memory, little-endian.
+ * (src/cell/tasks/guest.c): what crosses it, as it lies in a wasm32 linear memory, little-endian.
  *
  * The cell imports from module "cella" (i: i32):
  *     task_submit(function, name, options, items, count)   addresses of a string, struct cella_abi_options,

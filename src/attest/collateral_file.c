@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attest/collateral_format.h"
+#include "attest/dcap/collateral_format.h"
 #include "attest/json_cut.h"
 #include "base/cleanup.h"
 #include "base/io.h"

@@ -22,7 +22,7 @@
 
 #include <stdint.h>
 
-#include "attest/driver.h"
+#include "attest/driver/driver.h"
 #include "attest/tee.h"
 #include "crypto/crypto.h"
 

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attest/azure.h"
-#include "attest/dcap.h"
+#include "attest/azure/azure.h"
+#include "attest/dcap/dcap.h"
 #include "attest/policy.h"
-#include "attest/snp.h"
-#include "attest/tpm.h"
+#include "attest/snp/snp.h"
+#include "attest/tpm/tpm.h"
 #include "base/io.h"
 #include "base/nearest.h"
 

@@ -7,7 +7,7 @@
 #define CAS_ACCESS_H
 
 #include "cas/requester.h"
-#include "cas/signature.h"
+#include "cas/session/signature.h"
 
 struct access_request {
 	const struct cas_requester *who;

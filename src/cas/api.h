@@ -1,5 +1,5 @@
 /* The CAS's routes: HTTPS in front of what sessions.h, attest.h and kbs.h do. docs/reference/cas-api.json
- * (OpenAPI) describes them, and a test holds it against the tables of api.c and kbs_api.c. */
+ * (OpenAPI) describes them, and a test holds it against the tables of api.c and kbs/api.c. */
 #ifndef CAS_API_H
 #define CAS_API_H
 

@@ -3,7 +3,7 @@
 #define CAS_API_MACHINES_H
 
 #include "attest/endorsement_format.h"
-#include "cas/records.h"
+#include "cas/records/records.h"
 #include "net/https_server.h"
 
 enum {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "attest/claims.h"
-#include "attest/collateral_format.h"
+#include "attest/dcap/collateral_format.h"
 #include "base/cleanup.h"
 #include "cas/machines.h"
 #include "cas/service_state.h"

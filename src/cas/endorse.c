@@ -13,7 +13,7 @@
 #include "cas/machines.h"
 #include "cas/nonce.h"
 #include "cas/refusals.h"
-#include "cas/session_machine.h"
+#include "cas/session/machine.h"
 
 struct endorsing {
 	struct cas_desk *desk;

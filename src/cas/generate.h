@@ -3,8 +3,8 @@
 #ifndef CAS_GENERATE_H
 #define CAS_GENERATE_H
 
-#include "cas/records.h"
-#include "cas/session.h"
+#include "cas/records/records.h"
+#include "cas/session/session.h"
 
 /* Within a step of a batch, at a stack in protected memory. `now_ns`: certificates begin then.
  * CELLA_EINVAL: one cannot be made as the session says, such as a certificate whose issuer's key is no

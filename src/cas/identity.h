@@ -14,7 +14,7 @@
 
 #include "cas/judge.h"
 #include "cas/requester.h"
-#include "cell/owner_format.h"
+#include "cell/owner/format.h"
 
 enum {
 	CAS_IDENTITY_S = 3600,

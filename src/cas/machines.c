@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "cas/collateral.h"
 #include "cas/service_state.h"
-#include "cas/session_machine.h"
+#include "cas/session/machine.h"
 
 enum { ACCEPTED_MAX = 256, CHAINS_MAX = 256 };
 

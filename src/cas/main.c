@@ -8,7 +8,7 @@
  *
  * The command line (cella cas) starts it, with everything spelled out. When it listens it prints its port,
  * its key's hash, and after its first start where the owner's credential lies. SIGTERM and SIGINT end it in
- * order. With --task it does what cas/upkeep.h says with a CAS that is stopped, and ends.
+ * order. With --task it does what cas/records/upkeep.h says with a CAS that is stopped, and ends.
  */
 #include <event2/event.h>
 #include <jansson.h>
@@ -26,8 +26,8 @@
 #include "base/log.h"
 #include "cas/api.h"
 #include "cas/identity.h"
+#include "cas/records/upkeep.h"
 #include "cas/test_roots.h"
-#include "cas/upkeep.h"
 #include "net/tls.h"
 
 enum {

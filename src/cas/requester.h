@@ -21,7 +21,7 @@ struct cas_requester {
 	/* Of the cell that it is: its certificate's name, serial number, and end; NULL: it is none. */
 	const char *identity, *serial;
 	int64_t not_after;
-	const char *signatures; /* of others, under what it asks for (cas/signature.h); NULL: none */
+	const char *signatures; /* of others, under what it asks for (cas/session/signature.h); NULL: none */
 };
 
 bool cas_is_owner(struct cas *cas, const struct cas_requester *who);

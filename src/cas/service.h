@@ -1,7 +1,7 @@
 /*
  * The CAS without its wire: what it holds, and how its threads share that.
  *
- * Requests come from any thread. The records (cas/records.h) are behind one lock; changes of them are
+ * Requests come from any thread. The records (cas/records/records.h) are behind one lock; changes of them are
  * handed in and made by whichever thread gets to it, all that wait at once, so that one sync serves many
  * (group commit: DeWitt et al. 1984). Sessions stay parsed as long as they are what the records hold.
  * Whoever handles secrets does so at a *desk*: a pool of protected memory and a stack in it, one thread's
@@ -16,8 +16,8 @@
 #include <sys/queue.h>
 
 #include "base/map.h"
-#include "cas/records.h"
-#include "cas/session.h"
+#include "cas/records/records.h"
+#include "cas/session/session.h"
 #include "crypto/x509.h"
 
 enum {

@@ -14,8 +14,8 @@
 #ifndef CELL_IDENTITY_H
 #define CELL_IDENTITY_H
 
-#include "cell/owner_format.h"
-#include "cell/wasi.h"
+#include "cell/owner/format.h"
+#include "cell/wasi/wasi.h"
 
 enum {
 	IDENTITY_FILES = 3,

@@ -11,7 +11,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "cell/owner_format.h"
+#include "cell/owner/format.h"
 
 enum {
 	IDENTITY_VERSION = 1,

@@ -11,11 +11,11 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "cell/code.h"
-#include "cell/snapshot_fill.h"
-#include "cell/tasks.h"
+#include "cell/snapshot/fill.h"
+#include "cell/tasks/tasks.h"
 #include "cell/trap.h"
 #include "cell/waiters.h"
-#include "cell/wasi.h"
+#include "cell/wasi/wasi.h"
 #include "page/page.h"
 
 enum {

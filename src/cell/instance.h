@@ -17,10 +17,10 @@
 #include "wasm/cell_abi.h"
 
 struct code;     /* cell/code.h */
-struct snapshot; /* cell/snapshot.h */
+struct snapshot; /* cell/snapshot/snapshot.h */
 struct instance; /* one running cell */
-struct wasi;     /* cell/wasi.h */
-struct tasks;    /* cell/tasks.h */
+struct wasi;     /* cell/wasi/wasi.h */
+struct tasks;    /* cell/tasks/tasks.h */
 struct pager;    /* page/page.h */
 
 struct host_function {

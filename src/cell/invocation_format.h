@@ -1,6 +1,6 @@
 /*
  * The plaintext of a sealed invocation: how a task's frame is laid out and where its bytes come
- * from. Written by the submitter's executor (tasks_submit.c), read by the one that runs the task.
+ * from. Written by the submitter's executor (tasks/submit.c), read by the one that runs the task.
  *
  *   struct invocation_head
  *   struct invocation_part, one for each value, buffer, collection and file; behind each:

@@ -7,7 +7,7 @@
 #define CELL_KEEPER_QUESTION_H
 
 #include "base/error.h"
-#include "cell/owner_format.h"
+#include "cell/owner/format.h"
 #include "volume/keeper.h"
 
 enum { KEEPER_ANSWER_MAX = sizeof(struct owner_keeper_reply) + OWNER_KEEPER_TEXT_MAX };

@@ -31,7 +31,7 @@ enum launch_fd {
 	LAUNCH_FD_NULL_OUT = 1, /* /dev/null */
 	LAUNCH_FD_LOG = 2,      /* the log: the launcher's standard error, no plaintext */
 	LAUNCH_FD_LAUNCHER = 3, /* SOCK_SEQPACKET */
-	LAUNCH_FD_OWNER = 4,    /* SOCK_STREAM, cell/owner_format.h */
+	LAUNCH_FD_OWNER = 4,    /* SOCK_STREAM, cell/owner/format.h */
 	LAUNCH_FD_AGENT = 5,    /* SOCK_SEQPACKET: rings and store arrive here */
 	LAUNCH_FD_BUNDLE = 6,   /* sealed memory file */
 	LAUNCH_FD_PAGES = 7,    /* the page file, empty; where there is none, /dev/null */

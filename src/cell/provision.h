@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "cell/wasi.h"
+#include "cell/wasi/wasi.h"
 #include "crypto/crypto.h"
 #include "volume/volume.h"
 

@@ -1,9 +1,9 @@
 #include "cell/spawner.h"
 
 #include "base/log.h"
-#include "cell/snapshot.h"
+#include "cell/snapshot/snapshot.h"
 #include "cell/trap.h"
-#include "cell/wasi.h"
+#include "cell/wasi/wasi.h"
 
 static const char prepare[] = "cella_task_prepare";
 

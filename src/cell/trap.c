@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cell/code.h"
-#include "cell/snapshot_fill.h"
+#include "cell/snapshot/fill.h"
 #include "page/page.h"
 
 enum {

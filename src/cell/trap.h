@@ -27,7 +27,7 @@
 
 #include "cell/instance.h"
 
-struct snapshot_fill; /* cell/snapshot_fill.h */
+struct snapshot_fill; /* cell/snapshot/fill.h */
 
 /* A call in progress; they form a chain, innermost first. */
 struct trap_scope {

@@ -9,7 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/nearest.h"
-#include "cas/records.h"
+#include "cas/records/records.h"
 #include "cli/cas_client.h"
 #include "cli/cas_owner.h"
 #include "cli/place.h"

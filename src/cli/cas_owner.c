@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/printable.h"
-#include "cas/audit_print.h"
+#include "cas/audit/print.h"
 #include "cli/cas_client.h"
 #include "cli/cell_file.h"
 #include "cli/verb.h"

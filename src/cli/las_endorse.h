@@ -2,7 +2,7 @@
 #ifndef CLI_LAS_ENDORSE_H
 #define CLI_LAS_ENDORSE_H
 
-#include "attest/driver.h"
+#include "attest/driver/driver.h"
 #include "cli/cas_client.h"
 #include "cli/options.h"
 #include "crypto/crypto.h"

@@ -1,5 +1,5 @@
 /*
- * How secrets are wrapped for the keys of TPMs (attest/tpm_credential.h): RSA-OAEP, ECDH, HMAC with any hash,
+ * How secrets are wrapped for the keys of TPMs (attest/tpm/credential.h): RSA-OAEP, ECDH, HMAC with any hash,
  * AES-CFB. For that alone: what Cella encrypts itself is AES-GCM.
  */
 #ifndef CRYPTO_WRAP_H

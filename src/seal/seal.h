@@ -27,7 +27,7 @@ enum seal_kind {
 	SEAL_KIND_FAILURE = 3,    /* why a task failed */
 	SEAL_KIND_STREAM = 4,     /* a record of a standard stream */
 	SEAL_KIND_EXIT = 5,       /* how a program ended */
-	SEAL_KIND_SNAPSHOT = 6,   /* a part of a snapshot (cell/snapshot_format.h) */
+	SEAL_KIND_SNAPSHOT = 6,   /* a part of a snapshot (cell/snapshot/format.h) */
 	SEAL_KIND_KEEPER = 7,     /* a question to a volume's root keeper, or its answer */
 };
 

@@ -10,7 +10,7 @@
 #include <tss2/tss2_rc.h>
 #include <tss2/tss2_tctildr.h>
 
-#include "attest/tpm_evidence_format.h"
+#include "attest/tpm/evidence_format.h"
 #include "base/cleanup.h"
 #include "tpm/templates.h"
 

@@ -25,7 +25,7 @@ struct device;
 int device_open(const char *tcti, struct device **ret_device, struct error *err) must_check;
 void device_close(struct device *device);
 
-/* Evidence (attest/tpm_evidence_format.h) with that extra data, by the AK, or by the key at a persistent
+/* Evidence (attest/tpm/evidence_format.h) with that extra data, by the AK, or by the key at a persistent
  * handle (0: the AK). CELLA_EAGAIN when PCRs changed again and again while they were read. */
 int device_quote(struct device *device, uint32_t handle, const void *extra, size_t size,
                  struct buf *ret_evidence, struct error *err) must_check;

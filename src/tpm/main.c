@@ -1,6 +1,6 @@
 /*
  * cella-tpm: the one program that speaks to a TPM. Others start it for one question
- * (attest/tpm_answer_format.h); it has no use by hand.
+ * (attest/tpm/answer_format.h); it has no use by hand.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -9,9 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "attest/azure_format.h"
-#include "attest/driver_tpm.h"
-#include "attest/tpm_answer_format.h"
+#include "attest/azure/format.h"
+#include "attest/driver/tpm.h"
+#include "attest/tpm/answer_format.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "tpm/device.h"

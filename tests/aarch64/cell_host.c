@@ -15,7 +15,7 @@
 #include "base/io.h"
 #include "cell/code.h"
 #include "cell/trap.h"
-#include "cell/wasi.h"
+#include "cell/wasi/wasi.h"
 #include "wasm/target.h"
 
 enum { HEAP = 1 << 30, STACK = 1 << 20, FILE_MAX = 1 << 28, TRAP_STATUS = 134, FAILED_STATUS = 125 };

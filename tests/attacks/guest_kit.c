@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "attest/snp_format.h"
+#include "attest/snp/format.h"
 #include "base/io.h"
 #include "crypto/crypto.h"
 #include "guest_json.h"

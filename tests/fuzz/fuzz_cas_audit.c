@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cas/audit_format.h"
+#include "cas/audit/format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

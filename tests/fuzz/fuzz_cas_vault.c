@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cas/vault_format.h"
+#include "cas/records/vault_format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attest/collateral_format.h"
-#include "attest/pck_format.h"
+#include "attest/dcap/collateral_format.h"
+#include "attest/dcap/pck_format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/owner_keeper.h"
+#include "cli/job/owner_keeper.h"
 
 enum { PREOPEN = 1 };
 

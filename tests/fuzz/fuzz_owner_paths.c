@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cell/owner_paths.h"
+#include "cell/owner/paths.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "cli/owner_server.h"
+#include "cli/job/owner_server.h"
 
 enum { INPUT_MAX = 100000 }; /* fits the socket's buffer */
 

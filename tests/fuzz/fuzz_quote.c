@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attest/quote_format.h"
+#include "attest/dcap/quote_format.h"
 #include "attest/tee.h"
 #include "base/buf.h"
 #include "crypto/crypto.h"

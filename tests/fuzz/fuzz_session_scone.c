@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/session_scone.h"
+#include "cli/session/scone.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cas/signature.h"
+#include "cas/session/signature.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cell/snapshot.h"
+#include "cell/snapshot/snapshot.h"
 
 enum { MEMORY_MAX = 64 * SNAPSHOT_BLOCK_SIZE };
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attest/reference_snp.h"
-#include "attest/snp_format.h"
+#include "attest/snp/format.h"
+#include "attest/snp/reference.h"
 #include "attest/tee.h"
 #include "crypto/crypto.h"
 #include "fuzz_verdict.h"

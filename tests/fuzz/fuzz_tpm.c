@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attest/ima_log.h"
 #include "attest/tee.h"
-#include "attest/tpm_answer_format.h"
-#include "attest/tpm_credential.h"
+#include "attest/tpm/answer_format.h"
+#include "attest/tpm/credential.h"
+#include "attest/tpm/ima_log.h"
 #include "fuzz_verdict.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

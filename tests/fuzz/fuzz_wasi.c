@@ -14,7 +14,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "cell/wasi_format.h"
+#include "cell/wasi/format.h"
 #include "fake_cell.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

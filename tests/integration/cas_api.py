@@ -3,7 +3,7 @@
 # timeout: 120
 """Is docs/reference/cas-api.json what the CAS answers?
 
-Its methods, paths, and whether a certificate is needed are those of the tables in src/cas/api.c and kbs_api.c, and a started
+Its methods, paths, and whether a certificate is needed are those of the tables in src/cas/api.c and kbs/api.c, and a started
 CAS answers each route, with an owner's certificate, without one, with a malformed body, by a status that is
 documented by number, and by the documented type of content. What it answers in JSON is what the document's schema says,
 with no member more; and of bodies it takes that which the schema describes, and none with a mistake in it."""
@@ -28,7 +28,7 @@ SESSION = 'name: probe\nversion: "0.1"\nservices:\n  - name: s\n    command: [x]
 GUESTS = ("/kbs/", "/v1/guests/")  # whose protocol is others': members may be added, and mistakes are 401
 OPEN = {"Problem", ".entries[].what"}  # as RFC 9457 lets it; and what the audit log says, by its kind
 EVIDENCE = ("/v1/attest", "/v1/lease", "/v1/keeper", "/v1/keeper/renewal", "/kbs/v0/attest")  # which is the credential
-TABLES = {"api.c": "static const struct https_route table[]", "kbs_api.c": "const struct https_route kbs_routes[]"}
+TABLES = {"api.c": "static const struct https_route table[]", "kbs/api.c": "const struct https_route kbs_routes[]"}
 RESOURCE = "/kbs/v0/resource/{repository}/{type}/{tag}"  # there is none
 KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"  # of RFC 8032: a launcher's is examined
 BODIES = {

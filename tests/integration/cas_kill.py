@@ -21,7 +21,7 @@ from celljob import check, finish, note
 
 SEED, ROUNDS = os.environ.get("CAS_KILL_SEED", "1"), int(os.environ.get("CAS_KILL_ROUNDS", "8"))
 CLIENTS, ACKNOWLEDGED_MAX = 4, 150
-CREATED, UPDATED, DELETED, REVOKED = 7, 8, 9, 21  # kinds of entries (cas/audit.h)
+CREATED, UPDATED, DELETED, REVOKED = 7, 8, 9, 21  # kinds of entries (cas/audit/audit.h)
 
 
 class Killer:

@@ -27,7 +27,7 @@ from celljob import check, finish, needs_secret, note, skip, wait_until
 GIVEN = "given-" + os.urandom(20).hex()
 QUICK = ("/proc/PID/mem", "process_vm_readv")
 CLIENTS, STOPS, STOPS_MAX = 4, 8, 100
-SECRET = 2  # kind of record (cas/records.h)
+SECRET = 2  # kind of record (cas/records/records.h)
 # The second service's grant takes long to make: it has the generated secret many times.
 SESSION = f"""name: s
 version: "0.1"

@@ -40,7 +40,7 @@ services:
         memory_level: secret
         machine: {machine}
 """
-PROVISIONED = 12  # a kind of entry of the audit log (cas/audit.h)
+PROVISIONED = 12  # a kind of entry of the audit log (cas/audit/audit.h)
 keys = iter(range(100))
 
 

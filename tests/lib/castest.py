@@ -20,7 +20,7 @@ KIT = BUILD / "tests/attacks/evidence_kit"
 P256 = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")  # before the point in a public key
 CELL, BUILDER, EXECUTOR = "44" * 48, "55" * 32, "11" * 48  # of evidence that says nothing else
 NOT_FOR_THIS_KEY = 3
-REFUSED, DENIED = 13, 23  # kinds of entries of the audit log (cas/audit.h)
+REFUSED, DENIED = 13, 23  # kinds of entries of the audit log (cas/audit/audit.h)
 ROOM = 1 << 30  # bytes of locked memory that suffice for a CAS
 MEMORY = () if has_secret()[0] and not 0 <= resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] < ROOM else ("--insecure-memory-none",)
 

@@ -6,8 +6,8 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 
-#include "attest/azure_format.h"
-#include "attest/snp_format.h"
+#include "attest/azure/format.h"
+#include "attest/snp/format.h"
 #include "base/base64url.h"
 #include "base/io.h"
 #include "tpm_soft.h"

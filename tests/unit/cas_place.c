@@ -10,7 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "cas/audit_format.h"
+#include "cas/audit/format.h"
 #include "cas/parties.h"
 #include "cas_place.h"
 

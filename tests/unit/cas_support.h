@@ -2,7 +2,7 @@
 #ifndef CAS_SUPPORT_H
 #define CAS_SUPPORT_H
 
-#include "cas/records.h"
+#include "cas/records/records.h"
 
 enum { CAS_PATH_MAX = 512 };
 

@@ -9,7 +9,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include "attest/quote_format.h"
+#include "attest/dcap/quote_format.h"
 #include "base/io.h"
 
 /* A test that cannot make what it needs stops. */

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "cell/owner_paths.h"
-#include "cell/wasi.h"
+#include "cell/owner/paths.h"
+#include "cell/wasi/wasi.h"
 
 enum { FAKE_MEMORY = 2 * CELL_PAGE_SIZE };
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "cell/wasi.h"
+#include "cell/wasi/wasi.h"
 
 struct instance {
 	struct cell_instance *cell;

@@ -5,7 +5,7 @@
 #ifndef FAKE_INSTANCE_H
 #define FAKE_INSTANCE_H
 
-#include "cell/tasks.h"
+#include "cell/tasks/tasks.h"
 #include "cella/task.h"
 #include "cella/task_abi.h"
 

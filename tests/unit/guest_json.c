@@ -1,6 +1,6 @@
 #include "guest_json.h"
 
-#include "attest/snp_format.h"
+#include "attest/snp/format.h"
 
 json_t *guest_bytes(const void *bytes, size_t size)
 {

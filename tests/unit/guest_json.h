@@ -1,4 +1,4 @@
-/* Evidence of SEV-SNP as guests of Confidential Containers write it (cas/kbs_evidence.h), from the report's
+/* Evidence of SEV-SNP as guests of Confidential Containers write it (cas/kbs/evidence.h), from the report's
  * bytes: the other way round, for tests. */
 #ifndef GUEST_JSON_H
 #define GUEST_JSON_H

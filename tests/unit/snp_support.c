@@ -10,7 +10,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
-#include "attest/snp_format.h"
+#include "attest/snp/format.h"
 
 /* A test that cannot make what it needs stops. */
 #define must(x)                  \

@@ -6,7 +6,7 @@
 #ifndef SNP_SUPPORT_H
 #define SNP_SUPPORT_H
 
-#include "attest/snp_report.h"
+#include "attest/snp/report.h"
 #include "attest/tee.h"
 #include "base/buf.h"
 #include "crypto/vendor_cert.h"

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cell/wasi.h"
+#include "cell/wasi/wasi.h"
 #include "cella/error.h"
 #include "tasks_support.h"
 

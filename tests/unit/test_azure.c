@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "attest/azure_format.h"
+#include "attest/azure/format.h"
 #include "azure_support.h"
 #include "crypto/crypto.h"
 #include "tpm_question.h"

@@ -17,7 +17,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "cas/attest.h"
-#include "cas/audit_format.h"
+#include "cas/audit/format.h"
 #include "cas/parties.h"
 #include "cas/refusals.h"
 #include "cas/sessions.h"

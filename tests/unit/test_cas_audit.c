@@ -1,5 +1,5 @@
 /*
- * The audit log, on a storage in memory. Does its format have the bytes that audit_format.h says; does
+ * The audit log, on a storage in memory. Does its format have the bytes that audit/format.h says; does
  * verifying find each change, removal, insertion and exchange of entries, one cut off, another history, an
  * older one; does it say who consented where a restore forgot something?
  */
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "cas/audit_format.h"
+#include "cas/audit/format.h"
 #include "cas_support.h"
 
 enum { ENTRIES_MAX = 64 };

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "cas/audit_list.h"
+#include "cas/audit/list.h"
 #include "cas_support.h"
 
 enum { SMALL = 5000, LARGE = 300, LARGE_SIZE = 8000, STEP = 2500 };

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "cas/records_state.h"
+#include "cas/records/records_state.h"
 #include "cas_support.h"
 #include "fake_power.h"
 

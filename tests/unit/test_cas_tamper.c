@@ -18,7 +18,7 @@
 #include <sqlite3.h>
 
 #include "base/cleanup.h"
-#include "cas/records_state.h"
+#include "cas/records/records_state.h"
 #include "cas_support.h"
 
 static const uint8_t volume[VOLUME_ID_SIZE] = {9, 8, 7}, cell[CRYPTO_SHA384_SIZE] = {4};

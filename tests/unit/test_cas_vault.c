@@ -1,7 +1,7 @@
 /*
  * The vault. Does it open by what it was sealed by, and by nothing else; does a record open only as what it
  * is; are key files that are open to others, or lie beside it, refused; do its formats have the bytes that
- * vault_format.h says?
+ * records/vault_format.h says?
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cas/vault_format.h"
+#include "cas/records/vault_format.h"
 #include "cas_support.h"
 
 static struct cas_test t;

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "attest/dcap.h"
-#include "attest/quote_format.h"
+#include "attest/dcap/dcap.h"
+#include "attest/dcap/quote_format.h"
 #include "crypto/crypto.h"
 #include "dcap_support.h"
 

@@ -16,8 +16,8 @@
 
 #include <cmocka.h>
 
+#include "attest/dcap/quote_format.h"
 #include "attest/json_cut.h"
-#include "attest/quote_format.h"
 #include "attest/tee.h"
 #include "base/io.h"
 #include "crypto/crypto.h"

@@ -11,10 +11,10 @@
 
 #include <cmocka.h>
 
-#include "attest/collateral_format.h"
+#include "attest/dcap/collateral_format.h"
+#include "attest/dcap/pck_format.h"
 #include "attest/event_log.h"
 #include "attest/json_cut.h"
-#include "attest/pck_format.h"
 #include "base/io.h"
 #include "crypto/crypto.h"
 

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "attest/driver.h"
+#include "attest/driver/driver.h"
 #include "base/io.h"
 #include "crypto/crypto.h"
 #include "dcap_support.h"

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "attest/driver.h"
+#include "attest/driver/driver.h"
 
 #define TAG "/sys/class/dmi/id/chassis_asset_tag"
 

@@ -16,9 +16,9 @@
 #include <openssl/evp.h>
 
 #include "attest/claims.h"
-#include "attest/snp_format.h"
+#include "attest/snp/format.h"
 #include "cas/collateral.h"
-#include "cas/kbs_state.h"
+#include "cas/kbs/state.h"
 #include "cas_place.h"
 #include "dcap_support.h"
 #include "guest_json.h"

@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-#include "attest/snp_format.h"
+#include "attest/snp/format.h"
 #include "base/base64url.h"
-#include "cas/kbs_ticket.h"
+#include "cas/kbs/ticket.h"
 #include "guest_json.h"
 #include "snp_support.h"
 

@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "cell/owner.h"
-#include "cell/owner_frame.h"
-#include "cli/owner_server.h"
+#include "cell/owner/frame.h"
+#include "cell/owner/owner.h"
+#include "cli/job/owner_server.h"
 
 enum { FRAMES_MAX = 8 };
 

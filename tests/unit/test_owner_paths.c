@@ -20,7 +20,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "cell/owner_paths.h"
+#include "cell/owner/paths.h"
 
 struct fixture {
 	char root[64];

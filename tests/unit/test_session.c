@@ -16,7 +16,7 @@
 
 #include "attest/evidence.h"
 #include "base/io.h"
-#include "cas/session.h"
+#include "cas/session/session.h"
 #include "crypto/x509.h"
 
 #ifdef __has_feature

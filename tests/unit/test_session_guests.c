@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/io.h"
-#include "cas/session.h"
+#include "cas/session/session.h"
 
 #define X4(s) s s s s
 #define X16(s) X4(s) X4(s) X4(s) X4(s)

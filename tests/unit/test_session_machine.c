@@ -12,10 +12,10 @@
 
 #include <cmocka.h>
 
-#include "attest/snp_policy.h"
+#include "attest/snp/policy.h"
 #include "base/io.h"
-#include "cas/session.h"
-#include "cas/session_machine.h"
+#include "cas/session/machine.h"
+#include "cas/session/session.h"
 
 #define X4(s) s s s s
 #define X16(s) X4(s) X4(s) X4(s) X4(s)

@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "cas/session.h"
-#include "cas/session_tree.h"
+#include "cas/session/session.h"
+#include "cas/session/tree.h"
 
 #define HEAD "name: s\nversion: 0.1\n"
 #define SERVICE HEAD "services:\n- name: a\n  attestation: [{memory_level: secret}]\n"

@@ -22,8 +22,8 @@
 #include "base/cleanup.h"
 #include "cell/code.h"
 #include "cell/instance.h"
-#include "cell/snapshot.h"
-#include "cell/snapshot_block.h"
+#include "cell/snapshot/block.h"
+#include "cell/snapshot/snapshot.h"
 #include "cell/trap.h"
 
 enum { BLOCK = SNAPSHOT_BLOCK_SIZE, PAGE = SNAPSHOT_PAGE_SIZE, MIB = 1 << 20 };

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "attest/snp_format.h"
+#include "attest/snp/format.h"
 #include "attest/tee.h"
 #include "base/io.h"
 #include "crypto/crypto.h"

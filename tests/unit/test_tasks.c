@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "cell/wasi.h"
+#include "cell/wasi/wasi.h"
 #include "cella/error.h"
 #include "tasks_support.h"
 

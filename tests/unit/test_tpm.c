@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "attest/tpm.h"
+#include "attest/tpm/tpm.h"
 #include "base/io.h"
 #include "crypto/crypto.h"
 #include "tpm_question.h"

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "attest/tpm_answer_format.h"
+#include "attest/tpm/answer_format.h"
 #include "tpm_support.h"
 
 static const uint32_t AK_ATTRIBUTES = TPM_FIXED_TPM | TPM_FIXED_PARENT | TPM_SENSITIVE_DATA_ORIGIN |

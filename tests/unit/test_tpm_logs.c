@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "attest/ima_log.h"
+#include "attest/tpm/ima_log.h"
 #include "tpm_question.h"
 
 static int start(void **state)

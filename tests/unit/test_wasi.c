@@ -23,7 +23,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "cell/wasi_format.h"
+#include "cell/wasi/format.h"
 #include "fake_cell.h"
 
 /* Places in the cell's memory. */

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "cell/wasi_state.h"
+#include "cell/wasi/state.h"
 #include "fake_cell.h"
 
 int real_clock_gettime(clockid_t id, struct timespec *time) __asm__("__real_clock_gettime");

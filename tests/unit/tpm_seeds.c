@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "attest/tpm_answer_format.h"
+#include "attest/tpm/answer_format.h"
 #include "azure_support.h"
 #include "base/cleanup.h"
 #include "base/io.h"

@@ -7,8 +7,8 @@
 #define TPM_SUPPORT_H
 
 #include "attest/tee.h"
-#include "attest/tpm_credential.h"
-#include "attest/tpm_evidence_format.h"
+#include "attest/tpm/credential.h"
+#include "attest/tpm/evidence_format.h"
 #include "base/buf.h"
 
 enum { SOFT_TIME = 1750000000, SOFT_YEAR = 31536000, SOFT_FILES = 3, SOFT_NONCE_SIZE = 32 };

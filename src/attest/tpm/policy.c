@@ -1,0 +1,72 @@
+/* Policies for evidence of TPMs: tables. docs/how-to/evidence.md has each member. */
+#include <string.h>
+
+#include "attest/tpm/tpm.h"
+
+#define AT(field) .at = offsetof(struct tpm_policy, field)
+#define PCR(field, name, index, bytes) {name, POLICY_VALUES, AT(field[index]), .size = bytes}
+#define PCRS(field, bytes)                                                                             \
+	PCR(field, "0", 0, bytes), PCR(field, "1", 1, bytes), PCR(field, "2", 2, bytes),               \
+		PCR(field, "3", 3, bytes), PCR(field, "4", 4, bytes), PCR(field, "5", 5, bytes),       \
+		PCR(field, "6", 6, bytes), PCR(field, "7", 7, bytes), PCR(field, "8", 8, bytes),       \
+		PCR(field, "9", 9, bytes), PCR(field, "10", 10, bytes), PCR(field, "11", 11, bytes),   \
+		PCR(field, "12", 12, bytes), PCR(field, "13", 13, bytes), PCR(field, "14", 14, bytes), \
+		PCR(field, "15", 15, bytes), PCR(field, "16", 16, bytes), PCR(field, "17", 17, bytes), \
+		PCR(field, "18", 18, bytes), PCR(field, "19", 19, bytes), PCR(field, "20", 20, bytes), \
+		PCR(field, "21", 21, bytes), PCR(field, "22", 22, bytes), PCR(field, "23", 23, bytes)
+
+static const struct policy_member sha256_members[] = {PCRS(pcrs, CRYPTO_SHA256_SIZE)};
+static const struct policy_member sha384_members[] = {PCRS(pcrs_sha384, CRYPTO_SHA384_SIZE)};
+static const struct policy_object sha256_object = {sha256_members, array_count(sha256_members)};
+static const struct policy_object sha384_object = {sha384_members, array_count(sha384_members)};
+
+static const char *const needs[] = {"optional", "required", NULL};
+static const char *const refusals[] = {"refuse", "warn", NULL};
+
+static const struct policy_member members[] = {
+	{"ak_names", POLICY_TEXTS, AT(ak_names)},
+	{"ak_roots", POLICY_VALUES, AT(ak_roots), .size = CRYPTO_SHA256_SIZE},
+	{"crl", POLICY_CHOICE, AT(crl), .choices = needs},
+	{"ek_roots", POLICY_VALUES, AT(ek_roots), .size = CRYPTO_SHA256_SIZE},
+	{"event_log", POLICY_CHOICE, AT(event_log), .choices = needs},
+	{"expired_crl", POLICY_CHOICE, AT(expired_crl), .choices = refusals},
+	{"ima_lists", POLICY_VALUES, AT(ima_lists), .size = CRYPTO_SHA256_SIZE},
+	{"ima_log", POLICY_CHOICE, AT(ima_log), .choices = needs},
+	{"pcrs", POLICY_OBJECT, .object = &sha256_object},
+	{"pcrs_sha384", POLICY_OBJECT, .object = &sha384_object},
+	{"secure_boot", POLICY_CHOICE, AT(secure_boot), .choices = needs},
+};
+const struct policy_object tpm_policy_object = {members, array_count(members)};
+
+void tpm_policy_init(void *policy)
+{
+	memset(policy, 0, sizeof(struct tpm_policy));
+}
+
+static bool is_pinned(const struct tpm_policy *p, size_t pcr)
+{
+	return p->pcrs[pcr].count > 0 || p->pcrs_sha384[pcr].count > 0;
+}
+
+/*
+ * What started is in the PCRs, if all that matters was measured (TCG PC Client Platform Firmware Profile,
+ * section 3.3.4; the UAPI Group's registry of TPM PCRs): the firmware measures what it starts into PCR 4.
+ * GRUB goes on with its commands, the kernel's line among them, in PCR 8 and the files in PCR 9; a unified
+ * kernel image holds kernel, line and initrd, and its stub measures them into PCR 11.
+ */
+const char *tpm_policy_boot_open(const struct tpm_policy *p)
+{
+	if (!is_pinned(p, 4))
+		return "what the firmware started: pcrs does not pin 4";
+	return is_pinned(p, 11) || (is_pinned(p, 8) && is_pinned(p, 9))
+	               ? NULL
+	               : "kernel, initrd and command line: pcrs pins neither 11 nor 8 and 9";
+}
+
+const char *tpm_policy_open(const void *policy)
+{
+	const struct tpm_policy *p = policy;
+	return p->ak_names.count || p->ak_roots.count
+	               ? tpm_policy_boot_open(p)
+	               : "whose TPM it is: it names neither ak_names nor ak_roots, so it accepts none";
+}

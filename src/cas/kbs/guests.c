@@ -1,0 +1,130 @@
+/* Guests that have attested, and tickets that were used: each a bounded set, of which the oldest goes. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cas/kbs/state.h"
+
+void kbs_guest_free(struct kbs_guest *guest)
+{
+	if (!guest)
+		return;
+	kbs_attestation_done(&guest->attestation);
+	free(guest);
+}
+
+static void unlist(struct kbs *kbs, struct kbs_guest *guest)
+{
+	TAILQ_REMOVE(&kbs->guests, guest, next);
+	kbs->guest_count--;
+	kbs->evidence_size -= guest->size;
+	guest->listed = false;
+	if (guest->users == 0)
+		kbs_guest_free(guest);
+}
+
+static void drop_old(struct kbs *kbs, uint64_t now_ns)
+{
+	struct kbs_guest *first;
+	while ((first = TAILQ_FIRST(&kbs->guests)) && first->until_ns <= now_ns)
+		unlist(kbs, first);
+}
+
+/* So that one address cannot take the place of all others, its own oldest goes first. */
+static void bound_address(struct kbs *kbs, const char *address)
+{
+	struct kbs_guest *oldest = NULL, *g;
+	size_t count = 0;
+	TAILQ_FOREACH(g, &kbs->guests, next)
+	if (strcmp(g->address, address) == 0) {
+		oldest = oldest ? oldest : g;
+		count++;
+	}
+	if (count >= KBS_ADDRESS_GUESTS_MAX)
+		unlist(kbs, oldest);
+}
+
+int kbs_guest_add(struct kbs *kbs, struct kbs_guest *guest, struct error *err)
+{
+	if (guest->size > KBS_EVIDENCE_MAX)
+		return error_set(err, CELLA_ELIMIT, "%zu bytes of evidence are too many", guest->size);
+	pthread_mutex_lock(&kbs->lock);
+	drop_old(kbs, cas_now_ns(kbs->cas));
+	bound_address(kbs, guest->address);
+	while (kbs->guest_count >= KBS_GUESTS_MAX ||
+	       (kbs->guest_count > 0 && kbs->evidence_size + guest->size > KBS_EVIDENCE_MAX))
+		unlist(kbs, TAILQ_FIRST(&kbs->guests));
+	TAILQ_INSERT_TAIL(&kbs->guests, guest, next);
+	kbs->guest_count++;
+	kbs->evidence_size += guest->size;
+	guest->listed = true;
+	guest->users = 1;
+	pthread_mutex_unlock(&kbs->lock);
+	return 0;
+}
+
+int kbs_guest_find(struct kbs *kbs, const uint8_t *id, const char *token_id, struct kbs_guest **ret_guest,
+                   struct error *err)
+{
+	struct kbs_guest *g;
+	pthread_mutex_lock(&kbs->lock);
+	drop_old(kbs, cas_now_ns(kbs->cas));
+	TAILQ_FOREACH(g, &kbs->guests, next)
+	if (id ? crypto_equal(g->id, id, KBS_ID_SIZE)
+	       : crypto_equal(g->token_id, token_id, KBS_TOKEN_ID_SIZE)) {
+		g->users++;
+		break;
+	}
+	pthread_mutex_unlock(&kbs->lock);
+	if (!g)
+		return error_set(err, CELLA_ENOENT, "the guest has not attested, or too long ago");
+	*ret_guest = g;
+	return 0;
+}
+
+void kbs_guest_put_back(struct kbs *kbs, struct kbs_guest *guest)
+{
+	pthread_mutex_lock(&kbs->lock);
+	if (--guest->users == 0 && !guest->listed)
+		kbs_guest_free(guest);
+	pthread_mutex_unlock(&kbs->lock);
+}
+
+static uint64_t key_of(const struct kbs_ticket *ticket)
+{
+	uint64_t key;
+	memcpy(&key, ticket->id, sizeof(key));
+	return key;
+}
+
+/* One that is forgotten for want of places may be used again: its guest alone can read what comes of it. */
+static int note_used(struct kbs *kbs, const struct kbs_ticket *ticket, struct error *err)
+{
+	const uint64_t key = key_of(ticket);
+	const bool full = kbs->used_count == KBS_USED_MAX;
+	if (map_get(&kbs->used, key))
+		return error_set(err, CELLA_EAUTH, "the cookie was used before: begin a new handshake");
+	if (map_put(&kbs->used, key, kbs) < 0)
+		return error_set(err, CELLA_ENOMEM, "no memory to note a handshake");
+	struct kbs_used *place = &kbs->used_ring[full ? kbs->used_at : kbs->used_count];
+	if (full) {
+		map_take(&kbs->used, place->key);
+		kbs->used_at = (kbs->used_at + 1) % KBS_USED_MAX;
+	} else {
+		kbs->used_count++;
+	}
+	*place = (struct kbs_used){key, ticket->ms};
+	return 0;
+}
+
+int kbs_ticket_use(struct kbs *kbs, const struct kbs_ticket *ticket, struct error *err)
+{
+	const uint64_t now = cas_now_ns(kbs->cas) / 1000000u;
+	if (ticket->ms > now + 1000 || (now > ticket->ms && now - ticket->ms > KBS_HANDSHAKE_S * 1000ull))
+		return error_set(err, CELLA_EAUTH,
+		                 "the challenge is older than %d seconds: begin a new handshake",
+		                 KBS_HANDSHAKE_S);
+	pthread_mutex_lock(&kbs->lock);
+	int rc = note_used(kbs, ticket, err);
+	pthread_mutex_unlock(&kbs->lock);
+	return rc;
+}

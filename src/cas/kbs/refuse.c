@@ -1,0 +1,82 @@
+/* Refusals: a number for the guest, and for the operator everything, in the log and among the last ones. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "base/printable.h"
+#include "cas/kbs/state.h"
+#include "cas/refusals.h"
+
+int kbs_refusal_id(char ret_id[KBS_REFUSAL_ID_SIZE], struct error *err)
+{
+	uint8_t bytes[(KBS_REFUSAL_ID_SIZE - 1) / 2];
+	int rc = crypto_random(bytes, sizeof(bytes), err);
+	if (rc == 0)
+		io_hex(bytes, sizeof(bytes), ret_id);
+	return rc;
+}
+
+int kbs_refused(const char *id, struct error *err)
+{
+	return error_set(err, CELLA_EAUTH,
+	                 "refused (%s): the owner of the resource, or the operator of the CAS, can see why",
+	                 id);
+}
+
+static void remember(struct kbs *kbs, const char *id, const char *address, const char *text)
+{
+	pthread_mutex_lock(&kbs->lock);
+	struct kbs_refusal *to = &kbs->refusals[kbs->refusal_at];
+	*to = (struct kbs_refusal){.time_ns = cas_now_ns(kbs->cas)};
+	snprintf(to->id, sizeof(to->id), "%s", id);
+	snprintf(to->address, sizeof(to->address), "%s", address);
+	snprintf(to->text, sizeof(to->text), "%s", text);
+	kbs->refusal_at = (kbs->refusal_at + 1) % KBS_REFUSALS_MAX;
+	if (kbs->refusal_count < KBS_REFUSALS_MAX)
+		kbs->refusal_count++;
+	pthread_mutex_unlock(&kbs->lock);
+}
+
+int kbs_refuse_attestation(struct kbs *kbs, const char *address, struct buf *reasons, json_t *what,
+                           struct error *err)
+{
+	char id[KBS_REFUSAL_ID_SIZE], text[KBS_REASON_MAX];
+	int rc = kbs_refusal_id(id, err);
+	if (rc < 0) {
+		json_decref(what);
+		return rc;
+	}
+	snprintf(text, sizeof(text), "%.*s", (int)min_of(reasons->size, sizeof(text) - 1),
+	         reasons->data ? (const char *)reasons->data : "");
+	printable(text, strlen(text), true);
+	json_object_set_new(what, "id", json_string(id));
+	json_object_set_new(what, "refused", json_string(text));
+	char *json = json_dumps(what, JSON_COMPACT);
+	const struct refusal refusal = {.kind = AUDIT_REFUSED,
+	                                .who = "",
+	                                .address = address,
+	                                .what = json,
+	                                .words = text,
+	                                .of = {"", ""}};
+	rc = json && !reasons->failed ? cas_refuse(kbs->cas, &refusal, err)
+	                              : error_set(err, CELLA_ENOMEM, "no memory for the audit log");
+	free(json);
+	json_decref(what);
+	if (rc < 0)
+		return rc;
+	remember(kbs, id, address, text);
+	return kbs_refused(id, err);
+}
+
+int kbs_refusals(struct kbs *kbs, const struct cas_requester *who, kbs_refusal_fn *fn, void *arg,
+                 struct error *err)
+{
+	int rc = cas_demand_owner(kbs->cas, who, "see whose attestation was refused", err);
+	pthread_mutex_lock(&kbs->lock);
+	for (size_t i = 0; rc == 0 && i < kbs->refusal_count; i++) {
+		const size_t at = (kbs->refusal_at + KBS_REFUSALS_MAX - 1 - i) % KBS_REFUSALS_MAX;
+		rc = fn(arg, &kbs->refusals[at], err);
+	}
+	pthread_mutex_unlock(&kbs->lock);
+	return rc;
+}

@@ -1,0 +1,64 @@
+/* cella session upload: a secret that stands in no text is handed to the CAS (cas/kbs/kbs.h). */
+#include <stdio.h>
+#include <string.h>
+
+#include "cas/records/records.h"
+#include "cli/session/remote.h"
+#include "cli/session/source.h"
+#include "net/http.h"
+
+/* NAMESPACE/NAME/SECRET, as guests name it. */
+static int put_target(const char *operand, struct buf *to, struct error *err)
+{
+	const char *first = strchr(operand, '/'), *second = first ? strchr(first + 1, '/') : NULL;
+	if (!second || strchr(second + 1, '/') || first == operand || second == first + 1 || !second[1])
+		return error_set(err, CELLA_EINVAL,
+		                 "%.100s is no NAMESPACE/NAME/SECRET, such as clinic/hospital/key", operand);
+	cleanup_free char *repository = strndup(operand, (size_t)(first - operand));
+	cleanup_free char *type = strndup(first + 1, (size_t)(second - first - 1));
+	if (!repository || !type)
+		return error_set(err, CELLA_ENOMEM, "no memory for a name");
+	const char *const parts[] = {repository, type, second + 1};
+	buf_printf(to, "/kbs/v0/resource");
+	for (size_t i = 0; i < array_count(parts); i++) {
+		buf_put_u8(to, '/');
+		http_encode(to, parts[i]);
+	}
+	buf_put(to, "", 1);
+	return to->failed ? error_set(err, CELLA_ENOMEM, "no memory for a name") : 0;
+}
+
+int session_upload_command(const struct session_remote *c, struct error *err)
+{
+	cleanup_session_cas struct session_cas r = {0};
+	cleanup_session_text struct session_text secret = {0};
+	cleanup_buf struct buf target = {0}, signatures = {0};
+	struct https_reply reply;
+	int rc = put_target(c->operands[0], &target, err);
+	if (rc == 0)
+		rc = session_signatures(c, &signatures, err);
+	if (rc == 0)
+		rc = session_cas_prepare(&r, err);
+	if (rc == 0)
+		rc = session_source_read(c->operands[1], RECORDS_SECRET_MAX, &secret, err);
+	if (rc == 0 && (secret.size == 0 || secret.size > RECORDS_SECRET_MAX))
+		rc = error_set(err, CELLA_EINVAL, "a secret has 1 to %d bytes, and %s has %s",
+		               RECORDS_SECRET_MAX, c->operands[1], secret.size ? "more" : "none");
+	if (rc == 0)
+		rc = session_cas_open(&r, err);
+	if (rc < 0)
+		return rc;
+	const struct https_message message = {.method = "POST",
+	                                      .target = (const char *)target.data,
+	                                      .type = "application/octet-stream",
+	                                      .body = secret.data,
+	                                      .size = secret.size,
+	                                      .header = (const char *)signatures.data};
+	rc = cas_client_ask(r.client, &message, &reply, err);
+	if (rc < 0)
+		return error_prefix(err, rc, "%s: ", c->operands[0]);
+	https_reply_done(&reply);
+	if (!c->json)
+		printf("%s: the CAS has it, %zu bytes\n", c->operands[0], secret.size);
+	return 0;
+}

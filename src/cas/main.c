@@ -2,7 +2,7 @@
  * cella-cas: the configuration and attestation service.
  *
  *     cella-cas --dir DIR [--listen ADDRESS:PORT] [--key-file FILE | --passphrase-fd N] [--init OWNER]
- *               [--insecure-memory-none] [--insecure-older] [--rate N]
+ *               [--host NAME]... [--insecure-memory-none] [--insecure-older] [--rate N]
  *     cella-cas --dir DIR --key-file FILE | --passphrase-fd N --task NAME [--file FILE] [--epoch N]
  *               [--session NAME] [--since SECONDS] [--json] [--new-key-file FILE | --new-passphrase-fd N]
  *
@@ -27,14 +27,13 @@
 #include "cas/api.h"
 #include "cas/identity.h"
 #include "cas/records/upkeep.h"
+#include "cas/server_certificate.h"
 #include "cas/test_roots.h"
 #include "net/tls.h"
 
 enum {
 	TLS_MEMORY = 256 << 20,
 	SERVER_MEMORY = 128 << 20,
-	DAY_S = 86400,
-	CERTIFICATE_S = 398 * DAY_S, /* what clients of TLS take at most */
 	STOP_MS = 5000,
 	WORKERS = CAS_DESKS,
 };
@@ -42,6 +41,8 @@ enum {
 struct arguments {
 	const char *directory, *listen, *key_file, *init, *passphrase_fd, *task, *file, *epoch, *rate,
 		*session, *since, *new_key_file, *new_passphrase_fd;
+	const char *hosts[SERVER_CERTIFICATE_HOSTS_MAX];
+	size_t host_count;
 	bool insecure_memory_none, insecure_older, json;
 };
 
@@ -94,6 +95,11 @@ static bool parse(int argc, char **argv, struct arguments *ret)
 		for (size_t k = 0; k < array_count(flags) && !known; k++)
 			if (strcmp(argv[i], flags[k].name) == 0)
 				*flags[k].flag = known = true;
+		if (!known && strcmp(argv[i], "--host") == 0 && i + 1 < argc &&
+		    ret->host_count < array_count(ret->hosts)) {
+			ret->hosts[ret->host_count++] = argv[++i];
+			known = true;
+		}
 		if (!known)
 			return false;
 	}
@@ -205,25 +211,17 @@ static int look_after(struct daemon *d, struct error *err)
 
 /* ---- listening */
 
-/* Clients pin the key: the certificate is made anew at each start. They show keys of their own, or the
- * certificates that cells have from this CAS. */
+/* Clients show keys of their own, or the certificates that cells have from this CAS. */
 static int make_tls(struct daemon *d, struct error *err)
 {
-	static const struct cert_name names[] = {{CERT_DNS, "localhost"}, {CERT_IP, "127.0.0.1"}};
-	int64_t now = now_s(NULL);
-	const struct cert_shape shape = {.common_name = "Cella CAS",
-	                                 .names = names,
-	                                 .name_count = array_count(names),
-	                                 .use = CERT_FOR_SERVER,
-	                                 .not_before = now - DAY_S,
-	                                 .not_after = now + CERTIFICATE_S};
-	int rc = cert_make_self_signed(cas_tls_key(d->cas), &shape, &d->certificate, err);
+	const struct arguments *a = &d->arguments;
+	int rc = server_certificate_issue(d->cas, a->hosts, a->host_count, now_s(NULL), &d->certificate, err);
 	if (rc < 0)
 		return rc;
-	const struct cert *chain[] = {d->certificate}, *cas[] = {cas_identity_ca(d->cas)};
+	const struct cert *cas[] = {cas_identity_ca(d->cas)}, *chain[] = {d->certificate, cas[0]};
 	const struct tls_options options = {.key = cas_tls_key(d->cas),
 	                                    .chain = chain,
-	                                    .chain_count = 1,
+	                                    .chain_count = array_count(chain),
 	                                    .now = now_s,
 	                                    .protocol = "http/1.1",
 	                                    .clients = TLS_CLIENTS_MAY_HAVE,
@@ -343,9 +341,12 @@ static int serve(struct daemon *d, struct error *err)
 	char address[64];
 	uint16_t port;
 	json_set_alloc_funcs(malloc, free_wiped);
-	if (!d->arguments.task && parse_listen(listen_of(d), address, &port, err) < 0)
-		return CELLA_EINVAL; /* before anything is made */
-	int rc = make_pools(d, err);
+	int rc = d->arguments.task ? 0 : parse_listen(listen_of(d), address, &port, err);
+	if (rc == 0)
+		rc = server_certificate_check(d->arguments.hosts, d->arguments.host_count, err);
+	if (rc < 0)
+		return rc; /* before anything is made */
+	rc = make_pools(d, err);
 	if (rc == 0 && d->arguments.task)
 		return look_after(d, err);
 	if (rc == 0)

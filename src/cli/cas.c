@@ -10,18 +10,20 @@
 #include "base/cleanup.h"
 #include "base/nearest.h"
 #include "cas/records/records.h"
+#include "cas/server_certificate.h"
 #include "cli/cas_client.h"
 #include "cli/cas_owner.h"
 #include "cli/place.h"
 #include "cli/spawn.h"
 #include "cli/verbs.h"
 
-enum { OPERANDS_MAX = 26, WORDS_MAX = 32, RATE = 200, RATE_MAX = 1000000 };
+enum { OPERANDS_MAX = 26, WORDS_MAX = 48, RATE = 200, RATE_MAX = 1000000 };
 
 struct cas_options {
 	const char *directory, *listen, *key_file, *passphrase_file, *owner, *pin, *credential, *name, *label,
 		*reason, *session, *since, *new_key_file, *new_passphrase_file;
 	uint64_t rate, epoch;
+	struct option_list hosts;
 	bool insecure_memory_none, insecure_older, json, verify, list, consent;
 };
 
@@ -30,6 +32,9 @@ static const struct option cas_table[] = {
          option_field(cas_options, directory)},
 	{"--listen", NULL, OPTION_TEXT, "ADDRESS:PORT", "default 127.0.0.1:8081",
          option_field(cas_options, listen)},
+	{"--host", NULL, OPTION_LIST, "NAME",
+         "a DNS name or an address of this machine, for the CAS's certificate; may be given more than once",
+         option_field(cas_options, hosts)},
 	{"--key-file", NULL, OPTION_TEXT, "FILE",
          "what the CAS's keys are sealed by; default: DIR.key, made at the first start",
          option_field(cas_options, key_file)},
@@ -162,6 +167,9 @@ static int check_options(const struct cas_options *o, struct error *err)
 		return error_set(
 			err, CELLA_EINVAL,
 			"--key-file and --passphrase-file: the CAS's keys are sealed by one of both");
+	if (o->hosts.count > SERVER_CERTIFICATE_HOSTS_MAX)
+		return error_set(err, CELLA_EINVAL, "--host: a certificate has room for %d of them",
+		                 SERVER_CERTIFICATE_HOSTS_MAX);
 	if (o->rate == 0 || o->rate > RATE_MAX)
 		return error_set(err, CELLA_EINVAL, "--rate takes 1 to %d a second", RATE_MAX);
 	if (o->epoch > RECORDS_EPOCH_MAX)
@@ -243,6 +251,8 @@ static int run_daemon(const struct cas_options *o, const char *task, const char 
 		return rc;
 	snprintf(program, sizeof(program), "%s/cella-cas", beside);
 	add_word(&w, "--listen", o->listen);
+	for (size_t i = 0; i < o->hosts.count; i++)
+		add_word(&w, "--host", o->hosts.items[i]);
 	add_word(&w, "--task", task);
 	add_word(&w, "--init", task || is_there(o->directory) ? NULL : owner);
 	add_word(&w, "--file", file);
@@ -510,6 +520,7 @@ int verb_cas(int argc, char **argv)
 	if (!verb_begin(&cas_verb, argc, argv, &o, &count, &status))
 		return status;
 	int rc = count == 0 ? run_daemon(&o, NULL, NULL, &err) : run_command(&o, argv + 1, count, &err);
+	option_list_done(&o.hosts);
 	if (rc == 0)
 		return VERB_DONE;
 	return rc == CELLA_EINVAL ? verb_misuse(&cas_verb, &err) : verb_fail(&cas_verb, &err);

@@ -84,6 +84,9 @@ bool cert_names_have(const struct cert_names *names, const struct cert_name *nam
 /* The first of that kind, or NULL. */
 const char *cert_names_first(const struct cert_names *names, enum cert_name_kind kind);
 
+/* CELLA_EINVAL: it is none, or too long for a certificate. */
+int cert_name_check(const struct cert_name *name, struct error *err) must_check;
+
 /* What the holder may do with it: extendedKeyUsage. */
 enum cert_use { CERT_FOR_SERVER = 1, CERT_FOR_CLIENT = 2 };
 

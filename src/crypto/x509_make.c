@@ -30,10 +30,19 @@ static bool is_printable(const char *text, size_t max)
 	return true;
 }
 
+/* Labels of letters, digits and, inside, hyphens (RFC 1123, section 2.1); underscores, which are in use. */
 static bool is_dns_name(const char *text)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
-	return text[0] != '.' && strspn(text, allowed) == strlen(text);
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+	enum { LABEL_MAX = 63 };
+	for (;; text++) {
+		size_t size = strspn(text, allowed);
+		if (size == 0 || size > LABEL_MAX || text[0] == '-' || text[size - 1] == '-')
+			return false;
+		text += size;
+		if (*text != '.')
+			return *text == '\0';
+	}
 }
 
 static bool is_uri(const char *text)
@@ -42,7 +51,7 @@ static bool is_uri(const char *text)
 	return colon && colon != text && !strpbrk(text, " <>\"\\^`{|}");
 }
 
-static int check_name(const struct cert_name *name, struct error *err)
+int cert_name_check(const struct cert_name *name, struct error *err)
 {
 	uint8_t address[sizeof(struct in6_addr)];
 	bool ok = is_printable(name->text, CERT_NAME_SIZE - 1);
@@ -71,7 +80,7 @@ static int check_shape(const struct cert_shape *shape, struct error *err)
 	if (shape->not_before >= shape->not_after)
 		return error_set(err, CELLA_EINVAL, "cannot make a certificate that ends before it begins");
 	for (size_t i = 0; i < shape->name_count; i++) {
-		int rc = check_name(&shape->names[i], err);
+		int rc = cert_name_check(&shape->names[i], err);
 		if (rc < 0)
 			return rc;
 	}

@@ -446,11 +446,22 @@ static void test_shapes(void **state not_used)
 		struct cert_name name;
 		const char *says;
 	} wrong[] = {
-		{{CERT_DNS, "no name"}, "is no DNS name"}, {{CERT_DNS, ".dot"}, "is no DNS name"},
-		{{CERT_DNS, ""}, "is no DNS name"},        {{CERT_DNS, "*.example"}, "is no DNS name"},
-		{{CERT_IP, "1.2.3"}, "is no IP address"},  {{CERT_IP, "cas.example"}, "is no IP address"},
-		{{CERT_URI, "nothing"}, "is no URI"},      {{CERT_URI, ":x"}, "is no URI"},
-		{{CERT_URI, "a:b c"}, "is no URI"},        {{CERT_URI, "a:\tb"}, "is no URI"},
+		{{CERT_DNS, "no name"}, "is no DNS name"},
+		{{CERT_DNS, ".dot"}, "is no DNS name"},
+		{{CERT_DNS, "dot."}, "is no DNS name"},
+		{{CERT_DNS, "-a.example"}, "is no DNS name"},
+		{{CERT_DNS, "a-.example"}, "is no DNS name"},
+		{{CERT_DNS, "a..example"}, "is no DNS name"},
+		{{CERT_DNS, "a123456789012345678901234567890123456789012345678901234567890123.example"},
+	         "is no DNS name"},
+		{{CERT_DNS, ""}, "is no DNS name"},
+		{{CERT_DNS, "*.example"}, "is no DNS name"},
+		{{CERT_IP, "1.2.3"}, "is no IP address"},
+		{{CERT_IP, "cas.example"}, "is no IP address"},
+		{{CERT_URI, "nothing"}, "is no URI"},
+		{{CERT_URI, ":x"}, "is no URI"},
+		{{CERT_URI, "a:b c"}, "is no URI"},
+		{{CERT_URI, "a:\tb"}, "is no URI"},
 	};
 	struct error err;
 	struct cert *cert;

@@ -546,10 +546,14 @@ static void key_hash_of(const struct cert *cert, char ret_hash[CERT_KEY_HASH_SIZ
 	memcpy(ret_hash, facts.key_hash, sizeof(facts.key_hash));
 }
 
-/* The CA outlives the process, and not a rotation: who may have the master key may have its key. */
+/* The CA outlives the process, and not a rotation: who may have the master key may have its key. What it has
+ * certified is listed as long as it counts. */
 static void test_ca(void **state)
 {
+	enum { CERTIFIED = 6 };
 	struct place p;
+	struct holder x;
+	struct cert *cert, *ca;
 	char first[CERT_KEY_HASH_SIZE], then[CERT_KEY_HASH_SIZE], pin[CERT_KEY_HASH_SIZE];
 	struct error err;
 	(void)state;
@@ -561,6 +565,15 @@ static void test_ca(void **state)
 	must(cas_open(&p.config, &p.cas, &err), &err);
 	key_hash_of(cas_identity_ca(p.cas), then);
 	assert_string_equal(first, then);
+	put_hospital(&p);
+	start(&p, &x, "classify");
+	for (int i = 0; i < CERTIFIED; i++) {
+		certify(&x, &cert, &ca);
+		cert_free(cert);
+		cert_free(ca);
+	}
+	stop(&x);
+	assert_int_equal(certificates(&p), CERTIFIED);
 	cas_close(p.cas);
 	const struct upkeep rotation = {.task = "rotate",
 	                                .records = {.directory = p.cas_directory,
@@ -571,6 +584,7 @@ static void test_ca(void **state)
 	must(cas_open(&p.config, &p.cas, &err), &err);
 	key_hash_of(cas_identity_ca(p.cas), then);
 	assert_string_not_equal(first, then);
+	assert_int_equal(certificates(&p), 0);
 	assert_string_equal(cas_key_hash(p.cas), pin); /* which clients have pinned */
 	place_end(&p);
 }

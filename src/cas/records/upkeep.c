@@ -103,10 +103,14 @@ static int backup(const struct upkeep *u, struct records *r, struct error *err)
 	return 0;
 }
 
+/* With all that it has certified. */
 static int drop_ca(struct records *r, void *arg, struct error *err)
 {
+	int rc = 0;
 	(void)arg;
-	return records_secret_remove(r, CAS_OWN_SESSION, OWN_IDENTITY, UINT64_MAX, err);
+	while (rc == 0 && records_count(r, RECORDS_CERTIFICATE) > 0)
+		rc = records_certificate_drop(r, UINT64_MAX, err);
+	return rc == 0 ? records_secret_remove(r, CAS_OWN_SESSION, OWN_IDENTITY, UINT64_MAX, err) : rc;
 }
 
 /* Who has seen the master key may have the CA's key, too: the next start makes another one. */

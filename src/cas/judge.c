@@ -202,7 +202,7 @@ static char *describe(const struct judgement *j)
 		json_object_set_new(what, "machine", json_string(session_machine_name(j->machine)));
 	if (j->offline_s && !j->refused)
 		json_object_set_new(what, "offline", json_integer((json_int_t)j->offline_s));
-	json_object_set_new(what, j->refused ? "refused" : "tolerated",
+	json_object_set_new(what, j->refused ? "refused" : "verdict",
 	                    json_stringn((const char *)j->reasons.data,
 	                                 min_of(j->reasons.size, (size_t)AUDIT_WHAT_MAX / 2)));
 	char *text = json_dumps(what, JSON_COMPACT);

@@ -69,6 +69,7 @@ with Cas() as cas:
     check("denied" in kinds_of(by_bea, "theirs"), "who was denied her session is shown to her")
     text = good("as lines", cella("cas", "audit", "--list"))
     check(len(text.splitlines()) == len(by_bea) and "  provisioned  " in text and "session theirs" in text, "lines say the same")
+    check("  verdict accepted by alternative 1 of 1" in text, f"and which alternative held: {text[-600:]}")
     check(listed("one session", "--session", "theirs") == [entry for entry in by_bea if entry["what"].get("session") == "theirs"],
           "one session's entries alone")
     refused("another's session", cella("cas", "audit", "--list", "--session", "mine"), ["403", "read"])

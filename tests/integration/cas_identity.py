@@ -330,6 +330,8 @@ def revoked_certificate(cas, launcher, cell, peer):
     use(cas)
     shown = good("certificates", cella("cas", "certificates"))
     check(re.search(rf"^{gone.serial}  until \S+Z  cella://a/s$", shown, re.M), f"its serial number is told: {shown[-300:]}")
+    logged = good("audit", cella("cas", "audit", "--list"))
+    check(re.search(rf"  certified  .*  serial {gone.serial}  until 20\d\d-\S+Z$", logged, re.M), f"and in the log, with the time of its end: {logged[-300:]}")
     document = json.loads((SOURCE / "docs/reference/cas-api.json").read_text(encoding="utf-8"))
     shape = document["paths"]["/v1/identity/certificates"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
     found = mistakes(shape, cas.ask("GET", "/v1/identity/certificates", who=cas.owner)[1], document)

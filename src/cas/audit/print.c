@@ -26,11 +26,17 @@ static void print_text(const char *value, FILE *to)
 
 static void print_member(const char *name, const json_t *value, FILE *to)
 {
+	char when[CERT_TIME_TEXT_SIZE];
 	fputs("  ", to);
 	print_text(name, to);
 	fputc(' ', to);
 	if (json_is_string(value)) {
 		print_text(json_string_value(value), to);
+		return;
+	}
+	if (json_is_integer(value) && strcmp(name, "until") == 0) {
+		cert_time_text(json_integer_value(value), when);
+		fputs(when, to);
 		return;
 	}
 	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);

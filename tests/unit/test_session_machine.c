@@ -146,6 +146,9 @@ static void test_what_is_pinned(void **state)
 		{"{tpm: {ak_names: 000b01, pcrs: {4: " KEY("01") ", 8: " KEY("02") "}}}",
 	         "neither 11 nor 8 and 9"},
 		{"{tpm: {ak_names: 000b01, pcrs: {4: " KEY("01") ", 11: " KEY("02") "}}}", NULL},
+		{"{tpm: {ak_names: 000b01, pcrs: {4: " KEY("00") ", 11: " KEY("02") "}}}", "does not pin 4"},
+		{"{tpm: {ak_names: 000b01, pcrs: {4: " KEY("01") ", 11: [" KEY("02") ", " KEY("00") "]}}}",
+	         "neither 11 nor 8 and 9"},
 		{"{tpm: {ak_roots: " KEY("03") ", pcrs: {4: " KEY("01") ", 8: " KEY(
 			 "02") "}, pcrs_sha384: {9: " D48("04") "}}}",
 	         NULL},

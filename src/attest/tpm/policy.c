@@ -43,9 +43,19 @@ void tpm_policy_init(void *policy)
 	memset(policy, 0, sizeof(struct tpm_policy));
 }
 
+/* A PCR of zeros is one that nobody has measured into: whatever runs there, it was not looked at. */
+static bool are_measured(const struct policy_values *values, size_t size)
+{
+	for (size_t i = 0; i < values->count; i++)
+		if (bytes_are_zero(values->values[i], size))
+			return false;
+	return values->count > 0;
+}
+
 static bool is_pinned(const struct tpm_policy *p, size_t pcr)
 {
-	return p->pcrs[pcr].count > 0 || p->pcrs_sha384[pcr].count > 0;
+	return are_measured(&p->pcrs[pcr], CRYPTO_SHA256_SIZE) ||
+	       are_measured(&p->pcrs_sha384[pcr], CRYPTO_SHA384_SIZE);
 }
 
 /*
@@ -57,10 +67,10 @@ static bool is_pinned(const struct tpm_policy *p, size_t pcr)
 const char *tpm_policy_boot_open(const struct tpm_policy *p)
 {
 	if (!is_pinned(p, 4))
-		return "what the firmware started: pcrs does not pin 4";
+		return "what the firmware started: pcrs does not pin 4, to what is not zeros";
 	return is_pinned(p, 11) || (is_pinned(p, 8) && is_pinned(p, 9))
 	               ? NULL
-	               : "kernel, initrd and command line: pcrs pins neither 11 nor 8 and 9";
+	               : "kernel, initrd and command line: pcrs pins neither 11 nor 8 and 9, to what is not zeros";
 }
 
 const char *tpm_policy_open(const void *policy)

@@ -172,12 +172,42 @@ static void test_used(void **state)
 	session_free(without);
 }
 
+/* A resource has a name of three parts: a secret of a session with another name has none. */
+static void test_names_that_cannot_be_uploaded_to(void **state)
+{
+	static const struct {
+		const char *name;
+		bool has;
+	} cases[] = {{"hospital", false}, {"clinic/hospital", true}, {"a/clinic/hospital", false}};
+	(void)state;
+	for (size_t i = 0; i < array_count(cases); i++) {
+		cleanup_buf struct buf text = {0}, remarks = {0};
+		struct session_mistakes mistakes;
+		struct session *s = NULL;
+		struct error err;
+		buf_printf(&text,
+		           "name: %s\nversion: 0.1\nsecrets:\n- {name: key, kind: binary, upload: true}\n",
+		           cases[i].name);
+		assert_int_equal(session_parse("file", text.data, text.size, NULL, &mistakes, &s, &err), 0);
+		session_remarks(s, &remarks);
+		buf_put_u8(&remarks, 0);
+		const char *told = strstr((char *)remarks.data, "secret key: it can never be uploaded: only");
+		assert_int_equal(told == NULL, cases[i].has);
+		assert_true(cases[i].has || strstr(told, "such as clinic/hospital"));
+		session_free(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_guests),   cmocka_unit_test(test_upload),
-		cmocka_unit_test(test_hash),     cmocka_unit_test(test_hash_of_whose),
-		cmocka_unit_test(test_mistakes), cmocka_unit_test(test_used),
+		cmocka_unit_test(test_guests),
+		cmocka_unit_test(test_upload),
+		cmocka_unit_test(test_hash),
+		cmocka_unit_test(test_hash_of_whose),
+		cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_used),
+		cmocka_unit_test(test_names_that_cannot_be_uploaded_to),
 	};
 	if (crypto_init(NULL, NULL) != 0)
 		return 1;

@@ -203,6 +203,20 @@ static void test_a_name_alone_is_remarked(void **state)
 	session_free(s);
 }
 
+/* Not that an enrolled launcher would count: a TPM's name alone is met by none. */
+static void test_tpm_alone_is_remarked(void **state)
+{
+	(void)state;
+	cleanup_buf struct buf remarks = {0};
+	struct session *s = parse("[{machine: tpm}]");
+	session_remarks(s, &remarks);
+	buf_put_u8(&remarks, 0);
+	assert_non_null(
+		strstr((const char *)remarks.data, "machine tpm is named alone: TPMs have no common root"));
+	assert_null(strstr((const char *)remarks.data, "enrolled"));
+	session_free(s);
+}
+
 static void test_hash(void **state)
 {
 	(void)state;
@@ -430,6 +444,7 @@ int main(void)
 		cmocka_unit_test(test_defaults_of_the_cas),
 		cmocka_unit_test(test_what_is_pinned),
 		cmocka_unit_test(test_a_name_alone_is_remarked),
+		cmocka_unit_test(test_tpm_alone_is_remarked),
 		cmocka_unit_test(test_hash),
 		cmocka_unit_test(test_mistakes),
 		cmocka_unit_test(test_verdicts),

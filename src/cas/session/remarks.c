@@ -72,8 +72,14 @@ static bool image_is_used(const struct session *s, const struct session_image *i
 static void remark_machines(const struct session_service *service, size_t number,
                             const struct session_requirements *r, struct buf *ret)
 {
+	if (r->machines >> SESSION_TPM & 1)
+		buf_printf(
+			ret,
+			"service %s, alternative %zu: machine tpm is named alone: TPMs have no common root, so "
+			"none will do; {tpm: {...}} says whose it is and what must run there\n",
+			service->name, number);
 	for (size_t i = SESSION_SOFT + 1; i < SESSION_MACHINES; i++)
-		if (r->machines >> i & 1)
+		if (i != SESSION_TPM && r->machines >> i & 1)
 			buf_printf(
 				ret,
 				"service %s, alternative %zu: machine %s is named alone: any machine of the class "
@@ -107,9 +113,28 @@ static void remark_service(const struct session_service *service, struct buf *re
 			           service->name, i + 1);
 		remark_machines(service, i + 1, r, ret);
 	}
+	if (service->offline_s && service->identity)
+		buf_printf(
+			ret,
+			"service %s: offline does not help it: it has an identity, whose certificate the CAS "
+			"makes anew for each start\n",
+			service->name);
 	if (!service->command.count)
 		buf_printf(ret, "service %s: without a command, whoever starts it chooses its arguments\n",
 		           service->name);
+}
+
+static const char *last_part(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+	return slash ? slash + 1 : name;
+}
+
+/* REPOSITORY/TYPE/TAG (cas/kbs/kbs.h): NAMESPACE/NAME/SECRET. */
+static bool has_resources(const struct session *s)
+{
+	const char *slash = strchr(s->name, '/');
+	return slash && !strchr(slash + 1, '/');
 }
 
 void session_remarks(const struct session *s, struct buf *ret)
@@ -119,6 +144,12 @@ void session_remarks(const struct session *s, struct buf *ret)
 	for (size_t i = 0; i < s->secret_count; i++) {
 		if (!uses.used[i])
 			buf_printf(ret, "secret %s: nothing uses it\n", s->secrets[i].name);
+		if (s->secrets[i].origin == SESSION_UPLOADED && !has_resources(s))
+			buf_printf(
+				ret,
+				"secret %s: it can never be uploaded: only sessions with a name of two parts, "
+				"such as clinic/%.63s, have resources\n",
+				s->secrets[i].name, last_part(s->name));
 		if (s->secrets[i].origin == SESSION_GIVEN && s->secrets[i].kind <= SESSION_PRIVATE_KEY)
 			buf_printf(
 				ret,

@@ -12,8 +12,11 @@ static int put_target(const char *operand, struct buf *to, struct error *err)
 {
 	const char *first = strchr(operand, '/'), *second = first ? strchr(first + 1, '/') : NULL;
 	if (!second || strchr(second + 1, '/') || first == operand || second == first + 1 || !second[1])
-		return error_set(err, CELLA_EINVAL,
-		                 "%.100s is no NAMESPACE/NAME/SECRET, such as clinic/hospital/key", operand);
+		return error_set(
+			err, CELLA_EINVAL,
+			"%.100s is no NAMESPACE/NAME/SECRET, such as clinic/hospital/key: only sessions "
+			"with a name of two parts have secrets that are uploaded",
+			operand);
 	cleanup_free char *repository = strndup(operand, (size_t)(first - operand));
 	cleanup_free char *type = strndup(first + 1, (size_t)(second - first - 1));
 	if (!repository || !type)

@@ -153,7 +153,7 @@ static int show(const struct las_options *o, const char *given, struct error *er
 	if (o->json)
 		return verb_print_json(json_pack("{s:s, s:s}", "key", key, "machine", machine), err);
 	printf("key      %s\nmachine  %s%s%s\n", key, machine, found ? ", by " : ": ",
-	       found ? driver_of(kind)->device : "whoever enrols the key vouches for it");
+	       found ? driver_asks(driver_of(kind)) : "whoever enrols the key vouches for it");
 	return 0;
 }
 

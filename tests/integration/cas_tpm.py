@@ -100,6 +100,7 @@ try:
         key = new_key()
         shown = json.loads(good("show", cella("las", "show", "--json", env=machine.env())))
         check(shown == {"key": key, "machine": "tpm"}, f"the node shows its class: {shown}")
+        check(f"machine  tpm, by swtpm:path={machine.path}" in good("show", cella("las", "show", env=machine.env())), "and by which TPM")
         not_accepted("without its TPM", "pinned", None, "machine.tpm.endorsement: wanted one of the launcher's key, by this class",
                      "las: wanted one that is enrolled, or whose hardware shows")
         accepted("with it, though nobody enrolled the launcher", "pinned", machine)

@@ -145,6 +145,11 @@ const struct driver_row *driver_of(enum tee_kind kind)
 	return NULL;
 }
 
+const char *driver_asks(const struct driver_row *row)
+{
+	return row->found ? row->found() : row->device;
+}
+
 int driver_find(const struct driver_io *io, enum tee_kind *ret_kind, struct error *err)
 {
 	char looked[300] = "";

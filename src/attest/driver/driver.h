@@ -66,6 +66,7 @@ struct driver_row {
 	enum tee_kind kind;
 	const char *name; /* of the way: "configfs-tsm", "gramine", "tpm2-tss" */
 	const char *device; /* for a person: what it looks for */
+	const char *(*found)(void); /* likewise: what it asks, where that may be another; NULL: `device` */
 	/* Is this machine one of that kind, as far as can be seen without asking it? */
 	bool (*is_present)(const struct driver_io *io);
 	/* Into *ret_evidence, which is zeroed; what is in it after a failure, driver_get gives back.
@@ -76,6 +77,8 @@ struct driver_row {
 };
 /* NULL: this build has no driver for that kind. */
 const struct driver_row *driver_of(enum tee_kind kind);
+/* Of one that is present, for a person: what it asks. */
+const char *driver_asks(const struct driver_row *row);
 /* The first kind that is present: CELLA_ENOENT with what was looked for. */
 int driver_find(const struct driver_io *io, enum tee_kind *ret_kind, struct error *err) must_check;
 /* Evidence of this machine with that report data. *ret_evidence is zeroed before the call, and empty again

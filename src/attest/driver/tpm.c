@@ -122,6 +122,12 @@ static int ask(const char *verb, const char *word, const struct buf *input, stru
 
 /* ---- the driver ---- */
 
+static const char *found(void)
+{
+	const char *named = secure_getenv("CELLA_TPM");
+	return named ? named : TPM_DEVICE;
+}
+
 static bool is_present(const struct driver_io *io)
 {
 	return secure_getenv("CELLA_TPM") != NULL || io->is_there(io->data, TPM_DEVICE);
@@ -197,6 +203,7 @@ const struct driver_row driver_tpm = {
 	.kind = TEE_TPM,
 	.name = "tpm2-tss",
 	.device = TPM_DEVICE,
+	.found = found,
 	.is_present = is_present,
 	.get = get,
 };

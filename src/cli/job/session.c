@@ -98,7 +98,7 @@ static bool endorse_again(struct job_sessions *s, uint32_t number)
 		int rc = las_endorse(s->client, &driver_system, &l, &why);
 		if (rc < 0)
 			log_warn("session %s/%s: %s did not vouch for this machine's launcher: %s",
-			         s->sessions[number], s->services[number], driver->device, why.text);
+			         s->sessions[number], s->services[number], driver_asks(driver), why.text);
 		vouches = vouches || rc == 0;
 	}
 	return vouches;

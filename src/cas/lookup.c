@@ -120,8 +120,8 @@ int lookup_secret(void *data, const char *name, struct session_value *ret_value,
 	int rc = stored_secret(l, name, &bytes, &size, err);
 	if (rc == CELLA_ENOENT && secret->origin == SESSION_UPLOADED)
 		return error_set(err, CELLA_EINVAL,
-		                 "the secret %s of the session %s was not uploaded: POST it to "
-		                 "/kbs/v0/resource/%s/%s",
+		                 "the secret %s of the session %s was not uploaded: cella session upload "
+		                 "%s/%s FILE",
 		                 name, l->session->name, l->session->name, name);
 	if (rc == 0)
 		*ret_value = (struct session_value){secret->kind, bytes, size};

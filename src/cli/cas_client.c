@@ -37,7 +37,9 @@ static int read_credential(struct cas_client *c, const char *path, struct error 
 	if (pem.data)
 		mem_wipe(pem.data, pem.size);
 	buf_done(&pem);
-	return rc;
+	return rc == CELLA_EFORMAT || rc == CELLA_EUNSUPPORTED
+	               ? error_prefix(err, rc, "the credential %s: ", path)
+	               : rc;
 }
 
 int cas_client_open(const struct context *context, struct mem_pool *pool, struct cas_client **ret_client,
@@ -81,16 +83,34 @@ void cas_client_wait_by(struct cas_client *c, https_wait_fn *wait, void *arg)
 	https_client_wait_by(c->https, wait, arg);
 }
 
+/* What there is to do about an answer that says too little of it. */
+static int advise(const struct cas_client *c, unsigned status, int rc, struct error *err)
+{
+	const char *advice = NULL;
+	if (!err)
+		return rc;
+	if (rc == CELLA_ENOSPC)
+		advice = "the disk of the CAS is full, and nothing was changed";
+	else if (status == 403 && !c->key && strstr(err->text, "certificate is needed"))
+		advice = "cella cas attest URL --pin KEY-HASH --credential FILE names an owner's";
+	if (!advice)
+		return rc;
+	const struct error answer = *err;
+	return error_set(err, rc, "%s: %s", answer.text, advice);
+}
+
 int cas_client_ask(struct cas_client *c, const struct https_message *message, struct https_reply *ret_reply,
                    struct error *err)
 {
 	int rc = https_client_ask(c->https, message, ret_reply, err);
 	if (rc < 0)
 		return rc;
+	const unsigned status = ret_reply->status;
 	rc = https_reply_check(c->https, ret_reply, err);
-	if (rc < 0)
-		https_reply_done(ret_reply);
-	return rc;
+	if (rc == 0)
+		return 0;
+	https_reply_done(ret_reply);
+	return advise(c, status, rc, err);
 }
 
 static int read_json(const struct https_reply *reply, json_t **ret_json, struct error *err)

@@ -96,7 +96,10 @@ static void print_party(const json_t *one)
 {
 	cas_owner_print_text(one, "key");
 	printf("  ");
-	print_time(json_object_get(one, "since"));
+	if (json_integer_value(json_object_get(one, "since")) == 0)
+		printf("%-20s", "from its beginning");
+	else
+		print_time(json_object_get(one, "since"));
 	printf("  ");
 	cas_owner_print_text(one, "label");
 	puts(json_is_true(json_object_get(one, "revoked")) ? "  revoked" : "");
@@ -269,7 +272,7 @@ int cas_owner_revoke(const struct cas_owner_options *o, const char *const *opera
 {
 	const char *kind = operands[0], *what = operands[1];
 	cleanup_cell_file struct cell_file cell = {0};
-	if (strcmp(kind, "cell") == 0 && access(what, R_OK) == 0) {
+	if (strcmp(kind, "cell") == 0 && strspn(what, "0123456789abcdefABCDEF") != strlen(what)) {
 		int rc = cell_file_open(what, &cell, err);
 		if (rc < 0)
 			return rc;

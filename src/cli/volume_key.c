@@ -75,7 +75,8 @@ static int open_key_file(const char *path, int *ret_fd, size_t *ret_size, struct
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return error_errno(err, errno == ENOENT ? CELLA_ENOENT : CELLA_EIO,
-		                   "cannot open the volume's key file %s; --key names another", path);
+		                   "cannot open %s, the volume's key file, unless an option names another",
+		                   path);
 	if (!S_ISREG(st.st_mode) || st.st_size >= TEXT_MAX)
 		return error_set(err, CELLA_EFORMAT, "%s is no key file of a volume", path);
 	if (st.st_mode & 077 || (st.st_uid != geteuid() && geteuid() != 0))

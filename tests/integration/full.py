@@ -8,32 +8,23 @@ A program that writes into a full or read-only directory learns so by its own er
 data should spill to a directory that is full, read-only or not there fails with a message that names it;
 one that does not need to spill runs. Root tries it on small file systems of its own, in a mount namespace."""
 
-import ctypes
 import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import mounts
 from celljob import FAILED, SCRATCH, Job, build_cell, check, finish, run, skip_part
 
-CLONE_NEWNS, MS_RDONLY, MS_REC, MS_PRIVATE = 0x20000, 1, 0x4000, 1 << 18
 FULL, READ_ONLY, DATA = SCRATCH / "full", SCRATCH / "readonly", SCRATCH / "data"
-libc = ctypes.CDLL(None, use_errno=True)
-
-
-def mount(source, place, kind, flags, options):
-    if libc.mount(source, str(place).encode(), kind, ctypes.c_ulong(flags), options) != 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def make_file_systems():
     """True if they could be made: not in every container."""
     try:
-        if libc.unshare(CLONE_NEWNS) != 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-        mount(b"none", "/", None, MS_REC | MS_PRIVATE, None)
-        mount(b"none", FULL, b"tmpfs", 0, b"size=256k")
-        mount(b"none", READ_ONLY, b"tmpfs", MS_RDONLY, b"size=256k")
+        mounts.leave()
+        mounts.tmpfs(FULL, "256k")
+        mounts.tmpfs(READ_ONLY, "256k", read_only=True)
     except OSError as error:
         skip_part("small-file-systems", error)
         return False

@@ -149,7 +149,7 @@ def tokens(t):
 
 def uploads(t, stranger):
     guest = t.attested()
-    t.denied("a secret before it is uploaded", guest.get(f"{NAME}/key"), "key", ["was not uploaded"])
+    t.denied("a secret before it is uploaded", guest.get(f"{NAME}/key"), "key", [f"was not uploaded: cella session upload {NAME}/key FILE"])
     content = os.urandom(4096)
     check(upload(t, "key", content, t.cas.owner)[0] == 204, "its owner uploads it")
     check(guest.get(f"{NAME}/key") == (200, content), "the guest has it")

@@ -113,8 +113,12 @@ int records_directory_place(const char *beside, const char *directory, struct er
 	char parent[PATH_MAX];
 	int rc = sync_directory(beside, err);
 	if (rc == 0 && rename(beside, directory) < 0)
-		rc = error_errno(err, errno == ENOTEMPTY || errno == EEXIST ? CELLA_EEXIST : CELLA_EIO,
-		                 "cannot make the CAS's directory %s", directory);
+		rc = errno == ENOTEMPTY || errno == EEXIST
+		             ? error_set(
+				       err, CELLA_EEXIST,
+				       "there is something in the CAS's directory %s already: move it away first",
+				       directory)
+		             : error_errno(err, CELLA_EIO, "cannot make the CAS's directory %s", directory);
 	if (rc == 0)
 		rc = records_path(directory, "..", parent, sizeof(parent), err);
 	return rc == 0 ? sync_directory(parent, err) : rc;

@@ -112,7 +112,7 @@ int session_sign_command(const struct session_remote *c, struct error *err)
 		return error_set(
 			err, CELLA_EINVAL,
 			"sign --for %s wants --hash HASH, the session's as it is: cella session list "
-			"--json",
+			"--json, of who may read it alone, or calculate-hash of the file that was put last",
 			s.action);
 	int rc = session_cas_prepare(&r, err);
 	if (rc == 0 && put)

@@ -295,8 +295,9 @@ static void summarize(const struct volume_import *i)
 	volume_progress_hide(&i->c->progress);
 	if (i->c->options->quiet)
 		return;
-	printf("imported %llu files, %s; %llu were there", (unsigned long long)i->files, size,
-	       (unsigned long long)i->present);
+	printf("imported %llu file%s, %s; %llu %s there", (unsigned long long)i->files,
+	       i->files == 1 ? "" : "s", size, (unsigned long long)i->present,
+	       i->present == 1 ? "was" : "were");
 	if (i->left_out)
 		printf("; %llu left out", (unsigned long long)i->left_out);
 	if (i->failed)

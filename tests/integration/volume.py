@@ -123,7 +123,7 @@ def life(tree):
     check(f"imported 0 files, 0 bytes; {count} were there" in second.out, f"the second time: {second.out}")
     (tree / "a/small").write_bytes(MARKER + b" indeed")
     third = works("import", volume, tree, "/2017")
-    check("imported 1 files, 39 bytes" in third.out, f"only what changed: {third.out}")
+    check("imported 1 file, 39 bytes" in third.out, f"only what changed: {third.out}")
     works("export", volume, "/2017", SCRATCH / "life-out")
     check(not (found := differences(tree, SCRATCH / "life-out")), f"it comes out as it went in {found}")
     check((SCRATCH / "life-out/sparse").stat().st_blocks * 512 < MIB, "a sparse file stays sparse")
@@ -323,7 +323,7 @@ def end_in_the_middle(how):
     check(cella("verify", volume).returncode == 0, f"{how.name}: nothing is damaged")
     rest = works("import", volume, source, "/big")
     copied = float(rest.out.split(", ")[1].split()[0])
-    check("imported 1 files" in rest.out and copied <= 130, f"{how.name}: it goes on where it was: {rest.out}")
+    check("imported 1 file, " in rest.out and copied <= 130, f"{how.name}: it goes on where it was: {rest.out}")
     check(listed(volume) == ["big"], f"{how.name}: the file has its name")
     with open(SCRATCH / "big-out", "wb") as file:
         subprocess.run([CELLA, "volume", *MEMORY, "cat", volume, "big"], stdout=file, check=True, timeout=60)

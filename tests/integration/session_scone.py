@@ -436,6 +436,13 @@ class Strength(unittest.TestCase):
         self.assertEqual(session("check", "-", text=ours).returncode, 1)
 
 
+class Input(unittest.TestCase):
+    def test_standard_input(self):
+        done = session("import-scone", "-", text=FLASK)
+        self.assertEqual((done.returncode, done.stdout), (0, session("import-scone", source(FLASK)).stdout), done.stderr)
+        self.assertRegex(done.stderr, r"(?m)^-:\d+:\d+: ")
+
+
 class Mistakes(unittest.TestCase):
     def refuse(self, text, *told):
         done = session("import-scone", source(text))

@@ -38,15 +38,12 @@ int session_import_scone_command(const struct session_remote *c, struct error *e
 	const char *file = c->operands[0];
 	struct session_mistakes mistakes = {0};
 	struct scone_result result = {0};
-	struct buf text = {0};
+	cleanup_session_text struct session_text text = {0};
 	int rc = crypto_init(NULL, err);
 	if (rc == 0)
-		rc = io_read_file(file, SESSION_TEXT_MAX, &text, err);
+		rc = session_source_read(file, SESSION_TEXT_MAX, &text, err);
 	if (rc == 0)
 		rc = scone_convert(file, text.data, text.size, &mistakes, &result, err);
-	if (text.data)
-		mem_wipe(text.data, text.size);
-	buf_done(&text);
 	if (rc < 0 && mistakes.count)
 		rc = session_mistakes_tell(file, &mistakes, c->json, err);
 	else if (rc == 0 && c->json)

@@ -64,7 +64,8 @@ static const struct option cas_table[] = {
 	{"--reason", NULL, OPTION_TEXT, "TEXT", "revoke: why; it is kept with the revocation",
          option_field(cas_options, reason)},
 	{"--json", NULL, OPTION_FLAG, NULL,
-         "status, list, owners, certificates, revocations, credential, audit --list: print JSON",
+         "status, list, owners, certificates, revocations, credential, collateral list, audit --list: "
+         "print JSON",
          option_field(cas_options, json)},
 	{"--verify", NULL, OPTION_FLAG, NULL, "audit: check the whole log and every record",
          option_field(cas_options, verify)},
@@ -159,10 +160,15 @@ static int read_since(const struct cas_options *o, int64_t *ret_since, struct er
 	return rc < 0 ? error_prefix(err, rc, "--since: ") : 0;
 }
 
-static int check_options(const struct cas_options *o, struct error *err)
+static int check_options(const struct cas_options *o, const char *task, struct error *err)
 {
 	if (!o->directory)
-		return error_set(err, CELLA_EINVAL, "give --dir DIR, the CAS's directory, or a command");
+		return task ? error_set(
+				      err, CELLA_EINVAL,
+				      "that is done to a CAS that is stopped: name its directory with --dir DIR; "
+				      "audit --list alone asks the current one")
+		            : error_set(err, CELLA_EINVAL,
+		                        "give --dir DIR, the CAS's directory, or a command");
 	if (o->key_file && o->passphrase_file)
 		return error_set(
 			err, CELLA_EINVAL,
@@ -236,7 +242,7 @@ static int run_daemon(const struct cas_options *o, const char *task, const char 
 	char program[PLACE_PATH_MAX + 16], beside[PLACE_PATH_MAX], key[PLACE_PATH_MAX], owner[PLACE_PATH_MAX];
 	struct words w = {.items = {program, "--dir", o->directory}, .count = 3};
 	int64_t since = 0;
-	int rc = check_options(o, err);
+	int rc = check_options(o, task, err);
 	if (rc == 0)
 		rc = read_since(o, &since, err);
 	if (rc == 0)
@@ -469,26 +475,27 @@ static const struct command_row {
 	int least, most; /* operands */
 	int (*run)(const struct cas_options *o, const char *const *operands, struct error *err);
 	int (*own)(const struct cas_owner_options *o, const char *const *operands, struct error *err);
+	bool json; /* it can print that */
 } commands[] = {
-	{"attest", 1, 1, attest_command, NULL},
-	{"list", 0, 0, list_command, NULL},
-	{"use", 1, 1, use_command, NULL},
-	{"status", 0, 1, status_command, NULL},
-	{"audit", 0, 0, audit_command, NULL},
-	{"backup", 1, 1, backup_command, NULL},
-	{"restore", 1, 1, restore_command, NULL},
-	{"reseal", 0, 0, reseal_command, NULL},
-	{"rotate", 0, 0, rotate_command, NULL},
-	{"owners", 0, 0, NULL, cas_owner_list},
-	{"credential", 1, 1, NULL, cas_owner_credential},
-	{"add-owner", 1, 1, NULL, cas_owner_add},
-	{"remove-owner", 1, 1, NULL, cas_owner_remove},
-	{"ca", 0, 0, NULL, cas_owner_ca},
-	{"certificates", 0, 0, NULL, cas_owner_certificates},
-	{"crl", 0, 0, NULL, cas_owner_crl},
-	{"revoke", 2, 2, NULL, cas_owner_revoke},
-	{"revocations", 0, 0, NULL, cas_owner_revocations},
-	{"collateral", 1, OPERANDS_MAX, NULL, cas_owner_collateral},
+	{"attest", 1, 1, attest_command, NULL, false},
+	{"list", 0, 0, list_command, NULL, true},
+	{"use", 1, 1, use_command, NULL, false},
+	{"status", 0, 1, status_command, NULL, true},
+	{"audit", 0, 0, audit_command, NULL, true},
+	{"backup", 1, 1, backup_command, NULL, false},
+	{"restore", 1, 1, restore_command, NULL, false},
+	{"reseal", 0, 0, reseal_command, NULL, false},
+	{"rotate", 0, 0, rotate_command, NULL, false},
+	{"owners", 0, 0, NULL, cas_owner_list, true},
+	{"credential", 1, 1, NULL, cas_owner_credential, true},
+	{"add-owner", 1, 1, NULL, cas_owner_add, false},
+	{"remove-owner", 1, 1, NULL, cas_owner_remove, false},
+	{"ca", 0, 0, NULL, cas_owner_ca, false},
+	{"certificates", 0, 0, NULL, cas_owner_certificates, true},
+	{"crl", 0, 0, NULL, cas_owner_crl, false},
+	{"revoke", 2, 2, NULL, cas_owner_revoke, false},
+	{"revocations", 0, 0, NULL, cas_owner_revocations, true},
+	{"collateral", 1, OPERANDS_MAX, NULL, cas_owner_collateral, true},
 };
 
 static int run_command(const struct cas_options *o, char **words, int count, struct error *err)
@@ -504,8 +511,11 @@ static int run_command(const struct cas_options *o, char **words, int count, str
 		return rc;
 	const struct command_row *row = &commands[found];
 	if (count - 1 < row->least || count - 1 > row->most)
-		return error_set(err, CELLA_EINVAL, "%s wants %d operand%s, not %d", row->name, row->most,
+		return error_set(err, CELLA_EINVAL, "%s wants %s%d operand%s, not %d", row->name,
+		                 row->most == OPERANDS_MAX ? "1 to " : "", row->most,
 		                 row->most == 1 ? "" : "s", count - 1);
+	if (o->json && !row->json)
+		return error_set(err, CELLA_EINVAL, "--json is no option of %s", row->name);
 	if (row->run)
 		return row->run(o, operands, err);
 	rc = start_crypto(err);

@@ -212,8 +212,10 @@ static int endorse(const struct las_options *o, const char *given, struct error 
 static const struct command_row {
 	const char *name;
 	int (*run)(const struct las_options *o, const char *given, struct error *err);
-} commands[] = {{"enrol", enrol}, {"enroll", enrol},    {"list", list},        {"remove", remove_one},
-                {"show", show},   {"endorse", endorse}, {"endorsed", endorsed}};
+	bool json; /* it can print that */
+} commands[] = {{"enrol", enrol, false},       {"enroll", enrol, false}, {"list", list, true},
+                {"remove", remove_one, false}, {"show", show, true},     {"endorse", endorse, false},
+                {"endorsed", endorsed, true}};
 
 int verb_las(int argc, char **argv)
 {
@@ -225,6 +227,8 @@ int verb_las(int argc, char **argv)
 	size_t found;
 	int rc = verb_find_command(argv[1], commands, sizeof(commands[0]), array_count(commands), &found,
 	                           &err);
+	if (rc == 0 && o.json && !commands[found].json)
+		rc = error_set(&err, CELLA_EINVAL, "--json is no option of %s", commands[found].name);
 	if (rc == 0)
 		rc = commands[found].run(&o, count > 1 ? argv[2] : NULL, &err);
 	option_list_done(&o.certs);

@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import mounts
 from castest import Cas, cella, good, refused, use
-from celljob import SCRATCH, USAGE, check, finish, needs_secret
+from celljob import SCRATCH, USAGE, check, finish, needs_secret, skip_part
 
 needs_secret()
 os.environ["CELLA_CONTEXTS"] = str(SCRATCH / "contexts.json")
@@ -57,11 +58,40 @@ check(not (SCRATCH / "odd.key").exists() and not (SCRATCH / "odd.owner.pem").exi
 with Cas("odd", "--passphrase-file", word) as cas:
     check(not (SCRATCH / "odd.key").exists() and cas.stop() == 0, "a private passphrase is taken, and no key file is made")
 
+
+
+def full_disk():
+    """On a disk that is full, and then is not: nothing is half done, and it is said what is the matter."""
+    small = SCRATCH / "small"
+    small.mkdir()
+    try:
+        mounts.leave()
+        mounts.tmpfs(small, "1m")
+    except OSError as error:
+        skip_part("small-file-systems", error)
+        return
+    with Cas("small/cas") as cas:
+        use(cas)
+        (small / "fill").write_bytes(bytes(1 << 10))
+        try:
+            with open(small / "fill", "ab", buffering=0) as fill:
+                while fill.write(bytes(4096)):
+                    pass
+        except OSError:
+            pass
+        refused("a session", put("filled"), ["507", "the disk of the CAS is full, and nothing was changed"])
+        refused("a revocation", cella("cas", "revoke", "builder", BUILDER), ["the disk of the CAS is full"])
+        check(good("none is there", cella("session", "list")) == "", "and nothing was")
+        (small / "fill").unlink()
+        good("when there is room again", put("filled"))
+
+
+full_disk()
 with Cas() as cas:
     use(cas)
     here = ("cas", "attest", f"https://127.0.0.1:{cas.port}", "--pin", cas.pin, "--name", "here")
     check(str(cas.owner) in good("attest again", cella(*here)), "attest again keeps the credential, and says so")
-    check("no certificate" not in good("owners", cella("cas", "owners")), "which is shown")
+    check("  from its beginning    the first owner" in good("owners", cella("cas", "owners")), "which is shown: no time that nobody knows")
     # owners
     second = good("a credential", cella("cas", "credential", SCRATCH / "second.pem")).strip()
     check(len(second) == 64 and (SCRATCH / "second.pem").stat().st_mode & 0o777 == 0o600, "its hash is printed, its file is private")
@@ -107,6 +137,13 @@ with Cas() as cas:
         check("s3cr3t" not in done.stderr, "and no secret")
     told = json.loads(cella("session", "create", "--json", mistaken).stdout)
     check((told["valid"], told["mistake_count"]) == (False, 3), f"also as JSON: {told}")
+    for words in (("session", "read", "s"), ("session", "delete", "s"), ("cas", "ca"), ("cas", "revoke", "cell", IDENTITY), ("cas", "add-owner", IDENTITY),
+                  ("las", "enrol"), ("las", "remove", IDENTITY)):
+        refused(f"no JSON of {' '.join(words)}", cella(*words, "--json"), [f"--json is no option of {words[1]}"], USAGE)
+    refused("what is to be known of a CAS that is stopped", cella("cas", "audit", "--verify"), ["name its directory with --dir"], USAGE)
+    refused("collateral of nothing", cella("cas", "collateral"), ["collateral wants 1 to "], USAGE)
+    refused("a cell that is not there", cella("cas", "revoke", "cell", SCRATCH / "gone.cell"), ["gone.cell", "No such file"])
+    refused("no key file of a volume", cella("session", "volume", "second", "v", SCRATCH / "gone"), ["gone.key", "unless an option names another"])
     typed = cella("session", "create", "-", text=SESSION.format(name="typed", more="") + "  read: ANY\n  update: CREATOR\n")
     check("session typed" in good("from standard input", typed), "a session from standard input")
 
@@ -140,7 +177,7 @@ with Cas() as cas:
     good("something after it", cella("cas", "revoke", "cell", "ef" * 48))
     check(cas.stop() == 0, "the CAS ends in order")
     refused("without consent", stopped("restore", SCRATCH / "backup", directory=SCRATCH / "cas"), ["--owner-consents"], USAGE)
-    refused("over one that is there", stopped("restore", SCRATCH / "backup", "--owner-consents"), ["cas"])
+    refused("over one that is there", stopped("restore", SCRATCH / "backup", "--owner-consents"), ["cas already: move it away first"])
     shutil.move(SCRATCH / "cas", SCRATCH / "lost")
     bent = bytearray((SCRATCH / "backup").read_bytes())
     bent[len(bent) // 2] ^= 1

@@ -38,7 +38,8 @@ static const struct option session_table[] = {
 	{"--hash", NULL, OPTION_TEXT, "HASH",
          "sign for read, delete or take-over, volume --sign: the session's hash as it is",
          option_field(session_options, hash)},
-	{"--json", NULL, OPTION_FLAG, NULL, "print JSON", option_field(session_options, json)},
+	{"--json", NULL, OPTION_FLAG, NULL, "all but read and delete: print JSON",
+         option_field(session_options, json)},
 };
 
 const struct verb session_verb = {
@@ -164,19 +165,20 @@ static const struct command_row {
 	int operands;
 	int (*run)(struct session_command *c, struct error *err);             /* on a file, */
 	int (*ask)(const struct session_remote *c, struct error *err); /* or of the CAS; or SESSION_TOLD */
+	bool json; /* it can print that */
 } commands[] = {
-	{"check", 1, check_command, NULL},
-	{"calculate-hash", 1, hash_command, NULL},
-	{"create", 1, NULL, session_create_command},
-	{"update", 1, NULL, session_create_command},
-	{"volume", 3, NULL, session_volume_command},
-	{"upload", 2, NULL, session_upload_command},
-	{"explain", 1, NULL, session_explain_command},
-	{"read", 1, NULL, session_read_command},
-	{"list", 0, NULL, session_list_command},
-	{"delete", 1, NULL, session_delete_command},
-	{"sign", 1, NULL, session_sign_command},
-	{"import-scone", 1, NULL, session_import_scone_command},
+	{"check", 1, check_command, NULL, true},
+	{"calculate-hash", 1, hash_command, NULL, true},
+	{"create", 1, NULL, session_create_command, true},
+	{"update", 1, NULL, session_create_command, true},
+	{"volume", 3, NULL, session_volume_command, true},
+	{"upload", 2, NULL, session_upload_command, true},
+	{"explain", 1, NULL, session_explain_command, true},
+	{"read", 1, NULL, session_read_command, false},
+	{"list", 0, NULL, session_list_command, true},
+	{"delete", 1, NULL, session_delete_command, false},
+	{"sign", 1, NULL, session_sign_command, true},
+	{"import-scone", 1, NULL, session_import_scone_command, true},
 };
 
 static int verb_session_run(const struct command_row *row, const struct session_options *o, const char *file)
@@ -232,6 +234,10 @@ int verb_session(int argc, char **argv)
 	if (count - 1 != row->operands && !without_copy) {
 		error_set(&err, CELLA_EINVAL, "%s wants %d operand%s", row->name, row->operands,
 		          row->operands == 1 ? "" : "s");
+		return verb_misuse(&session_verb, &err);
+	}
+	if (o.json && !row->json) {
+		error_set(&err, CELLA_EINVAL, "--json is no option of %s", row->name);
 		return verb_misuse(&session_verb, &err);
 	}
 	if (row->ask)

@@ -5,6 +5,7 @@
 #include "cas/records/records.h"
 #include "cli/session/remote.h"
 #include "cli/session/source.h"
+#include "cli/verb.h"
 #include "net/http.h"
 
 /* NAMESPACE/NAME/SECRET, as guests name it. */
@@ -61,7 +62,10 @@ int session_upload_command(const struct session_remote *c, struct error *err)
 	if (rc < 0)
 		return error_prefix(err, rc, "%s: ", c->operands[0]);
 	https_reply_done(&reply);
-	if (!c->json)
-		printf("%s: the CAS has it, %zu bytes\n", c->operands[0], secret.size);
+	if (c->json)
+		return verb_print_json(json_pack("{s:s, s:I}", "secret", c->operands[0], "bytes",
+		                                 (json_int_t)secret.size),
+		                       err);
+	printf("%s: the CAS has it, %zu bytes\n", c->operands[0], secret.size);
 	return 0;
 }

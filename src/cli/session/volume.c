@@ -233,7 +233,11 @@ static int take_over(const struct session_remote *c, struct session_cas *r, stru
 	if (rc == 0)
 		rc = cas_client_json_with(r->client, "DELETE", (const char *)target.data,
 		                          (const char *)signatures.data, NULL, NULL, err);
-	if (rc == 0 && !c->json)
+	if (rc == 0 && c->json && c->count == 2) /* with VOL its answer follows */
+		rc = verb_print_json(json_pack("{s:s, s:s}", "session", c->operands[0], "free",
+		                               c->operands[1]),
+		                     err);
+	else if (rc == 0 && !c->json)
 		printf("volume %s of %s: nobody writes to it now; a job that did commits nothing more\n",
 		       c->operands[1], c->operands[0]);
 	return rc;

@@ -66,6 +66,6 @@ int session_upload_command(const struct session_remote *c, struct error *err)
 		return verb_print_json(json_pack("{s:s, s:I}", "secret", c->operands[0], "bytes",
 		                                 (json_int_t)secret.size),
 		                       err);
-	printf("%s: the CAS has it, %zu bytes\n", c->operands[0], secret.size);
+	printf("%s: the CAS has it, %zu byte%s\n", c->operands[0], secret.size, secret.size == 1 ? "" : "s");
 	return 0;
 }

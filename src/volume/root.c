@@ -112,7 +112,8 @@ static int is_later(struct volume *v, const uint8_t reference[VOLUME_REFERENCE_S
 	int rc = chain_leads(v, reference, kept, &leads, &counts, err);
 	if (rc == 0 && leads && !counts)
 		rc = error_set(err, CELLA_EAUTH,
-		               "it counts at the keeper only, which was not told, or is an old copy itself");
+		               "it counts at the keeper only, which was not told, or is an old copy itself; "
+		               "where jobs of a session write, cella session volume tells it");
 	*ret_later = rc == 0 && leads;
 	if (rc == 0 || (is_unreadable(rc) && !v->config.writable))
 		return 0;

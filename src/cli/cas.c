@@ -470,32 +470,74 @@ static int rotate_command(const struct cas_options *o, const char *const *operan
 
 /* ---- the verb */
 
+enum {
+	FOR_RUN = 1,     /* a CAS, and the commands on one that is stopped: */
+	FOR_STOPPED = 2,
+	FOR_JSON = 4,
+	FOR_ATTEST = 8,
+	FOR_LABEL = 16,
+	FOR_REASON = 32,
+	FOR_LOG = 64,
+	FOR_RESEAL = 128,
+	FOR_RESTORE = 256,
+};
+
+static int check_use(unsigned allowed, const char *command, const struct cas_options *o, struct error *err)
+{
+	const struct verb_use uses[] = {
+		{o->directory, FOR_RUN | FOR_STOPPED, "--dir"},
+		{o->key_file, FOR_RUN | FOR_STOPPED, "--key-file"},
+		{o->passphrase_file, FOR_RUN | FOR_STOPPED, "--passphrase-file"},
+		{o->insecure_older, FOR_RUN | FOR_STOPPED, "--insecure-older"},
+		{o->insecure_memory_none, FOR_RUN | FOR_STOPPED, "--insecure-memory-none"},
+		{o->listen, FOR_RUN, "--listen"},
+		{o->hosts.count > 0, FOR_RUN, "--host"},
+		{o->owner, FOR_RUN, "--owner"},
+		{o->rate != RATE, FOR_RUN, "--rate"},
+		{o->json, FOR_JSON, "--json"},
+		{o->pin, FOR_ATTEST, "--pin"},
+		{o->credential, FOR_ATTEST, "--credential"},
+		{o->name, FOR_ATTEST, "--name"},
+		{o->label, FOR_LABEL, "--label"},
+		{o->reason, FOR_REASON, "--reason"},
+		{o->verify, FOR_LOG, "--verify"},
+		{o->list, FOR_LOG, "--list"},
+		{o->session, FOR_LOG, "--session"},
+		{o->since, FOR_LOG, "--since"},
+		{o->new_key_file, FOR_RESEAL, "--new-key-file"},
+		{o->new_passphrase_file, FOR_RESEAL, "--new-passphrase-file"},
+		{o->consent, FOR_RESTORE, "--owner-consents"},
+		{o->epoch, FOR_RESTORE, "--epoch"},
+	};
+	return verb_check_uses(uses, array_count(uses), allowed, command, err);
+}
+
 static const struct command_row {
 	const char *name;
 	int least, most; /* operands */
+	unsigned options;
 	int (*run)(const struct cas_options *o, const char *const *operands, struct error *err);
 	int (*own)(const struct cas_owner_options *o, const char *const *operands, struct error *err);
-	bool json; /* it can print that */
 } commands[] = {
-	{"attest", 1, 1, attest_command, NULL, false},
-	{"list", 0, 0, list_command, NULL, true},
-	{"use", 1, 1, use_command, NULL, false},
-	{"status", 0, 1, status_command, NULL, true},
-	{"audit", 0, 0, audit_command, NULL, true},
-	{"backup", 1, 1, backup_command, NULL, false},
-	{"restore", 1, 1, restore_command, NULL, false},
-	{"reseal", 0, 0, reseal_command, NULL, false},
-	{"rotate", 0, 0, rotate_command, NULL, false},
-	{"owners", 0, 0, NULL, cas_owner_list, true},
-	{"credential", 1, 1, NULL, cas_owner_credential, true},
-	{"add-owner", 1, 1, NULL, cas_owner_add, false},
-	{"remove-owner", 1, 1, NULL, cas_owner_remove, false},
-	{"ca", 0, 0, NULL, cas_owner_ca, false},
-	{"certificates", 0, 0, NULL, cas_owner_certificates, true},
-	{"crl", 0, 0, NULL, cas_owner_crl, false},
-	{"revoke", 2, 2, NULL, cas_owner_revoke, false},
-	{"revocations", 0, 0, NULL, cas_owner_revocations, true},
-	{"collateral", 1, OPERANDS_MAX, NULL, cas_owner_collateral, true},
+	{"attest", 1, 1, FOR_ATTEST, attest_command, NULL},
+	{"list", 0, 0, FOR_JSON, list_command, NULL},
+	{"use", 1, 1, 0, use_command, NULL},
+	{"status", 0, 1, FOR_JSON, status_command, NULL},
+	{"audit", 0, 0, FOR_STOPPED | FOR_LOG | FOR_JSON, audit_command, NULL},
+	{"backup", 1, 1, FOR_STOPPED, backup_command, NULL},
+	{"restore", 1, 1, FOR_STOPPED | FOR_RESTORE, restore_command, NULL},
+	{"reseal", 0, 0, FOR_STOPPED | FOR_RESEAL, reseal_command, NULL},
+	{"rotate", 0, 0, FOR_STOPPED, rotate_command, NULL},
+	{"owners", 0, 0, FOR_JSON, NULL, cas_owner_list},
+	{"credential", 1, 1, FOR_JSON, NULL, cas_owner_credential},
+	{"add-owner", 1, 1, FOR_LABEL, NULL, cas_owner_add},
+	{"remove-owner", 1, 1, 0, NULL, cas_owner_remove},
+	{"ca", 0, 0, 0, NULL, cas_owner_ca},
+	{"certificates", 0, 0, FOR_JSON, NULL, cas_owner_certificates},
+	{"crl", 0, 0, 0, NULL, cas_owner_crl},
+	{"revoke", 2, 2, FOR_REASON, NULL, cas_owner_revoke},
+	{"revocations", 0, 0, FOR_JSON, NULL, cas_owner_revocations},
+	{"collateral", 1, OPERANDS_MAX, FOR_JSON, NULL, cas_owner_collateral},
 };
 
 static int run_command(const struct cas_options *o, char **words, int count, struct error *err)
@@ -514,8 +556,9 @@ static int run_command(const struct cas_options *o, char **words, int count, str
 		return error_set(err, CELLA_EINVAL, "%s wants %s%d operand%s, not %d", row->name,
 		                 row->most == OPERANDS_MAX ? "1 to " : "", row->most,
 		                 row->most == 1 ? "" : "s", count - 1);
-	if (o->json && !row->json)
-		return error_set(err, CELLA_EINVAL, "--json is no option of %s", row->name);
+	rc = check_use(row->options, row->name, o, err);
+	if (rc < 0)
+		return rc;
 	if (row->run)
 		return row->run(o, operands, err);
 	rc = start_crypto(err);
@@ -529,7 +572,10 @@ int verb_cas(int argc, char **argv)
 	int status, count;
 	if (!verb_begin(&cas_verb, argc, argv, &o, &count, &status))
 		return status;
-	int rc = count == 0 ? run_daemon(&o, NULL, NULL, &err) : run_command(&o, argv + 1, count, &err);
+	int rc = count == 0 ? check_use(FOR_RUN, "a CAS that is to run", &o, &err)
+	                    : run_command(&o, argv + 1, count, &err);
+	if (rc == 0 && count == 0)
+		rc = run_daemon(&o, NULL, NULL, &err);
 	option_list_done(&o.hosts);
 	if (rc == 0)
 		return VERB_DONE;

@@ -209,13 +209,29 @@ static int endorse(const struct las_options *o, const char *given, struct error 
 	return rc == 0 ? endorse_at_cas(&l, err) : rc;
 }
 
+enum { FOR_ENROL = 1, FOR_ENDORSE = 2, FOR_JSON = 4 };
+
 static const struct command_row {
 	const char *name;
 	int (*run)(const struct las_options *o, const char *given, struct error *err);
-	bool json; /* it can print that */
-} commands[] = {{"enrol", enrol, false},       {"enroll", enrol, false}, {"list", list, true},
-                {"remove", remove_one, false}, {"show", show, true},     {"endorse", endorse, false},
-                {"endorsed", endorsed, true}};
+	unsigned options;
+} commands[] = {{"enrol", enrol, FOR_ENROL},     {"enroll", enrol, FOR_ENROL},
+                {"list", list, FOR_JSON},        {"remove", remove_one, 0},
+                {"show", show, FOR_JSON},        {"endorse", endorse, FOR_ENDORSE},
+                {"endorsed", endorsed, FOR_JSON}};
+
+static int check_use(const struct command_row *row, const struct las_options *o, struct error *err)
+{
+	const struct verb_use uses[] = {
+		{o->label, FOR_ENROL, "--label"},
+		{o->key_only, FOR_ENROL, "--key-only"},
+		{o->tee, FOR_ENDORSE, "--tee"},
+		{o->session, FOR_ENDORSE, "--session"},
+		{o->certs.count > 0, FOR_ENDORSE, "--cert"},
+		{o->json, FOR_JSON, "--json"},
+	};
+	return verb_check_uses(uses, array_count(uses), row->options, row->name, err);
+}
 
 int verb_las(int argc, char **argv)
 {
@@ -227,8 +243,8 @@ int verb_las(int argc, char **argv)
 	size_t found;
 	int rc = verb_find_command(argv[1], commands, sizeof(commands[0]), array_count(commands), &found,
 	                           &err);
-	if (rc == 0 && o.json && !commands[found].json)
-		rc = error_set(&err, CELLA_EINVAL, "--json is no option of %s", commands[found].name);
+	if (rc == 0)
+		rc = check_use(&commands[found], &o, &err);
 	if (rc == 0)
 		rc = commands[found].run(&o, count > 1 ? argv[2] : NULL, &err);
 	option_list_done(&o.certs);

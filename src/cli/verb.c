@@ -64,6 +64,15 @@ int verb_find_command(const char *word, const void *rows, size_t row_size, size_
 	                 nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 }
 
+int verb_check_uses(const struct verb_use *uses, size_t count, unsigned allowed, const char *command,
+                    struct error *err)
+{
+	for (size_t i = 0; i < count; i++)
+		if (uses[i].given && !(uses[i].is & allowed))
+			return error_set(err, CELLA_EINVAL, "%s is no option of %s", uses[i].name, command);
+	return 0;
+}
+
 int verb_print_json(json_t *value, struct error *err)
 {
 	int rc = value ? json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) : -1;

@@ -68,6 +68,16 @@ int verb_misuse(const struct verb *verb, const struct error *err);
 int verb_find_command(const char *word, const void *rows, size_t row_size, size_t count, size_t *ret_row,
                       struct error *err) must_check;
 
+/* Of a verb's options one that not every command has. */
+struct verb_use {
+	bool given;
+	unsigned is; /* bits of the commands' masks */
+	const char *name;
+};
+/* CELLA_EINVAL for the first that is given and not in the mask `allowed` of the command. */
+int verb_check_uses(const struct verb_use *uses, size_t count, unsigned allowed, const char *command,
+                    struct error *err) must_check;
+
 /* On standard output. Takes `value`; NULL, where memory ran out, is an error. */
 int verb_print_json(json_t *value, struct error *err) must_check;
 

@@ -117,11 +117,7 @@ static const struct command_row {
 static int check_use(const struct command_row *row, const struct volume_options *o, int count,
                      struct error *err)
 {
-	const struct {
-		bool given;
-		unsigned is;
-		const char *name;
-	} uses[] = {
+	const struct verb_use uses[] = {
 		{o->json, FOR_JSON, "--json"},
 		{o->take_over, FOR_TAKE_OVER, "--take-over"},
 		{o->lengthy, FOR_LENGTHY, "--long"},
@@ -130,9 +126,9 @@ static int check_use(const struct command_row *row, const struct volume_options 
 		{o->all, FOR_ALL, "--all"},
 		{o->any_copy, FOR_ANY_COPY, "--any-copy"},
 	};
-	for (size_t i = 0; i < array_count(uses); i++)
-		if (uses[i].given && !(row->options & uses[i].is))
-			return error_set(err, CELLA_EINVAL, "%s is no option of %s", uses[i].name, row->name);
+	int rc = verb_check_uses(uses, array_count(uses), row->options, row->name, err);
+	if (rc < 0)
+		return rc;
 	if (count < row->least || count > row->most)
 		return error_set(err, CELLA_EINVAL, "%s wants %s operands behind the volume", row->name,
 		                 count < row->least ? "more" : "fewer");

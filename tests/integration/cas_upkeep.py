@@ -50,7 +50,7 @@ word.chmod(0o600)
 refused("both a passphrase and a key file", start("--passphrase-file", word, "--key-file", SCRATCH / "odd.key"), ["one of both"], USAGE)
 for rate in ("0", "1000001", "18446744073709551615"):
     refused(f"{rate} requests a second", start("--rate", rate), ["--rate takes"], USAGE)
-refused("an epoch beyond all", start("--epoch", "16777216"), ["--epoch takes"], USAGE)
+refused("an epoch beyond all", stopped("restore", word, "--owner-consents", "--epoch", "16777216", directory=SCRATCH / "odd"), ["--epoch takes"], USAGE)
 (SCRATCH / "odd").write_text("no directory", encoding="ascii")
 refused("a first start where a file is in the way", start(), ["odd"])
 check(not (SCRATCH / "odd.key").exists() and not (SCRATCH / "odd.owner.pem").exists(), "leaves neither a key nor a credential behind")
@@ -140,6 +140,12 @@ with Cas() as cas:
     for words in (("session", "read", "s"), ("session", "delete", "s"), ("cas", "ca"), ("cas", "revoke", "cell", IDENTITY), ("cas", "add-owner", IDENTITY),
                   ("las", "enrol"), ("las", "remove", IDENTITY)):
         refused(f"no JSON of {' '.join(words)}", cella(*words, "--json"), [f"--json is no option of {words[1]}"], USAGE)
+    for words in (("session", "list", "--signature", word), ("session", "check", word, "--keep", "cas"), ("session", "explain", "s/s", "--hash", IDENTITY),
+                  ("session", "create", word, "--for", "read"), ("cas", "list", "--pin", IDENTITY), ("cas", "owners", "--dir", SCRATCH), ("cas", "status", "--since", "2026-01-01"),
+                  ("cas", "rotate", "--dir", SCRATCH, "--owner-consents"), ("cas", "add-owner", second, "--reason", "none"), ("cas", "backup", word, "--host", "h"),
+                  ("las", "list", "--label", "node"), ("las", "show", "--session", "s/s")):
+        refused(f"an option of another command: {words}", cella(*words), [f"is no option of {words[1]}"], USAGE)
+    refused("one for a CAS that is to run", start("--owner-consents"), ["--owner-consents is no option of a CAS that is to run"], USAGE)
     refused("what is to be known of a CAS that is stopped", cella("cas", "audit", "--verify"), ["name its directory with --dir"], USAGE)
     refused("collateral of nothing", cella("cas", "collateral"), ["collateral wants 1 to "], USAGE)
     refused("a cell that is not there", cella("cas", "revoke", "cell", SCRATCH / "gone.cell"), ["gone.cell", "No such file"])

@@ -160,25 +160,33 @@ static int hash_command(struct session_command *c, struct error *err)
 
 /* ---- the verb */
 
+enum {
+	FOR_JSON = 1,
+	FOR_SIGNATURE = 2, /* of another owner */
+	FOR_SIGN = 4,
+	FOR_VOLUME = 8,
+	FOR_HASH = 16,
+};
+
 static const struct command_row {
 	const char *name;
 	int operands;
+	unsigned options;
 	int (*run)(struct session_command *c, struct error *err);             /* on a file, */
 	int (*ask)(const struct session_remote *c, struct error *err); /* or of the CAS; or SESSION_TOLD */
-	bool json; /* it can print that */
 } commands[] = {
-	{"check", 1, check_command, NULL, true},
-	{"calculate-hash", 1, hash_command, NULL, true},
-	{"create", 1, NULL, session_create_command, true},
-	{"update", 1, NULL, session_create_command, true},
-	{"volume", 3, NULL, session_volume_command, true},
-	{"upload", 2, NULL, session_upload_command, true},
-	{"explain", 1, NULL, session_explain_command, true},
-	{"read", 1, NULL, session_read_command, false},
-	{"list", 0, NULL, session_list_command, true},
-	{"delete", 1, NULL, session_delete_command, false},
-	{"sign", 1, NULL, session_sign_command, true},
-	{"import-scone", 1, NULL, session_import_scone_command, true},
+	{"check", 1, FOR_JSON, check_command, NULL},
+	{"calculate-hash", 1, FOR_JSON, hash_command, NULL},
+	{"create", 1, FOR_JSON | FOR_SIGNATURE, NULL, session_create_command},
+	{"update", 1, FOR_JSON | FOR_SIGNATURE, NULL, session_create_command},
+	{"volume", 3, FOR_JSON | FOR_SIGNATURE | FOR_VOLUME | FOR_HASH, NULL, session_volume_command},
+	{"upload", 2, FOR_JSON | FOR_SIGNATURE, NULL, session_upload_command},
+	{"explain", 1, FOR_JSON, NULL, session_explain_command},
+	{"read", 1, FOR_SIGNATURE, NULL, session_read_command},
+	{"list", 0, FOR_JSON, NULL, session_list_command},
+	{"delete", 1, FOR_SIGNATURE, NULL, session_delete_command},
+	{"sign", 1, FOR_JSON | FOR_SIGN | FOR_HASH, NULL, session_sign_command},
+	{"import-scone", 1, FOR_JSON, NULL, session_import_scone_command},
 };
 
 static int verb_session_run(const struct command_row *row, const struct session_options *o, const char *file)
@@ -218,6 +226,22 @@ static int ask_cas(const struct command_row *row, const struct session_options *
 	return rc == CELLA_EINVAL ? verb_misuse(&session_verb, &err) : verb_fail(&session_verb, &err);
 }
 
+static int check_use(const struct command_row *row, const struct session_options *o, struct error *err)
+{
+	const struct verb_use uses[] = {
+		{o->json, FOR_JSON, "--json"},
+		{o->signatures.count > 0, FOR_SIGNATURE, "--signature"},
+		{o->action, FOR_SIGN, "--for"},
+		{o->hash, FOR_HASH, "--hash"},
+		{o->volume_key, FOR_VOLUME, "--volume-key"},
+		{o->volume_root, FOR_VOLUME, "--volume-root"},
+		{o->keep, FOR_VOLUME, "--keep"},
+		{o->sign, FOR_VOLUME, "--sign"},
+		{o->take_over, FOR_VOLUME, "--take-over"},
+	};
+	return verb_check_uses(uses, array_count(uses), row->options, row->name, err);
+}
+
 int verb_session(int argc, char **argv)
 {
 	struct session_options o = {0};
@@ -236,10 +260,8 @@ int verb_session(int argc, char **argv)
 		          row->operands == 1 ? "" : "s");
 		return verb_misuse(&session_verb, &err);
 	}
-	if (o.json && !row->json) {
-		error_set(&err, CELLA_EINVAL, "--json is no option of %s", row->name);
+	if (check_use(row, &o, &err) < 0)
 		return verb_misuse(&session_verb, &err);
-	}
 	if (row->ask)
 		return ask_cas(row, &o, argv + 2, count - 1);
 	return verb_session_run(row, &o, argv[2]);

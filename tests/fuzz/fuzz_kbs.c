@@ -33,7 +33,7 @@ static void check_runtime(const struct kbs_attestation *a)
 	                          NULL);
 	demand(json_is_object(json));
 	demand(strcmp(json_string_value(json_object_get(json, "nonce")), "a nonce") == 0);
-	demand(json_equal(json_object_get(json, "tee-pubkey"), (json_t *)(uintptr_t)a->key_json));
+	demand(json_equal(json_object_get(json, "tee-pubkey"), a->key_json));
 	json_decref(json);
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <malloc.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
@@ -483,6 +484,63 @@ static void test_too_many_bytes(void **state)
 	end(&p);
 }
 
+/* Memory that JSON holds. */
+static size_t json_held;
+
+static void *json_take(size_t size)
+{
+	void *taken = malloc(size);
+	json_held += taken ? malloc_usable_size(taken) : 0;
+	return taken;
+}
+
+static void json_give(void *taken)
+{
+	json_held -= taken ? malloc_usable_size(taken) : 0;
+	free(taken);
+}
+
+/* A body with numbers that nobody asked for, which take ten times the memory that they are sent in. */
+static char *padded(const struct guest *g, size_t size)
+{
+	struct buf body = {0};
+	char *text = attestation(g);
+	buf_printf(&body, "{\"more\":[0");
+	while (body.size + 2 + strlen(text) < size)
+		buf_printf(&body, ",0");
+	buf_printf(&body, "],%s", text + 1);
+	buf_put(&body, "", 1);
+	free(text);
+	assert_false(body.failed);
+	return (char *)body.data;
+}
+
+/* What a guest sends it can fill with anything: does it take more memory than it is counted for? */
+static void test_no_more_is_kept_than_is_counted(void **state)
+{
+	(void)state;
+	struct clinic p;
+	json_malloc_t take;
+	json_free_t give;
+	struct error err;
+	begin(&p);
+	struct guest g = new_guest(&p, "192.0.2.7");
+	auth(&g);
+	char *body = padded(&g, KBS_ATTESTATION_MAX);
+	const struct kbs_caller who = caller(&g);
+	json_get_alloc_funcs(&take, &give);
+	json_set_alloc_funcs(json_take, json_give);
+	must(kbs_attest(p.kbs, &who, body, strlen(body), &g.token, &err), &err);
+	const size_t held = json_held;
+	json_set_alloc_funcs(take, give);
+	assert_int_equal(p.kbs->guest_count, 1);
+	assert_in_range(held, 1, p.kbs->evidence_size);
+	assert_int_equal(get(&g, "made"), 0);
+	free(body);
+	guest_done(&g);
+	end(&p);
+}
+
 static void test_many_tickets(void **state)
 {
 	(void)state;
@@ -653,6 +711,7 @@ int main(void)
 		cmocka_unit_test(test_too_many_of_an_address),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_too_many_bytes),
+		cmocka_unit_test(test_no_more_is_kept_than_is_counted),
 		cmocka_unit_test(test_many_tickets),
 		cmocka_unit_test(test_last_refusals),
 		cmocka_unit_test(test_certificates_of_the_cas),

@@ -304,7 +304,7 @@ static void test_runtime_data(void **state)
 		if (rows[i].nonce)
 			assert_string_equal(a.nonce, rows[i].nonce);
 		else
-			assert_null(a.nonce);
+			assert_false(a.has_nonce);
 	}
 }
 

@@ -108,9 +108,13 @@ static int new_token_id(char ret[KBS_TOKEN_ID_SIZE], struct error *err)
 	return rc;
 }
 
-static size_t evidence_size(const struct kbs_evidence *e)
+/* What is kept of it. */
+static size_t guest_size(const struct kbs_guest *g)
 {
-	size_t size = e->report.size + e->event_log.size;
+	enum { KEY_SIZE = 8192 }; /* of a public key, as JSON and in OpenSSL */
+	const struct kbs_evidence *e = &g->attestation.evidence;
+	size_t size = sizeof(*g) + KEY_SIZE + g->attestation.runtime.size + e->report.size +
+	              e->event_log.size;
 	for (size_t i = 0; i < e->cert_count; i++)
 		size += e->certs[i].size;
 	return size;
@@ -132,7 +136,7 @@ static int make_guest(struct attesting *a, const struct kbs_ticket *ticket)
 	if (rc < 0)
 		return rc;
 	const struct crypto_part runtime = {g->attestation.runtime.data, g->attestation.runtime.size};
-	g->size = evidence_size(&g->attestation.evidence) + a->size;
+	g->size = guest_size(g);
 	g->report_data_size = crypto_hash_size(ticket->request.hash);
 	static_assert(sizeof(g->report_data) == CRYPTO_HASH_MAX, "a hash has room");
 	return crypto_hash(ticket->request.hash, &runtime, 1, g->report_data, a->err);
@@ -140,10 +144,11 @@ static int make_guest(struct attesting *a, const struct kbs_ticket *ticket)
 
 static void check_nonce(struct attesting *a)
 {
-	const char *nonce = a->guest->attestation.nonce;
-	if (nonce && (strlen(nonce) != strlen(a->nonce) || !crypto_equal(nonce, a->nonce, strlen(a->nonce))))
-		buf_printf(&a->reasons, "nonce: wanted the challenge's, %s, found %.*s\n", a->nonce,
-		           KBS_NONCE_MAX, nonce);
+	const struct kbs_attestation *sent = &a->guest->attestation;
+	const size_t size = strlen(a->nonce);
+	if (sent->has_nonce && (strlen(sent->nonce) != size || !crypto_equal(sent->nonce, a->nonce, size)))
+		buf_printf(&a->reasons, "nonce: wanted the challenge's, %s, found %s\n", a->nonce,
+		           sent->nonce);
 }
 
 static int check_evidence(struct attesting *a, struct tee_verdict *ret_verdict)

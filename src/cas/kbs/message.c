@@ -273,31 +273,41 @@ static void put_runtime(struct buf *to, const json_t *additional, const char *no
 
 void kbs_attestation_done(struct kbs_attestation *a)
 {
-	json_decref(a->root);
+	json_decref(a->key_json);
 	jwk_free(a->key);
 	buf_done(&a->runtime);
 	kbs_evidence_done(&a->evidence);
 	*a = (struct kbs_attestation){0};
 }
 
-static int find_key(struct kbs_attestation *a, struct error *err)
+static int read_nonce(const json_t *runtime, struct kbs_attestation *a, struct error *err)
 {
-	const json_t *runtime = json_object_get(a->root, "runtime-data");
-	const json_t *at = runtime ? runtime : a->root;
-	a->key_json = json_object_get(at, "tee-pubkey");
-	if (!json_is_object(a->key_json))
+	const char *nonce = member(runtime, "nonce");
+	if (!nonce || strlen(nonce) > KBS_NONCE_MAX)
+		return error_set(err, CELLA_EFORMAT,
+		                 "\"runtime-data\": \"nonce\" is no text of %d characters at most",
+		                 KBS_NONCE_MAX);
+	a->has_nonce = true;
+	memcpy(a->nonce, nonce, strlen(nonce) + 1);
+	return 0;
+}
+
+static int find_key(const json_t *root, struct kbs_attestation *a, struct error *err)
+{
+	const json_t *runtime = json_object_get(root, "runtime-data");
+	json_t *key = json_object_get(runtime ? runtime : root, "tee-pubkey");
+	if (!json_is_object(key))
 		return error_set(err, CELLA_EFORMAT, "there is no \"tee-pubkey\"");
-	if (runtime && !member(runtime, "nonce"))
-		return error_set(err, CELLA_EFORMAT, "\"runtime-data\" has no \"nonce\"");
-	a->nonce = runtime ? member(runtime, "nonce") : NULL;
-	return read_key(a->key_json, &a->key, err);
+	a->key_json = json_incref(key);
+	int rc = runtime ? read_nonce(runtime, a, err) : 0;
+	return rc == 0 ? read_key(key, &a->key, err) : rc;
 }
 
 /* What the processor says, and what its devices say, whose evidence is under the hash and is not judged. */
-static int find_evidence(const struct kbs_attestation *a, const json_t **ret_primary,
-                         const json_t **ret_additional, struct error *err)
+static int find_evidence(const json_t *root, const json_t **ret_primary, const json_t **ret_additional,
+                         struct error *err)
 {
-	const json_t *evidence = json_object_get(a->root, "tee-evidence");
+	const json_t *evidence = json_object_get(root, "tee-evidence");
 	const json_t *primary = json_object_get(evidence, "primary_evidence");
 	const json_t *additional = json_object_get(evidence, "additional_evidence");
 	if (!evidence)
@@ -309,16 +319,13 @@ static int find_evidence(const struct kbs_attestation *a, const json_t **ret_pri
 	return 0;
 }
 
-int kbs_attestation_read(enum tee_kind tee, const char *nonce, const void *body, size_t size,
-                         struct kbs_attestation *ret, struct error *err)
+static int read_attestation(enum tee_kind tee, const char *nonce, const json_t *root,
+                            struct kbs_attestation *ret, struct error *err)
 {
 	const json_t *primary = NULL, *additional = NULL;
-	*ret = (struct kbs_attestation){0};
-	int rc = load(body, size, &ret->root, err);
+	int rc = find_key(root, ret, err);
 	if (rc == 0)
-		rc = find_key(ret, err);
-	if (rc == 0)
-		rc = find_evidence(ret, &primary, &additional, err);
+		rc = find_evidence(root, &primary, &additional, err);
 	if (rc < 0)
 		return rc;
 	put_runtime(&ret->runtime, additional, nonce, ret->key_json);
@@ -326,4 +333,16 @@ int kbs_attestation_read(enum tee_kind tee, const char *nonce, const void *body,
 		return error_set(err, CELLA_ENOMEM, "no memory for runtime data");
 	rc = kbs_evidence_read(tee, primary, &ret->evidence, err);
 	return rc < 0 ? error_prefix(err, rc, "\"tee-evidence\": ") : 0;
+}
+
+int kbs_attestation_read(enum tee_kind tee, const char *nonce, const void *body, size_t size,
+                         struct kbs_attestation *ret, struct error *err)
+{
+	json_t *root = NULL;
+	*ret = (struct kbs_attestation){0};
+	int rc = load(body, size, &root, err);
+	if (rc == 0)
+		rc = read_attestation(tee, nonce, root, ret, err);
+	json_decref(root);
+	return rc;
 }

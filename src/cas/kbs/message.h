@@ -36,15 +36,16 @@ const char *kbs_hash_name(enum crypto_hash hash);
 
 /* Zeroed, it is empty and valid. */
 struct kbs_attestation {
-	json_t *root;
-	const char *nonce; /* NULL: it does not say */
-	const json_t *key_json;
+	bool has_nonce; /* it says one */
+	char nonce[KBS_NONCE_MAX + 1];
+	json_t *key_json;
 	struct jwk *key;
 	struct buf runtime; /* with the nonce that it was read for */
 	struct kbs_evidence evidence;
 };
-/* `nonce` is the challenge's, which goes into the runtime data whatever the guest says. CELLA_EFORMAT,
- * CELLA_EUNSUPPORTED. *ret is to be done in any case. */
+/* `nonce` is the challenge's, which goes into the runtime data whatever the guest says. Of what was sent no
+ * more is kept than the structure has: numbers one by one take ten times the memory that they are sent in.
+ * CELLA_EFORMAT, CELLA_EUNSUPPORTED. *ret is to be done in any case. */
 int kbs_attestation_read(enum tee_kind tee, const char *nonce, const void *body, size_t size,
                          struct kbs_attestation *ret, struct error *err) must_check;
 void kbs_attestation_done(struct kbs_attestation *attestation);

@@ -541,22 +541,35 @@ static void test_no_more_is_kept_than_is_counted(void **state)
 	end(&p);
 }
 
+/* Of a time, with a number. */
+static struct kbs_ticket numbered(uint64_t number, uint64_t ms)
+{
+	struct kbs_ticket t = {.ms = ms};
+	memcpy(t.id, &number, sizeof(number));
+	return t;
+}
+
+/* Whoever uses up all places does not get a ticket that was used before used again. */
 static void test_many_tickets(void **state)
 {
 	(void)state;
+	const uint64_t ms = START / 1000000;
 	struct clinic p;
-	struct kbs_ticket t = {.ms = START / 1000000};
 	begin(&p);
-	for (uint64_t i = 1; i <= KBS_USED_MAX + 1; i++) {
-		memcpy(t.id, &i, sizeof(i));
+	const struct kbs_ticket first = numbered(1, ms - 1), late = numbered(2, ms);
+	assert_int_equal(kbs_ticket_use(p.kbs, &first, NULL), 0);
+	for (uint64_t i = 0; i < KBS_USED_MAX; i++) {
+		const struct kbs_ticket t = numbered(1000 + i, ms);
 		assert_int_equal(kbs_ticket_use(p.kbs, &t, NULL), 0);
 		assert_int_equal(kbs_ticket_use(p.kbs, &t, NULL), CELLA_EAUTH);
 	}
 	assert_int_equal(p.kbs->used.count, KBS_USED_MAX);
-	memcpy(t.id, &(uint64_t){2}, sizeof(uint64_t));
-	assert_int_equal(kbs_ticket_use(p.kbs, &t, NULL), CELLA_EAUTH);
-	memcpy(t.id, &(uint64_t){1}, sizeof(uint64_t)); /* the oldest went */
-	assert_int_equal(kbs_ticket_use(p.kbs, &t, NULL), 0);
+	assert_int_equal(kbs_ticket_use(p.kbs, &first, NULL), CELLA_EAUTH); /* which is noted no more */
+	assert_int_equal(kbs_ticket_use(p.kbs, &late, NULL), 0);
+	/* The place of a ticket of this moment went to it: those as old are not good any more. */
+	const struct kbs_ticket same = numbered(3, ms), next = numbered(4, ms + 1);
+	assert_int_equal(kbs_ticket_use(p.kbs, &same, NULL), CELLA_EAUTH);
+	assert_int_equal(kbs_ticket_use(p.kbs, &next, NULL), 0);
 	end(&p);
 }
 

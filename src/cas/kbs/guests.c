@@ -96,23 +96,30 @@ static uint64_t key_of(const struct kbs_ticket *ticket)
 	return key;
 }
 
-/* One that is forgotten for want of places may be used again: its guest alone can read what comes of it. */
+/* The place of the oldest one, which is forgotten: whatever is as old is not good any more. */
+static struct kbs_used *make_place(struct kbs *kbs)
+{
+	if (kbs->used_count < KBS_USED_MAX)
+		return &kbs->used_ring[kbs->used_count++];
+	struct kbs_used *place = &kbs->used_ring[kbs->used_at];
+	kbs->used_at = (kbs->used_at + 1) % KBS_USED_MAX;
+	kbs->forgotten_ms = max_of(kbs->forgotten_ms, place->ms);
+	map_take(&kbs->used, place->key);
+	return place;
+}
+
 static int note_used(struct kbs *kbs, const struct kbs_ticket *ticket, struct error *err)
 {
 	const uint64_t key = key_of(ticket);
-	const bool full = kbs->used_count == KBS_USED_MAX;
 	if (map_get(&kbs->used, key))
 		return error_set(err, CELLA_EAUTH, "the cookie was used before: begin a new handshake");
+	if (ticket->ms <= kbs->forgotten_ms)
+		return error_set(err, CELLA_EAUTH,
+		                 "so many handshakes came since the challenge that it is not known whether "
+		                 "the cookie was used before: begin a new handshake");
 	if (map_put(&kbs->used, key, kbs) < 0)
 		return error_set(err, CELLA_ENOMEM, "no memory to note a handshake");
-	struct kbs_used *place = &kbs->used_ring[full ? kbs->used_at : kbs->used_count];
-	if (full) {
-		map_take(&kbs->used, place->key);
-		kbs->used_at = (kbs->used_at + 1) % KBS_USED_MAX;
-	} else {
-		kbs->used_count++;
-	}
-	*place = (struct kbs_used){key, ticket->ms};
+	*make_place(kbs) = (struct kbs_used){key, ticket->ms};
 	return 0;
 }
 

@@ -268,6 +268,28 @@ static void test_guest_lives(void **state)
 	end(&p);
 }
 
+/* A clock that is set back makes nobody younger, and nobody live for longer. */
+static void test_clock_set_back(void **state)
+{
+	(void)state;
+	struct clinic p;
+	begin(&p);
+	struct guest g = new_guest(&p, "192.0.2.7"), later = new_guest(&p, "192.0.2.8");
+	p.place.now = START + 100 * SECOND;
+	handshake(&g);
+	p.place.now = START;
+	assert_int_equal(get(&g, "fresh"), CELLA_ENOENT);
+	assert_int_equal(get_by_token(&g, "fresh"), CELLA_ENOENT);
+	handshake(&later);
+	assert_int_equal(get(&later, "fresh"), 0);
+	p.place.now = START + KBS_GUEST_S * SECOND; /* the first one's time is not over */
+	assert_int_equal(get(&later, "made"), CELLA_ENOENT);
+	assert_int_equal(get(&g, "made"), CELLA_EAUTH); /* its processor's certificate ends before */
+	guest_done(&g);
+	guest_done(&later);
+	end(&p);
+}
+
 /* The owner reads these words of the last refusal; `not_there` (NULL) are none of them. */
 static void assert_told(struct clinic *p, const char *session, const char *secret, const char *words,
                         const char *not_there)
@@ -717,6 +739,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_challenge_lives),
 		cmocka_unit_test(test_guest_lives),
+		cmocka_unit_test(test_clock_set_back),
 		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_evidence_is_judged_again),
 		cmocka_unit_test(test_challenge_is_good_once),

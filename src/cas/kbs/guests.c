@@ -62,15 +62,27 @@ int kbs_guest_add(struct kbs *kbs, struct kbs_guest *guest, struct error *err)
 	return 0;
 }
 
+static bool is_named(const struct kbs_guest *g, const uint8_t *id, const char *token_id)
+{
+	return id ? crypto_equal(g->id, id, KBS_ID_SIZE)
+	          : crypto_equal(g->token_id, token_id, KBS_TOKEN_ID_SIZE);
+}
+
+/* By a clock that may have been set back since. */
+static bool is_current(const struct kbs_guest *g, uint64_t now_ns)
+{
+	return g->since_ns <= now_ns + KBS_AHEAD_MS * 1000000ull && now_ns < g->until_ns;
+}
+
 int kbs_guest_find(struct kbs *kbs, const uint8_t *id, const char *token_id, struct kbs_guest **ret_guest,
                    struct error *err)
 {
+	const uint64_t now = cas_now_ns(kbs->cas);
 	struct kbs_guest *g;
 	pthread_mutex_lock(&kbs->lock);
-	drop_old(kbs, cas_now_ns(kbs->cas));
+	drop_old(kbs, now);
 	TAILQ_FOREACH(g, &kbs->guests, next)
-	if (id ? crypto_equal(g->id, id, KBS_ID_SIZE)
-	       : crypto_equal(g->token_id, token_id, KBS_TOKEN_ID_SIZE)) {
+	if (is_named(g, id, token_id) && is_current(g, now)) {
 		g->users++;
 		break;
 	}
@@ -126,7 +138,8 @@ static int note_used(struct kbs *kbs, const struct kbs_ticket *ticket, struct er
 int kbs_ticket_use(struct kbs *kbs, const struct kbs_ticket *ticket, struct error *err)
 {
 	const uint64_t now = cas_now_ns(kbs->cas) / 1000000u;
-	if (ticket->ms > now + 1000 || (now > ticket->ms && now - ticket->ms > KBS_HANDSHAKE_S * 1000ull))
+	if (ticket->ms > now + KBS_AHEAD_MS ||
+	    (now > ticket->ms && now - ticket->ms > KBS_HANDSHAKE_S * 1000ull))
 		return error_set(err, CELLA_EAUTH,
 		                 "the challenge is older than %d seconds: begin a new handshake",
 		                 KBS_HANDSHAKE_S);

@@ -28,6 +28,7 @@
 
 enum {
 	KBS_GUEST_S = 5 * 60, /* from attestation to the last resource; and a token's life */
+	KBS_AHEAD_MS = 1000, /* that a clock may be set back without anybody being refused */
 	KBS_GUESTS_MAX = 1024,
 	KBS_ADDRESS_GUESTS_MAX = 256, /* of one address */
 	KBS_EVIDENCE_MAX = 64 << 20,  /* bytes of all guests' */

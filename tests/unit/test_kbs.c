@@ -18,6 +18,7 @@
 
 #include "attest/claims.h"
 #include "attest/snp/format.h"
+#include "attest/tee.h"
 #include "cas/collateral.h"
 #include "cas/kbs/state.h"
 #include "cas_place.h"
@@ -613,6 +614,45 @@ static void test_last_refusals(void **state)
 	end(&p);
 }
 
+/* ---- tokens */
+
+/* As much as a guest's evidence can say, and the largest key: is there room for all that a token has to say? */
+static void test_largest_token(void **state)
+{
+	(void)state;
+	enum { EVENTS = 300, HEADER_MAX = 15500 }; /* of 16 KiB, which a request's head may have */
+	struct clinic p;
+	struct tee_verdict says = {0};
+	const uint8_t digest[CRYPTO_SHA384_SIZE] = {7};
+	char n[684], text[KBS_TOKEN_ID_SIZE];
+	struct error err;
+	json_t *keys;
+	begin(&p);
+	must(kbs_keys(p.kbs, &keys, &err), &err);
+	json_decref(keys);
+	must(tee_verify(&td.input, &says, &err), &err);
+	for (size_t i = 0; i < EVENTS; i++)
+		tee_claim_hex(&says, tee_text(&says, "event_log.%zu", i), "an event", digest, sizeof(digest));
+	memset(n, 'A', sizeof(n) - 1);
+	n[sizeof(n) - 1] = '\0';
+	struct kbs_guest *g = fake(1, "192.0.2.7", 1, p.place.now);
+	g->tee = TEE_TDX;
+	g->attestation.key_json = json_pack("{s:s, s:s, s:s, s:s}", "kty", "RSA", "alg", "RSA-OAEP-256", "n",
+	                                    n, "e", "AQAB");
+	for (size_t i = 0; i < TOKEN_ALGORITHMS; i++) {
+		cleanup_buf struct buf token = {0}, header = {0};
+		must(kbs_token_make(p.kbs, g, &says, (enum token_algorithm)i, &token, &err), &err);
+		buf_printf(&header, "Bearer %.*s", (int)token.size, (const char *)token.data);
+		buf_put(&header, "", 1);
+		assert_in_range(header.size, 1, HEADER_MAX);
+		must(kbs_token_read(p.kbs, (const char *)header.data, text, &err), &err);
+		assert_string_equal(text, g->token_id);
+	}
+	kbs_guest_free(g);
+	tee_verdict_done(&says);
+	end(&p);
+}
+
 /* ---- collateral */
 
 /* Guests mostly bring no certificates of CAs: the CAS has them, as its owner added them. */
@@ -750,6 +790,7 @@ int main(void)
 		cmocka_unit_test(test_no_more_is_kept_than_is_counted),
 		cmocka_unit_test(test_many_tickets),
 		cmocka_unit_test(test_last_refusals),
+		cmocka_unit_test(test_largest_token),
 		cmocka_unit_test(test_certificates_of_the_cas),
 		cmocka_unit_test(test_a_td),
 		cmocka_unit_test(test_another_td),

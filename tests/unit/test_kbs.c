@@ -370,6 +370,22 @@ static void test_challenge_is_good_once(void **state)
 	end(&p);
 }
 
+/* Reasons are lines, one for each that there is: a guest that is refused writes none of its own. */
+static void test_a_guest_writes_no_reasons(void **state)
+{
+	(void)state;
+	struct clinic p;
+	struct error err;
+	begin(&p);
+	struct guest g = new_guest(&p, "192.0.2.7");
+	auth(&g);
+	snprintf(g.challenge.nonce, sizeof(g.challenge.nonce), "x\nmeasurement: wanted a, found b");
+	assert_int_equal(attest(&g, &err), CELLA_EAUTH);
+	check_reason(&p, "found x?measurement: wanted a, found b\nreport_data: ");
+	guest_done(&g);
+	end(&p);
+}
+
 struct racer {
 	pthread_t thread;
 	struct guest *g;
@@ -783,6 +799,7 @@ int main(void)
 		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_evidence_is_judged_again),
 		cmocka_unit_test(test_challenge_is_good_once),
+		cmocka_unit_test(test_a_guest_writes_no_reasons),
 		cmocka_unit_test(test_one_of_many_at_once),
 		cmocka_unit_test(test_too_many_of_an_address),
 		cmocka_unit_test(test_too_many),

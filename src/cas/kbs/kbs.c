@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/printable.h"
 #include "cas/kbs/state.h"
 
 /* ---- life */
@@ -145,10 +146,13 @@ static int make_guest(struct attesting *a, const struct kbs_ticket *ticket)
 static void check_nonce(struct attesting *a)
 {
 	const struct kbs_attestation *sent = &a->guest->attestation;
-	const size_t size = strlen(a->nonce);
-	if (sent->has_nonce && (strlen(sent->nonce) != size || !crypto_equal(sent->nonce, a->nonce, size)))
-		buf_printf(&a->reasons, "nonce: wanted the challenge's, %s, found %s\n", a->nonce,
-		           sent->nonce);
+	const size_t size = strlen(sent->nonce);
+	char shown[KBS_NONCE_MAX + 1];
+	if (!sent->has_nonce || (size == strlen(a->nonce) && crypto_equal(sent->nonce, a->nonce, size)))
+		return;
+	memcpy(shown, sent->nonce, size + 1);
+	printable(shown, size, false);
+	buf_printf(&a->reasons, "nonce: wanted the challenge's, %s, found %s\n", a->nonce, shown);
 }
 
 static int check_evidence(struct attesting *a, struct tee_verdict *ret_verdict)

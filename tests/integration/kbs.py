@@ -209,6 +209,10 @@ def request_attacks(t):
         guest = t.guest()
         status, answer = guest.ask("POST", "/kbs/v0/auth", {"version": version, "tee": "snp", "extra-params": ""})
         check(status == 401 and words in answer["detail"], f"version {version}: {status} {answer}")
+    for members in ({"tee": "x" * 19 + "\u00e9"}, {"version": "0" * 19 + "\u00e9"}, {"tee": "\u009b2J\x1b[2J\n"}):
+        status, answer = t.guest().ask("POST", "/kbs/v0/auth", {"version": "0.4.0", "tee": "snp", "extra-params": "", **members})
+        check(status == 401 and answer.get("type", "").endswith("/AttestationError") and answer["detail"].isprintable(),
+              f"what is cut within a character, or is none for a terminal: {status} {answer}")
     check(t.guest().auth(hashes_known=("sha1", "md5"))[0] == 401, "hashes that are too weak, or none")
     for body in ("", "{", "[]", "null", '{"version":"0.4.0","version":"0.4.0","tee":"snp"}', '{"version":"0.4.0"}', "[" * 5000):
         status, answer = t.guest().ask("POST", "/kbs/v0/auth", body)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "cas/api_answer.h"
 #include "cas/kbs/kbs.h"
 
@@ -12,12 +13,15 @@ enum { COOKIE_HEADER_MAX = 160, UPLOAD_MAX = RECORDS_SECRET_MAX };
 
 /* ---- errors, as the protocol's document has them */
 
+/* They may quote what a guest sent, cut anywhere. */
 static void answer_problem(struct https_request *request, unsigned status, const char *type,
                            const struct error *err)
 {
 	char uri[sizeof(PROBLEMS) + 40];
+	struct error shown = *err;
 	snprintf(uri, sizeof(uri), PROBLEMS "%s", type);
-	json_t *json = json_pack("{s:s, s:s}", "type", uri, "detail", err->text);
+	printable(shown.text, strlen(shown.text), false);
+	json_t *json = json_pack("{s:s, s:s}", "type", uri, "detail", shown.text);
 	if (json)
 		https_answer_json(request, status, json);
 	else

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/printable.h"
+
 static struct {
 	const char *name;
 	int fd;
@@ -44,6 +46,7 @@ void log_write(enum log_level level, const char *format, ...)
 	if (body < 0)
 		return;
 	size_t size = min_of((size_t)head + (size_t)body, sizeof(line) - 2);
+	printable(line, size, false);
 	line[size++] = '\n';
 	ssize_t written = write(sink.fd, line, size);
 	(void)written;

@@ -1,6 +1,7 @@
 /*
  * The log: one line an event on a descriptor that the process chooses (standard error by
- * default). The log is untrusted output: never a secret, never cell data.
+ * default). The log is untrusted output: never a secret, never cell data. What is fit for no
+ * terminal (base/printable.h) becomes '?', as lines quote what strangers sent.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

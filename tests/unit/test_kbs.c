@@ -21,6 +21,7 @@
 #include "attest/tee.h"
 #include "cas/collateral.h"
 #include "cas/kbs/state.h"
+#include "cas/records/upkeep.h"
 #include "cas_place.h"
 #include "dcap_support.h"
 #include "guest_json.h"
@@ -669,6 +670,55 @@ static void test_largest_token(void **state)
 	end(&p);
 }
 
+static char *key_set(struct clinic *p)
+{
+	struct error err;
+	json_t *keys;
+	must(kbs_keys(p->kbs, &keys, &err), &err);
+	char *text = json_dumps(keys, JSON_COMPACT | JSON_SORT_KEYS);
+	json_decref(keys);
+	assert_non_null(text);
+	return text;
+}
+
+/* The CAS goes, and comes again. */
+static void start_again(struct clinic *p, const char *task)
+{
+	struct error err;
+	kbs_free(p->kbs);
+	cas_close(p->place.cas);
+	const struct upkeep work = {.task = task,
+	                            .records = {.directory = p->place.cas_directory,
+	                                        .sealing = p->place.config.sealing,
+	                                        .now_ns = p->place.now,
+	                                        .who = "test"}};
+	if (task)
+		must(upkeep_run(&work, &err), &err);
+	must(cas_open(&p->place.config, &p->place.cas, &err), &err);
+	must(kbs_new(p->place.cas, &p->kbs, &err), &err);
+}
+
+/* Who has seen the master key could sign tokens until it is rotated, and not after that. */
+static void test_keys_of_tokens(void **state)
+{
+	(void)state;
+	struct clinic p;
+	begin(&p);
+	char *first = key_set(&p);
+	start_again(&p, NULL);
+	char *same = key_set(&p);
+	assert_string_equal(first, same);
+	start_again(&p, "rotate");
+	char *other = key_set(&p);
+	assert_string_not_equal(first, other);
+	start_again(&p, "rotate");
+	start_again(&p, "rotate"); /* without keys in between */
+	free(first);
+	free(same);
+	free(other);
+	end(&p);
+}
+
 /* ---- collateral */
 
 /* Guests mostly bring no certificates of CAs: the CAS has them, as its owner added them. */
@@ -808,6 +858,7 @@ int main(void)
 		cmocka_unit_test(test_many_tickets),
 		cmocka_unit_test(test_last_refusals),
 		cmocka_unit_test(test_largest_token),
+		cmocka_unit_test(test_keys_of_tokens),
 		cmocka_unit_test(test_certificates_of_the_cas),
 		cmocka_unit_test(test_a_td),
 		cmocka_unit_test(test_another_td),

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "cas/kbs/state.h"
+#include "cas/own_keys.h"
 
 enum {
 	CLAIM_MAX = 256,      /* characters of a claim; longer ones are left out */
@@ -21,8 +22,8 @@ enum {
 /* ---- keys */
 
 static const char *const key_names[TOKEN_ALGORITHMS] = {
-	[TOKEN_ES384] = "token-key-es384",
-	[TOKEN_RS256] = "token-key-rs256",
+	[TOKEN_ES384] = OWN_TOKEN_ES384,
+	[TOKEN_RS256] = OWN_TOKEN_RS256,
 };
 
 struct keeping {

@@ -103,29 +103,35 @@ static int backup(const struct upkeep *u, struct records *r, struct error *err)
 	return 0;
 }
 
-/* With all that it has certified. */
-static int drop_ca(struct records *r, void *arg, struct error *err)
+/* With all that the CA has certified. One that was never made is none to drop. */
+static int drop_keys(struct records *r, void *arg, struct error *err)
 {
-	int rc = 0;
+	static const char *const names[] = {OWN_IDENTITY, OWN_TOKEN_ES384, OWN_TOKEN_RS256};
 	(void)arg;
+	int rc = 0;
 	while (rc == 0 && records_count(r, RECORDS_CERTIFICATE) > 0)
 		rc = records_certificate_drop(r, UINT64_MAX, err);
-	return rc == 0 ? records_secret_remove(r, CAS_OWN_SESSION, OWN_IDENTITY, UINT64_MAX, err) : rc;
+	for (size_t i = 0; rc == 0 && i < array_count(names); i++) {
+		rc = records_secret_remove(r, CAS_OWN_SESSION, names[i], UINT64_MAX, err);
+		rc = rc == CELLA_ENOENT ? 0 : rc;
+	}
+	return rc;
 }
 
-/* Who has seen the master key may have the CA's key, too: the next start makes another one. */
+/* Who has seen the master key may have the keys, too, that sign for others: they are made anew. */
 static int rotate(const struct upkeep *u, struct records *r, struct error *err)
 {
-	const struct audit_event event = {.kind = AUDIT_SECRET_DELETED,
-	                                  .who = OPERATOR,
-	                                  .what = "{\"secret\": \"the CA of cells' identities\"}"};
+	const struct audit_event event =
+		{.kind = AUDIT_SECRET_DELETED,
+	         .who = OPERATOR,
+	         .what = "{\"secret\": \"the CA of cells' identities, and the keys of guests' tokens\"}"};
 	int rc = records_rotate(r, OPERATOR, u->records.now_ns, err);
 	if (rc == 0)
-		rc = records_change(r, drop_ca, NULL, &event, u->records.now_ns, err);
-	if (rc < 0 && rc != CELLA_ENOENT) /* which is: it was never started since there are CAs */
+		rc = records_change(r, drop_keys, NULL, &event, u->records.now_ns, err);
+	if (rc < 0)
 		return rc;
 	printf("%s: everything is sealed under a new master key; certificates of cells are not valid any more, "
-	       "each gets a new one with its next renewal\n",
+	       "each gets a new one with its next renewal; tokens of guests are signed by new keys\n",
 	       u->records.directory);
 	return 0;
 }

@@ -83,6 +83,11 @@ int kbs_token_make(struct kbs *kbs, const struct kbs_guest *guest, const struct 
 int kbs_token_read(struct kbs *kbs, const char *authorization, char ret_id[KBS_TOKEN_ID_SIZE],
                    struct error *err) must_check;
 
+/* ---- upload.c */
+
+/* REPOSITORY/TYPE; false: there can be no such session. */
+bool kbs_session_name(const struct kbs_path *path, char to[RECORDS_NAME_MAX + 1]);
+
 /* ---- refuse.c */
 
 int kbs_refusal_id(char ret_id[KBS_REFUSAL_ID_SIZE], struct error *err) must_check;

@@ -128,6 +128,26 @@ with Cas() as cas:
         good("two hand it over", cella("session", "volume", name, "data", SCRATCH / "v", "--signature", by_cem))
         good("and take its lease over", cella("session", "volume", name, "data", "--take-over", "--signature", consent))
 
+    # uploading a secret
+    path = text("secret", name="ward/joint")
+    path.write_text(path.read_text(encoding="ascii").replace("services:", "secrets:\n  - {name: key, kind: binary, upload: true}\nservices:"), encoding="ascii")
+    good("create", put(cas, "ann", path))
+    now, first, next_one = hash_of(path), SCRATCH / "first.key", SCRATCH / "next.key"
+    first.write_bytes(b"the first")
+    next_one.write_bytes(b"the next")
+
+    def upload(file, *signatures):
+        become(cas, "ann")
+        return cella("session", "upload", "ward/joint/key", file, *(word for one in signatures for word in ("--signature", one)))
+
+    refused("one of two uploads", upload(first), ["wants 2 of"])
+    by_cem = sign(cas, "cem", "--sign", "ward/joint/key", first, verb="upload")
+    refused("by a signature under other bytes", upload(next_one, by_cem), ["does not hold"])
+    refused("by one under another state of the session", upload(first, sign(cas, "cem", "--sign", "--hash", "ab" * 48, "ward/joint/key", first, verb="upload")),
+            ["does not hold"])
+    refused("by one for deleting", upload(first, sign(cas, "cem", "ward/joint", "--for", "delete", "--hash", now)), ["does not hold"])
+    good("two upload", upload(first, by_cem))
+
     # too many, and another CAS
     fourth = text("four")
     good("create", put(cas, "ann", fourth))

@@ -66,21 +66,12 @@ static int check_bytes(const struct uploading *u, const char *name, const char *
 	return 0;
 }
 
-/* What other owners sign (cas/session/signature.h). */
-static int upload_digest(const struct uploading *u, const char *tag, uint8_t ret[CRYPTO_SHA384_SIZE],
-                         struct error *err)
-{
-	const struct crypto_part parts[] = {{u->session->hash, sizeof(u->session->hash)},
-	                                    {tag, strlen(tag) + 1},
-	                                    {u->bytes, u->size}};
-	return crypto_sha384_parts(parts, array_count(parts), ret, err);
-}
-
 static int upload(struct cas *cas, const struct access_request *q, struct uploading *u, const char *tag,
                   uint8_t digest[CRYPTO_SHA384_SIZE], struct error *err)
 {
 	u->secret = session_secret(u->session->session, tag);
-	int rc = upload_digest(u, tag, digest, err);
+	const struct signature_upload signed_of = {u->session->hash, tag, u->bytes, u->size};
+	int rc = signature_upload_digest(&signed_of, digest, err);
 	if (rc == 0)
 		rc = access_demand(cas, q, u->session, &u->session->session->update, "upload a secret of",
 		                   err);

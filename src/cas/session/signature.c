@@ -26,6 +26,15 @@ int signature_volume_digest(const struct signature_volume *v, uint8_t ret_digest
 	return crypto_sha384_parts(parts, array_count(parts), ret_digest, err);
 }
 
+int signature_upload_digest(const struct signature_upload *u, uint8_t ret_digest[CRYPTO_SHA384_SIZE],
+                            struct error *err)
+{
+	const struct crypto_part parts[] = {{u->session_hash, CRYPTO_SHA384_SIZE},
+	                                    {u->name, strlen(u->name) + 1},
+	                                    {u->bytes, u->size}};
+	return crypto_sha384_parts(parts, array_count(parts), ret_digest, err);
+}
+
 static void put_base64url(struct buf *to, const void *bytes, size_t size)
 {
 	char text[SIGNATURE_TEXT_MAX];

@@ -46,6 +46,16 @@ struct signature_volume {
 int signature_volume_digest(const struct signature_volume *volume, uint8_t ret_digest[CRYPTO_SHA384_SIZE],
                             struct error *err) must_check;
 
+/* Of a secret that is uploaded. */
+struct signature_upload {
+	const uint8_t *session_hash; /* CRYPTO_SHA384_SIZE bytes */
+	const char *name;            /* of the session's */
+	const void *bytes;
+	size_t size;
+};
+int signature_upload_digest(const struct signature_upload *upload, uint8_t ret_digest[CRYPTO_SHA384_SIZE],
+                            struct error *err) must_check;
+
 /* Appends the text, without a zero byte. */
 int signature_make(const struct signature_statement *statement, const struct cert_key *key,
                    struct buf *ret_text, struct error *err) must_check;

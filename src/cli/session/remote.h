@@ -19,7 +19,7 @@ struct session_remote {
 	size_t signature_count;
 	const char *action, *hash; /* of sign; NULL: "put" */
 	bool take_over; /* volume: end the lease of whoever writes to it, first */
-	bool sign; /* volume: sign its handing over, and send nothing */
+	bool sign; /* volume, upload: sign the handing over, and send nothing */
 	const char *keep; /* of volume, where two have written: "mine", "cas"; NULL: it is refused then */
 };
 
@@ -44,7 +44,7 @@ struct signature_statement;
 int session_sign(const struct session_remote *c, struct session_cas *r, struct signature_statement *statement,
                  struct error *err) must_check;
 /* The session's hash, as --hash says; without it, from the CAS's list of those that this owner may read. */
-int session_hash_of(const struct session_remote *c, struct session_cas *r,
+int session_hash_of(const struct session_remote *c, struct session_cas *r, const char *session,
                     uint8_t ret_hash[CRYPTO_SHA384_SIZE], struct error *err) must_check;
 /* FILE, or SESSION for other actions than put; sign.c */
 int session_sign_command(const struct session_remote *c, struct error *err) must_check;

@@ -30,13 +30,14 @@ static const struct option session_table[] = {
          option_field(session_options, signatures)},
 	{"--for", NULL, OPTION_TEXT, "ACTION", "sign: put (default), read, delete or take-over",
          option_field(session_options, action)},
-	{"--sign", NULL, OPTION_FLAG, NULL, "volume: print this owner's signature under its handing over",
+	{"--sign", NULL, OPTION_FLAG, NULL,
+         "volume, upload: print this owner's signature under the handing over",
          option_field(session_options, sign)},
 	{"--take-over", NULL, OPTION_FLAG, NULL,
          "volume: whoever writes to it commits nothing more, and the next one may at once; VOL may be missing",
          option_field(session_options, take_over)},
 	{"--hash", NULL, OPTION_TEXT, "HASH",
-         "sign for read, delete or take-over, volume --sign: the session's hash as it is",
+         "sign for read, delete or take-over, --sign of volume and upload: the session's hash as it is",
          option_field(session_options, hash)},
 	{"--json", NULL, OPTION_FLAG, NULL, "all but read and delete: print JSON",
          option_field(session_options, json)},
@@ -58,7 +59,8 @@ const struct verb session_verb = {
 		"         where a job has written to it since, its root file gets the root of the CAS;\n"
 		"         --sign prints this owner's signature under that instead, for who hands it over;\n"
 		"         --take-over first fences off the job that holds its lease, such as one that died\n"
-		"upload SESSION/SECRET FILE  hand a secret over that is `upload: true` there\n"
+		"upload SESSION/SECRET FILE  hand a secret over that is `upload: true` there; --sign prints\n"
+		"         this owner's signature under that instead\n"
 		"explain SESSION/SERVICE  the last refusals: each requirement that failed, with both values;\n"
 		"         of a confidential guest explain SESSION/SECRET, which it asked for\n"
 		"read SESSION  print it as it was put, secrets included\n"

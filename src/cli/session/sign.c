@@ -68,7 +68,7 @@ static int read_hash(const char *hex, uint8_t ret_hash[CRYPTO_SHA384_SIZE], stru
 	                           2 * CRYPTO_SHA384_SIZE, hex ? hex : "");
 }
 
-int session_hash_of(const struct session_remote *c, struct session_cas *r,
+int session_hash_of(const struct session_remote *c, struct session_cas *r, const char *session,
                     uint8_t ret_hash[CRYPTO_SHA384_SIZE], struct error *err)
 {
 	json_t *answer, *one;
@@ -82,7 +82,7 @@ int session_hash_of(const struct session_remote *c, struct session_cas *r,
 	json_array_foreach(json_object_get(answer, "sessions"), i, one)
 	{
 		const char *name = json_string_value(json_object_get(one, "name"));
-		if (name && strcmp(name, c->operands[0]) == 0)
+		if (name && strcmp(name, session) == 0)
 			rc = read_hash(json_string_value(json_object_get(one, "hash")), ret_hash, err);
 	}
 	json_decref(answer);
@@ -91,7 +91,7 @@ int session_hash_of(const struct session_remote *c, struct session_cas *r,
 				 err, rc,
 				 "the session %s is none that this owner may read alone: say what is signed "
 				 "for with --hash HASH",
-				 c->operands[0])
+				 session)
 	               : rc;
 }
 
@@ -122,7 +122,7 @@ int session_sign_command(const struct session_remote *c, struct error *err)
 		memcpy(s.digest, file.hash, sizeof(s.digest));
 	}
 	if (rc == 0 && !put)
-		rc = session_hash_of(c, &r, s.digest, err);
+		rc = session_hash_of(c, &r, s.session, s.digest, err);
 	if (rc == 0)
 		rc = session_cas_open(&r, err);
 	return rc == 0 ? session_sign(c, &r, &s, err) : rc;

@@ -186,7 +186,7 @@ static int sign_volume(const struct session_remote *c, struct session_cas *r, co
 	                                   .root_size = sizeof(own->root),
 	                                   .keys = own->keys->keys,
 	                                   .keys_size = own->keys->count * sizeof(own->keys->keys[0])};
-	int rc = session_hash_of(c, r, hash, err);
+	int rc = session_hash_of(c, r, s.session, hash, err);
 	if (rc == 0)
 		rc = signature_volume_digest(&v, s.digest, err);
 	return rc == 0 ? session_sign(c, r, &s, err) : rc;

@@ -147,6 +147,13 @@ with Cas() as cas:
             ["does not hold"])
     refused("by one for deleting", upload(first, sign(cas, "cem", "ward/joint", "--for", "delete", "--hash", now)), ["does not hold"])
     good("two upload", upload(first, by_cem))
+    good("and the next", upload(next_one, sign(cas, "cem", "--sign", "ward/joint/key", next_one, verb="upload")))
+    for after, what in ((1, "which was replaced"), (3, "which there will be")):
+        by_cem_after = sign(cas, "cem", "--sign", "--hash", now, "--after", str(after), "ward/joint/key", first, verb="upload")
+        refused(f"by one for a version {what}", upload(first, by_cem_after), ["does not hold"])
+    refused("one brings the first back by the other's old signature", upload(first, by_cem), ["does not hold"])
+
+    good("two bring it back", upload(first, sign(cas, "cem", "--sign", "--hash", now, "--after", "2", "ward/joint/key", first, verb="upload")))
 
     # too many, and another CAS
     fourth = text("four")

@@ -149,6 +149,19 @@ static void post_resource(void *arg, struct https_request *request)
 
 /* ---- of this CAS */
 
+static void get_version(void *arg, struct https_request *request)
+{
+	struct cas_api *api = arg;
+	const struct cas_requester who = api_requester(request);
+	struct error err;
+	uint64_t version;
+	if (kbs_uploads(api->cas, &who, https_segment(request, "session"), https_segment(request, "secret"),
+	                &version, &err) < 0)
+		api_answer_error(api, request, &err);
+	else
+		api_answer_json(request, 200, json_pack("{s:I}", "version", (json_int_t)version));
+}
+
 static void get_keys(void *arg, struct https_request *request)
 {
 	struct cas_api *api = arg;
@@ -215,6 +228,7 @@ const struct https_route kbs_routes[] = {
 	{"POST", "/kbs/v0/attest", KBS_ATTESTATION_MAX, true, false, post_attest, NULL},
 	{"GET", "/kbs/v0/resource/{repository}/{type}/{tag}", 0, true, false, get_resource, NULL},
 	{"POST", "/kbs/v0/resource/{repository}/{type}/{tag}", UPLOAD_MAX, true, true, post_resource, NULL},
+	{"GET", "/v1/sessions/{session}/secrets/{secret}/version", 0, true, true, get_version, NULL},
 	{"GET", "/v1/guests/keys", 0, true, false, get_keys, NULL},
 	{"GET", "/v1/guests/refusals", 0, true, true, get_refusals, NULL},
 };

@@ -73,6 +73,11 @@ int kbs_resource(struct kbs *kbs, const struct kbs_caller *caller, const struct 
 int kbs_upload(struct cas *cas, const struct cas_requester *who, const struct kbs_path *path,
                const void *bytes, size_t size, struct error *err) must_check;
 
+/* How often it was uploaded, which a signature under an upload names: who asks may read the session.
+ * CELLA_EPERM; CELLA_ENOENT. */
+int kbs_uploads(struct cas *cas, const struct cas_requester *who, const char *session, const char *secret,
+                uint64_t *ret_version, struct error *err) must_check;
+
 /* Public keys of tokens, a JWK set; NULL where memory ran out. */
 int kbs_keys(struct kbs *kbs, json_t **ret_keys, struct error *err) must_check;
 

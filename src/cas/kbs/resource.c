@@ -31,8 +31,9 @@ struct asking {
 
 static int find_secret(struct asking *a)
 {
-	int rc = kbs_session_name(a->path, a->name) ? cas_session_get(a->kbs->cas, a->name, &a->session, a->err)
-	                                        : CELLA_ENOENT;
+	int rc = kbs_session_name(a->path, a->name)
+	                 ? cas_session_get(a->kbs->cas, a->name, &a->session, a->err)
+	                 : CELLA_ENOENT;
 	if (rc < 0 && rc != CELLA_ENOENT)
 		return rc;
 	a->secret = a->session ? session_secret(a->session->session, a->path->tag) : NULL;

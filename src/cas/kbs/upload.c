@@ -18,10 +18,22 @@ bool kbs_session_name(const struct kbs_path *path, char to[RECORDS_NAME_MAX + 1]
 struct uploading {
 	const struct cas_session *session;
 	const struct session_secret *secret;
+	uint64_t version; /* that is there; 0: none */
 	const void *bytes;
 	size_t size;
 	uint64_t now_ns;
 };
+
+static int find_version(struct records *r, const char *session, const char *secret, uint64_t *ret_version,
+                        struct error *err)
+{
+	struct records_secret found;
+	int rc = records_secret_get(r, session, secret, 0, &found, err);
+	*ret_version = rc == 0 ? found.version : 0;
+	if (rc == 0)
+		records_secret_done(&found);
+	return rc == CELLA_ENOENT ? 0 : rc;
+}
 
 /* Earlier versions go: nobody is to be given what was replaced. */
 static int put(const struct cas_act *act, struct records *r, struct error *err)
@@ -34,9 +46,13 @@ static int put(const struct cas_act *act, struct records *r, struct error *err)
 		return rc;
 	const bool same = crypto_equal(now.hash, u->session->hash, sizeof(now.hash));
 	records_session_done(&now);
-	if (!same)
-		return error_set(err, CELLA_EFENCED, "the session %s was changed meanwhile: try again",
-		                 u->session->name);
+	uint64_t before;
+	rc = find_version(r, u->session->name, u->secret->name, &before, err);
+	if (rc < 0)
+		return rc;
+	if (!same || before != u->version)
+		return error_set(err, CELLA_EFENCED, "the %s %s was changed meanwhile: try again",
+		                 same ? "secret" : "session", same ? u->secret->name : u->session->name);
 	rc = records_secret_put(r, u->session->name, u->secret->name, u->secret->kind, u->bytes, u->size,
 	                        u->now_ns, &version, err);
 	return rc == 0 && version > 1
@@ -70,8 +86,11 @@ static int upload(struct cas *cas, const struct access_request *q, struct upload
                   uint8_t digest[CRYPTO_SHA384_SIZE], struct error *err)
 {
 	u->secret = session_secret(u->session->session, tag);
-	const struct signature_upload signed_of = {u->session->hash, tag, u->bytes, u->size};
-	int rc = signature_upload_digest(&signed_of, digest, err);
+	int rc = find_version(cas_records_lock(cas), q->session, tag, &u->version, err);
+	cas_records_unlock(cas);
+	const struct signature_upload what = {u->session->hash, tag, u->version, u->bytes, u->size};
+	if (rc == 0)
+		rc = signature_upload_digest(&what, digest, err);
 	if (rc == 0)
 		rc = access_demand(cas, q, u->session, &u->session->session->update, "upload a secret of",
 		                   err);
@@ -100,5 +119,27 @@ int kbs_upload(struct cas *cas, const struct cas_requester *who, const struct kb
 		return rc;
 	rc = upload(cas, &q, &u, path->tag, digest, err);
 	cas_session_put_back(cas, u.session);
+	return rc;
+}
+
+int kbs_uploads(struct cas *cas, const struct cas_requester *who, const char *session, const char *secret,
+                uint64_t *ret_version, struct error *err)
+{
+	const struct access_request q = {who, SIGNATURE_READ, session, NULL};
+	const struct cas_session *found;
+	int rc = access_demand_read(cas, &q, NULL, err);
+	if (rc == 0)
+		rc = cas_session_get(cas, session, &found, err);
+	if (rc != 0)
+		return rc;
+	const struct session_secret *s = session_secret(found->session, secret);
+	if (!s || s->origin != SESSION_UPLOADED)
+		rc = error_set(err, CELLA_ENOENT, "the session %s has no secret %.63s that is uploaded",
+		               session, secret);
+	cas_session_put_back(cas, found);
+	if (rc < 0)
+		return rc;
+	rc = find_version(cas_records_lock(cas), session, secret, ret_version, err);
+	cas_records_unlock(cas);
 	return rc;
 }

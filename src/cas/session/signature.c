@@ -29,8 +29,12 @@ int signature_volume_digest(const struct signature_volume *v, uint8_t ret_digest
 int signature_upload_digest(const struct signature_upload *u, uint8_t ret_digest[CRYPTO_SHA384_SIZE],
                             struct error *err)
 {
+	uint8_t version[8];
+	for (size_t i = 0; i < sizeof(version); i++)
+		version[i] = (uint8_t)(u->version >> (8 * i));
 	const struct crypto_part parts[] = {{u->session_hash, CRYPTO_SHA384_SIZE},
 	                                    {u->name, strlen(u->name) + 1},
+	                                    {version, sizeof(version)},
 	                                    {u->bytes, u->size}};
 	return crypto_sha384_parts(parts, array_count(parts), ret_digest, err);
 }

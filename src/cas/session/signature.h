@@ -7,7 +7,8 @@
  * session that is put; or of the session as it is, for who reads or deletes it, or takes a lease over; of a
  * volume that is handed over SHA-384 of the session's hash, the volume's name there and a zero byte, its id,
  * root and keys, each with its size before it (crypto_sha384_parts); of a secret that is uploaded the same of
- * the session's hash, the secret's name and a zero byte, and its bytes. So a signature is for one change of
+ * the session's hash, the secret's name and a zero byte, the number of the version whose place it takes as
+ * eight bytes (little-endian; 0: there is none), and its bytes. So a signature is for one change of
  * one state: it is of no use when the session, the volume or the secret is another.
  *
  * A signature as text: the public key (SubjectPublicKeyInfo in DER), a full stop, and the signature (ECDSA
@@ -50,6 +51,7 @@ int signature_volume_digest(const struct signature_volume *volume, uint8_t ret_d
 struct signature_upload {
 	const uint8_t *session_hash; /* CRYPTO_SHA384_SIZE bytes */
 	const char *name;            /* of the session's */
+	uint64_t version; /* that is there; 0: none was uploaded */
 	const void *bytes;
 	size_t size;
 };

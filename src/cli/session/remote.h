@@ -18,6 +18,7 @@ struct session_remote {
 	const char *const *signatures; /* files of session sign */
 	size_t signature_count;
 	const char *action, *hash; /* of sign; NULL: "put" */
+	uint64_t after; /* upload --sign with a hash: how often it was uploaded */
 	bool take_over; /* volume: end the lease of whoever writes to it, first */
 	bool sign; /* volume, upload: sign the handing over, and send nothing */
 	const char *keep; /* of volume, where two have written: "mine", "cas"; NULL: it is refused then */

@@ -14,6 +14,7 @@
 struct session_options {
 	const char *volume_key, *volume_root, *action, *hash, *keep;
 	struct option_list signatures;
+	uint64_t after;
 	bool sign, take_over, json;
 };
 
@@ -39,6 +40,9 @@ static const struct option session_table[] = {
 	{"--hash", NULL, OPTION_TEXT, "HASH",
          "sign for read, delete or take-over, --sign of volume and upload: the session's hash as it is",
          option_field(session_options, hash)},
+	{"--after", NULL, OPTION_NUMBER, "N",
+         "upload --sign --hash: how often the secret was uploaded before; default 0",
+         option_field(session_options, after)},
 	{"--json", NULL, OPTION_FLAG, NULL, "all but read and delete: print JSON",
          option_field(session_options, json)},
 };
@@ -218,6 +222,7 @@ static int ask_cas(const struct command_row *row, const struct session_options *
 	                                 .signature_count = o->signatures.count,
 	                                 .action = o->action,
 	                                 .hash = o->hash,
+	                                 .after = o->after,
 	                                 .sign = o->sign,
 	                                 .take_over = o->take_over,
 	                                 .keep = o->keep};

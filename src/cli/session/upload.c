@@ -49,13 +49,36 @@ static int read_target(const char *operand, struct target *ret, struct error *er
 	return ret->path.failed ? error_set(err, CELLA_ENOMEM, "no memory for a name") : 0;
 }
 
+/* Whose place it takes: as --after says beside --hash, or as the CAS does. */
+static int version_of(const struct session_remote *c, struct session_cas *r, const struct target *target,
+                      uint64_t *ret_version, struct error *err)
+{
+	cleanup_buf struct buf path = {0};
+	json_t *answer;
+	if (c->hash) {
+		*ret_version = c->after;
+		return 0;
+	}
+	cas_client_target(&path, target->session, "/secrets/", target->secret);
+	buf_put(&path, "/version", sizeof("/version"));
+	int rc = path.failed ? error_set(err, CELLA_ENOMEM, "no memory for a name")
+	                     : cas_client_json(r->client, "GET", (const char *)path.data, NULL, &answer, err);
+	if (rc < 0)
+		return rc;
+	*ret_version = (uint64_t)json_integer_value(json_object_get(answer, "version"));
+	json_decref(answer);
+	return 0;
+}
+
 static int sign_upload(const struct session_remote *c, struct session_cas *r, const struct target *target,
                        const struct session_text *secret, struct error *err)
 {
 	uint8_t hash[CRYPTO_SHA384_SIZE];
 	struct signature_statement s = {.action = SIGNATURE_UPLOAD, .session = target->session};
-	const struct signature_upload u = {hash, target->secret, secret->data, secret->size};
+	struct signature_upload u = {hash, target->secret, 0, secret->data, secret->size};
 	int rc = session_hash_of(c, r, target->session, hash, err);
+	if (rc == 0)
+		rc = version_of(c, r, target, &u.version, err);
 	if (rc == 0)
 		rc = signature_upload_digest(&u, s.digest, err);
 	return rc == 0 ? session_sign(c, r, &s, err) : rc;

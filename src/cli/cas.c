@@ -64,8 +64,8 @@ static const struct option cas_table[] = {
 	{"--reason", NULL, OPTION_TEXT, "TEXT", "revoke: why; it is kept with the revocation",
          option_field(cas_options, reason)},
 	{"--json", NULL, OPTION_FLAG, NULL,
-         "status, list, owners, certificates, revocations, credential, collateral list, audit --list: "
-         "print JSON",
+         "status, list, owners, certificates, revocations, refusals, credential, collateral list, "
+         "audit --list: print JSON",
          option_field(cas_options, json)},
 	{"--verify", NULL, OPTION_FLAG, NULL, "audit: check the whole log and every record",
          option_field(cas_options, verify)},
@@ -110,6 +110,8 @@ const struct verb cas_verb = {
 		"         a cell's file; nothing takes it back\n"
 		"ca       the certificate of the CA that certifies cells (PEM); crl: what it has revoked (DER)\n"
 		"certificates  of cells, those that are valid\n"
+		"refusals  of confidential guests that attested and were refused, the last ones, by the number\n"
+		"         that the guest was told; of what they asked for then: cella session explain\n"
 		"audit --list [--session SESSION] [--since TIME]  entries of its audit log: of sessions that\n"
 		"         this owner may read, and of owners, launchers and revocations\n"
 		"collateral add KIND FILE...|list|remove KIND HASH  what the CAS verifies evidence of hardware by:\n"
@@ -537,6 +539,7 @@ static const struct command_row {
 	{"crl", 0, 0, 0, NULL, cas_owner_crl},
 	{"revoke", 2, 2, FOR_REASON, NULL, cas_owner_revoke},
 	{"revocations", 0, 0, FOR_JSON, NULL, cas_owner_revocations},
+	{"refusals", 0, 0, FOR_JSON, NULL, cas_owner_refusals},
 	{"collateral", 1, OPERANDS_MAX, FOR_JSON, NULL, cas_owner_collateral},
 };
 

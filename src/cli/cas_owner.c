@@ -294,6 +294,25 @@ int cas_owner_revocations(const struct cas_owner_options *o, const char *const *
 	return cas_owner_show(o, "/v1/revocations", "revocations", print_revocation, err);
 }
 
+/* ---- guests */
+
+static void print_refusal(const json_t *one)
+{
+	cas_owner_print_text(one, "id");
+	printf("  ");
+	print_time(json_object_get(one, "time"));
+	printf("  from ");
+	cas_owner_print_text(one, "from");
+	putchar('\n');
+	verb_print_lines(json_string_value(json_object_get(one, "reasons")));
+}
+
+int cas_owner_refusals(const struct cas_owner_options *o, const char *const *operands, struct error *err)
+{
+	(void)operands;
+	return cas_owner_show(o, "/v1/guests/refusals", "refusals", print_refusal, err);
+}
+
 /* ---- the audit log */
 
 static int ask_page(struct cas_client *client, const struct cas_owner_options *o, json_int_t from,

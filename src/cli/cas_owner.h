@@ -28,6 +28,9 @@ int cas_owner_revoke(const struct cas_owner_options *o, const char *const *opera
                      struct error *err) must_check;        /* KIND WHAT; of a cell also its file */
 int cas_owner_revocations(const struct cas_owner_options *o, const char *const *operands,
                           struct error *err) must_check;
+/* Of attestations of confidential guests, the newest first, by the number that the guest was told. */
+int cas_owner_refusals(const struct cas_owner_options *o, const char *const *operands,
+                       struct error *err) must_check;
 /* The entries of the audit log that this owner may see, of one session or of all. */
 int cas_owner_audit(const struct cas_owner_options *o, struct error *err) must_check;
 int cas_owner_ca(const struct cas_owner_options *o, const char *const *operands,

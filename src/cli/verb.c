@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/nearest.h"
+#include "base/printable.h"
 
 enum { HELP_COLUMN = 30, HELP_WIDTH = 90 };
 
@@ -81,6 +83,19 @@ int verb_print_json(json_t *value, struct error *err)
 		return error_set(err, CELLA_EIO, "cannot print JSON");
 	putchar('\n');
 	return 0;
+}
+
+void verb_print_lines(const char *lines)
+{
+	cleanup_free char *shown = strdup(lines ? lines : "");
+	if (!shown)
+		return;
+	printable(shown, strlen(shown), true);
+	for (const char *at = shown; *at;) {
+		const size_t size = strcspn(at, "\n");
+		printf("  %.*s\n", (int)size, at);
+		at += size + (at[size] == '\n');
+	}
 }
 
 int verb_fail(const struct verb *verb, const struct error *err)

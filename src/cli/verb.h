@@ -81,6 +81,9 @@ int verb_check_uses(const struct verb_use *uses, size_t count, unsigned allowed,
 /* On standard output. Takes `value`; NULL, where memory ran out, is an error. */
 int verb_print_json(json_t *value, struct error *err) must_check;
 
+/* On standard output, each line indented; NULL: none. */
+void verb_print_lines(const char *lines);
+
 void verb_print_help(const struct verb *verb, FILE *to);
 void verb_print_manual(const struct verb *verb, FILE *to); /* as Markdown */
 

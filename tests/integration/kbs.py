@@ -171,7 +171,7 @@ def uploads(t, stranger):
     check(guest.get(f"{NAME}/key") == (200, big), "the secret is what it was")
 
 
-def command_line(t):
+def command_line(t, stranger):
     """The same by the owner's commands, without a line of HTTP."""
     use(t.cas)
     file = SCRATCH / "session.yml"
@@ -195,6 +195,17 @@ def command_line(t):
     said = good("explain", cella("session", "explain", f"{NAME}/newer"))
     check(status == 403 and answer["detail"][9:25] in said and "minimum.reported.snp: wanted" in said,
           f"by the guest's number the owner finds why: {said!r}")
+    guest = t.guest()
+    guest.auth()
+    status, answer = guest.attest(guest.attestation(nonce="another"))
+    said = good("refusals", cella("cas", "refusals"))
+    number, lines = answer["detail"][9:25], said.splitlines()
+    check(status == 401 and lines[0].startswith(f"{number}  20") and lines[0].endswith("  from 127.0.0.1") and
+          lines[1].startswith("  nonce: wanted the challenge's, "), f"by the guest's number an owner finds why it was refused: {said[:300]!r}")
+    check(json.loads(good("refusals", cella("cas", "refusals", "--json"))) == t.attestations(), "as JSON, too")
+    use(t.cas, stranger.path)
+    refused("whose attestations were refused, for a stranger", cella("cas", "refusals"), ["no owner"])
+    use(t.cas)
     refused("what is no service and for no guest", cella("session", "explain", f"{NAME}/nothing"), ["has no service nothing"])
 
 
@@ -422,8 +433,9 @@ def main():
             check(status == 201, f"a session: {answer}")
             sessions_of_guests(t)
             tokens(t)
-            uploads(t, Credential("stranger"))
-            command_line(t)
+            stranger = Credential("stranger")
+            uploads(t, stranger)
+            command_line(t, stranger)
             request_attacks(t)
             cookie_attacks(t)
             evidence_attacks(t)

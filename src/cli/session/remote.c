@@ -143,16 +143,11 @@ int session_delete_command(const struct session_remote *c, struct error *err)
 
 static void print_refusal(const json_t *refusal)
 {
-	const char *reasons = json_string_value(json_object_get(refusal, "reasons"));
 	char when[CERT_TIME_TEXT_SIZE];
 	cert_time_text(json_integer_value(json_object_get(refusal, "time")), when);
 	printf("refusal %" JSON_INTEGER_FORMAT ", %s\n",
 	       json_integer_value(json_object_get(refusal, "number")), when);
-	for (const char *at = reasons ? reasons : ""; *at;) {
-		size_t size = strcspn(at, "\n");
-		printf("  %.*s\n", (int)size, at);
-		at += size + (at[size] == '\n');
-	}
+	verb_print_lines(json_string_value(json_object_get(refusal, "reasons")));
 }
 
 int session_explain_command(const struct session_remote *c, struct error *err)

@@ -1,12 +1,12 @@
 #include "cas/refusals.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "cas/network.h"
 #include "cas/service_state.h"
 
 static const uint64_t SECOND_NS = 1000000000;
@@ -72,11 +72,9 @@ static bool has_some(struct allowance *a, uint64_t now_ns, uint64_t burst, uint6
 static int allowance_of(struct refusals *r, const char *address, struct allowance **ret_allowance,
                         struct error *err)
 {
-	uint8_t network[16] = {0}, digest[CRYPTO_SHA384_SIZE];
-	size_t size = sizeof(struct in_addr);
-	if (inet_pton(AF_INET, address, network) != 1 && inet_pton(AF_INET6, address, network) == 1)
-		size = 8;
-	const struct crypto_part parts[] = {{r->secret, sizeof(r->secret)}, {network, size}};
+	uint8_t digest[CRYPTO_SHA384_SIZE];
+	const uint64_t network = network_of(address);
+	const struct crypto_part parts[] = {{r->secret, sizeof(r->secret)}, {&network, sizeof(network)}};
 	int rc = crypto_sha384_parts(parts, array_count(parts), digest, err);
 	if (rc == 0)
 		*ret_allowance = &r->addresses[digest[0] % ADDRESSES];

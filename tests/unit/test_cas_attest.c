@@ -675,6 +675,18 @@ static void test_flood_of_different_ones(void **state)
 	place_end(&p);
 }
 
+/* A CAS that listens on :: sees IPv4 as IPv6. */
+static void test_flood_of_ipv4_seen_as_ipv6(void **state)
+{
+	struct place p;
+	(void)state;
+	place_begin(&p);
+	assert_int_equal(flood(&p, 1000, "::ffff:192.0.2.7", -1), REFUSALS_BURST);
+	assert_int_equal(flood(&p, 1, "192.0.2.7", 1), 0); /* the same one */
+	assert_int_equal(flood(&p, 1, "::ffff:192.0.2.8", -1), 1);
+	place_end(&p);
+}
+
 /* However many addresses they come from. */
 static void test_flood_of_many(void **state)
 {
@@ -842,6 +854,7 @@ int main(void)
 		cmocka_unit_test(test_volume_of_others),
 		cmocka_unit_test(test_flood_of_one),
 		cmocka_unit_test(test_flood_of_different_ones),
+		cmocka_unit_test(test_flood_of_ipv4_seen_as_ipv6),
 		cmocka_unit_test(test_flood_of_many),
 		cmocka_unit_test(test_floods_by_requests),
 	};

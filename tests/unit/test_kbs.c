@@ -482,6 +482,27 @@ static void test_too_many_of_an_address(void **state)
 	end(&p);
 }
 
+/* Of IPv6 whoever has one address has all of its /64. */
+static void test_too_many_of_a_network(void **state)
+{
+	(void)state;
+	struct clinic p;
+	char address[40];
+	begin(&p);
+	add(&p, 1, "2001:db8:0:1::1", 1);
+	add(&p, 2, "::ffff:192.0.2.1", 1); /* IPv4, at a CAS that listens on :: */
+	for (uint64_t i = 0; i < KBS_GUESTS_MAX; i++) {
+		snprintf(address, sizeof(address), "2001:db8::%x", (unsigned)i);
+		add(&p, 1000 + i, address, 1);
+	}
+	for (uint64_t i = 0; i < KBS_ADDRESS_GUESTS_MAX; i++)
+		add(&p, 9000 + i, "::ffff:192.0.2.2", 1);
+	assert_true(is_there(&p, 1));
+	assert_true(is_there(&p, 2));
+	assert_int_equal(p.kbs->guest_count, 2 * KBS_ADDRESS_GUESTS_MAX + 2);
+	end(&p);
+}
+
 static void test_too_many(void **state)
 {
 	(void)state;
@@ -633,7 +654,7 @@ static void test_last_refusals(void **state)
 
 /* ---- tokens */
 
-/* As much as a guest's evidence can say, and the largest key: is there room for all that a token has to say? */
+/* As much as a guest's evidence can say, and the largest key: is there room for all that a token says? */
 static void test_largest_token(void **state)
 {
 	(void)state;
@@ -852,6 +873,7 @@ int main(void)
 		cmocka_unit_test(test_a_guest_writes_no_reasons),
 		cmocka_unit_test(test_one_of_many_at_once),
 		cmocka_unit_test(test_too_many_of_an_address),
+		cmocka_unit_test(test_too_many_of_a_network),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_too_many_bytes),
 		cmocka_unit_test(test_no_more_is_kept_than_is_counted),

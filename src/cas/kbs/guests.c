@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cas/kbs/state.h"
+#include "cas/network.h"
 
 void kbs_guest_free(struct kbs_guest *guest)
 {
@@ -29,13 +30,13 @@ static void drop_old(struct kbs *kbs, uint64_t now_ns)
 		unlist(kbs, first);
 }
 
-/* So that one address cannot take the place of all others, its own oldest goes first. */
-static void bound_address(struct kbs *kbs, const char *address)
+/* So that one caller cannot take the place of all others, its own oldest goes first. */
+static void bound_network(struct kbs *kbs, uint64_t network)
 {
 	struct kbs_guest *oldest = NULL, *g;
 	size_t count = 0;
 	TAILQ_FOREACH(g, &kbs->guests, next)
-	if (strcmp(g->address, address) == 0) {
+	if (g->network == network) {
 		oldest = oldest ? oldest : g;
 		count++;
 	}
@@ -49,7 +50,8 @@ int kbs_guest_add(struct kbs *kbs, struct kbs_guest *guest, struct error *err)
 		return error_set(err, CELLA_ELIMIT, "%zu bytes of evidence are too many", guest->size);
 	pthread_mutex_lock(&kbs->lock);
 	drop_old(kbs, cas_now_ns(kbs->cas));
-	bound_address(kbs, guest->address);
+	guest->network = network_of(guest->address);
+	bound_network(kbs, guest->network);
 	while (kbs->guest_count >= KBS_GUESTS_MAX ||
 	       (kbs->guest_count > 0 && kbs->evidence_size + guest->size > KBS_EVIDENCE_MAX))
 		unlist(kbs, TAILQ_FIRST(&kbs->guests));

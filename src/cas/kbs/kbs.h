@@ -30,7 +30,7 @@ enum {
 	KBS_GUEST_S = 5 * 60, /* from attestation to the last resource; and a token's life */
 	KBS_AHEAD_MS = 1000, /* that a clock may be set back without anybody being refused */
 	KBS_GUESTS_MAX = 1024,
-	KBS_ADDRESS_GUESTS_MAX = 256, /* of one address */
+	KBS_ADDRESS_GUESTS_MAX = 256, /* of one address, of IPv6 of a /64 */
 	KBS_EVIDENCE_MAX = 64 << 20,  /* bytes of all guests' */
 	KBS_USED_MAX = 1 << 15,       /* tickets that are remembered as used */
 	KBS_REFUSALS_MAX = 64,        /* of attestations, which are nobody's but the operator's */

@@ -17,6 +17,7 @@ struct kbs_guest {
 	uint8_t id[KBS_ID_SIZE]; /* its ticket's */
 	char token_id[KBS_TOKEN_ID_SIZE];
 	char address[64];
+	uint64_t network; /* of its address (cas/network.h) */
 	uint64_t since_ns, until_ns;
 	enum tee_kind tee;
 	struct kbs_attestation attestation;

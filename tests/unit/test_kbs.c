@@ -638,14 +638,26 @@ static void test_last_refusals(void **state)
 {
 	(void)state;
 	struct clinic p;
-	const struct kbs_caller who = {.address = "192.0.2.9"};
+	const struct kbs_caller who = {.address = "192.0.2.9"}, honest = {.address = "192.0.2.10"};
 	const struct cas_requester stranger = {.known = true, .address = "192.0.2.9"};
 	cleanup_buf struct buf token = {0};
 	char text[KBS_REASON_MAX] = "";
 	begin(&p);
-	for (unsigned i = 0; i < 2 * KBS_REFUSALS_MAX; i++)
+	for (unsigned i = 0; i < KBS_REFUSALS_MAX; i++)
+		assert_int_equal(kbs_attest(p.kbs, &honest, "{}", 2, &token, NULL), CELLA_EAUTH);
+	assert_int_equal(p.kbs->refusal_count, KBS_ADDRESS_REFUSALS_MAX);
+	for (unsigned i = 0; i < KBS_REFUSALS_MAX; i++)
 		assert_int_equal(kbs_attest(p.kbs, &who, "{}", 2, &token, NULL), CELLA_EAUTH);
+	assert_int_equal(p.kbs->refusal_count, 2 * KBS_ADDRESS_REFUSALS_MAX);
+	assert_string_equal(p.kbs->refusals[0].address, honest.address);
+	for (unsigned i = 0; i < 2 * KBS_REFUSALS_MAX; i++) {
+		char address[16];
+		snprintf(address, sizeof(address), "192.0.2.%u", 20 + i % 8);
+		const struct kbs_caller many = {.address = address};
+		assert_int_equal(kbs_attest(p.kbs, &many, "{}", 2, &token, NULL), CELLA_EAUTH);
+	}
 	assert_int_equal(p.kbs->refusal_count, KBS_REFUSALS_MAX);
+	assert_string_equal(p.kbs->refusals[KBS_REFUSALS_MAX - 1].address, "192.0.2.27");
 	check_reason(&p, "not there once");
 	assert_int_equal(kbs_refusals(p.kbs, &stranger, take_reasons, text, NULL), CELLA_EPERM);
 	assert_string_equal(text, "");

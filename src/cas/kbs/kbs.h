@@ -34,6 +34,7 @@ enum {
 	KBS_EVIDENCE_MAX = 64 << 20,  /* bytes of all guests' */
 	KBS_USED_MAX = 1 << 15,       /* tickets that are remembered as used */
 	KBS_REFUSALS_MAX = 64,        /* of attestations, which are nobody's but the operator's */
+	KBS_ADDRESS_REFUSALS_MAX = 16, /* of one caller (cas/network.h), so that nobody hides the others' */
 	KBS_REASON_MAX = 2048,        /* bytes of one */
 };
 

@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "base/printable.h"
 #include "cas/kbs/state.h"
+#include "cas/network.h"
 #include "cas/refusals.h"
 
 int kbs_refusal_id(char ret_id[KBS_REFUSAL_ID_SIZE], struct error *err)
@@ -23,17 +24,33 @@ int kbs_refused(const char *id, struct error *err)
 	                 id);
 }
 
+/* Of one caller the oldest goes where there are many, otherwise the oldest of all. */
+static void make_room(struct kbs *kbs, const char *address)
+{
+	const uint64_t network = network_of(address);
+	size_t own = 0, oldest = 0;
+	for (size_t i = kbs->refusal_count; i-- > 0;)
+		if (network_of(kbs->refusals[i].address) == network) {
+			own++;
+			oldest = i;
+		}
+	if (own < KBS_ADDRESS_REFUSALS_MAX && kbs->refusal_count < KBS_REFUSALS_MAX)
+		return;
+	const size_t at = own < KBS_ADDRESS_REFUSALS_MAX ? 0 : oldest;
+	kbs->refusal_count--;
+	memmove(&kbs->refusals[at], &kbs->refusals[at + 1],
+	        (kbs->refusal_count - at) * sizeof(*kbs->refusals));
+}
+
 static void remember(struct kbs *kbs, const char *id, const char *address, const char *text)
 {
 	pthread_mutex_lock(&kbs->lock);
-	struct kbs_refusal *to = &kbs->refusals[kbs->refusal_at];
+	make_room(kbs, address);
+	struct kbs_refusal *to = &kbs->refusals[kbs->refusal_count++];
 	*to = (struct kbs_refusal){.time_ns = cas_now_ns(kbs->cas)};
 	snprintf(to->id, sizeof(to->id), "%s", id);
 	snprintf(to->address, sizeof(to->address), "%s", address);
 	snprintf(to->text, sizeof(to->text), "%s", text);
-	kbs->refusal_at = (kbs->refusal_at + 1) % KBS_REFUSALS_MAX;
-	if (kbs->refusal_count < KBS_REFUSALS_MAX)
-		kbs->refusal_count++;
 	pthread_mutex_unlock(&kbs->lock);
 }
 
@@ -73,10 +90,8 @@ int kbs_refusals(struct kbs *kbs, const struct cas_requester *who, kbs_refusal_f
 {
 	int rc = cas_demand_owner(kbs->cas, who, "see whose attestation was refused", err);
 	pthread_mutex_lock(&kbs->lock);
-	for (size_t i = 0; rc == 0 && i < kbs->refusal_count; i++) {
-		const size_t at = (kbs->refusal_at + KBS_REFUSALS_MAX - 1 - i) % KBS_REFUSALS_MAX;
-		rc = fn(arg, &kbs->refusals[at], err);
-	}
+	for (size_t i = kbs->refusal_count; rc == 0 && i-- > 0;)
+		rc = fn(arg, &kbs->refusals[i], err);
 	pthread_mutex_unlock(&kbs->lock);
 	return rc;
 }

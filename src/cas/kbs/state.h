@@ -44,8 +44,8 @@ struct kbs {
 	struct kbs_used *used_ring; /* KBS_USED_MAX of them, the oldest at used_at once it is full */
 	size_t used_count, used_at;
 	uint64_t forgotten_ms; /* the newest ticket that was used and is not noted any more */
-	struct kbs_refusal *refusals; /* KBS_REFUSALS_MAX of them */
-	size_t refusal_count, refusal_at;
+	struct kbs_refusal *refusals; /* KBS_REFUSALS_MAX of them, the oldest first */
+	size_t refusal_count;
 
 	pthread_mutex_t key_lock; /* of making them: once made they stay */
 	struct token_key *token_keys[TOKEN_ALGORITHMS];

@@ -341,6 +341,31 @@ static void test_evidence_is_judged_again(void **state)
 	end(&p);
 }
 
+static int lose_made(void *arg, struct records *r, struct audit_event *event, struct error *err)
+{
+	(void)arg;
+	event->kind = AUDIT_SECRET_DELETED;
+	event->what = "{}";
+	return records_secret_remove(r, "clinic/hospital", "made", UINT64_MAX, err);
+}
+
+/* What the CAS itself fails at sends no guest back to its handshake, and is no refusal. */
+static void test_a_secret_that_is_lost(void **state)
+{
+	(void)state;
+	struct clinic p;
+	struct cas_change change = {.make = lose_made};
+	struct error err;
+	begin(&p);
+	struct guest g = new_guest(&p, "192.0.2.7");
+	handshake(&g);
+	assert_int_equal(get(&g, "made"), 0);
+	must(cas_commit(p.place.cas, &change, &err), &err);
+	assert_int_equal(get(&g, "made"), CELLA_EIO);
+	guest_done(&g);
+	end(&p);
+}
+
 /* ---- once */
 
 static void test_challenge_is_good_once(void **state)
@@ -881,6 +906,7 @@ int main(void)
 		cmocka_unit_test(test_clock_set_back),
 		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_evidence_is_judged_again),
+		cmocka_unit_test(test_a_secret_that_is_lost),
 		cmocka_unit_test(test_challenge_is_good_once),
 		cmocka_unit_test(test_a_guest_writes_no_reasons),
 		cmocka_unit_test(test_one_of_many_at_once),

@@ -27,6 +27,7 @@ struct asking {
 	const struct session_secret *secret;
 	size_t alternative; /* that holds, from 1 */
 	struct buf reasons; /* lines: why it is refused */
+	bool refused;
 };
 
 static int find_secret(struct asking *a)
@@ -238,6 +239,7 @@ static int refuse(struct asking *a)
 	                                .keep = keep,
 	                                .arg = &kept};
 	rc = cas_refuse(a->kbs->cas, &refusal, a->err);
+	a->refused = rc == 0;
 	return rc < 0 ? rc : kbs_refused(id, a->err);
 }
 
@@ -287,6 +289,14 @@ static int find_guest(struct kbs *kbs, const struct kbs_caller *caller, struct k
 	return rc == CELLA_EAUTH ? CELLA_ENOENT : rc;
 }
 
+/* Those that would say something of the guest say nothing of it here. */
+static int own_failure(int rc, struct error *err)
+{
+	const bool misread = rc == CELLA_EINVAL || rc == CELLA_EFORMAT || rc == CELLA_EUNSUPPORTED ||
+	                     rc == CELLA_ENOENT || rc == CELLA_EAUTH;
+	return misread ? error_prefix(err, CELLA_EIO, "giving a resource to a guest: ") : rc;
+}
+
 int kbs_resource(struct kbs *kbs, const struct kbs_caller *caller, const struct kbs_path *path,
                  json_t **ret_jwe, struct error *err)
 {
@@ -303,7 +313,5 @@ int kbs_resource(struct kbs *kbs, const struct kbs_caller *caller, const struct 
 	a.guest = guest;
 	cas_at_desk(kbs->cas, answer_at_desk, &a);
 	kbs_guest_put_back(kbs, guest);
-	return a.rc == CELLA_EINVAL || a.rc == CELLA_EFORMAT
-	               ? error_prefix(err, CELLA_EIO, "judging a guest: ")
-	               : a.rc;
+	return a.rc == 0 || a.refused ? a.rc : own_failure(a.rc, err);
 }

@@ -21,6 +21,7 @@
 #include "attest/tee.h"
 #include "cas/collateral.h"
 #include "cas/kbs/state.h"
+#include "cas/own_keys.h"
 #include "cas/records/upkeep.h"
 #include "cas_place.h"
 #include "dcap_support.h"
@@ -362,6 +363,32 @@ static void test_a_secret_that_is_lost(void **state)
 	assert_int_equal(get(&g, "made"), 0);
 	must(cas_commit(p.place.cas, &change, &err), &err);
 	assert_int_equal(get(&g, "made"), CELLA_EIO);
+	guest_done(&g);
+	end(&p);
+}
+
+static int spoil_key(void *arg, struct records *r, struct audit_event *event, struct error *err)
+{
+	uint64_t version;
+	(void)arg;
+	event->kind = AUDIT_SECRET_SET;
+	event->what = "{}";
+	return records_secret_put(r, CAS_OWN_SESSION, OWN_TOKEN_ES384, SESSION_PRIVATE_KEY, "no key", 6, 0,
+	                          &version, err);
+}
+
+static void test_a_key_that_is_none(void **state)
+{
+	(void)state;
+	struct clinic p;
+	struct cas_change change = {.make = spoil_key};
+	struct error err;
+	begin(&p);
+	must(cas_commit(p.place.cas, &change, &err), &err);
+	struct guest g = new_guest(&p, "192.0.2.7");
+	auth(&g);
+	assert_int_equal(attest(&g, &err), CELLA_EIO);
+	assert_int_equal(p.kbs->guest_count, 0);
 	guest_done(&g);
 	end(&p);
 }
@@ -907,6 +934,7 @@ int main(void)
 		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_evidence_is_judged_again),
 		cmocka_unit_test(test_a_secret_that_is_lost),
+		cmocka_unit_test(test_a_key_that_is_none),
 		cmocka_unit_test(test_challenge_is_good_once),
 		cmocka_unit_test(test_a_guest_writes_no_reasons),
 		cmocka_unit_test(test_one_of_many_at_once),

@@ -165,7 +165,7 @@ static int check_evidence(struct attesting *a, struct tee_verdict *ret_verdict)
 	}
 	if (rc < 0) {
 		*a->err = why;
-		return rc;
+		return kbs_own_failure(rc, a->err);
 	}
 	if (!tee_accepted(ret_verdict))
 		kbs_failures_print(ret_verdict, "", &a->reasons);
@@ -185,7 +185,7 @@ static int accept(struct attesting *a, const struct kbs_ticket *ticket, const st
 	if (rc == 0)
 		rc = kbs_guest_add(a->kbs, g, a->err);
 	if (rc < 0)
-		return rc;
+		return kbs_own_failure(rc, a->err);
 	a->guest = NULL;
 	kbs_guest_put_back(a->kbs, g);
 	return 0;

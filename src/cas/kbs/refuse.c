@@ -24,6 +24,13 @@ int kbs_refused(const char *id, struct error *err)
 	                 id);
 }
 
+int kbs_own_failure(int rc, struct error *err)
+{
+	const bool misread = rc == CELLA_EINVAL || rc == CELLA_EFORMAT || rc == CELLA_EUNSUPPORTED ||
+	                     rc == CELLA_ENOENT || rc == CELLA_EAUTH;
+	return misread ? error_prefix(err, CELLA_EIO, "the CAS fails a guest: ") : rc;
+}
+
 /* Of one caller the oldest goes where there are many, otherwise the oldest of all. */
 static void make_room(struct kbs *kbs, const char *address)
 {

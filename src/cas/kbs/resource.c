@@ -289,14 +289,6 @@ static int find_guest(struct kbs *kbs, const struct kbs_caller *caller, struct k
 	return rc == CELLA_EAUTH ? CELLA_ENOENT : rc;
 }
 
-/* Those that would say something of the guest say nothing of it here. */
-static int own_failure(int rc, struct error *err)
-{
-	const bool misread = rc == CELLA_EINVAL || rc == CELLA_EFORMAT || rc == CELLA_EUNSUPPORTED ||
-	                     rc == CELLA_ENOENT || rc == CELLA_EAUTH;
-	return misread ? error_prefix(err, CELLA_EIO, "giving a resource to a guest: ") : rc;
-}
-
 int kbs_resource(struct kbs *kbs, const struct kbs_caller *caller, const struct kbs_path *path,
                  json_t **ret_jwe, struct error *err)
 {
@@ -313,5 +305,5 @@ int kbs_resource(struct kbs *kbs, const struct kbs_caller *caller, const struct 
 	a.guest = guest;
 	cas_at_desk(kbs->cas, answer_at_desk, &a);
 	kbs_guest_put_back(kbs, guest);
-	return a.rc == 0 || a.refused ? a.rc : own_failure(a.rc, err);
+	return a.rc == 0 || a.refused ? a.rc : kbs_own_failure(a.rc, err);
 }

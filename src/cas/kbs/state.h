@@ -92,6 +92,8 @@ bool kbs_session_name(const struct kbs_path *path, char to[RECORDS_NAME_MAX + 1]
 /* ---- refuse.c */
 
 int kbs_refusal_id(char ret_id[KBS_REFUSAL_ID_SIZE], struct error *err) must_check;
+/* Of what the CAS itself fails at: a code that would say something of the guest becomes CELLA_EIO. */
+int kbs_own_failure(int rc, struct error *err);
 /* What the guest is told. CELLA_EAUTH. */
 int kbs_refused(const char *id, struct error *err) must_check;
 /* Of an attestation: into the log, and among the last ones. `what` is taken; `reasons` are lines. */

@@ -133,6 +133,9 @@ static void test_mistakes(void **state)
 	         "guest_policy.debug is not refused", 7, 12},
 		{"  size: 32\n  guests: {tdx: {mr_td: " D48("ab") "}}", "rtmr1 and rtmr2", 7, 12},
 		{"  size: 32\n  guests: {soft: {}}", "nothing but the operator vouches", 7, 12},
+		{"  size: 32\n  guests: {tpm: {ak_names: 000b01, pcrs: {4: " X16("01")
+	                 X16("01") ", 11: " X16("02") X16("02") "}}}",
+	         "no guest of the class tpm can ask", 7, 12},
 		{"  size: 32\n  guests: {snq: {}}", "did you mean \"snp\"?", 7, 12},
 		{"  size: 32\n  guests: {snp: {measurment: " D48("ab") "}}", "did you mean \"measurement\"?",
 	         7, 18},

@@ -3,11 +3,6 @@
 #include "crypto/crypto.h"
 #include "crypto/openssl.h"
 
-static void digest_cleanup(EVP_MD_CTX **c)
-{
-	EVP_MD_CTX_free(*c);
-}
-
 static bool digest_part(EVP_MD_CTX *c, const struct crypto_part *part)
 {
 	uint8_t size[8];
@@ -26,7 +21,7 @@ int crypto_sha384(const void *data, size_t size, uint8_t ret_digest[CRYPTO_SHA38
 int crypto_sha384_parts(const struct crypto_part *parts, size_t count, uint8_t ret_digest[CRYPTO_SHA384_SIZE],
                         struct error *err)
 {
-	EVP_MD_CTX *c __attribute__((cleanup(digest_cleanup))) = EVP_MD_CTX_new();
+	cleanup_digest EVP_MD_CTX *c = EVP_MD_CTX_new();
 	bool ok = c && EVP_DigestInit_ex2(c, crypto_algorithms()->sha384, NULL) > 0;
 	for (size_t i = 0; ok && i < count; i++)
 		ok = digest_part(c, &parts[i]);
@@ -59,7 +54,7 @@ static const EVP_MD *digest_of(enum crypto_hash hash)
 int crypto_hash(enum crypto_hash hash, const struct crypto_part *parts, size_t count,
                 uint8_t ret_digest[CRYPTO_HASH_MAX], struct error *err)
 {
-	EVP_MD_CTX *c __attribute__((cleanup(digest_cleanup))) = EVP_MD_CTX_new();
+	cleanup_digest EVP_MD_CTX *c = EVP_MD_CTX_new();
 	bool ok = c && EVP_DigestInit_ex2(c, digest_of(hash), NULL) > 0;
 	for (size_t i = 0; ok && i < count; i++)
 		ok = EVP_DigestUpdate(c, parts[i].data, parts[i].size) > 0;

@@ -19,18 +19,6 @@ const char *jwe_algorithm(enum jwk_kind kind)
 	return kind == JWK_RSA ? "RSA-OAEP-256" : "ECDH-ES+A256KW";
 }
 
-static void context_cleanup(EVP_PKEY_CTX **context)
-{
-	EVP_PKEY_CTX_free(*context);
-}
-#define cleanup_context __attribute__((cleanup(context_cleanup)))
-
-static void number_cleanup(BIGNUM **n)
-{
-	BN_free(*n);
-}
-#define cleanup_number __attribute__((cleanup(number_cleanup)))
-
 static void aead_cleanup(struct crypto_aead **a)
 {
 	crypto_aead_free(*a);
@@ -62,7 +50,7 @@ int jwe_seal(const uint8_t key[CRYPTO_KEY_SIZE], const void *content, size_t siz
 static int encrypt_to_rsa(const struct jwk *to, const uint8_t key[CRYPTO_KEY_SIZE], struct jwe *ret,
                           struct error *err)
 {
-	cleanup_context EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, to->pkey, NULL);
+	cleanup_pkey_context EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, to->pkey, NULL);
 	ret->key_size = sizeof(ret->key);
 	snprintf(ret->header, sizeof(ret->header), "{\"alg\":\"%s\",\"enc\":\"A256GCM\"}",
 	         jwe_algorithm(JWK_RSA));
@@ -129,7 +117,7 @@ static int agree(EVP_PKEY *ephemeral, const struct jwk *to, uint8_t ret_wrapping
 {
 	uint8_t secret[JWK_FIELD_MAX];
 	size_t size = sizeof(secret);
-	cleanup_context EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, ephemeral, NULL);
+	cleanup_pkey_context EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, ephemeral, NULL);
 	if (!context || EVP_PKEY_derive_init(context) <= 0 ||
 	    EVP_PKEY_derive_set_peer(context, to->pkey) <= 0 ||
 	    EVP_PKEY_derive(context, secret, &size) <= 0) {

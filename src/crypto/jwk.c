@@ -39,10 +39,6 @@ const char *jwk_group(enum jwk_kind kind)
 	return kinds[kind].group;
 }
 
-static void number_cleanup(BIGNUM **n)
-{
-	BN_free(*n);
-}
 static void params_cleanup(OSSL_PARAM **params)
 {
 	OSSL_PARAM_free(*params);
@@ -51,14 +47,8 @@ static void builder_cleanup(OSSL_PARAM_BLD **builder)
 {
 	OSSL_PARAM_BLD_free(*builder);
 }
-static void context_cleanup(EVP_PKEY_CTX **context)
-{
-	EVP_PKEY_CTX_free(*context);
-}
-#define cleanup_number __attribute__((cleanup(number_cleanup)))
 #define cleanup_params __attribute__((cleanup(params_cleanup)))
 #define cleanup_builder __attribute__((cleanup(builder_cleanup)))
-#define cleanup_context __attribute__((cleanup(context_cleanup)))
 
 /* Takes over `pkey`. */
 static int key_wrap(EVP_PKEY *pkey, enum jwk_kind kind, struct jwk **ret_key, struct error *err)
@@ -76,7 +66,7 @@ static int key_wrap(EVP_PKEY *pkey, enum jwk_kind kind, struct jwk **ret_key, st
 static int key_of(const char *type, OSSL_PARAM *params, enum jwk_kind kind, struct jwk **ret_key,
                   struct error *err)
 {
-	cleanup_context EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+	cleanup_pkey_context EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
 	EVP_PKEY *pkey = NULL;
 	if (!context || EVP_PKEY_fromdata_init(context) <= 0)
 		return crypto_failed("reading a public key", err);

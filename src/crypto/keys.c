@@ -11,17 +11,6 @@ static void pkey_cleanup(EVP_PKEY **key)
 }
 #define cleanup_pkey __attribute__((cleanup(pkey_cleanup)))
 
-static void pkey_context_cleanup(EVP_PKEY_CTX **c)
-{
-	EVP_PKEY_CTX_free(*c);
-}
-
-static void digest_cleanup(EVP_MD_CTX **c)
-{
-	EVP_MD_CTX_free(*c);
-}
-#define cleanup_digest __attribute__((cleanup(digest_cleanup)))
-
 /* The public key that belongs to a private one. */
 static int public_of(int type, const uint8_t private_key[32], uint8_t ret_public[32], struct error *err)
 {
@@ -82,8 +71,7 @@ int keys_x25519(const uint8_t private_key[CRYPTO_X25519_SIZE], const uint8_t pub
 	size_t size = CRYPTO_X25519_SIZE;
 	cleanup_pkey EVP_PKEY *own = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, private_key, size);
 	cleanup_pkey EVP_PKEY *peer = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, public_key, size);
-	EVP_PKEY_CTX *c __attribute__((cleanup(pkey_context_cleanup))) = own ? EVP_PKEY_CTX_new(own, NULL)
-	                                                                     : NULL;
+	cleanup_pkey_context EVP_PKEY_CTX *c = own ? EVP_PKEY_CTX_new(own, NULL) : NULL;
 	if (!c || !peer || EVP_PKEY_derive_init(c) <= 0 || EVP_PKEY_derive_set_peer(c, peer) <= 0)
 		return crypto_failed("X25519", err);
 	/* Fails, by RFC 7748 section 6.1, only where the shared secret is zero. */

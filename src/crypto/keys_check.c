@@ -5,15 +5,10 @@
 #include "crypto/crypto.h"
 #include "crypto/openssl.h"
 
-static void number_cleanup(BIGNUM **n)
-{
-	BN_free(*n);
-}
 static void context_cleanup(BN_CTX **c)
 {
 	BN_CTX_free(*c);
 }
-#define cleanup_number __attribute__((cleanup(number_cleanup)))
 #define cleanup_context __attribute__((cleanup(context_cleanup)))
 
 /* Of RFC 8032 section 5.1. */

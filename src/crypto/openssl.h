@@ -5,6 +5,7 @@
 #ifndef CRYPTO_OPENSSL_H
 #define CRYPTO_OPENSSL_H
 
+#include <openssl/bn.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 
@@ -20,6 +21,22 @@ struct crypto_algorithms {
 
 /* NULL before crypto_init. */
 const struct crypto_algorithms *crypto_algorithms(void);
+
+static inline void crypto_pkey_context_cleanup(EVP_PKEY_CTX **context)
+{
+	EVP_PKEY_CTX_free(*context);
+}
+static inline void crypto_digest_cleanup(EVP_MD_CTX **digest)
+{
+	EVP_MD_CTX_free(*digest);
+}
+static inline void crypto_number_cleanup(BIGNUM **number)
+{
+	BN_free(*number);
+}
+#define cleanup_pkey_context __attribute__((cleanup(crypto_pkey_context_cleanup)))
+#define cleanup_digest __attribute__((cleanup(crypto_digest_cleanup)))
+#define cleanup_number __attribute__((cleanup(crypto_number_cleanup)))
 
 /* The failure of OpenSSL in `what`, mostly for want of memory; empties its queue of errors. */
 int crypto_failed(const char *what, struct error *err);

@@ -30,18 +30,6 @@ const char *token_algorithm_name(enum token_algorithm algorithm)
 	return algorithm == TOKEN_ES384 ? "ES384" : "RS256";
 }
 
-static void number_cleanup(BIGNUM **n)
-{
-	BN_free(*n);
-}
-#define cleanup_number __attribute__((cleanup(number_cleanup)))
-
-static void md_cleanup(EVP_MD_CTX **md)
-{
-	EVP_MD_CTX_free(*md);
-}
-#define cleanup_md __attribute__((cleanup(md_cleanup)))
-
 /* ---- what others see of it */
 
 /* As base64url; `size` 0: as long as it is. */
@@ -235,7 +223,7 @@ int token_key_sign(const struct token_key *key, const void *data, size_t size,
 {
 	uint8_t signature[TOKEN_SIGNATURE_MAX];
 	size_t written = sizeof(signature);
-	cleanup_md EVP_MD_CTX *md = EVP_MD_CTX_new();
+	cleanup_digest EVP_MD_CTX *md = EVP_MD_CTX_new();
 	if (!md || EVP_DigestSignInit(md, NULL, digest_of(key->algorithm), NULL, key->pkey) <= 0 ||
 	    EVP_DigestSign(md, signature, &written, data, size) <= 0)
 		return crypto_failed("signing a token", err);
@@ -251,7 +239,7 @@ int token_key_verify(const struct token_key *key, const void *data, size_t size,
                      size_t signature_size, struct error *err)
 {
 	uint8_t der[DER_MAX];
-	cleanup_md EVP_MD_CTX *md = EVP_MD_CTX_new();
+	cleanup_digest EVP_MD_CTX *md = EVP_MD_CTX_new();
 	const size_t wanted = key->algorithm == TOKEN_ES384 ? 2 * FIELD : TOKEN_RSA_BITS / 8;
 	if (signature_size != wanted)
 		return error_set(err, CELLA_EAUTH, "a signature of %s has %zu bytes, not %zu",

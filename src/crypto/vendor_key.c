@@ -130,12 +130,6 @@ static size_t field_size(enum vendor_key_kind kind)
 	return kind == VENDOR_P384 ? 48 : 32;
 }
 
-static void key_context_cleanup(EVP_PKEY_CTX **context)
-{
-	EVP_PKEY_CTX_free(*context);
-}
-#define cleanup_key_context __attribute__((cleanup(key_context_cleanup)))
-
 /* Takes *pkey over. */
 static int wrap_key(EVP_PKEY **pkey, enum vendor_key_kind kind, struct vendor_key **ret_key,
                     struct error *err)
@@ -162,7 +156,7 @@ int vendor_key_from_point(enum vendor_key_kind kind, const void *point, size_t s
 		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, octets, 1 + size),
 		OSSL_PARAM_construct_end(),
 	};
-	cleanup_key_context EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+	cleanup_pkey_context EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
 	cleanup_pkey EVP_PKEY *pkey = NULL;
 	if (!context || EVP_PKEY_fromdata_init(context) <= 0)
 		return crypto_failed("reading a public key", err);
@@ -194,7 +188,7 @@ int vendor_key_from_rsa(const void *modulus, size_t size, uint32_t exponent, str
 		OSSL_PARAM_construct_end(),
 	};
 	cleanup_pkey EVP_PKEY *pkey = NULL;
-	cleanup_key_context EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	cleanup_pkey_context EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
 	bool made = context && EVP_PKEY_fromdata_init(context) > 0 &&
 	            EVP_PKEY_fromdata(context, &pkey, EVP_PKEY_PUBLIC_KEY, params) > 0;
 	OPENSSL_free(native);
@@ -286,7 +280,7 @@ static int verify_digest(const struct vendor_key *key, enum vendor_algorithm alg
                          size_t digest_size, const uint8_t *signature, size_t signature_size,
                          struct error *err)
 {
-	cleanup_key_context EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
+	cleanup_pkey_context EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
 	if (!context || EVP_PKEY_verify_init(context) <= 0 || !set_padding(context, algorithm) ||
 	    EVP_PKEY_CTX_set_signature_md(context, digest_of(algorithm)) <= 0)
 		return crypto_failed("checking a signature", err);

@@ -14,10 +14,6 @@
 
 enum { IV_SIZE = 16, POINT_MAX = 1 + 2 * WRAP_FIELD_MAX };
 
-static void context_cleanup(EVP_PKEY_CTX **context)
-{
-	EVP_PKEY_CTX_free(*context);
-}
 static void cipher_cleanup(EVP_CIPHER_CTX **context)
 {
 	EVP_CIPHER_CTX_free(*context);
@@ -26,7 +22,6 @@ static void mac_cleanup(EVP_MAC_CTX **context)
 {
 	EVP_MAC_CTX_free(*context);
 }
-#define cleanup_context __attribute__((cleanup(context_cleanup)))
 #define cleanup_cipher __attribute__((cleanup(cipher_cleanup)))
 #define cleanup_mac __attribute__((cleanup(mac_cleanup)))
 
@@ -58,7 +53,7 @@ int wrap_oaep(const struct vendor_key *key, enum crypto_hash hash, const void *l
 	if (key->kind != VENDOR_RSA)
 		return error_set(err, CELLA_EINVAL, "a key of the kind %s does not encrypt with RSA-OAEP",
 		                 vendor_key_kind_name(key->kind));
-	cleanup_context EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
+	cleanup_pkey_context EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
 	if (!context || EVP_PKEY_encrypt_init(context) <= 0 ||
 	    EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) <= 0 ||
 	    EVP_PKEY_CTX_set_rsa_oaep_md_name(context, hash_name(hash), NULL) <= 0 ||
@@ -76,7 +71,7 @@ int wrap_oaep(const struct vendor_key *key, enum crypto_hash hash, const void *l
 static bool derive(EVP_PKEY *own, EVP_PKEY *peer, struct wrap_exchange *to)
 {
 	size_t size = to->field;
-	cleanup_context EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL);
+	cleanup_pkey_context EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL);
 	return context && EVP_PKEY_derive_init(context) > 0 && EVP_PKEY_derive_set_peer(context, peer) > 0 &&
 	       EVP_PKEY_derive(context, to->shared, &size) > 0 && size == to->field;
 }

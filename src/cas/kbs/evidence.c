@@ -65,19 +65,26 @@ static int read_base64(const json_t *object, const char *name, size_t most, stru
 
 /* ---- SEV-SNP: the report */
 
+/* An array of as many numbers as there is room for in `to`. */
+static int read_array(const json_t *array, uint8_t *to, struct error *err)
+{
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		const json_t *byte = json_array_get(array, i);
+		const json_int_t value = json_integer_value(byte);
+		if (!json_is_integer(byte) || value < 0 || value > UINT8_MAX)
+			return error_set(err, CELLA_EFORMAT, "number %zu is no byte", i + 1);
+		to[i] = (uint8_t)value;
+	}
+	return 0;
+}
+
 static int read_bytes(const json_t *object, const char *name, uint8_t *to, size_t size, struct error *err)
 {
 	const json_t *json = json_object_get(object, name);
 	if (!json_is_array(json) || json_array_size(json) != size)
 		return error_set(err, CELLA_EFORMAT, "\"%s\" is no array of %zu numbers", name, size);
-	for (size_t i = 0; i < size; i++) {
-		const json_t *byte = json_array_get(json, i);
-		const json_int_t value = json_integer_value(byte);
-		if (!json_is_integer(byte) || value < 0 || value > UINT8_MAX)
-			return error_set(err, CELLA_EFORMAT, "\"%s\": number %zu is no byte", name, i + 1);
-		to[i] = (uint8_t)value;
-	}
-	return 0;
+	int rc = read_array(json, to, err);
+	return rc < 0 ? error_prefix(err, rc, "\"%s\": ", name) : 0;
 }
 
 /* Little-endian. */
@@ -247,14 +254,8 @@ static int read_cert_bytes(const json_t *data, struct buf *ret, struct error *er
 	uint8_t *to = buf_reserve(ret, size);
 	if (!to && size > 0)
 		return error_set(err, CELLA_ENOMEM, "no memory for a certificate");
-	for (size_t i = 0; i < size; i++) {
-		const json_t *byte = json_array_get(data, i);
-		if (!json_is_integer(byte) || json_integer_value(byte) < 0 ||
-		    json_integer_value(byte) > UINT8_MAX)
-			return error_set(err, CELLA_EFORMAT, "\"data\": number %zu is no byte", i + 1);
-		to[i] = (uint8_t)json_integer_value(byte);
-	}
-	return 0;
+	int rc = read_array(data, to, err);
+	return rc < 0 ? error_prefix(err, rc, "\"data\": ") : 0;
 }
 
 /* CRLs and what others keep there are passed over. */

@@ -2,12 +2,15 @@
 # as: root
 # timeout: 240
 """Does a service that its session lets a node keep start there while the CAS cannot be reached, until the lease ends, for
-the same cell, launcher and machine alone; and does the lease go at the first word of the CAS that it was revoked?"""
+the same cell, launcher and machine alone; does the lease stay when the CAS is gone in the middle of a start; and does it
+go at the first word of the CAS that it was revoked?"""
 
 import json
 import os
 import shutil
+import socket
 import sys
+import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
@@ -78,6 +81,49 @@ def files():
     return sorted(LEASES.iterdir()) if LEASES.exists() else []
 
 
+class Cut:
+    """Between the node and its CAS; `after` that many large messages of the node nothing passes any more."""
+
+    LARGE = 1000
+
+    def __init__(self, port):
+        self.port, self.after, self.pairs = port, None, []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"https://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            near = self.listener.accept()[0]
+            if self.after == 0:
+                near.close()
+                continue
+            far = socket.create_connection(("127.0.0.1", self.port))
+            self.pairs.append((near, far))
+            threading.Thread(target=self.pass_on, args=(near, far, True), daemon=True).start()
+            threading.Thread(target=self.pass_on, args=(far, near, False), daemon=True).start()
+
+    def pass_on(self, source, to, counted):
+        try:
+            while data := source.recv(65536):
+                if counted and self.after is not None and len(data) > self.LARGE:
+                    self.after -= 1
+                    if self.after == 0:
+                        break
+                to.sendall(data)
+        except OSError:
+            pass
+        for end in (source, to):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+def kept_files():
+    return {json.loads(path.read_text(encoding="ascii"))["service"] for path in files()}
+
+
 right, other = build("right", 0), build("other", 1)
 good("volume", cella("volume", "create", "-q", SCRATCH / "v"))
 (SCRATCH / "files").mkdir()
@@ -93,9 +139,25 @@ with Cas() as cas:
     token = said["kept"].split("|")[0]
     check(len(token) == 32 and all(text.split("|")[:2] == [token, token] for text in said.values()), "each has its secret")
     check(said["data"].endswith("|sealed|writable"), "and its volume, to write to")
-    check(len(files()) == 3, f"three of four are kept: {[path.name for path in files()]}")
+    check(kept_files() == {"kept", "brief", "data"}, f"three of four are kept: {kept_files()}")
     check(all(path.stat().st_mode & 0o777 == 0o600 and token not in path.read_text(encoding="ascii") for path in files()),
           "in private files, in which the secret is not")
+
+    # the CAS is gone in the middle of a start
+    cut = Cut(cas.port)
+    good("attest", cella("cas", "attest", cut.address, "--pin", cas.pin, "--name", "here", "--credential", cas.owner))
+    good("through another address", job("kept"))
+    cut.after = 1
+    done = job("kept")
+    check(done.returncode == FAILED and cut.after == 0, f"it is gone when it is asked for a grant: {done.returncode} {done.stderr.strip()}")
+    check("kept" in kept_files(), "the lease stays")
+    done = job("kept")
+    check(good("which the next start has", done) == said["kept"] and "offline lease of edge/kept" in done.stderr, f"and uses: {done.stderr.strip()}")
+    cut.after = 2
+    done = job("kept")
+    check(good("it is gone when it is asked for a lease", done) == said["kept"] and cut.after == 0, f"which ends no job: {done.stderr.strip()}")
+    check("no newer offline lease of edge/kept" in done.stderr and "kept" in kept_files(), f"the lease of before stays: {done.stderr.strip()}")
+    use(cas)
     port = cas.port
     check(cas.stop() == 0, "the CAS ends")
 
@@ -146,7 +208,7 @@ with Cas() as cas:
     # the CAS is there again
     cas.start(f"127.0.0.1:{port}")
     good("a session that lets keep no more", job("kept"))
-    check(len(files()) == 2, "asked again, it is kept anew")
+    check(kept_files() == {"kept", "data"}, f"asked again, it is kept anew: {kept_files()}")
     put(predecessor=first, kept="")
     good("at the next contact", job("kept"))
     good("hand over", cella("session", "volume", "edge", "data", SCRATCH / "v"))
@@ -166,5 +228,5 @@ with Cas() as cas:
     check(cas.stop() == 0, "the CAS ends")
     refused("so without the CAS it does not either", job("kept"), ["keeps no offline lease"], FAILED)
     kept = [what.get("offline") for kind, _, what in cas.log() if kind == 12]
-    check(sum(offline == 86400 for offline in kept) == 4 and kept.count(1) == 1, f"each lease is in the audit log: {kept}")
+    check(sum(offline == 86400 for offline in kept) == 5 and kept.count(1) == 1, f"each lease is in the audit log: {kept}")
 finish()

@@ -156,7 +156,14 @@ static int ask_lease(struct job_sessions *s, uint32_t number, const void *eviden
 	               : rc;
 }
 
-/* Once in a job; what was kept before goes. That it cannot be kept is no reason not to run. */
+/* The CAS, which answers, gives none: what was kept before goes. */
+static bool is_answer(int rc)
+{
+	return rc == CELLA_EAUTH || rc == CELLA_ENOENT;
+}
+
+/* Once in a job, that was granted. That it cannot be kept is no reason not to run; what was kept before stays
+ * until there is a newer one, or the CAS says that there is none: it may be gone at any time. */
 static void keep_lease(struct job_sessions *s, uint32_t number, const void *evidence, size_t evidence_size,
                        const void *keep, uint64_t offline_s)
 {
@@ -165,10 +172,14 @@ static void keep_lease(struct job_sessions *s, uint32_t number, const void *evid
 	if (s->kept[number])
 		return;
 	s->kept[number] = true;
-	lease_store_remove(&name);
-	if (offline_s && (bytes_are_zero(keep, LAUNCH_KEEP_SIZE) ||
-	                  ask_lease(s, number, evidence, evidence_size, keep, offline_s, &why) < 0))
-		log_warn("no offline lease of %s/%s: %s", name.session, name.service, why.text);
+	int rc = !offline_s ? CELLA_ENOENT
+	         : bytes_are_zero(keep, LAUNCH_KEEP_SIZE)
+	                 ? CELLA_EUNSUPPORTED
+	                 : ask_lease(s, number, evidence, evidence_size, keep, offline_s, &why);
+	if (is_answer(rc))
+		lease_store_remove(&name);
+	if (offline_s && rc < 0)
+		log_warn("no newer offline lease of %s/%s: %s", name.session, name.service, why.text);
 }
 
 static int take_kept(struct job_sessions *s, uint32_t number, struct buf *ret_sealed, struct error *err)
@@ -220,14 +231,15 @@ static int take_grant(void *data, uint32_t number, const void *evidence, size_t 
 	if (s->grants.offline)
 		return take_kept(s, number, ret_sealed, err);
 	int rc = ask_cas(s, number, "/v1/attest", evidence, evidence_size, NULL, &answer, err);
-	if (rc == CELLA_EAUTH)
+	if (is_answer(rc))
 		lease_store_remove(&name);
 	if (rc == 0)
 		rc = read_bytes(answer, "grant", ret_sealed, err);
-	if (rc == 0)
+	if (rc == 0) {
 		note_machine(s, json_string_value(json_object_get(answer, "machine")));
-	keep_lease(s, number, evidence, evidence_size, keep,
-	           (uint64_t)json_integer_value(json_object_get(answer, "offline")));
+		keep_lease(s, number, evidence, evidence_size, keep,
+		           (uint64_t)json_integer_value(json_object_get(answer, "offline")));
+	}
 	json_decref(answer);
 	return of_session(s, number, rc, err);
 }
@@ -277,7 +289,7 @@ static int open_all(struct job_sessions *s, const char *const *names, size_t cou
 	rc = cas_client_check(s->client, &context, NULL, err);
 	if (rc == 0)
 		rc = cas_client_nonce(s->client, s->grants.nonce, err);
-	return rc == CELLA_EIO || rc == CELLA_ETIMEOUT ? go_offline(s, err) : rc;
+	return rc == CELLA_EIO || rc == CELLA_ELOST || rc == CELLA_ETIMEOUT ? go_offline(s, err) : rc;
 }
 
 static void wait_by(void *data, https_wait_fn *wait, void *arg)

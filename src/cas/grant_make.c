@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "cas/keeper.h"
 #include "cas/lookup.h"
+#include "cell/identity_question.h"
 #include "cell/provision.h"
 
 struct maker {
@@ -210,11 +211,32 @@ int grant_make(struct cas_desk *desk, const struct cas_session *session,
 
 /* ---- for a node to keep */
 
-static int make_keepable(struct provision *g, struct error *err)
+/* Nobody certifies it then. Its files are there all the same, and empty: else whoever carries the job could
+ * put an identity of his own in their place. */
+static int leave_identity_out(struct maker *m, struct error *err)
 {
+	static_assert((int)SESSION_FILES_MAX + (int)IDENTITY_FILES <= (int)PROVISION_FILES_MAX,
+	              "a grant has room for those of an identity, too");
+	struct provision *g = m->grant;
+	for (size_t i = 0; g->identity_path && i < IDENTITY_FILES; i++) {
+		const size_t size = strlen(g->identity_path) + 1 + strlen(identity_file_names[i]) + 1;
+		char *path = session_arena_take(&m->lookup.arena, size);
+		if (!path)
+			return no_memory(err);
+		snprintf(path, size, "%s/%s", g->identity_path, identity_file_names[i]);
+		g->files[g->file_count++] = (struct wasi_file){.path = path, .data = ""};
+	}
+	g->identity_path = NULL;
+	return 0;
+}
+
+static int make_keepable(struct maker *m, struct error *err)
+{
+	struct provision *g = m->grant;
 	for (uint32_t i = 0; i < g->volume_count; i++)
 		g->preopens[g->volumes[i].preopen].flags |= OWNER_PREOPEN_READ_ONLY;
-	return crypto_random(g->data_key, sizeof(g->data_key), err);
+	int rc = leave_identity_out(m, err);
+	return rc == 0 ? crypto_random(g->data_key, sizeof(g->data_key), err) : rc;
 }
 
 /* The head and the grant, one behind the other, under HPKE. */
@@ -252,7 +274,7 @@ int grant_make_lease(struct cas_desk *desk, const struct cas_session *session,
 	m.grant = session_arena_take(&m.lookup.arena, sizeof(*m.grant));
 	int rc = m.grant ? sessions_mistake(fill(&m, evidence, err), err) : no_memory(err);
 	if (rc == 0)
-		rc = make_keepable(m.grant, err);
+		rc = make_keepable(&m, err);
 	if (rc == 0)
 		rc = seal_lease(&m, evidence, keep, ret_sealed, err);
 	session_arena_done(&m.lookup.arena);

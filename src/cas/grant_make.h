@@ -18,7 +18,8 @@ int grant_make(struct cas_desk *desk, const struct cas_session *session,
 
 /*
  * What a node may keep of the same (attest/lease.h), sealed to its launcher's keep key: volumes are for
- * reading only, at the root that counts now, and no key for the root keeper is in it.
+ * reading only, at the root that counts now, no key for the root keeper is in it, and the files of an
+ * identity are empty, as there is nobody to certify it.
  */
 struct lease_keep;
 int grant_make_lease(struct cas_desk *desk, const struct cas_session *session,

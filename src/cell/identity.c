@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "cell/identity_question.h"
 #include "crypto/x509.h"
 
 enum { KEY_FILE, CERT_FILE, CA_FILE };
@@ -73,9 +72,9 @@ static int certify(struct identity *i, struct error *err)
 
 static int name_files(struct identity *i, struct error *err)
 {
-	static const char *const names[IDENTITY_FILES] = {"key.pem", "cert.pem", "ca.pem"};
 	for (size_t f = 0; f < IDENTITY_FILES; f++) {
-		int size = snprintf(i->paths[f], IDENTITY_PATH_MAX, "%s/%s", i->config.path, names[f]);
+		int size = snprintf(i->paths[f], IDENTITY_PATH_MAX, "%s/%s", i->config.path,
+		                    identity_file_names[f]);
 		if (size >= IDENTITY_PATH_MAX)
 			return error_set(err, CELLA_ELIMIT, "the path of the cell's identity has %d bytes",
 			                 size);

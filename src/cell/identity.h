@@ -8,17 +8,17 @@
  * stays the same, so the files fit each other whenever each of them was opened. If no answer comes the old
  * certificate stays, and is asked for again no sooner than after a while.
  *
- * Time is the monotonic clock, from before the question was asked: the host's wall clock, which its owner
- * moves as he likes, neither keeps a certificate in use nor ends it.
+ * Time is a clock that nobody sets (clock_boot_ns), from before the question was asked: the host's wall
+ * clock, which its owner moves as he likes, neither keeps a certificate in use nor ends it.
  */
 #ifndef CELL_IDENTITY_H
 #define CELL_IDENTITY_H
 
+#include "cell/identity_question.h"
 #include "cell/owner/format.h"
 #include "cell/wasi/wasi.h"
 
 enum {
-	IDENTITY_FILES = 3,
 	IDENTITY_RETRY_S = 60, /* after a renewal that failed */
 	IDENTITY_PATH_MAX = 1040, /* of a file */
 };
@@ -30,7 +30,7 @@ struct identity_config {
 	int (*ask)(void *data, const struct owner_identity_request *question, uint8_t *answer,
 	           size_t *ret_size, struct error *err);
 	void *data;
-	uint64_t (*now)(void); /* ns, monotonic */
+	uint64_t (*now)(void); /* clock_boot_ns */
 };
 
 struct identity;

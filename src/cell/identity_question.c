@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+const char *const identity_file_names[IDENTITY_FILES] = {"key.pem", "cert.pem", "ca.pem"};
+
 bool identity_question_is(const void *bytes, size_t size)
 {
 	struct reader r = reader_of(bytes, size);

@@ -17,7 +17,10 @@ enum {
 	IDENTITY_VERSION = 1,
 	IDENTITY_PEM_MAX = 4096, /* of each certificate */
 	IDENTITY_ANSWER_MAX = 4 + 8 + 4 + 2 * (4 + IDENTITY_PEM_MAX),
+	IDENTITY_FILES = 3,
 };
+/* What the cell finds in its identity's directory: key, certificate, and the CA's. */
+extern const char *const identity_file_names[IDENTITY_FILES];
 
 struct identity_answer {
 	uint64_t time_ns;

@@ -3,7 +3,7 @@
 # timeout: 240
 """Does a service that its session lets a node keep start there while the CAS cannot be reached, until the lease ends, for
 the same cell, launcher and machine alone; does the lease stay when the CAS is gone in the middle of a start; and does it
-go at the first word of the CAS that it was revoked?"""
+go at the first word of the CAS that it was revoked? What has a service with an identity, which only the CAS can give?"""
 
 import json
 import os
@@ -30,8 +30,11 @@ int main(int count, char **words)
 	FILE *f = fopen("/data/hello", "r");
 	if (f)
 		fgets(line, sizeof(line), f);
-	FILE *g = fopen("/data/more", "w");
-	printf("%s|%s|%s|%s", count > 1 ? words[1] : "", getenv("TOKEN"), line, g ? "writable" : "read only");
+	char begin[16] = "nobody";
+	FILE *g = fopen("/data/more", "w"), *certificate = fopen("/identity/cert.pem", "r");
+	if (certificate)
+		fgets(begin, sizeof(begin), certificate);
+	printf("%s|%s|%s|%s|%s", count > 1 ? words[1] : "", getenv("TOKEN"), line, g ? "writable" : "read only", begin);
 	return VERSION;
 }
 """
@@ -53,7 +56,7 @@ SERVICE = """  - name: {name}
     image_name: {image}
     command: ["$$CELLA::token$$"]
     environment: {{TOKEN: $$CELLA::token$$}}
-{offline}    attestation:
+{more}    attestation:
       - cell: {cell}
         memory_level: secret
 """
@@ -66,8 +69,9 @@ def build(name, version):
 
 
 def put(predecessor="", kept="24h"):
-    services = "".join(SERVICE.format(name=name, image=image, cell=right, offline=f"    offline: {offline}\n" if offline else "")
-                       for name, image, offline in (("kept", "empty", kept), ("brief", "empty", "1s"), ("asking", "empty", ""), ("data", "with-data", kept)))
+    services = "".join(SERVICE.format(name=name, image=image, cell=right, more=(f"    offline: {offline}\n" if offline else "") + more)
+                       for name, image, offline, more in (("kept", "empty", kept, ""), ("brief", "empty", "1s", ""), ("asking", "empty", "", ""),
+                                                          ("data", "with-data", kept, ""), ("known", "empty", kept, "    identity: /identity\n")))
     (SCRATCH / "session.yml").write_text(SESSION.format(services=services, predecessor=f"predecessor: {predecessor}\n" if predecessor else ""), encoding="ascii")
     return json.loads(good("session", cella("session", "create", "--json", SCRATCH / "session.yml")))["hash"]
 
@@ -135,11 +139,12 @@ with Cas() as cas:
     good("enrol", cella("las", "enrol"))
     first = put()
     good("hand over", cella("session", "volume", "edge", "data", SCRATCH / "v"))
-    said = {service: good(f"{service}, with the CAS", job(service)) for service in ("kept", "brief", "asking", "data")}
+    said = {service: good(f"{service}, with the CAS", job(service)) for service in ("kept", "brief", "asking", "data", "known")}
     token = said["kept"].split("|")[0]
     check(len(token) == 32 and all(text.split("|")[:2] == [token, token] for text in said.values()), "each has its secret")
-    check(said["data"].endswith("|sealed|writable"), "and its volume, to write to")
-    check(kept_files() == {"kept", "brief", "data"}, f"three of four are kept: {kept_files()}")
+    check(said["data"].endswith("|sealed|writable|nobody"), "and its volume, to write to")
+    check(said["known"].endswith("|-----BEGIN CERT"), "and its certificate")
+    check(kept_files() == {"kept", "brief", "data", "known"}, f"four of five are kept: {kept_files()}")
     check(all(path.stat().st_mode & 0o777 == 0o600 and token not in path.read_text(encoding="ascii") for path in files()),
           "in private files, in which the secret is not")
 
@@ -168,7 +173,14 @@ with Cas() as cas:
     refused("one that is not to be kept", job("asking"), ["keeps no offline lease"], FAILED)
     refused("another service's cell", job("kept", cell="other"), ["cell: another than the one that it was given for"], REFUSED)
     refused("ordinary memory", job("kept", "--insecure-memory-none"), ["memory_level"], REFUSED)
-    check(good("one with a volume", job("data")).endswith("|sealed|read only"), "which it may read")
+    check(good("one with a volume", job("data")).endswith("|sealed|read only|nobody"), "which it may read")
+    done = job("known")
+    check(good("one with an identity", done) == said["kept"], f"which nobody can give it now: {done.stdout}")
+    (SCRATCH / "own").mkdir()
+    (SCRATCH / "own/cert.pem").write_text("forged", encoding="ascii")
+    own = ("--dir", f"{SCRATCH}/own:/identity")
+    check(good("a directory of the node's", job("kept", *own)).endswith("|forged"), "is there where the session has no identity")
+    check(good("where it has", job("known", *own)) == said["kept"], "the node cannot give it one either")
     ended = wait_until(lambda: job("brief").returncode != 0 and job("brief"), 30)
     refused("one that was to be kept for a second", ended, ["offline lease has ended"], FAILED)
 
@@ -208,11 +220,12 @@ with Cas() as cas:
     # the CAS is there again
     cas.start(f"127.0.0.1:{port}")
     good("a session that lets keep no more", job("kept"))
-    check(kept_files() == {"kept", "data"}, f"asked again, it is kept anew: {kept_files()}")
+    check(kept_files() == {"kept", "data", "known"}, f"asked again, it is kept anew: {kept_files()}")
     put(predecessor=first, kept="")
     good("at the next contact", job("kept"))
     good("hand over", cella("session", "volume", "edge", "data", SCRATCH / "v"))
     good("at the next contact", job("data"))
+    good("at the next contact", job("known"))
     check(files() == [], "nothing is kept that is not to be")
     second = json.loads(good("list", cella("session", "list", "--json")))[0]["hash"]
     put(predecessor=second)
@@ -228,5 +241,5 @@ with Cas() as cas:
     check(cas.stop() == 0, "the CAS ends")
     refused("so without the CAS it does not either", job("kept"), ["keeps no offline lease"], FAILED)
     kept = [what.get("offline") for kind, _, what in cas.log() if kind == 12]
-    check(sum(offline == 86400 for offline in kept) == 5 and kept.count(1) == 1, f"each lease is in the audit log: {kept}")
+    check(sum(offline == 86400 for offline in kept) == 6 and kept.count(1) == 1, f"each lease is in the audit log: {kept}")
 finish()

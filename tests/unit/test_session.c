@@ -596,8 +596,8 @@ static void test_remarks(void **state)
 		"secrets:\n- {name: pin, kind: ascii, value: \"1234\"}\n- {name: used, kind: ascii, size: 9}\n"
 		"volumes:\n- {name: v, path: /v, update_policy: none}\nimages:\n- {name: i}\n- {name: j}\n"
 		"services:\n- {name: a, image_name: j, attestation: [{memory_level: insecure-none}]}\n"
-		"- {name: b, image_name: j, offline: 1h, identity: /i, command: [$$CELLA::used$$], attestation: [{builder: " KEY_AB
-		"}]}\n"
+		"- {name: b, image_name: j, command: [$$CELLA::used$$], attestation: [{builder: " KEY_AB
+		"}], offline: 1h, identity: /identity}\n"
 		"access_policy: {update: ANY}\n";
 	static const char expected[] =
 		"secret pin: nothing uses it\n"
@@ -609,8 +609,7 @@ static void test_remarks(void **state)
 		"service a, alternative 1: it names neither cell nor builder, so any program gets its secrets\n"
 		"service a, alternative 1: memory_level insecure-none lets root on the machine read its secrets\n"
 		"service a: without a command, whoever starts it chooses its arguments\n"
-		"service b: offline does not help it: it has an identity, whose certificate the CAS makes anew for each "
-		"start\n"
+		"service b: while it is offline it has no identity: only the CAS certifies it\n"
 		"access_policy: anybody may update it\n";
 	cleanup_buf struct buf remarks = {0};
 	struct session *s = parse(text);

@@ -122,6 +122,10 @@ static void remark_service(const struct session_service *service, struct buf *re
 	if (!service->command.count)
 		buf_printf(ret, "service %s: without a command, whoever starts it chooses its arguments\n",
 		           service->name);
+	if (service->offline_s && service->identity)
+		buf_printf(ret,
+		           "service %s: while it is offline it has no identity: only the CAS certifies it\n",
+		           service->name);
 }
 
 static const char *last_part(const char *name)

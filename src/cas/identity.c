@@ -25,6 +25,36 @@ static uint64_t now_s(const struct cas *cas)
 	return cas_now_ns(cas) / 1000000000u;
 }
 
+/* ---- revocations */
+
+/* The earliest of the revocations that concern it; 0: there is none. */
+static int revoked_since(struct records *r, const struct records_certificate *c, uint64_t *ret_ns,
+                         struct error *err)
+{
+	const struct {
+		enum records_revoked kind;
+		const void *what;
+		size_t size;
+	} rows[] = {{RECORDS_REVOKED_CERTIFICATE, c->serial, sizeof(c->serial)},
+	            {RECORDS_REVOKED_CELL, c->cell, sizeof(c->cell)},
+	            {RECORDS_REVOKED_BUILDER, c->builder, sizeof(c->builder)},
+	            {RECORDS_REVOKED_EXECUTOR, c->executor, sizeof(c->executor)},
+	            {RECORDS_REVOKED_LAS, c->launcher, sizeof(c->launcher)}};
+	struct records_revocation revocation;
+	uint64_t since = 0;
+	for (size_t i = 0; i < array_count(rows); i++) {
+		if (!records_is_revoked(r, rows[i].kind, rows[i].what, rows[i].size))
+			continue;
+		int rc = records_revocation_get(r, rows[i].kind, rows[i].what, rows[i].size, &revocation,
+		                                err);
+		if (rc < 0)
+			return rc;
+		since = since ? min_of(since, revocation.since_ns) : revocation.since_ns;
+	}
+	*ret_ns = since;
+	return 0;
+}
+
 /* ---- issuing */
 
 struct issue {
@@ -71,7 +101,12 @@ static int note(void *arg, struct records *r, struct audit_event *event, struct 
 	event->kind = AUDIT_CERTIFIED;
 	event->who = i->who;
 	event->what = i->what;
-	int rc = records_certificate_drop(r, i->record.not_after_s - CAS_IDENTITY_S, err);
+	uint64_t revoked_ns = 0;
+	int rc = revoked_since(r, &i->record, &revoked_ns, err);
+	if (rc == 0 && revoked_ns) /* after it was judged: the list of then would not have it */
+		return error_set(err, CELLA_EAUTH, "what asks for a certificate was revoked meanwhile");
+	if (rc == 0)
+		rc = records_certificate_drop(r, i->record.not_after_s - CAS_IDENTITY_S, err);
 	if (rc == 0 && records_count(r, RECORDS_CERTIFICATE) >= CAS_CERTIFICATES_MAX)
 		rc = error_set(err, CELLA_EAGAIN, "the CAS has issued %d certificates in this hour",
 		               CAS_CERTIFICATES_MAX);
@@ -142,34 +177,6 @@ int cas_identity_issue(const struct judgement *j, const struct owner_identity_re
 }
 
 /* ---- what was issued, and is revoked */
-
-/* The earliest of the revocations that concern it; 0: there is none. */
-static int revoked_since(struct records *r, const struct records_certificate *c, uint64_t *ret_ns,
-                         struct error *err)
-{
-	const struct {
-		enum records_revoked kind;
-		const void *what;
-		size_t size;
-	} rows[] = {{RECORDS_REVOKED_CERTIFICATE, c->serial, sizeof(c->serial)},
-	            {RECORDS_REVOKED_CELL, c->cell, sizeof(c->cell)},
-	            {RECORDS_REVOKED_BUILDER, c->builder, sizeof(c->builder)},
-	            {RECORDS_REVOKED_EXECUTOR, c->executor, sizeof(c->executor)},
-	            {RECORDS_REVOKED_LAS, c->launcher, sizeof(c->launcher)}};
-	struct records_revocation revocation;
-	uint64_t since = 0;
-	for (size_t i = 0; i < array_count(rows); i++) {
-		if (!records_is_revoked(r, rows[i].kind, rows[i].what, rows[i].size))
-			continue;
-		int rc = records_revocation_get(r, rows[i].kind, rows[i].what, rows[i].size, &revocation,
-		                                err);
-		if (rc < 0)
-			return rc;
-		since = since ? min_of(since, revocation.since_ns) : revocation.since_ns;
-	}
-	*ret_ns = since;
-	return 0;
-}
 
 static int check_record(struct cas *cas, const struct cas_requester *who, struct records *r,
                         struct error *err)

@@ -28,8 +28,9 @@ enum {
 const struct cert *cas_identity_ca(const struct cas *cas);
 
 /* For an executor that was judged and is not refused; appends the answer (cell/identity_question.h),
- * once it is in the log. CELLA_EAUTH: the service has no identity; CELLA_EFORMAT, CELLA_EUNSUPPORTED:
- * the key is none; CELLA_EAGAIN: there are too many certificates. */
+ * once it is in the log. CELLA_EAUTH: the service has no identity, or what asks was revoked since it was
+ * judged; CELLA_EFORMAT, CELLA_EUNSUPPORTED: the key is none; CELLA_EAGAIN: there are too many
+ * certificates. */
 int cas_identity_issue(const struct judgement *j, const struct owner_identity_request *question,
                        struct buf *ret_answer, struct error *err) must_check;
 

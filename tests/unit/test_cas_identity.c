@@ -18,6 +18,7 @@
 #include "base/io.h"
 #include "cas/attest.h"
 #include "cas/identity.h"
+#include "cas/judge.h"
 #include "cas/keeper.h"
 #include "cas/parties.h"
 #include "cas/records/upkeep.h"
@@ -316,6 +317,48 @@ static void test_revoked(void **state)
 	}
 }
 
+/* It was judged before the revocation, and is certified after it. */
+struct late {
+	struct holder *x;
+	bool revoke;
+	int rc;
+	struct error err;
+};
+
+static void judge_then_revoke(struct cas_desk *desk, void *arg)
+{
+	struct late *t = arg;
+	const struct cas_attestation a = attestation_of(t->x);
+	cleanup_buf struct buf answer = {0};
+	struct judgement j;
+	must(judge_begin(&j, desk, &a, false, &t->err), &t->err);
+	assert_false(j.refused);
+	if (t->revoke)
+		revoke_it(t->x->p, RECORDS_REVOKED_CELL, t->x->says.cell, sizeof(t->x->says.cell));
+	t->rc = cas_identity_issue(&j, &t->x->question, &answer, &t->err);
+	assert_true(t->rc == 0 ? answer.size > 0 : answer.size == 0);
+	judge_done(&j);
+}
+
+static void test_revoked_meanwhile(void **state)
+{
+	struct place p;
+	struct holder x;
+	struct late late = {.x = &x};
+	(void)state;
+	place_begin(&p);
+	put_hospital(&p);
+	start(&p, &x, "classify");
+	cas_at_desk(p.cas, judge_then_revoke, &late);
+	must(late.rc, &late.err); /* the control */
+	late.revoke = true;
+	cas_at_desk(p.cas, judge_then_revoke, &late);
+	assert_int_equal(late.rc, CELLA_EAUTH);
+	assert_int_equal(place_in_log(&p, "\"serial\""), 1);
+	stop(&x);
+	place_end(&p);
+}
+
 static void test_changed_session(void **state)
 {
 	struct place p;
@@ -599,10 +642,11 @@ static int start_crypto(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_certificate), cmocka_unit_test(test_renewal),
-		cmocka_unit_test(test_revoked),     cmocka_unit_test(test_changed_session),
-		cmocka_unit_test(test_questions),   cmocka_unit_test(test_records),
-		cmocka_unit_test(test_ca),          cmocka_unit_test(test_requesters),
+		cmocka_unit_test(test_certificate),     cmocka_unit_test(test_renewal),
+		cmocka_unit_test(test_revoked),         cmocka_unit_test(test_revoked_meanwhile),
+		cmocka_unit_test(test_changed_session), cmocka_unit_test(test_questions),
+		cmocka_unit_test(test_records),         cmocka_unit_test(test_ca),
+		cmocka_unit_test(test_requesters),
 	};
 	return cmocka_run_group_tests_name("cas_identity", tests, start_crypto, NULL);
 }

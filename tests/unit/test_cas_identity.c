@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "cas/attest.h"
+#include "cas/audit/format.h"
 #include "cas/identity.h"
 #include "cas/judge.h"
 #include "cas/keeper.h"
@@ -589,6 +590,36 @@ static void key_hash_of(const struct cert *cert, char ret_hash[CERT_KEY_HASH_SIZ
 	memcpy(ret_hash, facts.key_hash, sizeof(facts.key_hash));
 }
 
+struct order {
+	size_t ca; /* entries about the CA before the rotation */
+	bool rotated;
+};
+
+static int look_for_order(void *arg, uint64_t number, const void *data, size_t size, struct error *err)
+{
+	static const char ca[] = "the CA of cells' identities";
+	struct order *o = arg;
+	struct audit_entry e;
+	(void)number;
+	must(audit_entry_decode(data, size, &e, err), err);
+	o->rotated = o->rotated || e.kind == AUDIT_MASTER_ROTATED;
+	o->ca += !o->rotated && memmem(e.what, e.what_size, ca, strlen(ca));
+	return 0;
+}
+
+/* Made, and gone before there is another master key: whatever ends a rotation in its middle, the CA that who
+ * has seen the old one may have does not stay. */
+static void assert_gone_first(struct place *p)
+{
+	struct order o = {0};
+	struct error err;
+	const struct cas_storage *storage = records_storage(cas_records_lock(p->cas));
+	must(storage->log_each(storage->data, 1, look_for_order, &o, &err), &err);
+	cas_records_unlock(p->cas);
+	assert_true(o.rotated);
+	assert_int_equal(o.ca, 2);
+}
+
 /* The CA outlives the process, and not a rotation: who may have the master key may have its key. What it has
  * certified is listed as long as it counts. */
 static void test_ca(void **state)
@@ -629,6 +660,7 @@ static void test_ca(void **state)
 	assert_string_not_equal(first, then);
 	assert_int_equal(certificates(&p), 0);
 	assert_string_equal(cas_key_hash(p.cas), pin); /* which clients have pinned */
+	assert_gone_first(&p);
 	place_end(&p);
 }
 

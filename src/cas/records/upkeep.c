@@ -118,16 +118,17 @@ static int drop_keys(struct records *r, void *arg, struct error *err)
 	return rc;
 }
 
-/* Who has seen the master key may have the keys, too, that sign for others: they are made anew. */
+/* Who has seen the master key may have the keys, too, that sign for others: they are made anew. They go
+ * first, so that none stays of a rotation that was killed. */
 static int rotate(const struct upkeep *u, struct records *r, struct error *err)
 {
 	const struct audit_event event =
 		{.kind = AUDIT_SECRET_DELETED,
 	         .who = OPERATOR,
 	         .what = "{\"secret\": \"the CA of cells' identities, and the keys of guests' tokens\"}"};
-	int rc = records_rotate(r, OPERATOR, u->records.now_ns, err);
+	int rc = records_change(r, drop_keys, NULL, &event, u->records.now_ns, err);
 	if (rc == 0)
-		rc = records_change(r, drop_keys, NULL, &event, u->records.now_ns, err);
+		rc = records_rotate(r, OPERATOR, u->records.now_ns, err);
 	if (rc < 0)
 		return rc;
 	printf("%s: everything is sealed under a new master key; certificates of cells are not valid any more, "

@@ -620,6 +620,19 @@ static void assert_gone_first(struct place *p)
 	assert_int_equal(o.ca, 2);
 }
 
+static void rotate(struct place *p)
+{
+	const struct upkeep rotation = {.task = "rotate",
+	                                .records = {.directory = p->cas_directory,
+	                                            .sealing = p->config.sealing,
+	                                            .now_ns = p->now,
+	                                            .who = "test"}};
+	struct error err;
+	cas_close(p->cas);
+	must(upkeep_run(&rotation, &err), &err);
+	must(cas_open(&p->config, &p->cas, &err), &err);
+}
+
 /* The CA outlives the process, and not a rotation: who may have the master key may have its key. What it has
  * certified is listed as long as it counts. */
 static void test_ca(void **state)
@@ -648,19 +661,39 @@ static void test_ca(void **state)
 	}
 	stop(&x);
 	assert_int_equal(certificates(&p), CERTIFIED);
-	cas_close(p.cas);
-	const struct upkeep rotation = {.task = "rotate",
-	                                .records = {.directory = p.cas_directory,
-	                                            .sealing = p.config.sealing,
-	                                            .now_ns = p.now,
-	                                            .who = "test"}};
-	must(upkeep_run(&rotation, &err), &err);
-	must(cas_open(&p.config, &p.cas, &err), &err);
+	rotate(&p);
 	key_hash_of(cas_identity_ca(p.cas), then);
 	assert_string_not_equal(first, then);
 	assert_int_equal(certificates(&p), 0);
 	assert_string_equal(cas_key_hash(p.cas), pin); /* which clients have pinned */
 	assert_gone_first(&p);
+	rotate(&p); /* and again, where there is a new one */
+	place_end(&p);
+}
+
+/* So may he have what grants' data keys come from: with it, and with evidence that he has seen, he would be
+ * that executor to the root keeper and to the CA. */
+static void test_rotated_questions(void **state)
+{
+	struct place p;
+	struct holder x, y;
+	struct cert *cert, *ca;
+	(void)state;
+	place_begin(&p);
+	put_hospital(&p);
+	start(&p, &x, "classify");
+	place_again(&p);
+	certify(&x, &cert, &ca); /* the control */
+	cert_free(cert);
+	cert_free(ca);
+	rotate(&p);
+	assert_none(&x, CELLA_EAUTH, "");
+	start(&p, &y, "classify");
+	certify(&y, &cert, &ca);
+	cert_free(cert);
+	cert_free(ca);
+	stop(&y);
+	stop(&x);
 	place_end(&p);
 }
 
@@ -674,11 +707,11 @@ static int start_crypto(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_certificate),     cmocka_unit_test(test_renewal),
-		cmocka_unit_test(test_revoked),         cmocka_unit_test(test_revoked_meanwhile),
-		cmocka_unit_test(test_changed_session), cmocka_unit_test(test_questions),
-		cmocka_unit_test(test_records),         cmocka_unit_test(test_ca),
-		cmocka_unit_test(test_requesters),
+		cmocka_unit_test(test_certificate),       cmocka_unit_test(test_renewal),
+		cmocka_unit_test(test_revoked),           cmocka_unit_test(test_revoked_meanwhile),
+		cmocka_unit_test(test_changed_session),   cmocka_unit_test(test_questions),
+		cmocka_unit_test(test_records),           cmocka_unit_test(test_ca),
+		cmocka_unit_test(test_rotated_questions), cmocka_unit_test(test_requesters),
 	};
 	return cmocka_run_group_tests_name("cas_identity", tests, start_crypto, NULL);
 }

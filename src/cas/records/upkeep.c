@@ -103,36 +103,39 @@ static int backup(const struct upkeep *u, struct records *r, struct error *err)
 	return 0;
 }
 
-/* With all that the CA has certified. One that was never made is none to drop. */
-static int drop_keys(struct records *r, void *arg, struct error *err)
+/* The next start makes others; with the CA goes what it has certified. Not the key of its TLS, which clients
+ * have pinned. */
+static int drop_own_keys(struct records *r, void *arg, struct error *err)
 {
-	static const char *const names[] = {OWN_IDENTITY, OWN_TOKEN_ES384, OWN_TOKEN_RS256};
-	(void)arg;
+	static const char *const names[] = {OWN_IDENTITY, OWN_GRANT_KEY, OWN_TOKEN_ES384, OWN_TOKEN_RS256};
 	int rc = 0;
+	(void)arg;
 	while (rc == 0 && records_count(r, RECORDS_CERTIFICATE) > 0)
 		rc = records_certificate_drop(r, UINT64_MAX, err);
 	for (size_t i = 0; rc == 0 && i < array_count(names); i++) {
 		rc = records_secret_remove(r, CAS_OWN_SESSION, names[i], UINT64_MAX, err);
-		rc = rc == CELLA_ENOENT ? 0 : rc;
+		if (rc == CELLA_ENOENT) /* it was not needed, or not started, since */
+			rc = 0;
 	}
 	return rc;
 }
 
-/* Who has seen the master key may have the keys, too, that sign for others: they are made anew. They go
- * first, so that none stays of a rotation that was killed. */
+/* Who has seen the master key may have these, too. They go first, so that none stays of a rotation that was
+ * killed. */
 static int rotate(const struct upkeep *u, struct records *r, struct error *err)
 {
-	const struct audit_event event =
-		{.kind = AUDIT_SECRET_DELETED,
-	         .who = OPERATOR,
-	         .what = "{\"secret\": \"the CA of cells' identities, and the keys of guests' tokens\"}"};
-	int rc = records_change(r, drop_keys, NULL, &event, u->records.now_ns, err);
+	static const char what[] =
+		"{\"secret\": \"the CA of cells' identities, what data keys of grants come from, and the keys "
+		"of guests' tokens\"}";
+	const struct audit_event event = {.kind = AUDIT_SECRET_DELETED, .who = OPERATOR, .what = what};
+	int rc = records_change(r, drop_own_keys, NULL, &event, u->records.now_ns, err);
 	if (rc == 0)
 		rc = records_rotate(r, OPERATOR, u->records.now_ns, err);
 	if (rc < 0)
 		return rc;
 	printf("%s: everything is sealed under a new master key; certificates of cells are not valid any more, "
-	       "each gets a new one with its next renewal; tokens of guests are signed by new keys\n",
+	       "jobs that run now can ask for no others, and commit nothing; tokens of guests are signed by new "
+	       "keys\n",
 	       u->records.directory);
 	return 0;
 }

@@ -10,10 +10,11 @@
 #include "cas/service_state.h"
 
 static const uint64_t SECOND_NS = 1000000000;
-enum { ADDRESSES = 256 };
+enum { SETS = 64, WAYS = 4 };
 
 /* How far an allowance is used up: the time at which it is whole again. */
 struct allowance {
+	uint64_t peer; /* whose it is, by a secret hash */
 	uint64_t whole_ns;
 };
 
@@ -29,7 +30,7 @@ struct counted {
 struct refusals {
 	pthread_mutex_t lock;
 	uint8_t secret[CRYPTO_KEY_SIZE]; /* who does not know it cannot choose whose allowance to use up */
-	struct allowance all, addresses[ADDRESSES];
+	struct allowance all, addresses[SETS][WAYS];
 	struct counted counted[REFUSALS_PLACES];
 	uint64_t others, others_since_ns;
 };
@@ -69,16 +70,28 @@ static bool has_some(struct allowance *a, uint64_t now_ns, uint64_t burst, uint6
 	return a->whole_ns - now_ns + interval_s * SECOND_NS <= most;
 }
 
-static int allowance_of(struct refusals *r, const char *address, struct allowance **ret_allowance,
-                        struct error *err)
+static int peer_of(const struct refusals *r, const char *address, uint64_t *ret_peer, struct error *err)
 {
 	uint8_t digest[CRYPTO_SHA384_SIZE];
 	const uint64_t network = network_of(address);
 	const struct crypto_part parts[] = {{r->secret, sizeof(r->secret)}, {&network, sizeof(network)}};
 	int rc = crypto_sha384_parts(parts, array_count(parts), digest, err);
 	if (rc == 0)
-		*ret_allowance = &r->addresses[digest[0] % ADDRESSES];
+		memcpy(ret_peer, digest, sizeof(*ret_peer));
 	return rc;
+}
+
+/* In a full set the one that is used up the least makes room. */
+static struct allowance *allowance_of(struct refusals *r, uint64_t peer)
+{
+	struct allowance *set = r->addresses[peer % SETS], *least = set;
+	for (size_t i = 0; i < WAYS; i++) {
+		if (set[i].peer == peer)
+			return &set[i];
+		least = set[i].whole_ns < least->whole_ns ? &set[i] : least;
+	}
+	*least = (struct allowance){.peer = peer};
+	return least;
 }
 
 static bool take(struct refusals *r, struct allowance *address, uint64_t now_ns)
@@ -128,15 +141,15 @@ static void count(struct refusals *r, const struct refusal *f, const uint8_t key
 static int admit(struct refusals *r, const struct refusal *f, uint64_t now_ns, bool *ret_admitted,
                  struct error *err)
 {
-	struct allowance *address = NULL;
 	uint8_t key[CRYPTO_SHA384_SIZE];
+	uint64_t peer;
 	int rc = key_of(f, key, err);
 	if (rc == 0)
-		rc = allowance_of(r, f->address, &address, err);
+		rc = peer_of(r, f->address, &peer, err);
 	if (rc != 0)
 		return rc;
 	pthread_mutex_lock(&r->lock);
-	*ret_admitted = take(r, address, now_ns);
+	*ret_admitted = take(r, allowance_of(r, peer), now_ns);
 	if (!*ret_admitted)
 		count(r, f, key, now_ns);
 	pthread_mutex_unlock(&r->lock);

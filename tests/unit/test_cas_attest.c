@@ -699,6 +699,18 @@ static void test_flood_of_many(void **state)
 	place_end(&p);
 }
 
+/* Whoever floods uses up nobody else's allowance, and others do not give him a new one. */
+static void test_flood_beside_others(void **state)
+{
+	struct place p;
+	(void)state;
+	place_begin(&p);
+	assert_int_equal(flood(&p, 300, "192.0.2.7", -1), REFUSALS_BURST);
+	assert_int_equal(flood(&p, 1696, NULL, -1), 1696);
+	assert_int_equal(flood(&p, 1, "192.0.2.7", -1), 0);
+	place_end(&p);
+}
+
 /* Refused evidence and denied requests go that way, and the owner sees those that are written. */
 static void test_floods_by_requests(void **state)
 {
@@ -855,6 +867,7 @@ int main(void)
 		cmocka_unit_test(test_flood_of_one),
 		cmocka_unit_test(test_flood_of_different_ones),
 		cmocka_unit_test(test_flood_of_ipv4_seen_as_ipv6),
+		cmocka_unit_test(test_flood_beside_others),
 		cmocka_unit_test(test_flood_of_many),
 		cmocka_unit_test(test_floods_by_requests),
 	};

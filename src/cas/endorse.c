@@ -195,6 +195,43 @@ struct keeping {
 	const char *what;
 };
 
+/* One of those of launchers that nobody has enrolled, any of them. */
+struct making_room {
+	struct records *records;
+	uint64_t at; /* of them, this one; the list ends there */
+	uint64_t count;
+	uint8_t launcher[RECORDS_KEY_SIZE];
+};
+
+static int pass_stranger(void *arg, const void *id, size_t id_size not_used, uint64_t revision not_used,
+                         struct error *err not_used)
+{
+	struct making_room *m = arg;
+	memcpy(m->launcher, id, sizeof(m->launcher));
+	m->count += !records_party_known(m->records, RECORDS_LAS, m->launcher);
+	return m->count > m->at ? CELLA_EEXIST : 0;
+}
+
+/* CELLA_ELIMIT: there is none. */
+static int make_room(struct records *r, struct error *err)
+{
+	struct making_room m = {.records = r, .at = UINT64_MAX};
+	int rc = records_list(r, RECORDS_ENDORSEMENT, "", 0, pass_stranger, &m, err);
+	if (rc == 0 && m.count == 0)
+		return error_set(err, CELLA_ELIMIT,
+		                 "the CAS keeps endorsements of %d launchers at most: an owner removes those "
+		                 "that are gone",
+		                 ENDORSE_LAUNCHERS_MAX);
+	if (rc == 0)
+		rc = crypto_random(&m.at, sizeof(m.at), err);
+	if (rc < 0)
+		return rc;
+	m.at %= m.count;
+	m.count = 0;
+	rc = records_list(r, RECORDS_ENDORSEMENT, "", 0, pass_stranger, &m, err);
+	return rc == CELLA_EEXIST ? records_endorsements_remove(r, m.launcher, err) : rc;
+}
+
 /* CELLA_EEXIST: one that is as young is there. */
 static int keep(void *arg, struct records *r, struct audit_event *event, struct error *err)
 {
@@ -212,12 +249,11 @@ static int keep(void *arg, struct records *r, struct audit_event *event, struct 
 		return rc;
 	if (rc == 0 && held_ns >= t->time_ns)
 		return error_set(err, CELLA_EEXIST, "one that is as young is there");
-	if (rc == CELLA_ENOENT && records_count(r, RECORDS_ENDORSEMENT) >= ENDORSE_LAUNCHERS_MAX)
-		return error_set(
-			err, CELLA_ELIMIT,
-			"the CAS keeps endorsements of %d launchers at most: an owner removes those that "
-			"are gone",
-			ENDORSE_LAUNCHERS_MAX);
+	rc = rc == CELLA_ENOENT && records_count(r, RECORDS_ENDORSEMENT) >= ENDORSE_LAUNCHERS_MAX
+	             ? make_room(r, err)
+	             : 0;
+	if (rc < 0)
+		return rc;
 	event->kind = AUDIT_ENDORSED;
 	event->what = k->what;
 	return records_endorsement_put(r, t->endorsement.launcher, kind, &e, err);

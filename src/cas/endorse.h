@@ -8,6 +8,9 @@
  * that leaves nothing open. So who merely has such hardware fills no disk. What is accepted here is judged
  * again whenever it is to count (cas/machines.h).
  *
+ * Where there is no room, one of a launcher that nobody has enrolled makes room, any: it is endorsed again
+ * when it asks next. A launcher that is revoked loses its endorsements.
+ *
  * It is as old as its nonce: one that is sent again makes nothing younger.
  */
 #ifndef CAS_ENDORSE_H
@@ -18,7 +21,7 @@
 
 enum {
 	ENDORSE_NONCE_LIFE_S = 600, /* between nonce and evidence */
-	ENDORSE_LAUNCHERS_MAX = 4096, /* whose endorsements are kept, times kinds */
+	ENDORSE_LAUNCHERS_MAX = 4096, /* endorsements that are kept */
 };
 
 struct cas_endorsing {

@@ -169,6 +169,8 @@ static int revoke_record(const struct cas_act *act, struct records *r, struct er
 		rc = guard_last_owner(r, v->what, err);
 	if (v->kind == RECORDS_REVOKED_CERTIFICATE && v->size == RECORDS_SERIAL_SIZE)
 		rc = records_certificate_find(r, v->what, err);
+	if (v->kind == RECORDS_REVOKED_LAS && v->size == RECORDS_KEY_SIZE)
+		rc = records_endorsements_remove(r, v->what, err);
 	return rc == 0 ? records_revoke(r, v->kind, v->what, v->size, v->reason, v->now_ns, err) : rc;
 }
 

@@ -176,6 +176,58 @@ static void test_nobody_enrolled_it(void **state)
 	place_end(&p);
 }
 
+/* ---- room */
+
+/* As many as are kept, of launchers that nobody has enrolled and that are gone. */
+static int fill_room(void *arg, struct records *r, struct audit_event *event, struct error *err)
+{
+	const struct records_endorsement gone = {.time_ns = 1, .data = "gone", .size = 4};
+	uint8_t launcher[RECORDS_KEY_SIZE] = {0};
+	int rc = 0;
+	(void)arg;
+	event->kind = AUDIT_ENDORSED;
+	for (unsigned i = 0; rc == 0 && records_count(r, RECORDS_ENDORSEMENT) < ENDORSE_LAUNCHERS_MAX; i++) {
+		memcpy(launcher, &i, sizeof(i));
+		rc = records_endorsement_put(r, launcher, TEE_SNP, &gone, err);
+	}
+	return rc;
+}
+
+static size_t endorsed(struct place *p)
+{
+	size_t count = records_count(cas_records_lock(p->cas), RECORDS_ENDORSEMENT);
+	cas_records_unlock(p->cas);
+	return count;
+}
+
+/* Launchers come and go, and nobody removes those that nobody enrolled: they shut nobody out. */
+static void test_room(void **state)
+{
+	struct place p;
+	struct node old, n;
+	struct error err;
+	struct cas_change fill = {.make = fill_room};
+	(void)state;
+	begin(&p);
+	demand(&p, "a", pinned);
+	node_begin(&p, &old);
+	enrol(&p, &old);
+	assert_int_equal(endorse(&p, &old, "a"), 0);
+	must(cas_commit(p.cas, &fill, &err), &err);
+	assert_int_equal(endorsed(&p), ENDORSE_LAUNCHERS_MAX);
+	for (int i = 0; i < 20; i++) {
+		node_begin(&p, &n);
+		assert_int_equal(endorse(&p, &n, "a"), 0);
+		assert_granted(&p, &n, "a");
+	}
+	assert_int_equal(endorsed(&p), ENDORSE_LAUNCHERS_MAX);
+	assert_granted(&p, &old, "a"); /* which is enrolled */
+	/* What is revoked takes no room. */
+	must(cas_revoke(p.cas, &p.owner, RECORDS_REVOKED_LAS, n.launcher.public_key, 32, "gone", &err), &err);
+	assert_int_equal(endorsed(&p), ENDORSE_LAUNCHERS_MAX - 1);
+	place_end(&p);
+}
+
 /* Of a launcher that is enrolled the class alone will do; of another never. */
 static void test_a_class_by_its_name(void **state)
 {
@@ -623,6 +675,7 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_room),
 		cmocka_unit_test(test_nobody_enrolled_it),
 		cmocka_unit_test(test_a_class_by_its_name),
 		cmocka_unit_test(test_a_launcher_that_lies),

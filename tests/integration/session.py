@@ -110,12 +110,21 @@ class Commands(unittest.TestCase):
         self.assertRegex(done.stdout, r"\A-: session s: 0 services, 1 secret, 0 volumes, 0 images\n"
                                       r"hash  [0-9a-f]{96}\nnote  secret a: nothing uses it\n\Z")
 
+    def test_identities(self):
+        text = HEAD.replace("name: s", "name: clinic/s") + """services:
+  - {name: a, command: x, identity: /own/identity, attestation: [{memory_level: secret}]}
+  - {name: b, command: x, attestation: [{memory_level: secret}]}
+"""
+        told = json.loads(session("check", "--json", "-", text=text).stdout)
+        self.assertEqual(told["services"], ["a", "b"])
+        self.assertEqual(told["identities"], [{"service": "a", "name": "cella://clinic/s/a", "path": "/own/identity"}])
+
     def test_json(self):
         text = HEAD + "secrets: [{name: a, kind: ascii, size: 8}]\nvolumes: [{name: v, path: /v}]\n"
         told = json.loads(session("check", "--json", "-", text=text).stdout)
         digest = json.loads(session("calculate-hash", "--json", "-", text=text).stdout)
         self.assertEqual(digest, {"name": "s", "hash": told["hash"]})
-        self.assertEqual((told["valid"], told["name"], told["services"]), (True, "s", []))
+        self.assertEqual((told["valid"], told["name"], told["services"], told["identities"]), (True, "s", [], []))
         self.assertEqual(told["secrets"], [{"name": "a", "kind": "ascii", "origin": "generated"}])
         self.assertEqual(told["volumes"], [{"name": "v", "path": "/v", "key": "generated", "writable": False}])
         self.assertEqual(told["remarks"], ["secret a: nothing uses it", "volume v: nothing uses it"])

@@ -107,6 +107,22 @@ static json_t *describe_lines(const struct buf *lines)
 	return list;
 }
 
+/* Of the services that have one: under which name, and where the cell finds it. */
+static json_t *describe_identities(const struct session *s)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < s->service_count; i++) {
+		const struct session_service *service = &s->services[i];
+		char name[SESSION_IDENTITY_MAX + 1];
+		if (!service->identity)
+			continue;
+		session_identity(s->name, service->name, name);
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "service", service->name, "name",
+		                                      name, "path", service->identity));
+	}
+	return list;
+}
+
 static json_t *describe(const struct session_command *c, const struct buf *remarks)
 {
 	const struct session *s = c->session;
@@ -123,9 +139,9 @@ static json_t *describe(const struct session_command *c, const struct buf *remar
 		                                         "path", s->volumes[i].path, "key",
 		                                         session_origin_name(s->volumes[i].origin),
 		                                         "writable", (int)s->volumes[i].writable));
-	return json_pack("{s:b, s:s, s:s, s:o, s:o, s:o, s:o}", "valid", 1, "name", s->name, "hash", c->hash,
-	                 "services", services, "secrets", secrets, "volumes", volumes, "remarks",
-	                 describe_lines(remarks));
+	return json_pack("{s:b, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "valid", 1, "name", s->name, "hash",
+	                 c->hash, "services", services, "identities", describe_identities(s), "secrets",
+	                 secrets, "volumes", volumes, "remarks", describe_lines(remarks));
 }
 
 static void print_count(const char *before, size_t count, const char *what)

@@ -641,7 +641,10 @@ int cas_api_new(struct cas *cas, struct metrics *metrics, struct cas_api **ret_a
 	memcpy(routes + array_count(table), kbs_routes, kbs_route_count * sizeof(*routes));
 	for (size_t i = 0; i < api->route_count; i++)
 		routes[i].arg = api;
+	pthread_mutex_init(&api->ends_lock, NULL);
 	int rc = make_metrics(api, err);
+	if (rc == 0)
+		rc = api_machines_begin(api, err);
 	if (rc == 0)
 		rc = kbs_api_begin(api, err);
 	if (rc < 0) {
@@ -657,6 +660,7 @@ void cas_api_free(struct cas_api *api)
 	if (!api)
 		return;
 	kbs_api_end(api);
+	pthread_mutex_destroy(&api->ends_lock);
 	free(api->routes);
 	free(api);
 }

@@ -3,6 +3,9 @@
 #ifndef CAS_API_H
 #define CAS_API_H
 
+#include <pthread.h>
+
+#include "attest/tee.h"
 #include "cas/requester.h"
 #include "net/https_server.h"
 
@@ -13,6 +16,8 @@ struct cas_api {
 	struct kbs *kbs;
 	struct metrics *metrics;
 	struct metric *granted, *refused, *denied, *guests, *guests_refused, *resources, *resources_refused;
+	pthread_mutex_t ends_lock;
+	struct metric *collateral_ends[TEE_KINDS]; /* NULL: of no such evidence */
 	struct https_route *routes;
 	size_t route_count;
 };

@@ -4,6 +4,7 @@
 
 #include "attest/claims.h"
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "cas/api_answer.h"
 #include "cas/collateral.h"
 #include "cas/endorse.h"
@@ -59,6 +60,37 @@ void get_endorsements(void *arg, struct https_request *request)
 
 /* ---- collateral */
 
+/* Read and set in one, so that of two changes at once the later one counts. */
+static void show_ends(struct cas_api *api)
+{
+	int64_t ends[TEE_KINDS];
+	struct error err;
+	pthread_mutex_lock(&api->ends_lock);
+	if (cas_collateral_ends(api->cas, ends, &err) < 0)
+		log_warn("metrics say when collateral ended before: %s", err.text);
+	else
+		for (size_t kind = 0; kind < TEE_KINDS; kind++)
+			metric_set(api->collateral_ends[kind], ends[kind] == INT64_MAX ? 0 : ends[kind]);
+	pthread_mutex_unlock(&api->ends_lock);
+}
+
+int api_machines_begin(struct cas_api *api, struct error *err)
+{
+	int rc = 0;
+	for (size_t kind = 0; rc == 0 && kind < TEE_KINDS; kind++) {
+		const struct tee_kind_row *row = tee_kind_of((enum tee_kind)kind);
+		const struct metric_shape shape =
+			{.name = "cella_cas_collateral_ends_timestamp_seconds",
+		         .help = "When the first of the collateral ends; 0: there is none that does.",
+		         .labels = {{"tee", row ? row->name : ""}}};
+		if (row)
+			rc = metrics_gauge(api->metrics, &shape, &api->collateral_ends[kind], err);
+	}
+	if (rc == 0)
+		show_ends(api);
+	return rc;
+}
+
 void post_collateral(void *arg, struct https_request *request)
 {
 	static const char *const names[] = {"tee", "label", "data"};
@@ -82,10 +114,12 @@ void post_collateral(void *arg, struct https_request *request)
 	if (rc == 0)
 		rc = cas_collateral_add(api->cas, &who, kind, values[1], bytes.data, bytes.size, &ends, &err);
 	json_decref(body);
-	if (rc < 0)
+	if (rc < 0) {
 		api_answer_error(api, request, &err);
-	else
-		api_answer_json(request, 201, json_pack("{s:I}", "ends", (json_int_t)ends));
+		return;
+	}
+	show_ends(api);
+	api_answer_json(request, 201, json_pack("{s:I}", "ends", (json_int_t)ends));
 }
 
 static int add_collateral(void *arg, const struct cas_collateral *c, struct error *err)
@@ -122,8 +156,10 @@ void delete_collateral(void *arg, struct https_request *request)
 		rc = error_set(&err, CELLA_ENOENT, "there is no such collateral");
 	if (rc == 0)
 		rc = cas_collateral_remove(api->cas, &who, kind, hash, &err);
-	if (rc < 0)
+	if (rc < 0) {
 		api_answer_error(api, request, &err);
-	else
-		https_answer(request, 204, NULL, NULL, 0);
+		return;
+	}
+	show_ends(api);
+	https_answer(request, 204, NULL, NULL, 0);
 }

@@ -12,6 +12,9 @@ enum {
 	COLLATERAL_BODY_MAX = (RECORDS_MACHINE_MAX + 2) / 3 * 4 + API_AROUND_MAX,
 };
 
+/* Metrics; before requests come. */
+struct cas_api;
+int api_machines_begin(struct cas_api *api, struct error *err) must_check;
 void post_endorsement(void *api, struct https_request *request);
 void get_endorsements(void *api, struct https_request *request);
 void get_collateral(void *api, struct https_request *request);

@@ -264,3 +264,24 @@ int cas_collateral_list(struct cas *cas, const struct cas_requester *who, cas_co
 	cas_records_unlock(cas);
 	return rc;
 }
+
+static int note_kind(struct listing *l, const struct cas_collateral *c,
+                     const struct records_collateral *held not_used, struct error *err not_used)
+{
+	int64_t *ends = l->arg;
+	note_end(c->ends, &ends[c->kind]);
+	return 0;
+}
+
+int cas_collateral_ends(struct cas *cas, int64_t ret_ends[TEE_KINDS], struct error *err)
+{
+	int64_t ends[TEE_KINDS];
+	struct listing l = {.records = cas_records_lock(cas), .fn = note_kind, .arg = ends};
+	for (size_t i = 0; i < TEE_KINDS; i++)
+		ends[i] = INT64_MAX;
+	int rc = records_list(l.records, RECORDS_COLLATERAL, "", 0, list_one, &l, err);
+	cas_records_unlock(cas);
+	if (rc == 0)
+		memcpy(ret_ends, ends, sizeof(ends));
+	return rc;
+}

@@ -36,6 +36,9 @@ typedef int cas_collateral_fn(void *arg, const struct cas_collateral *collateral
 int cas_collateral_list(struct cas *cas, const struct cas_requester *who, cas_collateral_fn *fn, void *arg,
                         struct error *err) must_check;
 
+/* Of each kind the first end in all of it, in seconds since 1970; INT64_MAX: there is none. */
+int cas_collateral_ends(struct cas *cas, int64_t ret_ends[TEE_KINDS], struct error *err) must_check;
+
 /* For machines.c: all of one kind, in memory. Zeroed it is empty; what is loaded stays as it is. */
 struct collateral_set {
 	struct tee_blob blobs[COLLATERAL_FILES_MAX];

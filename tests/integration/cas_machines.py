@@ -69,12 +69,21 @@ def reasons(name):
     return json.loads(good("explain", cella("session", "explain", "--json", f"{name}/s")))[0]["reasons"]
 
 
-def check_collateral():
+def ends(cas, tee="snp"):
+    """Of the collateral of a kind, as the metrics say."""
+    name = f'cella_cas_collateral_ends_timestamp_seconds{{tee="{tee}"}} '
+    return [int(line[len(name):]) for line in cas.ask("GET", "/v1/metrics")[1].splitlines() if line.startswith(name)]
+
+
+def check_collateral(cas):
+    check(ends(cas) == [0] and ends(cas, "tdx") == [0], f"the metrics know of none: {ends(cas)} {ends(cas, 'tdx')}")
     crl = SCRATCH / "junk"
     crl.write_text("no certificate\n", encoding="ascii")
     chain = DATA / "milan.ask_ark.pem"
     told = good("add", cella("cas", "collateral", "add", "snp", chain))
     check("milan.ask_ark.pem is collateral of snp; ends 20" in told, f"it says when that ends: {told}")
+    first = ends(cas)
+    check(len(first) == 1 and first[0] > 1765404861, f"and so do the metrics: {first}")
     check("is there already" in good("add again", cella("cas", "collateral", "add", "snp", chain)), "once is enough")
     refused("what is none", cella("cas", "collateral", "add", "snp", crl), ["junk"])
     refused("of no kind", cella("cas", "collateral", "add", "snpp", chain), ["there is no kind of evidence snpp"], USAGE)
@@ -85,11 +94,17 @@ def check_collateral():
     check("warning: collateral of snp, milan_vlek_v3" in done.stderr and "ENDED" in done.stderr, f"and status warns: {done.stderr}")
     listed = json.loads(good("list", cella("cas", "collateral", "list", "--json")))
     check(len(listed) == 2, f"both are listed: {listed}")
+    check(ends(cas) == [1765404861], f"the first end is in the metrics: {ends(cas)}")
+    check(cas.stop() == 0, "the CAS ends in order")
+    cas.start()
+    use(cas)
+    check(ends(cas) == [1765404861], f"started again, too: {ends(cas)}")
     ended = next(one for one in listed if one["ends"] == 1765404861)
     good("remove", cella("cas", "collateral", "remove", "snp", ended["hash"]))
     check(ended["hash"] not in good("list", cella("cas", "collateral", "list")), "removed, it is gone")
     refused("again", cella("cas", "collateral", "remove", "snp", ended["hash"]), ["no such collateral"])
     check("warning" not in cella("cas", "status").stderr, "and nothing is warned of any more")
+    check(ends(cas) == first, f"the metrics name the next end: {ends(cas)}")
 
 
 def check_endorsements(cas):
@@ -128,7 +143,7 @@ def check_without_hardware():
 with Cas() as service:
     use(service)
     if DATA.is_dir():
-        check_collateral()
+        check_collateral(service)
         check_endorsements(service)
     else:
         skip_part("recorded", f"there is no recorded evidence in {DATA}")

@@ -2,22 +2,25 @@
 # as: root
 # timeout: 240
 """Does a job whose CAS takes questions and answers none (stopped, behind a dead link) go on with what needs no answer, end
-at once when it is told to, and go on where it was when the CAS answers after all?"""
+at once when it is told to, and go on where it was when the CAS answers after all? Is what has come before the CAS is asked
+handled once, though it was handled while that was waited for?"""
 
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from castest import Cas, cella, good, use
-from celljob import CELLA, SCRATCH, check, finish, needs_secret, wait_until
+from celljob import CELLA, SCRATCH, Job, check, finish, needs_secret, process_table, runs, wait_until
 
 needs_secret()
 os.environ.update(CELLA_CONTEXTS=str(SCRATCH / "contexts.json"), CELLA_LAS_KEY=str(SCRATCH / "las.key"))
 HOST = SCRATCH / "host"
+RENEW_S = 60  # JOB_RENEW_S
 PROGRAM = r"""
 #include <cella/task.h>
 #include <fcntl.h>
@@ -45,6 +48,27 @@ int main(void)
 	return cella_wait_on(&turns) != 0;
 }
 """
+TOGETHER = r"""
+#include <cella/task.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+CELLA_TASK(wait_for, CELLA_INOUT(int, turns, 1))
+{
+	puts("begun");
+	fflush(stdout);
+	while (access("/host/flag", R_OK) != 0)
+		++*turns;
+}
+int main(void)
+{
+	int turns = 0, fd = open("/data/b", O_WRONLY | O_CREAT, 0600);
+	if (fd < 0 || write(fd, "x", 1) != 1 || fsync(fd) < 0)
+		return perror("/data/b"), 1;
+	wait_for(&turns);
+	return cella_wait_on(&turns) != 0;
+}
+"""
 SESSION = """name: clinic
 version: "0.1"
 volumes:
@@ -53,6 +77,7 @@ services:
   - name: work
     attestation:
       - cell: {cell}
+      - cell: {together}
 access_policy:
   read: CREATOR
   update: CREATOR
@@ -93,18 +118,48 @@ class Silent:
         return self.process.returncode, output, errors
 
 
-(SCRATCH / "p.c").write_text(PROGRAM, encoding="ascii")
+def build(name, program):
+    (SCRATCH / f"{name}.c").write_text(program, encoding="ascii")
+    good("cc", cella("cc", SCRATCH / f"{name}.c", "-o", SCRATCH / f"{name}.cell"))
+    return json.loads(good("inspect", cella("inspect", "--json", SCRATCH / f"{name}.cell")))["identity"]
+
+
+def waits(pid):
+    return process_table()[pid][2] == "S"
+
+
+def all_at_once():
+    """The command line stands still until the leases are due, an executor has ended, and the agent has said so."""
+    (HOST / "flag").unlink(missing_ok=True)
+    with Job(["-q", "--executors", "1", "--session", "clinic/work", "--volume", f"{SCRATCH}/v:/data", "--dir", f"{HOST}:/host",
+              SCRATCH / "q.cell"], text=True) as job:
+        check(job.line() == "begun\n", "a task runs, and the program has asked its root keeper")
+        due = time.monotonic() + RENEW_S
+        before = job.executors()
+        job.process.send_signal(signal.SIGSTOP)
+        check(len(before) == 2 and wait_until(lambda: all(map(waits, before))), "both executors wait, one for its owner")
+        lost = before[-1]
+        os.kill(lost, signal.SIGKILL)
+        check(wait_until(lambda: len(set(job.executors()) - {lost}) == 2), "one is lost, and replaced")
+        (HOST / "flag").write_text("", encoding="ascii")
+        check(wait_until(lambda: time.monotonic() > due, RENEW_S + 10), "the leases are due")
+        job.process.send_signal(signal.SIGCONT)
+        output, log = job.end(timeout=30)
+        check(job.status == 0, f"all of it is handled: {job.status} {output!r} {log[-300:]}")
+
+
 HOST.mkdir()
-good("cc", cella("cc", SCRATCH / "p.c", "-o", SCRATCH / "p.cell"))
-identity = json.loads(good("inspect", cella("inspect", "--json", SCRATCH / "p.cell")))["identity"]
+identity, together = build("p", PROGRAM), build("q", TOGETHER)
 good("volume", cella("volume", "create", "-q", SCRATCH / "v"))
 
 with Cas() as cas:
     use(cas)
     good("enrol", cella("las", "enrol"))
-    (SCRATCH / "session.yml").write_text(SESSION.format(cell=identity), encoding="ascii")
+    (SCRATCH / "session.yml").write_text(SESSION.format(cell=identity, together=together), encoding="ascii")
     good("session", cella("session", "create", SCRATCH / "session.yml"))
     good("hand over", cella("session", "volume", "clinic", "data", SCRATCH / "v"))
+
+    all_at_once()
 
     job = Silent(cas)
     check(job.task_sees() == "seen\n", "meanwhile a task asks its owner for files, and prints")

@@ -187,7 +187,7 @@ static int job_on_agent(struct job *job, struct error *err)
 	rc = agent_message_decode(bytes, size, &m, err);
 	if (rc < 0)
 		return error_prefix(err, rc, "the agent sent ");
-	if (!job->questions.asking || m.type != AGENT_EXECUTOR)
+	if (!job->questions.asking || job->lost || m.type != AGENT_EXECUTOR)
 		return job_on_agent_message(job, &m, &fd, err);
 	buf_put(&job->later, bytes, size);
 	job->later_fd = take_fd(&fd);
@@ -389,6 +389,9 @@ static int job_wait_for_cas(void *data, struct pollfd *socket, int timeout_ms, s
 	struct job *job = data;
 	struct job_polls p;
 	bool answered = false;
+	if (job->meanwhile < 0)
+		return error_set(err, CELLA_ECANCELED, "the job has ended meanwhile");
+	job->waited = true;
 	job->questions.asking = true;
 	job_poll_fill(job, &p);
 	job_poll_add(&p, socket->fd, JOB_FROM_CAS);
@@ -420,9 +423,10 @@ static int job_ask_held(struct job *job, struct error *err)
 static int job_turn(struct job *job, struct job_polls *p, struct error *err)
 {
 	int held = job_ask_held(job, err);
-	if (held < 0)
+	if (held < 0 || job->meanwhile < 0)
 		return held;
 	job_poll_fill(job, p);
+	job->waited = false;
 	int ready = poll(p->fds, p->count, job_wait_ms(job));
 	if (ready < 0 && errno != EINTR)
 		return error_errno(err, CELLA_EIO, "cannot wait for the job");
@@ -430,7 +434,7 @@ static int job_turn(struct job *job, struct job_polls *p, struct error *err)
 		return error_set(err, CELLA_ETIMEOUT, "the job's processes did not end in time");
 	job_questions_renew(&job->questions);
 	int rc = 0;
-	for (nfds_t i = 0; ready > 0 && i < p->count && rc == 0; i++)
+	for (nfds_t i = 0; ready > 0 && i < p->count && rc == 0 && !job->waited; i++)
 		if (p->fds[i].revents)
 			rc = job_handle(job, p, p->from[i], err);
 	return rc;
@@ -575,6 +579,7 @@ int job_run(const struct job_config *config, struct job_result *ret_result, stru
 	if (rc == 0) {
 		rc = job_check_ends(&job, err);
 	} else {
+		job.questions.asking = true; /* who has one now waits for nothing any more */
 		job_drain(&job);
 		job_collect_log(&job);
 	}

@@ -41,6 +41,7 @@ struct job {
 	uint32_t provisioned; /* the place that grants are being asked for; JOB_EXECUTORS_MAX: none */
 	struct buf later; /* an executor that the agent brought meanwhile: its message, */
 	int later_fd;     /* and its channel */
+	bool waited; /* in this turn: what was ready before may not be any more */
 	int meanwhile; /* what ended the job meanwhile; 0 */
 	struct error meanwhile_why;
 	struct output output;

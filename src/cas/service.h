@@ -28,7 +28,7 @@ enum {
 	CAS_RECORDS_MEMORY = 64 << 20,
 	CAS_NONCE_SIZE = 32,
 	CAS_NONCE_LIFE_S = 24 * 3600, /* executors of one job share its nonce, those that come late too */
-	CAS_LEASE_S = 300, /* of a job that writes to a volume; it is renewed every minute */
+	CAS_LEASE_S = 300, /* of a job that writes to a volume; it is renewed every 50 s */
 };
 
 struct cas;

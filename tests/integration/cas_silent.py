@@ -20,7 +20,7 @@ from celljob import CELLA, SCRATCH, Job, check, finish, needs_secret, process_ta
 needs_secret()
 os.environ.update(CELLA_CONTEXTS=str(SCRATCH / "contexts.json"), CELLA_LAS_KEY=str(SCRATCH / "las.key"))
 HOST = SCRATCH / "host"
-RENEW_S = 60  # JOB_RENEW_S
+RENEW_S = 50  # JOB_RENEW_S
 PROGRAM = r"""
 #include <cella/task.h>
 #include <fcntl.h>
@@ -146,6 +146,7 @@ def all_at_once():
         job.process.send_signal(signal.SIGCONT)
         output, log = job.end(timeout=30)
         check(job.status == 0, f"all of it is handled: {job.status} {output!r} {log[-300:]}")
+        check("not renewed" not in log, f"and the leases are renewed: {log[-300:]}")
 
 
 HOST.mkdir()

@@ -48,7 +48,7 @@ struct job_grants {
 	                int (*wait)(void *arg, struct pollfd *socket, int timeout_ms, struct error *err),
 	                void *arg);
 };
-enum { JOB_RENEW_S = 60 };
+enum { JOB_RENEW_S = 50 }; /* before the CAS ends a connection that is idle (https_limits.idle_ms) */
 
 struct job_config {
 	struct mem_pool *pool; /* for the session's keys and what the program prints; borrowed */

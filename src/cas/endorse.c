@@ -15,6 +15,8 @@
 #include "cas/refusals.h"
 #include "cas/session/machine.h"
 
+static const uint64_t SECOND_NS = 1000000000;
+
 struct endorsing {
 	struct cas_desk *desk;
 	const struct cas_endorsing *asked;
@@ -247,7 +249,8 @@ static int keep(void *arg, struct records *r, struct audit_event *event, struct 
 	records_endorsement_done(&held);
 	if (rc < 0 && rc != CELLA_ENOENT)
 		return rc;
-	if (rc == 0 && held_ns >= t->time_ns)
+	/* One of a time that is still to come is of no use: the clock was ahead then. */
+	if (rc == 0 && held_ns >= t->time_ns && held_ns <= cas_now_ns(t->desk->cas) + SECOND_NS)
 		return error_set(err, CELLA_EEXIST, "one that is as young is there");
 	rc = rc == CELLA_ENOENT && records_count(r, RECORDS_ENDORSEMENT) >= ENDORSE_LAUNCHERS_MAX
 	             ? make_room(r, err)

@@ -176,6 +176,26 @@ static void test_nobody_enrolled_it(void **state)
 	place_end(&p);
 }
 
+/* The CAS's clock was a day ahead for a while: what was endorsed then is of no use, and in nobody's way. */
+static void test_clock_that_was_ahead(void **state)
+{
+	struct place p;
+	struct node n;
+	(void)state;
+	begin(&p);
+	demand(&p, "a", pinned);
+	p.now += 86400 * SECOND;
+	node_begin(&p, &n);
+	assert_int_equal(endorse(&p, &n, "a"), 0);
+	assert_granted(&p, &n, "a");
+	p.now -= 86400 * SECOND;
+	assert_refused(&p, &n, "a", "endorsement.age: wanted");
+	assert_int_equal(endorse(&p, &n, "a"), CELLA_EAUTH); /* as it was */
+	renew(&p, &n, "a");
+	assert_granted(&p, &n, "a");
+	place_end(&p);
+}
+
 /* ---- room */
 
 /* As many as are kept, of launchers that nobody has enrolled and that are gone. */
@@ -675,6 +695,7 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_clock_that_was_ahead),
 		cmocka_unit_test(test_room),
 		cmocka_unit_test(test_nobody_enrolled_it),
 		cmocka_unit_test(test_a_class_by_its_name),

@@ -106,7 +106,9 @@ static int note(void *arg, struct records *r, struct audit_event *event, struct 
 	if (rc == 0 && revoked_ns) /* after it was judged: the list of then would not have it */
 		return error_set(err, CELLA_EAUTH, "what asks for a certificate was revoked meanwhile");
 	if (rc == 0)
-		rc = records_certificate_drop(r, i->record.not_after_s - CAS_IDENTITY_S, err);
+		rc = records_certificate_drop(r,
+		                              i->record.not_after_s - CAS_IDENTITY_S - CAS_CERTIFICATE_KEPT_S,
+		                              err);
 	if (rc == 0 && records_count(r, RECORDS_CERTIFICATE) >= CAS_CERTIFICATES_MAX)
 		rc = error_set(err, CELLA_EAGAIN, "the CAS has issued %d certificates in this hour",
 		               CAS_CERTIFICATES_MAX);
@@ -252,7 +254,7 @@ static int add_revoked(void *arg, const struct cas_certificate *c, struct error 
 {
 	struct revoked_list *l = arg;
 	struct cert_revoked revoked = {.since = (int64_t)(c->revoked_ns / 1000000000u)};
-	if (!c->revoked_ns || c->record.not_after_s < l->now_s)
+	if (!c->revoked_ns || c->record.not_after_s + CAS_CERTIFICATE_KEPT_S < l->now_s)
 		return 0;
 	memcpy(revoked.serial, c->record.serial, sizeof(revoked.serial));
 	buf_put(&l->entries, &revoked, sizeof(revoked));

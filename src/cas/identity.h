@@ -19,7 +19,8 @@
 enum {
 	CAS_IDENTITY_S = 3600,
 	CAS_IDENTITY_BEFORE_S = 60, /* for the clocks of others that are behind */
-	CAS_CERTIFICATES_MAX = 1 << 16, /* that are valid at one time */
+	CAS_CERTIFICATE_KEPT_S = 300, /* after its end, on the list of revoked ones; for the same clocks */
+	CAS_CERTIFICATES_MAX = 1 << 16, /* that are kept at one time */
 	CAS_CRL_S = 3600, /* until the next list is there at the latest */
 	CAS_CRL_KEPT_S = 60, /* as long as nothing is revoked */
 };

@@ -360,6 +360,46 @@ static void test_revoked_meanwhile(void **state)
 	place_end(&p);
 }
 
+static bool is_listed(struct place *p, const uint8_t serial[RECORDS_SERIAL_SIZE])
+{
+	cleanup_buf struct buf crl = {0};
+	struct error err;
+	must(cas_identity_crl(p->cas, &crl, &err), &err);
+	return memmem(crl.data, crl.size, serial, RECORDS_SERIAL_SIZE);
+}
+
+/* Whoever checks may have a clock that is behind: for him a certificate that is over is valid still. */
+static void test_revoked_and_over(void **state)
+{
+	struct place p;
+	struct holder x;
+	struct cert *cert, *ca;
+	struct cert_facts facts;
+	uint8_t serial[RECORDS_SERIAL_SIZE];
+	struct error err;
+	(void)state;
+	place_begin(&p);
+	put_hospital(&p);
+	start(&p, &x, "classify");
+	certify(&x, &cert, &ca);
+	must(cert_describe(cert, &facts, &err), &err);
+	assert_true(io_unhex(facts.serial, sizeof(serial), serial));
+	cert_free(cert);
+	cert_free(ca);
+	assert_false(is_listed(&p, serial));
+	revoke_it(&p, RECORDS_REVOKED_CERTIFICATE, serial, sizeof(serial));
+	assert_true(is_listed(&p, serial));
+	p.now += (HOUR + CAS_IDENTITY_BEFORE_S) * SECOND;
+	certify(&x, &cert, &ca); /* which drops what is over */
+	cert_free(cert);
+	cert_free(ca);
+	assert_true(is_listed(&p, serial));
+	p.now += CAS_CERTIFICATE_KEPT_S * SECOND;
+	assert_false(is_listed(&p, serial));
+	stop(&x);
+	place_end(&p);
+}
+
 static void test_changed_session(void **state)
 {
 	struct place p;
@@ -571,7 +611,7 @@ static void test_records(void **state)
 	}
 	assert_int_equal(certificates(&p), 10);
 	/* What is over goes, some with each that is new. */
-	p.now += (HOUR + 1) * SECOND;
+	p.now += (HOUR + CAS_CERTIFICATE_KEPT_S + 1) * SECOND;
 	for (int i = 0; i < 3; i++) {
 		certify(&x, &cert, &ca);
 		cert_free(cert);
@@ -707,11 +747,17 @@ static int start_crypto(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_certificate),       cmocka_unit_test(test_renewal),
-		cmocka_unit_test(test_revoked),           cmocka_unit_test(test_revoked_meanwhile),
-		cmocka_unit_test(test_changed_session),   cmocka_unit_test(test_questions),
-		cmocka_unit_test(test_records),           cmocka_unit_test(test_ca),
-		cmocka_unit_test(test_rotated_questions), cmocka_unit_test(test_requesters),
+		cmocka_unit_test(test_certificate),
+		cmocka_unit_test(test_renewal),
+		cmocka_unit_test(test_revoked),
+		cmocka_unit_test(test_revoked_meanwhile),
+		cmocka_unit_test(test_revoked_and_over),
+		cmocka_unit_test(test_changed_session),
+		cmocka_unit_test(test_questions),
+		cmocka_unit_test(test_records),
+		cmocka_unit_test(test_ca),
+		cmocka_unit_test(test_rotated_questions),
+		cmocka_unit_test(test_requesters),
 	};
 	return cmocka_run_group_tests_name("cas_identity", tests, start_crypto, NULL);
 }

@@ -131,6 +131,38 @@ static void test_which_log(void **state)
 	answered(&q);
 }
 
+/* Who asks for the quote on the machine chooses its PCRs: a log that none of them vouches for is as good as
+ * none, and so is one without events. */
+static void test_log_that_nobody_vouches_for(void **state)
+{
+	(void)state;
+	struct soft_shape shape = soft_shape(SOFT_P256);
+	struct question q;
+	size_t at[40];
+	shape.pcrs = 0x3FF;
+	ask(&shape, &q);
+	q.input.event_log_count = 1;
+	set_policy(&q, "{'ak_names': '%s', 'event_log': 'required'}", q.files.ak_name);
+	assert_verdict(&q, "");
+	answered(&q);
+	shape.pcrs = 0x3FF & ~(1u << 5);
+	ask(&shape, &q);
+	q.input.event_log_count = 1;
+	assert_verdict(&q, ""); /* a warning */
+	set_policy(&q, "{'ak_names': '%s', 'event_log': 'required'}", q.files.ak_name);
+	assert_verdict(&q, "event_log.pcr5");
+	answered(&q);
+	shape.pcrs = 1u << 16;
+	ask(&shape, &q);
+	events_of(&q.files.boot_log, at, array_count(at));
+	q.logs[0].size = at[0];
+	q.input.event_log_count = 1;
+	set_policy(&q, "{'ak_names': '%s', 'event_log': 'required'}", q.files.ak_name);
+	assert_verdict(&q, "event_log.pcr0 event_log.pcr1 event_log.pcr2 event_log.pcr3 event_log.pcr4 "
+	                   "event_log.pcr5 event_log.pcr6 event_log.pcr7 event_log.pcr8 event_log.pcr9");
+	answered(&q);
+}
+
 /* ---- secure boot ---- */
 
 static void assert_secure_boot(const struct soft_shape *shape, const char *fails)
@@ -350,17 +382,12 @@ static void test_ima_forms(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_which_log),
-		cmocka_unit_test(test_cut_boot_log),
-		cmocka_unit_test(test_changed_boot_log),
-		cmocka_unit_test(test_secure_boot),
-		cmocka_unit_test(test_relabelled_separator),
-		cmocka_unit_test(test_ima_text),
-		cmocka_unit_test(test_ima_length),
-		cmocka_unit_test(test_ima_bits),
-		cmocka_unit_test(test_files),
-		cmocka_unit_test(test_violation),
-		cmocka_unit_test(test_ima_forms),
+		cmocka_unit_test(test_which_log),        cmocka_unit_test(test_cut_boot_log),
+		cmocka_unit_test(test_changed_boot_log), cmocka_unit_test(test_log_that_nobody_vouches_for),
+		cmocka_unit_test(test_secure_boot),      cmocka_unit_test(test_relabelled_separator),
+		cmocka_unit_test(test_ima_text),         cmocka_unit_test(test_ima_length),
+		cmocka_unit_test(test_ima_bits),         cmocka_unit_test(test_files),
+		cmocka_unit_test(test_violation),        cmocka_unit_test(test_ima_forms),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

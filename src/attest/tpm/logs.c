@@ -143,13 +143,14 @@ static void check_register(const struct tpm_judging *j, unsigned index,
 	struct tee_verdict *v = j->verdict;
 	const size_t size = crypto_hash_size(j->bank);
 	const bool extended = registers->extended >> index & 1;
+	const bool needed = j->policy->event_log == TPM_REQUIRED && index < BOOT_PCRS;
 	const uint8_t *quoted = tpm_evidence_pcr(&j->evidence, j->bank, index);
-	if (!quoted && !extended)
+	if (!quoted && !extended && !needed)
 		return;
 	const char *name = tee_text(v, "event_log.pcr%u", index);
 	const char *found = tee_hex(v, registers->values[index], size);
 	if (!quoted) {
-		tee_check(v, name, TEE_WARNED, "a PCR that the quote has",
+		tee_check(v, name, needed ? TEE_FAILED : TEE_WARNED, "a PCR that the quote has",
 		          "it is not quoted: what the log says of it proves nothing");
 		return;
 	}

@@ -338,6 +338,36 @@ static void test_violation(void **state)
 	answered(&q);
 }
 
+/* A file's fs-verity digest is the SHA-256 of something else than its contents: a list that has a file with
+ * those bytes in it would let any contents pass. */
+static void test_kinds_of_digests(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *prefix, *fails;
+	} rows[] = {
+		{"sha256:", ""},
+		{"ima:sha256:", ""},
+		{"verity:sha256:", "ima_log.files"},
+		{"ima:verity:sha256:", "ima_log.files"},
+		{"sha384:", "ima_log.files"},
+	};
+	struct soft_shape shape = soft_shape(SOFT_P256);
+	for (size_t i = 0; i < array_count(rows); i++) {
+		struct question q;
+		shape.last_prefix = rows[i].prefix;
+		ask(&shape, &q);
+		q.input.collateral = &q.list;
+		q.input.collateral_count = 1;
+		set_policy(&q, "{'ak_names': '%s', 'ima_lists': '%s'}", q.files.ak_name, q.files.list_hash);
+		print_message("%s\n", rows[i].prefix);
+		assert_verdict(&q, rows[i].fails);
+		q.logs[1] = (struct tee_blob){q.files.ima_text.data, q.files.ima_text.size, "text"};
+		assert_verdict(&q, rows[i].fails);
+		answered(&q);
+	}
+}
+
 static void assert_text(const char *text, int expected)
 {
 	struct ima_log log;
@@ -387,7 +417,8 @@ int main(void)
 		cmocka_unit_test(test_secure_boot),      cmocka_unit_test(test_relabelled_separator),
 		cmocka_unit_test(test_ima_text),         cmocka_unit_test(test_ima_length),
 		cmocka_unit_test(test_ima_bits),         cmocka_unit_test(test_files),
-		cmocka_unit_test(test_violation),        cmocka_unit_test(test_ima_forms),
+		cmocka_unit_test(test_violation),        cmocka_unit_test(test_kinds_of_digests),
+		cmocka_unit_test(test_ima_forms),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

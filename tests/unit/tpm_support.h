@@ -50,6 +50,7 @@ struct soft_shape {
 	bool secure_boot_late;  /* behind the separator, where it is worth nothing */
 	bool secure_boot_lies;  /* the event says on, and its digest is that of off */
 	bool violation;         /* the last file measured was open for writing */
+	const char *last_prefix; /* of the last file's digest: "sha256:" */
 	int64_t not_after;
 	enum soft_flaw flaw;
 };

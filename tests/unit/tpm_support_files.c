@@ -25,6 +25,7 @@ struct soft_shape soft_shape(enum soft_kind kind)
 		.bank = TPM_ALG_SHA256,
 		.pcrs = 0x7FF,
 		.secure_boot = 1,
+		.last_prefix = "sha256:",
 		.not_after = SOFT_TIME + SOFT_YEAR,
 	};
 }
@@ -144,17 +145,18 @@ static void boot(const struct soft_shape *s, struct soft_files *f)
 	put_text(s, f, 9, TYPE_IPL, "a kernel", 8);
 }
 
-static void measure(const struct soft_shape *s, struct soft_files *f, const char *path, const uint8_t *file,
-                    bool is_violation)
+static void measure(const struct soft_shape *s, struct soft_files *f, const char *path, const char *prefix,
+                    const uint8_t *file, bool is_violation)
 {
+	const size_t prefix_size = strnlen(prefix, 20) + 1;
 	struct buf data = {0};
 	uint8_t stated[CRYPTO_HASH_MAX] = {0}, value[CRYPTO_HASH_MAX];
 	char hex[2 * 32 + 1], stated_hex[41], line[300];
 	uint8_t contents[32] = {0};
 	if (!is_violation)
 		memcpy(contents, file, sizeof(contents));
-	buf_put_u32(&data, 8 + 32);
-	buf_put(&data, "sha256:", 8);
+	buf_put_u32(&data, (uint32_t)prefix_size + 32);
+	buf_put(&data, prefix, prefix_size);
 	buf_put(&data, contents, 32);
 	buf_put_u32(&data, (uint32_t)strnlen(path, 100) + 1);
 	buf_put(&data, path, strnlen(path, 100) + 1);
@@ -170,7 +172,8 @@ static void measure(const struct soft_shape *s, struct soft_files *f, const char
 	buf_put_blob(&f->ima_binary, data.data, data.size);
 	io_hex(contents, 32, hex);
 	io_hex(stated, 20, stated_hex);
-	const int length = snprintf(line, sizeof(line), "10 %s ima-ng sha256:%s %s\n", stated_hex, hex, path);
+	const int length = snprintf(line, sizeof(line), "10 %s ima-ng %s%s %s\n", stated_hex, prefix, hex,
+	                            path);
 	buf_put(&f->ima_text, line, (size_t)length);
 	buf_done(&data);
 }
@@ -184,10 +187,11 @@ static void run(const struct soft_shape *s, struct soft_files *f)
 	for (size_t i = 0; i < 10; i++)
 		memcpy(all + 32 * i, f->pcrs[i], 32);
 	digest(TPM_ALG_SHA256, all, sizeof(all), value);
-	measure(s, f, "boot_aggregate", value, false);
+	measure(s, f, "boot_aggregate", "sha256:", value, false);
 	for (size_t i = 0; i < SOFT_FILES; i++) {
 		digest(TPM_ALG_SHA256, paths[i], strnlen(paths[i], 100), value);
-		measure(s, f, paths[i], value, s->violation && i == SOFT_FILES - 1);
+		const bool is_last = i == SOFT_FILES - 1;
+		measure(s, f, paths[i], is_last ? s->last_prefix : "sha256:", value, s->violation && is_last);
 		io_hex(value, 32, hex);
 		const int length = snprintf(line, sizeof(line), "%s  %s\n", hex, paths[i]);
 		buf_put(&f->list, line, (size_t)length);

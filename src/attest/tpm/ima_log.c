@@ -18,13 +18,15 @@ static const struct {
 	{"sha512", CRYPTO_SHA512},
 };
 
-/* Of "sha256", or, in later templates, "ima:sha256". */
+/* Of "sha256", or, in later templates, "ima:sha256". The hash of "verity:sha256" is of fs-verity's descriptor
+ * of the file, which a list of files' hashes says nothing about. */
 static int hash_named(const char *name, size_t size)
 {
-	const char *colon = memrchr(name, ':', size);
-	if (colon) {
-		size -= (size_t)(colon + 1 - name);
-		name = colon + 1;
+	static const char contents[] = "ima:";
+	const size_t prefix = sizeof(contents) - 1;
+	if (size > prefix && strncmp(name, contents, prefix) == 0) {
+		name += prefix;
+		size -= prefix;
 	}
 	for (size_t i = 0; i < array_count(hashes); i++)
 		if (strlen(hashes[i].name) == size && strncmp(hashes[i].name, name, size) == 0)

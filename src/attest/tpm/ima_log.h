@@ -34,7 +34,7 @@ struct ima_entry { /* borrowed until the next */
 	size_t size;
 	bool is_violation; /* it was open for writing, and its contents could be anything */
 	bool digest_holds; /* the entry's own digest is that of its data */
-	int hash; /* enum crypto_hash of the file's contents; -1: the template has none, or another */
+	int hash; /* enum crypto_hash of the file's contents; -1: the entry has none, or of something else */
 	const uint8_t *digest;
 	const char *path; /* "" if there is none; ends with a zero byte */
 };

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "attest/tpm/ima_list.h"
 #include "attest/tpm/ima_log.h"
 #include "tpm_question.h"
 
@@ -306,17 +307,60 @@ static void test_files(void **state)
 	set_policy(&q, "{'ak_names': '%s', 'ima_lists': ['%064d', '%s']}", q.files.ak_name, 0,
 	           q.files.list_hash);
 	assert_verdict(&q, "");
-	q.files.list.data[0] ^= 1; /* another list than the policy's: no certificate either */
-	assert_error(&q, "list: ");
-	q.files.list.data[0] ^= 1;
-	q.input.collateral_count = 0;
 	struct tee_verdict v = {0};
-	assert_int_equal(tee_verify(&q.input, &v, NULL), 0);
-	assert_fails(&v, "ima_log.files");
-	assert_string_equal(tee_check_named(&v, "ima_log.files")->found,
-	                    "3 of 4 entries are not; the first: /usr/lib/systemd/systemd");
-	tee_verdict_done(&v);
+	for (int other = 0; other < 2; other++) { /* than the policy's; and none */
+		q.files.list.data[0] ^= (uint8_t)(other == 0);
+		q.input.collateral_count = other == 0;
+		assert_int_equal(tee_verify(&q.input, &v, NULL), 0);
+		assert_fails(&v, "ima_log.files");
+		assert_string_equal(tee_check_named(&v, "ima_log.files")->found,
+		                    "3 of 4 entries are not; the first: /usr/lib/systemd/systemd; no list of "
+		                    "those hashes is among the collateral");
+		tee_verdict_done(&v);
+		q.files.list.data[0] ^= (uint8_t)(other == 0);
+	}
+	q.files.list.data[0] = 'x'; /* neither a list nor a certificate */
+	q.input.collateral_count = 1;
+	assert_error(&q, "list: ");
 	answered(&q);
+}
+
+#define HASH20 "0123456789012345678901234567890123456789"
+#define HASH32 "0123456789012345678901234567890123456789012345678901234567890123"
+
+/* As sha256sum writes them: with a '\\' where the path has one, as units of systemd's have. */
+static void test_lists(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		bool is;
+		int files; /* -1: malformed */
+	} rows[] = {
+		{HASH32 "  /usr/bin/cella\n", true, 1},
+		{HASH32 "  /a\n" HASH32 " */b\n" HASH32 "  /c d", true, 3},
+		{"\\" HASH32 "  /system-systemd\\\\x2dcryptsetup.slice\n", true, 1},
+		{HASH32 "  /a\n\\" HASH32 "  /b\\\\x2d\n", true, 2},
+		{HASH32 "  /a\n\n", true, -1},
+		{HASH32 "  /a\nsha256sum: /b: Permission denied\n", true, -1},
+		{HASH32 "  /a\n" HASH20 "  /b\n", true, -1},
+		{HASH32 "\n" HASH32 "\n", false, -1}, /* a certificate, in hexadecimal */
+		{HASH32 "  ", false, -1},
+		{HASH32 " /a\n", false, -1},
+		{"\\\\" HASH32 "  /a\n", false, -1},
+		{"-----BEGIN CERTIFICATE-----\n", false, -1},
+		{"", false, 0},
+	};
+	for (size_t i = 0; i < array_count(rows); i++) {
+		struct buf digests = {0};
+		const struct tee_blob list = {rows[i].text, strlen(rows[i].text), "list"};
+		print_message("%s\n", rows[i].text);
+		assert_int_equal(ima_list_is(list.data, list.size), rows[i].is);
+		assert_int_equal(ima_list_read(&list, &digests, NULL), rows[i].files < 0 ? CELLA_EFORMAT : 0);
+		if (rows[i].files >= 0)
+			assert_int_equal(digests.size, rows[i].files * CRYPTO_SHA256_SIZE);
+		buf_done(&digests);
+	}
 }
 
 static void test_violation(void **state)
@@ -379,9 +423,6 @@ static void assert_text(const char *text, int expected)
 		fail_msg("%s: %d", text, rc);
 }
 
-#define HASH20 "0123456789012345678901234567890123456789"
-#define HASH32 "0123456789012345678901234567890123456789012345678901234567890123"
-
 static void test_ima_forms(void **state)
 {
 	(void)state;
@@ -412,12 +453,19 @@ static void test_ima_forms(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_which_log),        cmocka_unit_test(test_cut_boot_log),
-		cmocka_unit_test(test_changed_boot_log), cmocka_unit_test(test_log_that_nobody_vouches_for),
-		cmocka_unit_test(test_secure_boot),      cmocka_unit_test(test_relabelled_separator),
-		cmocka_unit_test(test_ima_text),         cmocka_unit_test(test_ima_length),
-		cmocka_unit_test(test_ima_bits),         cmocka_unit_test(test_files),
-		cmocka_unit_test(test_violation),        cmocka_unit_test(test_kinds_of_digests),
+		cmocka_unit_test(test_which_log),
+		cmocka_unit_test(test_cut_boot_log),
+		cmocka_unit_test(test_changed_boot_log),
+		cmocka_unit_test(test_log_that_nobody_vouches_for),
+		cmocka_unit_test(test_secure_boot),
+		cmocka_unit_test(test_relabelled_separator),
+		cmocka_unit_test(test_ima_text),
+		cmocka_unit_test(test_ima_length),
+		cmocka_unit_test(test_ima_bits),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_violation),
+		cmocka_unit_test(test_kinds_of_digests),
 		cmocka_unit_test(test_ima_forms),
 	};
 	return cmocka_run_group_tests(tests, start, stop);

@@ -7,6 +7,7 @@
 #include "attest/azure/format.h"
 #include "attest/dcap/collateral_format.h"
 #include "attest/snp/format.h"
+#include "attest/tpm/ima_list.h"
 #include "crypto/crypto.h"
 
 #define AT(field) .at = offsetof(struct azure_policy, field)
@@ -120,15 +121,11 @@ static int inner_input(struct judging *j, struct tee_blob *collateral, uint8_t w
 	to->collateral = collateral;
 	to->collateral_count = 0;
 	for (size_t i = 0; i < j->input->collateral_count; i++) {
-		bool is_list;
-		int rc = tpm_is_ima_list(&j->policy->tpm, &j->input->collateral[i], &is_list, err);
-		if (rc < 0)
-			return rc;
 		/* A set may be for both kinds of processors; AMD publishes nothing in JSON. */
 		const struct tee_blob *blob = &j->input->collateral[i];
 		const bool fits = to->kind != TEE_SNP || !collateral_is_json(blob->data, blob->size);
-		if (!is_list && fits)
-			collateral[to->collateral_count++] = j->input->collateral[i];
+		if (fits && !ima_list_is(blob->data, blob->size))
+			collateral[to->collateral_count++] = *blob;
 	}
 	int rc = crypto_hash((enum crypto_hash)j->report.hash, &runtime, 1, digest, err);
 	memset(wanted, 0, TEE_REPORT_DATA_MAX);

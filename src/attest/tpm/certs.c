@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attest/tpm/ima_list.h"
 #include "attest/tpm/tpm.h"
 #include "base/io.h"
 #include "crypto/crypto.h"
@@ -9,7 +10,7 @@
 enum {
 	ALGORITHMS = VENDOR_ECDSA_SHA256 | VENDOR_ECDSA_SHA384 | VENDOR_RSA_SHA256 | VENDOR_RSA_SHA384 |
 	             VENDOR_RSA_PSS_SHA256 | VENDOR_RSA_PSS_SHA384,
-	KEY_BLOBS_MAX = 2 * TEE_BLOBS_MAX + 7,
+	KEY_BLOBS_MAX = 2 * TEE_BLOBS_MAX + 6,
 	DER_SEQUENCE = 0x30,
 	DER_OID = 0x06,
 };
@@ -108,16 +109,13 @@ static int ek_key_hash(const struct tpm_evidence *e, char ret_hash[CERT_KEY_HASH
 /* Collateral: CRLs and certificates, and lists of files, which are not looked at here. */
 static int read_collateral(struct tpm_judging *j, struct vendor_certs *set, struct error *err)
 {
-	for (size_t i = 0; i < j->input->collateral_count; i++) {
-		bool is_list;
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < j->input->collateral_count; i++) {
 		const struct tee_blob *blob = &j->input->collateral[i];
-		int rc = tpm_is_ima_list(j->policy, blob, &is_list, err);
-		if (rc == 0 && !is_list)
+		if (!ima_list_is(blob->data, blob->size))
 			rc = chain_read(blob, 1, set, err);
-		if (rc < 0)
-			return rc;
 	}
-	return 0;
+	return rc;
 }
 
 static int fill(struct tpm_judging *j, struct tpm_certs *certs, struct error *err)
@@ -158,13 +156,11 @@ static int certs_key(const struct tpm_judging *j, uint8_t ret_key[TEE_KEY_SIZE],
 		blobs[count++] = (struct tee_blob){.data = parts[i].data, .size = parts[i].size};
 	blobs[count++] = (struct tee_blob){.data = &j->policy->ak_roots, .size = sizeof(j->policy->ak_roots)};
 	blobs[count++] = (struct tee_blob){.data = &j->policy->ek_roots, .size = sizeof(j->policy->ek_roots)};
-	/* What is taken for a list of files is not read as a CRL. */
-	blobs[count++] = (struct tee_blob){.data = &j->policy->ima_lists,
-	                                   .size = sizeof(j->policy->ima_lists)};
 	for (size_t i = 0; i < j->input->cert_count; i++)
 		blobs[count++] = j->input->certs[i];
 	for (size_t i = 0; i < j->input->collateral_count; i++)
-		blobs[count++] = j->input->collateral[i];
+		if (!ima_list_is(j->input->collateral[i].data, j->input->collateral[i].size))
+			blobs[count++] = j->input->collateral[i];
 	return tee_chains_key("tpm", blobs, count, ret_key, err);
 }
 

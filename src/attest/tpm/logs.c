@@ -8,16 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attest/tpm/ima_list.h"
 #include "attest/tpm/ima_log.h"
 #include "attest/tpm/tpm.h"
-#include "base/io.h"
 
 enum {
 	BOOT_PCRS = 10,        /* 0 to 9: extended before the kernel runs, and not later */
 	SECURE_BOOT_PCR = 7,
 	GUID_SIZE = 16,
 	NAME_MAX_UNITS = 64,
-	LIST_DIGITS = 2 * CRYPTO_SHA256_SIZE,
 };
 
 /* ---- which log is which ---- */
@@ -219,8 +218,9 @@ static int find_end(const struct tee_blob *blob, enum crypto_hash hash, const ui
 	return in_log(blob, rc, err);
 }
 
-struct allowed { /* digests, one after another, in order */
-	struct buf digests;
+struct allowed {
+	size_t lists;
+	struct buf digests; /* one after another, in order */
 };
 
 static int compare(const void *a, const void *b)
@@ -232,47 +232,20 @@ static int compare(const void *a, const void *b)
 	return 0;
 }
 
-int tpm_is_ima_list(const struct tpm_policy *policy, const struct tee_blob *blob, bool *ret_is,
-                    struct error *err)
-{
-	const struct crypto_part part = {blob->data, blob->size};
-	uint8_t digest[CRYPTO_HASH_MAX];
-	*ret_is = false;
-	if (policy->ima_lists.count == 0)
-		return 0;
-	int rc = crypto_hash(CRYPTO_SHA256, &part, 1, digest, err);
-	if (rc == 0)
-		*ret_is = policy_allows(&policy->ima_lists, digest, CRYPTO_SHA256_SIZE);
-	return rc;
-}
-
-/* Lines of 64 digits, white space and a path, as sha256sum writes them. */
-static int read_list(const struct tee_blob *blob, struct buf *to, struct error *err)
-{
-	const char *at = blob->data, *end = at + blob->size;
-	for (size_t line = 1; at < end; line++) {
-		const char *next = memchr(at, '\n', (size_t)(end - at));
-		const size_t size = (size_t)((next ? next : end) - at);
-		uint8_t digest[CRYPTO_SHA256_SIZE];
-		if (size < LIST_DIGITS || !io_unhex(at, CRYPTO_SHA256_SIZE, digest) ||
-		    (size > LIST_DIGITS && at[LIST_DIGITS] != ' '))
-			return error_set(err, CELLA_EFORMAT,
-			                 "%s: line %zu of a list of files is not as sha256sum writes it",
-			                 blob->name ? blob->name : "collateral", line);
-		buf_put(to, digest, sizeof(digest));
-		at = next ? next + 1 : end;
-	}
-	return to->failed ? error_set(err, CELLA_ENOMEM, "no memory for a list of files") : 0;
-}
-
+/* Those of the lists that the policy names. */
 static int read_lists(const struct tpm_judging *j, struct allowed *to, struct error *err)
 {
 	for (size_t i = 0; i < j->input->collateral_count; i++) {
-		bool is_list;
 		const struct tee_blob *blob = &j->input->collateral[i];
-		int rc = tpm_is_ima_list(j->policy, blob, &is_list, err);
-		if (rc == 0 && is_list)
-			rc = read_list(blob, &to->digests, err);
+		const struct crypto_part part = {blob->data, blob->size};
+		uint8_t digest[CRYPTO_HASH_MAX];
+		if (j->policy->ima_lists.count == 0 || !ima_list_is(blob->data, blob->size))
+			continue;
+		int rc = crypto_hash(CRYPTO_SHA256, &part, 1, digest, err);
+		if (rc == 0 && policy_allows(&j->policy->ima_lists, digest, CRYPTO_SHA256_SIZE)) {
+			rc = ima_list_read(blob, &to->digests, err);
+			to->lists++;
+		}
 		if (rc < 0)
 			return rc;
 	}
@@ -343,7 +316,7 @@ static int look_at_files(const struct tpm_judging *j, const struct tee_blob *blo
 	return rc;
 }
 
-static void report_files(const struct tpm_judging *j, const struct finding *f, size_t end)
+static void report_files(const struct tpm_judging *j, const struct finding *f, size_t end, size_t lists)
 {
 	struct tee_verdict *v = j->verdict;
 	const char *digests = "entries whose digests are those of their data";
@@ -358,8 +331,9 @@ static void report_files(const struct tpm_judging *j, const struct finding *f, s
 	if (f->unlisted == 0)
 		tee_check(v, "ima_log.files", TEE_PASSED, wanted, "%zu entries, all listed", end);
 	else
-		tee_check(v, "ima_log.files", TEE_FAILED, wanted, "%zu of %zu entries are not; the first: %s",
-		          f->unlisted, end, f->first);
+		tee_check(v, "ima_log.files", TEE_FAILED, wanted,
+		          "%zu of %zu entries are not; the first: %s%s", f->unlisted, end, f->first,
+		          lists > 0 ? "" : "; no list of those hashes is among the collateral");
 }
 
 static int check_ima(const struct tpm_judging *j, const struct tee_blob *blob, struct error *err)
@@ -386,7 +360,7 @@ static int check_ima(const struct tpm_judging *j, const struct tee_blob *blob, s
 		rc = look_at_files(j, blob, end, &allowed, &finding, err);
 	buf_done(&allowed.digests);
 	if (rc == 0)
-		report_files(j, &finding, end);
+		report_files(j, &finding, end, allowed.lists);
 	return rc;
 }
 

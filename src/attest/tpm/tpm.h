@@ -91,8 +91,4 @@ void tpm_check_certificate(struct tpm_judging *j, const struct tpm_leaf *leaf, c
 /* logs.c */
 int tpm_logs_claim(const struct tpm_judging *j, struct error *err) must_check;
 int tpm_logs_check(const struct tpm_judging *j, struct error *err) must_check;
-/* Is it one of the lists that the policy names by their hashes? */
-int tpm_is_ima_list(const struct tpm_policy *policy, const struct tee_blob *blob, bool *ret_is,
-                    struct error *err) must_check;
-
 #endif

@@ -5,6 +5,7 @@
 
 #include "attest/claims.h"
 #include "attest/dcap/collateral_format.h"
+#include "attest/tpm/ima_list.h"
 #include "base/cleanup.h"
 #include "cas/machines.h"
 #include "cas/service_state.h"
@@ -61,16 +62,27 @@ static int read_json(const struct tee_blob *blob, struct vendor_certs *set, int6
 	return rc;
 }
 
+static int read_list(const struct tee_blob *blob, struct error *err)
+{
+	cleanup_buf struct buf digests = {0};
+	return ima_list_read(blob, &digests, err);
+}
+
 /* *ret_first: the first end in it. */
 static int read_one(enum tee_kind kind, const struct tee_blob *blob, struct vendor_certs *set,
                     int64_t *ret_first, struct error *err)
 {
 	const size_t certs = set->count, crls = set->crl_count;
-	const bool json = (kind == TEE_TDX || kind == TEE_SGX || kind == TEE_AZURE) &&
-	                  collateral_is_json(blob->data, blob->size);
+	const bool has_documents = kind == TEE_TDX || kind == TEE_SGX || kind == TEE_AZURE;
+	const bool has_lists = kind == TEE_TPM || kind == TEE_AZURE;
 	int64_t first = INT64_MAX;
-	int rc = json ? read_json(blob, set, &first, err)
-	              : vendor_certs_add(set, blob->data, blob->size, err);
+	if (has_lists && ima_list_is(blob->data, blob->size)) {
+		*ret_first = first;
+		return read_list(blob, err);
+	}
+	int rc = has_documents && collateral_is_json(blob->data, blob->size)
+	                 ? read_json(blob, set, &first, err)
+	                 : vendor_certs_add(set, blob->data, blob->size, err);
 	if (rc < 0)
 		return error_prefix(err, rc, "%s: ", blob->name);
 	note_certs(set, certs, crls, &first);

@@ -1,7 +1,8 @@
 /*
  * Collateral: what makers of hardware publish to verify its evidence by (certificates, CRLs, Intel's TCB info
- * and QE identity). Owners add it; nothing is fetched. It is of one kind of evidence, and it is read when it
- * is added, so that what cannot be read never stands in the way of a verification.
+ * and QE identity), and of TPMs lists of files that may run (attest/tpm/ima_list.h), which count where a
+ * session names them by their hashes. Owners add it; nothing is fetched. It is of one kind of evidence, and
+ * it is read when it is added, so that what cannot be read never stands in the way of a verification.
  *
  * It has ends, of which owners are told: behind them evidence is refused.
  */

@@ -115,7 +115,7 @@ const struct verb cas_verb = {
 		"audit --list [--session SESSION] [--since TIME]  entries of its audit log: of sessions that\n"
 		"         this owner may read, and of owners, launchers and revocations\n"
 		"collateral add KIND FILE...|list|remove KIND HASH  what the CAS verifies evidence of hardware by:\n"
-		"         certificates, CRLs, Intel's documents; KIND is snp, tdx, sgx, tpm or azure\n"
+		"         certificates, CRLs, Intel's documents, lists of files; KIND is snp, tdx, sgx, tpm or azure\n"
 		"Of a CAS that is stopped, by --dir and what seals it (--key-file or --passphrase-file):\n"
 		"audit [--verify|--list]  the end of its audit log; --verify reads all of it, and every\n"
 		"         record; --list prints the entries, of all sessions\n"

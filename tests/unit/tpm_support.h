@@ -52,6 +52,7 @@ struct soft_shape {
 	bool violation;         /* the last file measured was open for writing */
 	const char *last_prefix; /* of the last file's digest: "sha256:" */
 	int64_t not_after;
+	const uint8_t *nonce; /* SOFT_NONCE_SIZE bytes that are quoted, or NULL */
 	enum soft_flaw flaw;
 };
 struct soft_shape soft_shape(enum soft_kind kind);

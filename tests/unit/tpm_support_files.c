@@ -435,7 +435,7 @@ void soft_make(const struct soft_shape *shape, struct soft_files *files)
 {
 	memset(files, 0, sizeof(*files));
 	for (size_t i = 0; i < sizeof(files->nonce); i++)
-		files->nonce[i] = (uint8_t)(0xA0 + i);
+		files->nonce[i] = shape->nonce ? shape->nonce[i] : (uint8_t)(0xA0 + i);
 	boot(shape, files);
 	run(shape, files);
 	make_evidence(shape, files);

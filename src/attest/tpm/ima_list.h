@@ -1,8 +1,8 @@
 /*
- * Lists of files that may run, as sha256sum writes them: lines of 64 hexadecimal digits, a space, a space or a
- * '*', and a path; a '\' before them where the path has characters that are escaped. What a list is worth says
- * whoever names it by its hash (the policy's "ima_lists"). They stand among the collateral, and are known there
- * by their form, whether somebody names them or not.
+ * Lists of files that may run, as sha256sum writes them: lines of 64 hexadecimal digits, a space, a space or
+ * a '*', and a path; a '\' before them where the path has characters that are escaped. What a list is worth
+ * says whoever names it by its hash (the policy's "ima_lists"). They stand among the collateral, and are
+ * known there by their form, whether somebody names them or not.
  */
 #ifndef ATTEST_TPM_IMA_LIST_H
 #define ATTEST_TPM_IMA_LIST_H

@@ -123,6 +123,7 @@ static void make_hardware(const struct paravisor_shape *s, const uint8_t report_
 	}
 	maker_make(&maker, &p->snp);
 	memcpy(p->snp.report.data + SNP_AT_REPORT_DATA, report_data, 64);
+	p->snp.report.data[SNP_AT_VMPL] = s->vmpl;
 	maker_sign(&p->snp);
 }
 

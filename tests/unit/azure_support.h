@@ -26,6 +26,7 @@ struct paravisor_shape {
 	uint32_t hash; /* 1 to 3 */
 	bool with_user_data;
 	enum paravisor_flaw flaw;
+	uint8_t vmpl; /* that asked the processor; the paravisor's is 0 */
 	struct soft_shape tpm;
 };
 struct paravisor_shape paravisor_shape(bool is_tdx);

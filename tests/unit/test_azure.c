@@ -16,6 +16,8 @@
 #include "crypto/crypto.h"
 #include "tpm_question.h"
 
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+
 static int start(void **state)
 {
 	(void)state;
@@ -127,6 +129,57 @@ static void test_tpm(void **state)
 	assert_shape(&shape, "ak.binding");
 }
 
+static void assert_policy(struct paravisor *p, const char *text, const char *fails)
+{
+	struct tee_policy *policy;
+	struct error err = {0};
+	if (tee_policy_read(TEE_AZURE, text, strlen(text), &policy, &err) < 0)
+		fail_msg("%s: %s", text, err.text);
+	p->input.policy = policy;
+	assert_judged(&p->input, fails);
+	p->input.policy = NULL;
+	tee_policy_free(policy);
+}
+
+/* The system that the paravisor boots runs beside it, at a lower privilege. A report that it asked for says
+ * whatever it wants of a TPM of its own. */
+static void test_by_the_guest(void **state)
+{
+	(void)state;
+	struct paravisor_shape shape = paravisor_shape(false);
+	struct paravisor p;
+	for (shape.vmpl = 1; shape.vmpl <= 3; shape.vmpl++)
+		assert_shape(&shape, "snp.maximum.vmpl");
+	shape.vmpl = 2;
+	paravisor_make(&shape, &p);
+	assert_policy(&p, "{\"snp\": {\"product\": \"Milan\"}}", "snp.maximum.vmpl");
+	assert_policy(&p, "{\"snp\": {\"maximum_vmpl\": 2}}", ""); /* in so many words */
+	paravisor_done(&p);
+}
+
+/* What is not asked of Azure's TPMs cannot be demanded of them: nobody would look. */
+static void test_whose_tpm(void **state)
+{
+	(void)state;
+	static const char *const members[] = {
+		"\"ak_names\": \"000b\"", "\"ak_roots\": \"" ZEROS "\"", "\"ek_roots\": \"" ZEROS "\"",
+		"\"crl\": \"required\"",  "\"expired_crl\": \"warn\"",
+	};
+	for (size_t i = 0; i < array_count(members); i++) {
+		struct tee_policy *policy;
+		struct error err = {0};
+		char text[200];
+		snprintf(text, sizeof(text), "{%s}", members[i]);
+		assert_int_equal(tee_policy_read(TEE_TPM, text, strlen(text), &policy, &err), 0);
+		tee_policy_free(policy);
+		snprintf(text, sizeof(text), "{\"tpm\": {%s}}", members[i]);
+		print_message("%s\n", text);
+		assert_int_equal(tee_policy_read(TEE_AZURE, text, strlen(text), &policy, &err),
+		                 CELLA_EFORMAT);
+		assert_non_null(strstr(err.text, "tpm: there is no member"));
+	}
+}
+
 /* Parts of two machines, each genuine. */
 static void test_mixed(void **state)
 {
@@ -171,18 +224,6 @@ static void test_bound(void **state)
 	assert_int_equal(tee_check_named(&v, "snp.signature")->status, TEE_FAILED);
 	tee_verdict_done(&v);
 	paravisor_done(&p);
-}
-
-static void assert_policy(struct paravisor *p, const char *text, const char *fails)
-{
-	struct tee_policy *policy;
-	struct error err = {0};
-	if (tee_policy_read(TEE_AZURE, text, strlen(text), &policy, &err) < 0)
-		fail_msg("%s: %s", text, err.text);
-	p->input.policy = policy;
-	assert_judged(&p->input, fails);
-	p->input.policy = NULL;
-	tee_policy_free(policy);
 }
 
 static void test_policies(void **state)
@@ -326,7 +367,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_genuine),     cmocka_unit_test(test_collateral_of_both),
 		cmocka_unit_test(test_flaws),       cmocka_unit_test(test_tpm),
-		cmocka_unit_test(test_mixed),       cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_mixed),       cmocka_unit_test(test_by_the_guest),
+		cmocka_unit_test(test_whose_tpm),   cmocka_unit_test(test_bound),
 		cmocka_unit_test(test_policies),    cmocka_unit_test(test_claims),
 		cmocka_unit_test(test_sources),     cmocka_unit_test(test_bits),
 		cmocka_unit_test(test_truncations),

@@ -164,6 +164,9 @@ static void test_what_is_pinned(void **state)
 		{"{azure: {isolation: snp, snp: {measurement: " D48(
 			 "01") ", guest_policy: {debug: any}}, tpm: {pcrs: {4: " KEY("01") ", 11: " KEY("02") "}}}}",
 	         "guest_policy.debug"},
+		{"{azure: {isolation: snp, snp: {measurement: " D48(
+			 "01") ", maximum_vmpl: 1}, tpm: {pcrs: {4: " KEY("01") ", 11: " KEY("02") "}}}}",
+	         "snp.maximum_vmpl lets"},
 		{"{azure: {isolation: tdx, tdx: {mr_td: " D48("01") "}, tpm: {pcrs: {4: " KEY(
 			 "01") ", 8: " KEY("02") ", 9: " KEY("03") "}}}}",
 	         NULL},

@@ -18,7 +18,7 @@ static const struct policy_member members[] = {
 	{"isolation", POLICY_CHOICE, AT(isolation), .choices = isolations},
 	{"snp", POLICY_OBJECT, AT(snp), .object = &snp_policy_object},
 	{"tdx", POLICY_OBJECT, AT(tdx), .object = &dcap_tdx_policy},
-	{"tpm", POLICY_OBJECT, AT(tpm), .object = &tpm_policy_object},
+	{"tpm", POLICY_OBJECT, AT(tpm), .object = &tpm_policy_boot_object},
 	{"vm_id", POLICY_TEXTS, AT(vm_id)},
 };
 static const struct policy_object policy_object = {members, array_count(members)};
@@ -28,6 +28,8 @@ static void policy_init(void *to)
 	struct azure_policy *policy = to;
 	memset(policy, 0, sizeof(*policy));
 	snp_policy_init(&policy->snp);
+	/* What the paravisor boots can ask the processor, too, at a lower privilege. */
+	policy->snp.vmpl = (struct policy_number){.is_set = true, .value = 0};
 	dcap_policy_init(&policy->tdx);
 	tpm_policy_init(&policy->tpm);
 }
@@ -40,6 +42,8 @@ static const char *policy_open(const void *of)
 	const char *open = p->isolation == AZURE_TDX_ALONE ? NULL : snp_policy_open(&p->snp);
 	if (open)
 		return open;
+	if (p->isolation != AZURE_TDX_ALONE && p->snp.vmpl.value > 0)
+		return "whose TPM it is: snp.maximum_vmpl lets the system speak for the paravisor";
 	if (p->isolation != AZURE_SNP_ALONE) {
 		if (!p->tdx.mr_td.count)
 			return "which paravisor runs in a TD: tdx does not pin mr_td, and isolation lets TDs in";

@@ -23,20 +23,27 @@ static const struct policy_object sha384_object = {sha384_members, array_count(s
 static const char *const needs[] = {"optional", "required", NULL};
 static const char *const refusals[] = {"refuse", "warn", NULL};
 
+/* What was booted and ran. */
+#define BOOT_MEMBERS                                                                     \
+	{"event_log", POLICY_CHOICE, AT(event_log), .choices = needs},                   \
+		{"ima_lists", POLICY_VALUES, AT(ima_lists), .size = CRYPTO_SHA256_SIZE}, \
+		{"ima_log", POLICY_CHOICE, AT(ima_log), .choices = needs},               \
+		{"pcrs", POLICY_OBJECT, .object = &sha256_object},                       \
+		{"pcrs_sha384", POLICY_OBJECT, .object = &sha384_object},                \
+	{                                                                                \
+		"secure_boot", POLICY_CHOICE, AT(secure_boot), .choices = needs          \
+	}
+static const struct policy_member boot_members[] = {BOOT_MEMBERS};
 static const struct policy_member members[] = {
+	BOOT_MEMBERS,
 	{"ak_names", POLICY_TEXTS, AT(ak_names)},
 	{"ak_roots", POLICY_VALUES, AT(ak_roots), .size = CRYPTO_SHA256_SIZE},
 	{"crl", POLICY_CHOICE, AT(crl), .choices = needs},
 	{"ek_roots", POLICY_VALUES, AT(ek_roots), .size = CRYPTO_SHA256_SIZE},
-	{"event_log", POLICY_CHOICE, AT(event_log), .choices = needs},
 	{"expired_crl", POLICY_CHOICE, AT(expired_crl), .choices = refusals},
-	{"ima_lists", POLICY_VALUES, AT(ima_lists), .size = CRYPTO_SHA256_SIZE},
-	{"ima_log", POLICY_CHOICE, AT(ima_log), .choices = needs},
-	{"pcrs", POLICY_OBJECT, .object = &sha256_object},
-	{"pcrs_sha384", POLICY_OBJECT, .object = &sha384_object},
-	{"secure_boot", POLICY_CHOICE, AT(secure_boot), .choices = needs},
 };
 const struct policy_object tpm_policy_object = {members, array_count(members)};
+const struct policy_object tpm_policy_boot_object = {boot_members, array_count(boot_members)};
 
 void tpm_policy_init(void *policy)
 {

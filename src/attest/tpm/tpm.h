@@ -41,9 +41,11 @@ struct tpm_policy {
 };
 extern const struct policy_object tpm_policy_object;
 void tpm_policy_init(void *policy);
-/* As tee_policy_open; the second of what was booted alone, for a kind that knows whose the TPM is. */
-const char *tpm_policy_open(const void *policy);
+/* Of what was booted alone, for a kind that knows whose the TPM is: its members, and as tee_policy_open. */
+extern const struct policy_object tpm_policy_boot_object;
 const char *tpm_policy_boot_open(const struct tpm_policy *policy);
+/* As tee_policy_open. */
+const char *tpm_policy_open(const void *policy);
 
 /* ---- certificates ---- */
 

@@ -99,6 +99,8 @@ static const struct {
 	{SOFT_BY_ANOTHER, false, "quote.signature"},
 	{SOFT_OTHER_SCHEME, false, "quote.signature"},
 	{SOFT_MAGIC, false, "quote.magic"},
+	{SOFT_WEAK_NAME, false, "ak.name"},
+	{SOFT_WEAK_NAME, true, "ak.name"},
 	{SOFT_OTHER_PARENT, false, "quote.signer"},
 	{SOFT_DIGEST, false, "quote.pcrs"},
 	{SOFT_CERT_OF_ANOTHER, false, "ak.binding"},

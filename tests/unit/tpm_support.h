@@ -21,6 +21,7 @@ enum soft_flaw {
 	SOFT_BY_ANOTHER,       /* another key signed the quote */
 	SOFT_OTHER_SCHEME,     /* the right key, with a scheme that is not its own */
 	SOFT_MAGIC,            /* not TPM_GENERATED: what a key that is not restricted may sign */
+	SOFT_WEAK_NAME,        /* the AK is named by SHA-1, of which two keys may have one name */
 	SOFT_OTHER_PARENT,     /* the AK lies below another key than the quote says */
 	SOFT_DIGEST,           /* of the PCRs, signed */
 	SOFT_CERT_OF_ANOTHER,  /* the AK's certificate is of another key, as are the next */

@@ -13,7 +13,8 @@ enum {
 	TYPE_IPL = 0xD,
 	TYPE_APPLICATION = 0x80000003,
 	TYPE_VARIABLE = 0x80000001,
-	IMA_PCR = 10
+	IMA_PCR = 10,
+	NAME_ALG = 2, /* where it stands in a public area */
 };
 
 struct soft_shape soft_shape(enum soft_kind kind)
@@ -319,6 +320,8 @@ static void make_evidence(const struct soft_shape *s, struct soft_files *f)
 		   by_signature = {0};
 	soft_ak_public(s->kind, s->attributes, &ak);
 	soft_ek_public(SOFT_EK_RSA, &ek);
+	if (s->flaw == SOFT_WEAK_NAME)
+		ak.data[NAME_ALG + 1] = TPM_ALG_SHA1;
 	const struct tpm_name ak_name = name_of(&ak), ek_name = name_of(&ek);
 	struct tpm_name signer = qualified(&ek_name, &ak_name);
 	signer.bytes[5] ^= s->flaw == SOFT_OTHER_PARENT;

@@ -310,6 +310,9 @@ static void check_pcr(struct tpm_judging *j, unsigned index, const struct policy
 int tpm_check_machine(struct tpm_judging *j, struct error *err)
 {
 	const struct tpm_attest *q = &j->evidence.quote;
+	const uint16_t name_alg = j->evidence.ak.name_alg;
+	tee_demand(j->verdict, "ak.name", tpm_hash_of(name_alg) != CRYPTO_SHA1,
+	           "a key that is named by SHA-256, SHA-384 or SHA-512", "%s", tpm_alg_name(name_alg));
 	check_attributes(j, "ak.attributes", &j->evidence.ak, AK_NEEDED, TPM_DECRYPT);
 	tee_demand(j->verdict, "quote.magic", q->magic == tpm_generated, "ff544347: made by a TPM", "%08x",
 	           q->magic);

@@ -54,6 +54,18 @@ static int read_serial(const ASN1_INTEGER *serial, char to[VENDOR_SERIAL_SIZE], 
 	return 0;
 }
 
+/* OpenSSL knows them, but checks them in a verification of its own, which is not made here. */
+static bool has_constraints(const X509 *x509)
+{
+	static const int nids[] = {NID_name_constraints, NID_policy_constraints, NID_inhibit_any_policy};
+	for (size_t i = 0; i < array_count(nids); i++) {
+		const int at = X509_get_ext_by_NID(x509, nids[i], -1);
+		if (at >= 0 && X509_EXTENSION_get_critical(X509_get_ext(x509, at)))
+			return true;
+	}
+	return false;
+}
+
 static void read_powers(X509 *x509, struct vendor_cert_facts *to)
 {
 	const uint32_t flags = X509_get_extension_flags(x509);
@@ -62,7 +74,7 @@ static void read_powers(X509 *x509, struct vendor_cert_facts *to)
 	to->signs_certs = (usage & KU_KEY_CERT_SIGN) != 0;
 	to->signs_crls = (usage & KU_CRL_SIGN) != 0;
 	to->path_length = (int)X509_get_pathlen(x509);
-	to->has_unknown_critical = (flags & (EXFLAG_CRITICAL | EXFLAG_INVALID)) != 0;
+	to->has_unknown_critical = (flags & (EXFLAG_CRITICAL | EXFLAG_INVALID)) != 0 || has_constraints(x509);
 	to->self_issued = X509_NAME_cmp(X509_get_subject_name(x509), X509_get_issuer_name(x509)) == 0;
 }
 

@@ -108,6 +108,7 @@ static const struct {
 	{SOFT_CERT_EK_USAGE, false, "ak_certificate.usage"},
 	{SOFT_CERT_BY_ANOTHER, false, "ak_certificate.chain"},
 	{SOFT_CERT_EXPIRED, false, "ak_certificate.validity"},
+	{SOFT_ROOT_NAMES, false, "ak_certificate.chain"},
 	{SOFT_CERT_OF_ANOTHER, true, "ak.binding"},
 	{SOFT_CERT_NO_USAGE, true, "certifier.usage"},
 	{SOFT_CERT_EXPIRED, true, "certifier.validity"},

@@ -29,6 +29,7 @@ enum soft_flaw {
 	SOFT_CERT_EK_USAGE,
 	SOFT_CERT_BY_ANOTHER,
 	SOFT_CERT_EXPIRED,
+	SOFT_ROOT_NAMES,        /* the root constrains the names of what it certifies */
 	SOFT_CERTIFIES_ANOTHER, /* the certification is of another name */
 	SOFT_CERTIFIED_BY_ANOTHER,
 	SOFT_CERTIFIED_MAGIC,

@@ -356,6 +356,7 @@ static void make_evidence(const struct soft_shape *s, struct soft_files *f)
 
 struct soft_cert {
 	const char *subject, *issuer, *usage; /* an OID, or NULL */
+	const char *names;                    /* constraints, or NULL */
 	EVP_PKEY *key, *signer;
 	bool is_ca;
 	int64_t not_after;
@@ -388,6 +389,8 @@ static void make_cert(const struct soft_cert *c, struct buf *to)
 	              c->is_ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
 	if (c->usage)
 		add_extension(x509, NID_ext_key_usage, c->usage);
+	if (c->names)
+		add_extension(x509, NID_name_constraints, c->names);
 	must(X509_sign(x509, c->signer, EVP_sha256()) > 0);
 	const int size = i2d_X509(x509, &der);
 	must(size > 0);
@@ -399,17 +402,26 @@ static void make_cert(const struct soft_cert *c, struct buf *to)
 static void make_certs(const struct soft_shape *s, struct soft_files *f)
 {
 	struct vendor_cert *cert;
-	const struct soft_cert root = {"TPM root",
-	                               "TPM root",
-	                               NULL,
-	                               soft_root_key,
-	                               soft_root_key,
-	                               true,
-	                               SOFT_TIME + 20LL * SOFT_YEAR};
-	struct soft_cert ak = {"AK",          "TPM root", "2.23.133.8.3", soft_ak_keys[s->kind],
-	                       soft_root_key, false,      s->not_after};
-	struct soft_cert ek = {"EK",          "TPM root", "2.23.133.8.1", soft_ek_keys[SOFT_EK_RSA],
-	                       soft_root_key, false,      s->not_after};
+	struct soft_cert root = {.subject = "TPM root",
+	                         .issuer = "TPM root",
+	                         .key = soft_root_key,
+	                         .signer = soft_root_key,
+	                         .is_ca = true,
+	                         .not_after = SOFT_TIME + 20LL * SOFT_YEAR};
+	struct soft_cert ak = {.subject = "AK",
+	                       .issuer = "TPM root",
+	                       .usage = "2.23.133.8.3",
+	                       .key = soft_ak_keys[s->kind],
+	                       .signer = soft_root_key,
+	                       .not_after = s->not_after};
+	struct soft_cert ek = {.subject = "EK",
+	                       .issuer = "TPM root",
+	                       .usage = "2.23.133.8.1",
+	                       .key = soft_ek_keys[SOFT_EK_RSA],
+	                       .signer = soft_root_key,
+	                       .not_after = s->not_after};
+	if (s->flaw == SOFT_ROOT_NAMES)
+		root.names = "critical,permitted;DNS:example.com";
 	if (s->with_certification)
 		ak.key = soft_iak_key;
 	if (s->flaw == SOFT_CERT_OF_ANOTHER)

@@ -98,7 +98,7 @@ static int write_into(const char *path, const void *data, size_t size, struct er
 	return rc < 0 ? error_prefix(err, rc, "writing %s: ", path) : 0;
 }
 
-static int replace(const char *path, const void *data, size_t size, mode_t mode, struct error *err)
+int io_replace_file(const char *path, const void *data, size_t size, mode_t mode, struct error *err)
 {
 	char beside[PATH_MAX];
 	if (snprintf(beside, sizeof(beside), "%s.XXXXXX", path) >= (int)sizeof(beside))
@@ -123,12 +123,12 @@ int io_write_file(const char *path, const void *data, size_t size, mode_t mode, 
 	struct stat st;
 	char target[PATH_MAX];
 	if (stat(path, &st) < 0)
-		return replace(path, data, size, mode, err);
+		return io_replace_file(path, data, size, mode, err);
 	if (!S_ISREG(st.st_mode))
 		return write_into(path, data, size, err);
 	if (!realpath(path, target))
 		return error_errno(err, CELLA_EIO, "cannot resolve %s", path);
-	return replace(target, data, size, mode, err);
+	return io_replace_file(target, data, size, mode, err);
 }
 
 int io_sync_name(const char *path, struct error *err)

@@ -20,6 +20,9 @@ int io_read_fd(int fd, const char *path, size_t limit, struct buf *ret, struct e
 /* Replaces the regular file `path` at once (written beside it, then renamed), or the one that a
  * link there leads to. What is no regular file (/dev/stdout, a pipe) is written to. */
 int io_write_file(const char *path, const void *data, size_t size, mode_t mode, struct error *err) must_check;
+/* The same, but a link there is replaced itself, and leads nowhere: for a directory that others write to. */
+int io_replace_file(const char *path, const void *data, size_t size, mode_t mode,
+                    struct error *err) must_check;
 /* A name that was made, replaced or removed is durable: the directory that it is in is synced. */
 int io_sync_name(const char *path, struct error *err) must_check;
 

@@ -135,6 +135,21 @@ class Fetch(unittest.TestCase):
         self.assertIn("404", done.stderr)
         self.assertEqual({name: (self.out / name).read_bytes() for name in self.names()}, before)
 
+    def test_links_lead_nowhere(self):
+        # Whoever may write to the directory would have root overwrite any file
+        victim = Path(self.scratch.name) / "victim"
+        victim.write_bytes(b"as it was")
+        self.out.mkdir()
+        names = ["tcb.json", "qe.json", "pck.crl", "root.crl"]
+        for name in names:
+            (self.out / name).symlink_to(victim)
+            (self.out / f".{name}.part").symlink_to(victim)
+        done = self.fetch(self.serve(intel()), "tdx", QUOTE)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(victim.read_bytes(), b"as it was")
+        self.assertEqual((self.out / "tcb.json").read_bytes(), (TDX / "v4_a.tcb_info.json").read_bytes())
+        self.assertFalse(any((self.out / name).is_symlink() for name in names))
+
     def test_mistakes(self):
         server = self.serve({})
         for arguments in (["collateral"], ["collateral", "fetsch"], ["verify", "fetch"]):

@@ -226,6 +226,13 @@ class TpmEvidence(unittest.TestCase):
                    "--policy", policy or self.policy(secure_boot="required", event_log="required"), "--event-log", *logs,
                    *more)
 
+    def test_links_lead_nowhere(self):
+        victim = self.written("victim", "as it was")
+        (self.scratch / "linked").mkdir()
+        (self.scratch / "linked" / "evidence.bin").symlink_to(victim)
+        self.assertEqual(self.get(self.tpm, "linked").read_bytes()[:8], b"CELLATPM")
+        self.assertEqual(victim.read_bytes(), b"as it was")
+
     def test_accepted(self):
         done = self.verify()
         self.assertEqual((done.returncode, failed(done)), (ACCEPTED, []), done.stderr)

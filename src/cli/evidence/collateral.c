@@ -1,7 +1,8 @@
 /*
  * cella evidence collateral fetch: what the hardware's maker publishes that a verification needs, as files
  * that `cella evidence verify` takes. curl fetches them: it knows proxies and the system's certificates.
- * Nothing depends on either, for the files are signed by the maker.
+ * Nothing depends on either, for the files are signed by the maker. They go to a scratch directory first, and
+ * to --out when all are there.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,14 +14,15 @@
 #include "cli/evidence/verb.h"
 #include "cli/place.h"
 #include "cli/process.h"
+#include "cli/scratch.h"
 #include "cli/verb.h"
 
-enum { URL_SIZE = 1024, SOURCES_MAX = 8 };
+enum { URL_SIZE = 1024, SOURCES_MAX = 8, MODE = 0644 };
 
 struct source {
 	const char *meaning;
 	char url[URL_SIZE];
-	char path[PLACE_PATH_MAX], partial[PLACE_PATH_MAX];
+	char path[PLACE_PATH_MAX], fetched[PLACE_PATH_MAX];
 	struct buf bytes;
 };
 
@@ -49,8 +51,8 @@ static int choose_url(const struct evidence_options *o, const char *address, cha
 	                        : error_set(err, CELLA_EINVAL, "the address %.60s... is too long", ret_url);
 }
 
-static int add_source(const struct evidence_options *o, const struct tee_claim *claim, struct sources *s,
-                      struct error *err)
+static int add_source(const struct evidence_options *o, const struct tee_claim *claim,
+                      const struct scratch *scratch, struct sources *s, struct error *err)
 {
 	struct source *to = &s->items[s->count];
 	if (s->count == SOURCES_MAX)
@@ -58,7 +60,7 @@ static int add_source(const struct evidence_options *o, const struct tee_claim *
 	int rc = choose_url(o, claim->value, to->url, err);
 	if (rc == 0 &&
 	    (snprintf(to->path, sizeof(to->path), "%s/%s", o->out, claim->name) >= PLACE_PATH_MAX ||
-	     snprintf(to->partial, sizeof(to->partial), "%s/.%s.part", o->out, claim->name) >=
+	     snprintf(to->fetched, sizeof(to->fetched), "%s/%s", scratch->path, claim->name) >=
 	             PLACE_PATH_MAX))
 		rc = error_set(err, CELLA_EINVAL, "the path %.60s... is too long", o->out);
 	to->meaning = claim->meaning;
@@ -79,7 +81,7 @@ static void curl_words(const struct source *source, struct arguments *words)
 		arguments_add(words, fixed[i]);
 	arguments_print(words, "%d", TEE_BLOB_MAX);
 	arguments_add(words, "--output");
-	arguments_add(words, source->partial);
+	arguments_add(words, source->fetched);
 	arguments_add(words, "--url");
 	arguments_add(words, source->url);
 }
@@ -95,7 +97,6 @@ static int fetch_all(struct sources *s, struct error *err)
 	int rc = failed ? error_set(err, CELLA_ENOMEM, "no memory for command lines") : 0;
 	if (rc == 0)
 		rc = process_run_shown(commands, s->count, 1, "collateral", err); /* servers limit rates */
-	;
 	for (size_t i = 0; i < s->count; i++)
 		arguments_done(&commands[i]);
 	if (rc == CELLA_ENOENT)
@@ -120,7 +121,7 @@ static int understand(const struct tee_input *asked, struct sources *s, struct e
 	input.collateral_count = 0;
 	for (size_t i = 0; rc == 0 && i < s->count; i++) {
 		struct source *source = &s->items[i];
-		rc = io_read_file(source->partial, TEE_BLOB_MAX, &source->bytes, err);
+		rc = io_read_file(source->fetched, TEE_BLOB_MAX, &source->bytes, err);
 		blobs[input.collateral_count++] = (struct tee_blob){source->bytes.data, source->bytes.size,
 		                                                    source->url};
 	}
@@ -132,13 +133,15 @@ static int understand(const struct tee_input *asked, struct sources *s, struct e
 	               : rc;
 }
 
-static int keep(struct sources *s, struct error *err)
+static int keep(const struct evidence_options *o, const struct sources *s, struct error *err)
 {
-	for (size_t i = 0; i < s->count; i++)
-		if (rename(s->items[i].partial, s->items[i].path) < 0)
-			return error_errno(err, CELLA_EIO, "cannot rename %s to %s", s->items[i].partial,
-			                   s->items[i].path);
-	return 0;
+	int rc = mkdir(o->out, 0755) < 0 && errno != EEXIST
+	                 ? error_errno(err, CELLA_EIO, "cannot make the directory %s", o->out)
+	                 : 0;
+	for (size_t i = 0; rc == 0 && i < s->count; i++)
+		rc = io_replace_file(s->items[i].path, s->items[i].bytes.data, s->items[i].bytes.size, MODE,
+		                     err);
+	return rc;
 }
 
 static int tell(const struct evidence_options *o, const struct sources *s, struct error *err)
@@ -160,19 +163,16 @@ static int tell(const struct evidence_options *o, const struct sources *s, struc
 static int fetch(const struct evidence_options *o, const struct tee_input *input, struct sources *s,
                  const struct tee_verdict *needed, struct error *err)
 {
-	int rc = 0;
+	cleanup_scratch struct scratch scratch = {0};
+	int rc = scratch_make(NULL, &scratch, err);
 	for (size_t i = 0; rc == 0 && i < needed->claim_count; i++)
-		rc = add_source(o, &needed->claims[i], s, err);
-	if (rc == 0 && mkdir(o->out, 0755) < 0 && errno != EEXIST)
-		rc = error_errno(err, CELLA_EIO, "cannot make the directory %s", o->out);
+		rc = add_source(o, &needed->claims[i], &scratch, s, err);
 	if (rc == 0)
 		rc = fetch_all(s, err);
 	if (rc == 0)
 		rc = understand(input, s, err);
 	if (rc == 0)
-		rc = keep(s, err);
-	for (size_t i = 0; rc < 0 && i < s->count; i++)
-		(void)remove(s->items[i].partial);
+		rc = keep(o, s, err);
 	return rc == 0 ? tell(o, s, err) : rc;
 }
 

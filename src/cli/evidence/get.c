@@ -17,7 +17,7 @@ static int write_blob(const char *directory, const char *name, const struct buf 
 	char path[PATH_SIZE];
 	if (snprintf(path, sizeof(path), "%s/%s", directory, name) >= (int)sizeof(path))
 		return error_set(err, CELLA_EINVAL, "the path %.60s... is too long", directory);
-	return io_write_file(path, bytes->data, bytes->size, MODE, err);
+	return io_replace_file(path, bytes->data, bytes->size, MODE, err);
 }
 
 static int write_list(const char *directory, const struct driver_blob *list, size_t count, struct error *err)

@@ -106,8 +106,9 @@ int tee_verify(const struct tee_input *input, struct tee_verdict *ret_verdict, s
 int tee_show(const struct tee_input *input, struct tee_verdict *ret_verdict, struct error *err) must_check;
 
 /* What its maker publishes that a verification of this evidence needs: a claim for each, whose name is a
- * file's and whose value is an address. CELLA_EINVAL: that depends on what is not known, such as the product;
- * CELLA_EUNSUPPORTED: nobody publishes anything about this kind. */
+ * file's and whose value is an address; of what is needed and is nowhere to be had, nor among the
+ * certificates, a check that warns, and says why. CELLA_EINVAL: that depends on what is not known, such as
+ * the product; CELLA_EUNSUPPORTED: nobody publishes anything about this kind. */
 int tee_sources(const struct tee_input *input, struct tee_verdict *ret_verdict, struct error *err) must_check;
 
 /* ---- kinds ---- */

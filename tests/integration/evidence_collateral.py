@@ -117,6 +117,25 @@ class Fetch(unittest.TestCase):
                      self.out / "ask_ark.pem", "--at", "2025-07-01")
         self.assertEqual(done.returncode, 0, done.stdout)
 
+    def test_a_certificate_that_nobody_publishes(self):
+        server = self.serve({**amd((SNP / "milan.ask_ark.pem").read_bytes()),
+                             "/vlek/v1/Milan/": (SNP / "milan_vlek.asvk_ark.pem").read_bytes()})
+        masked = bytearray(REPORT.read_bytes())
+        masked[0x1a0:0x1e0] = bytes(64)
+        report = Path(self.scratch.name) / "masked.bin"
+        report.write_bytes(masked)
+        vlek = SNP / "milan_vlek_v3.report.bin"
+        for evidence, name, words in ((report, "vcek.der", "masks the chip's id"), (vlek, "vlek.der", "to the cloud's operator alone")):
+            done = self.fetch(server, "snp", evidence, "--product", "Milan")
+            self.assertEqual((done.returncode, self.names()), (0, ["ask_ark.pem", "crl.der"]), done.stderr)
+            self.assertIn(f"{name} cannot be fetched: ", done.stderr)
+            self.assertIn(words, done.stderr)
+            missing = json.loads(self.fetch(server, "snp", evidence, "--product", "Milan", "--json").stdout)["missing"]
+            self.assertEqual([one["name"] for one in missing], [name])
+            self.assertIn(words, missing[0]["why"])
+        done = self.fetch(server, "snp", REPORT, "--product", "Milan")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
     def test_what_is_no_collateral_is_not_kept(self):
         wrong = {**intel(), "/tdx/certification/v4/qe/identity": b"<html>sign in to this network</html>"}
         done = self.fetch(self.serve(wrong), "tdx", QUOTE)

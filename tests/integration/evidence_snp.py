@@ -87,7 +87,7 @@ class Snp(unittest.TestCase):
 
     def test_what_is_missing_is_named(self):
         done = evidence("verify", DATA / "milan_vlek_v3.report.bin", [])
-        self.assertIn("the host has it", done.stdout)
+        self.assertIn("the guest gets it from the host", done.stdout)
         done = evidence("verify", DATA / "milan_c.report.bin", [])
         self.assertIn("https://kdsintf.amd.com/vcek/v1/PRODUCT/c38427a30d4c7af9", done.stdout)
         self.assertIn("?blSPL=3&teeSPL=0&snpSPL=8&ucodeSPL=115", done.stdout)

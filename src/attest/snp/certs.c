@@ -261,12 +261,24 @@ void snp_leaf_claims(struct tee_verdict *v, const struct snp_leaf *leaf)
 	chain_claim_cert(v, "certificate", leaf->cert);
 }
 
+const char *snp_certs_why_nowhere(const struct snp_report *r)
+{
+	if (r->signing_key == SNP_VLEK)
+		return "AMD gives VLEKs to the cloud's operator alone; the guest gets it from the host, with its "
+		       "report (certs.bin of cella evidence get)";
+	if (r->signing_key == SNP_VCEK && bytes_are_zero(r->chip_id, sizeof(r->chip_id)))
+		return "the host masks the chip's id in the report, by which AMD's server would be asked: the host "
+		       "may hand it out with the report (certs.bin of cella evidence get), its operator may fetch "
+		       "it, or unmask the id (mask_chip_id of SNP_CONFIG)";
+	return NULL;
+}
+
 const char *snp_certs_where(struct tee_verdict *v, const struct snp_report *r, enum snp_product product)
 {
 	char query[120];
 	size_t at = 0;
 	static const char *const names[SNP_COMPONENTS] = {"fmcSPL", "blSPL", "teeSPL", "snpSPL", "ucodeSPL"};
-	if (r->signing_key != SNP_VCEK || bytes_are_zero(r->chip_id, sizeof(r->chip_id)))
+	if (r->signing_key != SNP_VCEK || snp_certs_why_nowhere(r))
 		return "";
 	for (enum snp_component c = 0; c < SNP_COMPONENTS; c++) {
 		uint8_t level;

@@ -49,5 +49,7 @@ void snp_leaf_claims(struct tee_verdict *verdict, const struct snp_leaf *leaf);
  * does not name its product, which stands there as PRODUCT: Milan, Genoa or Turin. */
 const char *snp_certs_where(struct tee_verdict *verdict, const struct snp_report *report,
                             enum snp_product product);
+/* Why there is none, and what else to do; NULL: there is one, or the report names no key. */
+const char *snp_certs_why_nowhere(const struct snp_report *report);
 
 #endif

@@ -105,11 +105,10 @@ static void check_format(struct judging *j)
 static void say_what_is_missing(struct judging *j)
 {
 	struct tee_verdict *v = j->verdict;
-	const char *where = snp_certs_where(v, &j->report, j->product);
+	const char *nowhere = snp_certs_why_nowhere(&j->report);
+	const char *where = nowhere ? nowhere : snp_certs_where(v, &j->report, j->product);
 	const char *because = "there is no certificate";
 	const unsigned key = j->report.signing_key;
-	if (key == SNP_VLEK)
-		where = "the host has it: the guest gets it with its report";
 	tee_check(v, "certificate", TEE_FAILED,
 	          tee_text(v, "the certificate of the key that signed, a %s (--certs)",
 	                   key == SNP_VLEK ? "VLEK" : "VCEK"),
@@ -331,8 +330,12 @@ static void say_sources(struct tee_verdict *v, const struct judging *j)
 	const char *name = snp_product_name(j->product);
 	const char *key = j->report.signing_key == SNP_VLEK ? "vlek" : "vcek";
 	const char *where = snp_certs_where(v, &j->report, j->product);
+	const char *nowhere = snp_certs_why_nowhere(&j->report);
 	if (*where)
 		tee_claim(v, "vcek.der", "the certificate of the processor's key at this TCB", "%s", where);
+	if (nowhere && !j->leaf)
+		tee_check(v, tee_text(v, "%s.der", key), TEE_WARNED,
+		          "the certificate of the key that signed the report", "%s", nowhere);
 	tee_claim(v, "ask_ark.pem", "the two certificates above it", SNP_KEY_SERVER "%s/v1/%s/cert_chain",
 	          key, name);
 	tee_claim(v, "crl.der", "what AMD has revoked", SNP_KEY_SERVER "%s/v1/%s/crl", key, name);

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "cli/evidence/verb.h"
 #include "cli/place.h"
 #include "cli/process.h"
@@ -144,7 +145,24 @@ static int keep(const struct evidence_options *o, const struct sources *s, struc
 	return rc;
 }
 
-static int tell(const struct evidence_options *o, const struct sources *s, struct error *err)
+/* What nobody publishes, on standard error. */
+static void tell_missing(const struct tee_verdict *needed)
+{
+	for (size_t i = 0; i < needed->check_count; i++)
+		log_warn("%s cannot be fetched: %s", needed->checks[i].name, needed->checks[i].found);
+}
+
+static json_t *missing_json(const struct tee_verdict *needed)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < needed->check_count; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s}", "name", needed->checks[i].name, "why",
+		                                      needed->checks[i].found));
+	return list;
+}
+
+static int tell(const struct evidence_options *o, const struct sources *s, const struct tee_verdict *needed,
+                struct error *err)
 {
 	json_t *list = o->json ? json_array() : NULL;
 	for (size_t i = 0; i < s->count; i++) {
@@ -157,7 +175,11 @@ static int tell(const struct evidence_options *o, const struct sources *s, struc
 		else
 			printf("%s  %zu bytes  %s\n", source->path, source->bytes.size, source->url);
 	}
-	return o->json ? verb_print_json(json_pack("{s:o}", "files", list), err) : 0;
+	tell_missing(needed);
+	return o->json ? verb_print_json(json_pack("{s:o, s:o}", "files", list, "missing",
+	                                           missing_json(needed)),
+	                                 err)
+	               : 0;
 }
 
 static int fetch(const struct evidence_options *o, const struct tee_input *input, struct sources *s,
@@ -173,7 +195,7 @@ static int fetch(const struct evidence_options *o, const struct tee_input *input
 		rc = understand(input, s, err);
 	if (rc == 0)
 		rc = keep(o, s, err);
-	return rc == 0 ? tell(o, s, err) : rc;
+	return rc == 0 ? tell(o, s, needed, err) : rc;
 }
 
 int evidence_collateral(const struct evidence_options *o, const struct tee_input *input, struct error *err)

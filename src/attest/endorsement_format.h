@@ -31,7 +31,7 @@
 
 enum {
 	ENDORSEMENT_VERSION = 1,
-	ENDORSEMENT_MAX = 768 << 10, /* bytes of one */
+	ENDORSEMENT_MAX = 768 << 10, /* bytes of one: anybody may send it, into protected memory */
 	ENDORSEMENT_NONCE_SIZE = 32,
 	ENDORSEMENT_BLOBS_MAX = DRIVER_BLOBS_MAX +
 	                        8, /* certificates; event logs: a driver's, and a person's */

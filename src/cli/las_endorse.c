@@ -69,8 +69,9 @@ static bool drop_log(struct endorsement *e)
 	for (size_t i = 1; i < e->event_log_count; i++)
 		if (e->event_logs[i].size > e->event_logs[longest].size)
 			longest = i;
-	log_warn("the event log %s has %zu bytes, more than a CAS takes: it is left out",
-	         e->event_logs[longest].name, e->event_logs[longest].size);
+	log_warn("the event log %s has %zu bytes, and a CAS takes %d with all that it comes with: it is left "
+	         "out, and a session that demands it refuses this machine",
+	         e->event_logs[longest].name, e->event_logs[longest].size, ENDORSEMENT_MAX);
 	e->event_logs[longest] = e->event_logs[--e->event_log_count];
 	return true;
 }

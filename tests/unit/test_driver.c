@@ -32,6 +32,8 @@ struct troubles {
 	int other_thread;        /* of an enclave, writes report data after ours */
 	bool wrong_report_data;  /* the hardware answers something else */
 	bool denied, no_auxblob, empty_auxblob, bad_generation;
+	int log;   /* CELLA_E…: of reading the event log */
+	bool empty_log;
 };
 
 struct entry {
@@ -150,8 +152,10 @@ static int fake_read(void *data, const char *path, size_t limit, struct buf *ret
 		buf_put(ret, k->attestation_type, strlen(k->attestation_type));
 	else if (ends_with(path, "/dev/attestation/quote"))
 		put_evidence(k, k->user_report_data, ret);
+	else if (ends_with(path, "/CCEL") && k->troubles.log)
+		rc = error_set(err, k->troubles.log, "cannot read %s", path);
 	else if (ends_with(path, "/CCEL"))
-		buf_put(ret, "log", 3);
+		buf_put(ret, "log", k->troubles.empty_log ? 0 : 3);
 	else
 		rc = error_set(err, CELLA_ENOENT, "there is no %s", path);
 	assert_true(ret->size <= limit);
@@ -319,6 +323,26 @@ static void test_gives_what_was_asked(void **state)
 	assert_gets(TEE_SGX, k, 0, 0);
 }
 
+/* The evidence is as good without it: who wants one says so, and reads that there is none. */
+static void test_logs_that_cannot_be_had(void **state)
+{
+	(void)state;
+	static const int troubles[] = {CELLA_EPERM, CELLA_ENOENT, CELLA_ELIMIT};
+	struct kernel k = td_machine();
+	for (size_t i = 0; i < array_count(troubles); i++) {
+		k.troubles.log = troubles[i];
+		assert_gets(TEE_TDX, k, 0, 0);
+	}
+	k.troubles.log = 0;
+	k.troubles.empty_log = true;
+	assert_gets(TEE_TDX, k, 0, 0);
+	k.troubles.log = CELLA_EIO;
+	struct driver_evidence e;
+	struct error err = {0};
+	assert_int_equal(get(TEE_TDX, &k, &e, &err), CELLA_EIO);
+	assert_non_null(strstr(err.text, "/CCEL"));
+}
+
 /* Each a few times, then no more. */
 static void test_others_write_meanwhile(void **state)
 {
@@ -469,9 +493,10 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_gives_what_was_asked), cmocka_unit_test(test_others_write_meanwhile),
-		cmocka_unit_test(test_others_never_stop),    cmocka_unit_test(test_what_a_machine_lacks),
-		cmocka_unit_test(test_finds_the_kind),       cmocka_unit_test(test_system_files),
+		cmocka_unit_test(test_gives_what_was_asked),   cmocka_unit_test(test_logs_that_cannot_be_had),
+		cmocka_unit_test(test_others_write_meanwhile), cmocka_unit_test(test_others_never_stop),
+		cmocka_unit_test(test_what_a_machine_lacks),   cmocka_unit_test(test_finds_the_kind),
+		cmocka_unit_test(test_system_files),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

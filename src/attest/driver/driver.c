@@ -11,6 +11,7 @@
 #include "attest/driver/rows.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/log.h"
 
 /* ---- files of the machine */
 
@@ -129,6 +130,25 @@ void driver_evidence_input(const struct driver_evidence *e, struct tee_blob *blo
 	input->cert_count = e->cert_count;
 	input->event_logs = blobs + DRIVER_BLOBS_MAX;
 	input->event_log_count = e->event_log_count;
+}
+
+int driver_add_log(const struct driver_io *io, const char *path, const char *name, struct driver_evidence *to,
+                   struct error *err)
+{
+	struct driver_blob log = {.name = name};
+	struct error why;
+	int rc = io->is_there(io->data, path) ? io->read(io->data, path, TEE_BLOB_MAX, &log.bytes, &why)
+	                                      : CELLA_ENOENT;
+	if (rc == CELLA_ELIMIT)
+		log_warn("an event log is left out: %s", why.text);
+	if (rc == 0 && log.bytes.size > 0) {
+		to->event_logs[to->event_log_count++] = log;
+		return 0;
+	}
+	buf_done(&log.bytes);
+	return rc == 0 || rc == CELLA_EPERM || rc == CELLA_ENOENT || rc == CELLA_ELIMIT
+	               ? 0
+	               : error_set(err, rc, "%s", why.text);
 }
 
 /* ---- rows */

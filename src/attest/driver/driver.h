@@ -62,6 +62,11 @@ void driver_evidence_done(struct driver_evidence *evidence);
 void driver_evidence_input(const struct driver_evidence *evidence, struct tee_blob *blobs,
                            struct tee_input *input);
 
+/* For drivers: a log of the machine's, which a kernel may not have, or let root alone read. Such a one is
+ * left out, and with a warning one of more than TEE_BLOB_MAX. */
+int driver_add_log(const struct driver_io *io, const char *path, const char *name, struct driver_evidence *to,
+                   struct error *err) must_check;
+
 struct driver_row {
 	enum tee_kind kind;
 	const char *name; /* of the way: "configfs-tsm", "gramine", "tpm2-tss" */

@@ -138,24 +138,6 @@ static int check_present(const struct driver_io *io, struct error *err)
 	return is_present(io) ? 0 : error_set(err, CELLA_ENOENT, "there is no " TPM_DEVICE);
 }
 
-/* A kernel may have none of it, and let root alone read it. */
-static int add_log(const struct driver_io *io, const char *path, const char *name, struct driver_evidence *to,
-                   struct error *err)
-{
-	struct driver_blob *log = &to->event_logs[to->event_log_count];
-	if (!io->is_there(io->data, path))
-		return 0;
-	*log = (struct driver_blob){.name = name};
-	to->event_log_count++;
-	int rc = io->read(io->data, path, TEE_BLOB_MAX, &log->bytes, err);
-	if (rc == CELLA_EPERM || rc == CELLA_ENOENT || (rc == 0 && log->bytes.size == 0)) {
-		buf_done(&log->bytes);
-		to->event_log_count--;
-		return 0;
-	}
-	return rc;
-}
-
 /* It is a program of ours, and is believed no more than what others send. */
 static int check_extra(const struct buf *bytes, const uint8_t *extra, size_t size, struct error *err)
 {
@@ -195,8 +177,8 @@ static int get(const struct driver_io *io, const uint8_t report_data[DRIVER_REPO
 		return error_set(err, CELLA_ENOMEM, "no memory for evidence");
 	rc = check_extra(&ret->evidence, extra, CRYPTO_SHA256_SIZE, err);
 	if (rc == 0)
-		rc = add_log(io, boot_log, "boot.bin", ret, err);
-	return rc < 0 ? rc : add_log(io, ima_log, "ima.bin", ret, err);
+		rc = driver_add_log(io, boot_log, "boot.bin", ret, err);
+	return rc < 0 ? rc : driver_add_log(io, ima_log, "ima.bin", ret, err);
 }
 
 const struct driver_row driver_tpm = {
@@ -245,8 +227,8 @@ static int get_azure(const struct driver_io *io, const uint8_t report_data[DRIVE
 		return error_set(err, CELLA_ENOMEM, "no memory for evidence");
 	rc = check_extra(&tpm, extra, CRYPTO_SHA256_SIZE, err);
 	if (rc == 0)
-		rc = add_log(io, boot_log, "boot.bin", ret, err);
-	return rc < 0 ? rc : add_log(io, ima_log, "ima.bin", ret, err);
+		rc = driver_add_log(io, boot_log, "boot.bin", ret, err);
+	return rc < 0 ? rc : driver_add_log(io, ima_log, "ima.bin", ret, err);
 }
 
 const struct driver_row driver_azure = {

@@ -183,11 +183,7 @@ static int tdx_get(const struct driver_io *io, const uint8_t report_data[DRIVER_
                    struct driver_evidence *ret, struct error *err)
 {
 	int rc = get(io, "tdx", report_data, ret, err);
-	if (rc < 0 || !io->is_there(io->data, CCEL))
-		return rc;
-	ret->event_logs[0].name = "ccel.bin";
-	ret->event_log_count = 1;
-	return io->read(io->data, CCEL, TEE_BLOB_MAX, &ret->event_logs[0].bytes, err);
+	return rc < 0 ? rc : driver_add_log(io, CCEL, "ccel.bin", ret, err);
 }
 
 const struct driver_row driver_snp = {

@@ -13,50 +13,36 @@
 #include "crypto/crypto.h"
 #include "crypto/x509.h"
 
+#define OPTION(name, kind, value, field, help) \
+	{name, NULL, kind, value, help, option_field(evidence_options, field)}
+#define TEXT(name, value, field, help) OPTION(name, OPTION_TEXT, value, field, help)
+#define FILES(name, field, help) OPTION(name, OPTION_LIST, "FILE...", field, help)
+
 static const struct option evidence_table[] = {
-	{"--tee", NULL, OPTION_TEXT, "KIND", "what hardware the evidence is of: snp, tdx, sgx, tpm, azure",
-         option_field(evidence_options, tee)},
-	{"--evidence", NULL, OPTION_TEXT, "FILE", "the evidence: binary, or hexadecimal text",
-         option_field(evidence_options, evidence)},
-	{"--certs", NULL, OPTION_LIST, "FILE...", "certificates, in DER, PEM or hexadecimal",
-         option_field(evidence_options, certs)},
-	{"--collateral", NULL, OPTION_LIST, "FILE...", "CRLs, and what else its maker publishes about it",
-         option_field(evidence_options, collateral)},
-	{"--event-log", NULL, OPTION_LIST, "FILE...", "logs whose events the evidence has hashed",
-         option_field(evidence_options, event_logs)},
-	{"--report-data", NULL, OPTION_TEXT, "HEX",
-         "what the evidence must be bound to (a nonce, the hash of a key); zeros may be left out at the end",
-         option_field(evidence_options, report_data)},
-	{"--at", NULL, OPTION_TEXT, "TIME",
-         "judge as at that time: 2025-06-01, 2025-06-01T12:00:00Z, or seconds since 1970; default: now",
-         option_field(evidence_options, at)},
-	{"--policy", NULL, OPTION_TEXT, "FILE", "what is demanded beyond that it is genuine, in JSON",
-         option_field(evidence_options, policy)},
-	{"--out", NULL, OPTION_TEXT, "DIR", "get, collateral fetch: where the files go; challenge: the file",
-         option_field(evidence_options, out)},
-	{"--from", NULL, OPTION_TEXT, "URL",
-         "collateral fetch: a mirror with the makers' paths, to ask instead of them",
-         option_field(evidence_options, from)},
-	{"--product", NULL, OPTION_TEXT, "NAME",
-         "collateral fetch, of a report that does not tell: Milan, Genoa or Turin",
-         option_field(evidence_options, product)},
-	{"--firmware", NULL, OPTION_TEXT, "FILE",
-         "reference: the firmware (OVMF) that the machine starts with",
-         option_field(evidence_options, firmware)},
-	{"--kernel", NULL, OPTION_TEXT, "FILE", "reference: the kernel that the host hands to the firmware",
-         option_field(evidence_options, kernel)},
-	{"--initrd", NULL, OPTION_TEXT, "FILE", "reference: the initrd, with --kernel",
-         option_field(evidence_options, initrd)},
-	{"--append", NULL, OPTION_TEXT, "TEXT", "reference: the kernel's command line, with --kernel",
-         option_field(evidence_options, append)},
-	{"--cpus", NULL, OPTION_NUMBER, "N", "reference: virtual processors; default 1",
-         option_field(evidence_options, cpus)},
-	{"--cpu", NULL, OPTION_TEXT, "MODEL",
-         "reference: QEMU's name of it, such as EPYC-Milan, or its signature, such as 0xa00f11",
-         option_field(evidence_options, cpu)},
-	{"--guest-features", NULL, OPTION_TEXT, "HEX", "reference: SEV_FEATURES; default 0x1",
-         option_field(evidence_options, guest_features)},
-	{"--json", NULL, OPTION_FLAG, NULL, "print JSON", option_field(evidence_options, json)},
+	TEXT("--tee", "KIND", tee, "what hardware the evidence is of: snp, tdx, sgx, tpm, azure"),
+	TEXT("--evidence", "FILE", evidence, "the evidence: binary, or hexadecimal text"),
+	FILES("--certs", certs, "certificates, in DER, PEM or hexadecimal"),
+	FILES("--collateral", collateral, "CRLs, and what else its maker publishes about it"),
+	FILES("--event-log", event_logs, "logs whose events the evidence has hashed"),
+	TEXT("--report-data", "HEX", report_data,
+             "what the evidence must be bound to (a nonce, the hash of a key); zeros may be left out at the end"),
+	TEXT("--at", "TIME", at,
+             "judge as at that time: 2025-06-01, 2025-06-01T12:00:00Z, or seconds since 1970; default: now"),
+	TEXT("--policy", "FILE", policy, "what is demanded beyond that it is genuine, in JSON"),
+	TEXT("--out", "DIR", out, "get, collateral fetch: where the files go; challenge: the file"),
+	TEXT("--from", "URL", from,
+             "collateral fetch: a mirror with the makers' paths, to ask instead of them"),
+	TEXT("--product", "NAME", product,
+             "collateral fetch, of a report that does not tell: Milan, Genoa or Turin"),
+	TEXT("--firmware", "FILE", firmware, "reference: the firmware (OVMF) that the machine starts with"),
+	TEXT("--kernel", "FILE", kernel, "reference: the kernel that the host hands to the firmware"),
+	TEXT("--initrd", "FILE", initrd, "reference: the initrd, with --kernel"),
+	TEXT("--append", "TEXT", append, "reference: the kernel's command line, with --kernel"),
+	OPTION("--cpus", OPTION_NUMBER, "N", cpus, "reference: virtual processors; default 1"),
+	TEXT("--cpu", "MODEL", cpu,
+             "reference: QEMU's name of it, such as EPYC-Milan, or its signature, such as 0xa00f11"),
+	TEXT("--guest-features", "HEX", guest_features, "reference: SEV_FEATURES; default 0x1"),
+	OPTION("--json", OPTION_FLAG, NULL, json, "print JSON"),
 };
 
 const struct verb evidence_verb = {
@@ -361,12 +347,13 @@ static int run(const struct command_row *row, const struct evidence_options *o)
 /* The option of `word` that takes several files; *ret_has_value: one of them is in it, behind a '='. */
 static const char *list_of(const char *word, bool *ret_has_value)
 {
-	static const char *const lists[] = {"--certs", "--collateral", "--event-log"};
-	for (size_t i = 0; i < array_count(lists); i++) {
-		const size_t size = strlen(lists[i]);
-		if (strncmp(word, lists[i], size) == 0 && (word[size] == '\0' || word[size] == '=')) {
+	for (size_t i = 0; i < array_count(evidence_table); i++) {
+		const char *name = evidence_table[i].name;
+		const size_t size = strlen(name);
+		if (evidence_table[i].kind == OPTION_LIST && strncmp(word, name, size) == 0 &&
+		    (word[size] == '\0' || word[size] == '=')) {
 			*ret_has_value = word[size] == '=';
-			return lists[i];
+			return name;
 		}
 	}
 	return NULL;

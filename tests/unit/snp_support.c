@@ -425,3 +425,20 @@ void maker_pem(const struct buf *der, const char *name, struct buf *pem)
 	buf_put(pem, text, (size_t)size);
 	BIO_free(bio);
 }
+
+void maker_ask(const struct maker_files *files, struct maker_question *q)
+{
+	memset(q, 0, sizeof(*q));
+	q->certs[0] = (struct tee_blob){files->leaf.data, files->leaf.size, "leaf"};
+	q->certs[1] = (struct tee_blob){files->ca.data, files->ca.size, "ca"};
+	q->certs[2] = (struct tee_blob){files->root.data, files->root.size, "root"};
+	q->input = (struct tee_input){
+		.kind = TEE_SNP,
+		.evidence = {files->report.data, files->report.size, "report"},
+		.certs = q->certs,
+		.cert_count = MAKER_CERTS,
+		.time = MAKER_TIME,
+		.test_roots = &files->pin,
+		.test_root_count = 1,
+	};
+}

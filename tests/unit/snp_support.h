@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "crypto/vendor_cert.h"
 
-enum { MAKER_TIME = 1750000000, MAKER_YEAR = 31536000 };
+enum { MAKER_TIME = 1750000000, MAKER_YEAR = 31536000, MAKER_CERTS = 3 };
 
 /* What is made; maker_shape gives one that is right. */
 struct maker_shape {
@@ -64,6 +64,14 @@ struct maker_crl {
 	int64_t this_update, next_update; /* 0: it does not say */
 };
 void maker_make_crl(const struct maker_shape *shape, const struct maker_crl *crl, struct buf *der);
+
+/* One question, and where it is put from. */
+struct maker_question {
+	struct tee_input input;
+	struct tee_blob certs[MAKER_CERTS], crl;
+	struct tee_policy *policy;
+};
+void maker_ask(const struct maker_files *files, struct maker_question *q);
 
 /* As the host hands them out (GHCB). `efi`: the first numbers of the GUIDs little-endian. */
 void maker_table(const struct maker_files *files, bool efi, struct buf *table);

@@ -14,7 +14,7 @@
 #include "attest/azure/format.h"
 #include "azure_support.h"
 #include "crypto/crypto.h"
-#include "tpm_question.h"
+#include "verdict_assert.h"
 
 #define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
 
@@ -29,16 +29,6 @@ static int stop(void **state)
 	(void)state;
 	paravisor_stop();
 	return 0;
-}
-
-static void assert_judged(const struct tee_input *input, const char *names)
-{
-	struct tee_verdict v = {0};
-	struct error err = {0};
-	if (tee_verify(input, &v, &err) != 0)
-		fail_msg("%s", err.text);
-	assert_fails(&v, names);
-	tee_verdict_done(&v);
 }
 
 static void assert_shape(const struct paravisor_shape *shape, const char *names)

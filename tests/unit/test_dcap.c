@@ -17,28 +17,7 @@
 #include "attest/dcap/quote_format.h"
 #include "crypto/crypto.h"
 #include "dcap_support.h"
-
-static void print_verdict(const struct tee_verdict *v)
-{
-	for (size_t i = 0; i < v->check_count; i++)
-		print_message("%s %s: %s (wanted: %s)\n", tee_status_name(v->checks[i].status),
-		              v->checks[i].name, v->checks[i].found, v->checks[i].wanted);
-}
-
-/* The checks of that status are those of `names`, separated by spaces, and no others. */
-static void assert_names(const struct tee_verdict *v, enum tee_status status, const char *names,
-                         const char *what)
-{
-	char found[600] = "";
-	for (size_t i = 0, at = 0; i < v->check_count; i++)
-		if (v->checks[i].status == status)
-			at += (size_t)snprintf(found + at, sizeof(found) - at, "%s%s", at ? " " : "",
-			                       v->checks[i].name);
-	if (strcmp(found, names) != 0) {
-		print_verdict(v);
-		fail_msg("%s: %s are \"%s\", wanted \"%s\"", what, tee_status_name(status), found, names);
-	}
-}
+#include "verdict_assert.h"
 
 /* Verifies, with a policy if there is one. */
 static void judge(struct tee_input *input, const char *policy, struct tee_verdict *v)
@@ -190,7 +169,7 @@ static void assert_status(const struct dcap_shape *shape, const char *status, co
 	if (!claim || strcmp(claim->value, status) != 0 ||
 	    strcmp(known ? known->value : "", advisories) != 0 ||
 	    tee_check_named(&v, "tcb.status")->status != expected) {
-		print_verdict(&v);
+		verdict_print(&v);
 		fail_msg("row %zu: %s, wanted %s (%s)", row, claim ? claim->value : "none", status,
 		         known ? known->value : "");
 	}

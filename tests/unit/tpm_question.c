@@ -57,29 +57,9 @@ void answered(struct question *q)
 	soft_done(&q->files);
 }
 
-void assert_fails(const struct tee_verdict *v, const char *names)
-{
-	char found[400] = "";
-	for (size_t i = 0, at = 0; i < v->check_count; i++)
-		if (v->checks[i].status == TEE_FAILED)
-			at += (size_t)snprintf(found + at, sizeof(found) - at, "%s%s", at ? " " : "",
-			                       v->checks[i].name);
-	if (strcmp(found, names) != 0)
-		for (size_t i = 0; i < v->check_count; i++)
-			print_message("%s %s: %s (wanted: %s)\n", tee_status_name(v->checks[i].status),
-			              v->checks[i].name, v->checks[i].found, v->checks[i].wanted);
-	assert_string_equal(found, names);
-	assert_int_equal(tee_accepted(v), *names == '\0');
-}
-
 void assert_verdict(const struct question *q, const char *names)
 {
-	struct tee_verdict v = {0};
-	struct error err = {0};
-	if (tee_verify(&q->input, &v, &err) != 0)
-		fail_msg("%s", err.text);
-	assert_fails(&v, names);
-	tee_verdict_done(&v);
+	assert_judged(&q->input, names);
 }
 
 void assert_error(const struct question *q, const char *why)

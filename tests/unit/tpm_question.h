@@ -3,6 +3,7 @@
 #define TPM_QUESTION_H
 
 #include "tpm_support.h"
+#include "verdict_assert.h"
 
 struct question {
 	struct soft_files files;
@@ -17,8 +18,6 @@ void answered(struct question *q);
 /* JSON with ' for ". */
 void set_policy(struct question *q, const char *format, ...) printf_like(2, 3);
 
-/* The failed checks are those of `names`, separated by spaces, and no others. */
-void assert_fails(const struct tee_verdict *v, const char *names);
 void assert_verdict(const struct question *q, const char *names);
 /* CELLA_EFORMAT, with that in its text. */
 void assert_error(const struct question *q, const char *why);

@@ -2,7 +2,7 @@
  * Do evidence of TPMs and of Azure's machines, certificates, boot logs, IMA logs, policies and public areas
  * stay inside themselves? Byte 0 says what follows: 'e' evidence, a boot log, an IMA log and certificates,
  * each of the first three behind its size; 'a' an answer of cella-tpm; 'c' a credential; 'h' evidence of
- * Azure's; 'i' an IMA log; 'k' a public area, for a credential; 'p' a policy.
+ * Azure's; 'i' an IMA log; 'k' a public area, for a credential; 'l' a list of files; 'p' a policy.
  * build/tests/unit/tpm_seeds DIRECTORY makes the seeds.
  */
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "attest/tee.h"
 #include "attest/tpm/answer_format.h"
 #include "attest/tpm/credential.h"
+#include "attest/tpm/ima_list.h"
 #include "attest/tpm/ima_log.h"
 #include "fuzz_verdict.h"
 
@@ -68,6 +69,17 @@ static void ima(const uint8_t *data, size_t size)
 			abort();
 	}
 	ima_log_done(&log);
+}
+
+static void list(const uint8_t *data, size_t size)
+{
+	struct buf digests = {0};
+	const struct tee_blob blob = {data, size, "list"};
+	const bool is = ima_list_is(data, size);
+	const int rc = ima_list_read(&blob, &digests, NULL);
+	if (rc == 0 && (is != (size > 0) || is != (digests.size > 0) || digests.size > size / 2))
+		abort();
+	buf_done(&digests);
 }
 
 static void key(const uint8_t *data, size_t size)
@@ -144,6 +156,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		azure(data + 1, size - 1);
 	if (data[0] == 'i')
 		ima(data + 1, size - 1);
+	if (data[0] == 'l')
+		list(data + 1, size - 1);
 	if (data[0] == 'k')
 		key(data + 1, size - 1);
 	return 0;

@@ -32,7 +32,7 @@ static int evidence(const char *directory, const char *name, const struct soft_s
 	int status = put(directory, name, 'e', &all);
 	if (shape->kind == SOFT_P256)
 		status |= put(directory, "ima_binary", 'i', &f.ima_binary) |
-		          put(directory, "ima_text", 'i', &f.ima_text);
+		          put(directory, "ima_text", 'i', &f.ima_text) | put(directory, "list", 'l', &f.list);
 	soft_done(&f);
 	return status;
 }

@@ -21,6 +21,9 @@
 #define X16(s) X4(s) X4(s) X4(s) X4(s)
 #define D48(s) X16(s) X16(s) X16(s)
 #define KEY(s) X16(s) X16(s)
+/* PCRs: of the firmware, and of what it starts, a unified kernel image. */
+#define FIRMWARE "0: " KEY("10") ", 2: " KEY("12")
+#define IMAGE "4: " KEY("01") ", 11: " KEY("02") ", 12: " KEY("03") ", 13: " KEY("04")
 
 #define BEFORE "name: hospital\nversion: 0.1\nservices:\n- name: classify\n  attestation: "
 
@@ -141,37 +144,50 @@ static void test_what_is_pinned(void **state)
 		{"{tdx: {mr_td: " D48("01") ", rtmr1: " D48("02") ", rtmr2: " D48(
 			 "03") ", allow_migration: true}}",
 	         "allow_migration"},
-		{"{tpm: {pcrs: {4: " KEY("01") ", 11: " KEY("02") "}}}", "whose TPM it is"},
-		{"{tpm: {ak_names: 000b01}}", "does not pin 4"},
-		{"{tpm: {ak_names: 000b01, pcrs: {4: " KEY("01") ", 8: " KEY("02") "}}}",
-	         "neither 11 nor 8 and 9"},
-		{"{tpm: {ak_names: 000b01, pcrs: {4: " KEY("01") ", 11: " KEY("02") "}}}", NULL},
-		{"{tpm: {ak_names: 000b01, pcrs: {4: " KEY("00") ", 11: " KEY("02") "}}}", "does not pin 4"},
-		{"{tpm: {ak_names: 000b01, pcrs: {4: " KEY("01") ", 11: [" KEY("02") ", " KEY("00") "]}}}",
-	         "neither 11 nor 8 and 9"},
-		{"{tpm: {ak_roots: " KEY("03") ", pcrs: {4: " KEY("01") ", 8: " KEY(
+		{"{tpm: {pcrs: {" FIRMWARE ", " IMAGE "}}}", "whose TPM it is"},
+		{"{tpm: {ak_names: 000b01}}", "does not pin 0 and 2"},
+		{"{tpm: {ak_names: 000b01, pcrs: {0: " KEY("01") ", " IMAGE "}}}", "does not pin 0 and 2"},
+		{"{tpm: {ak_names: 000b01, pcrs: {2: " KEY("01") ", " IMAGE "}}}", "does not pin 0 and 2"},
+		{"{tpm: {ak_names: 000b01, pcrs: {" FIRMWARE "}}}", "does not pin 4"},
+		{"{tpm: {ak_names: 000b01, pcrs: {" FIRMWARE ", 4: " KEY("01") ", 8: " KEY("02") "}}}",
+	         "neither 11 (not to zeros), 12 and 13, nor 8 and 9"},
+		{"{tpm: {ak_names: 000b01, pcrs: {" FIRMWARE ", 4: " KEY("01") ", 11: " KEY("02") "}}}",
+	         "neither 11 (not to zeros), 12 and 13, nor 8 and 9"},
+		{"{tpm: {ak_names: 000b01, pcrs: {" FIRMWARE
+	         ", 4: " KEY("01") ", 11: " KEY("02") ", 12: " KEY("03") "}}}",
+	         "neither 11 (not to zeros), 12 and 13, nor 8 and 9"},
+		{"{tpm: {ak_names: 000b01, pcrs: {" FIRMWARE ", " IMAGE "}}}", NULL},
+		{"{tpm: {ak_names: 000b01, pcrs: {0: " KEY("10") ", 2: " KEY("00") ", " IMAGE "}}}",
+	         "does not pin 0 and 2"},
+		{"{tpm: {ak_names: 000b01, pcrs: {" FIRMWARE
+	         ", 4: " KEY("00") ", 8: " KEY("02") ", 9: " KEY("03") "}}}",
+	         "does not pin 4"},
+		{"{tpm: {ak_names: 000b01, pcrs: {" FIRMWARE ", 4: " KEY("01") ", 11: [" KEY("02") ", " KEY(
+			 "00") "], 12: " KEY("03") ", 13: " KEY("04") "}}}",
+	         "neither 11 (not to zeros), 12 and 13, nor 8 and 9"},
+		{"{tpm: {ak_names: 000b01, pcrs: {" FIRMWARE
+	         ", 4: " KEY("01") ", 11: " KEY("02") ", 12: " KEY("00") ", 13: " KEY("00") "}}}",
+	         NULL},
+		{"{tpm: {ak_roots: " KEY("03") ", pcrs: {" FIRMWARE ", 4: " KEY("01") ", 8: " KEY(
 			 "02") "}, pcrs_sha384: {9: " D48("04") "}}}",
 	         NULL},
-		{"{azure: {tpm: {pcrs: {4: " KEY("01") ", 11: " KEY("02") "}}}}",
-	         "neither measurement nor id_key_digest"},
+		{"{azure: {tpm: {pcrs: {" IMAGE "}}}}", "neither measurement nor id_key_digest"},
 		{"{azure: {isolation: snp, snp: {measurement: " D48("01") "}}}", "does not pin 4"},
-		{"{azure: {snp: {measurement: " D48("01") "}, tpm: {pcrs: {4: " KEY("01") ", 11: " KEY(
-			 "02") "}}}}",
+		{"{azure: {snp: {measurement: " D48("01") "}, tpm: {pcrs: {" IMAGE "}}}}",
 	         "which paravisor runs in a TD"},
-		{"{azure: {isolation: snp, snp: {measurement: " D48("01") "}, tpm: {pcrs: {4: " KEY(
-			 "01") ", 11: " KEY("02") "}}}}",
+		{"{azure: {isolation: snp, snp: {measurement: " D48("01") "}, tpm: {pcrs: {" IMAGE "}}}}",
 	         NULL},
 		{"{azure: {isolation: snp, snp: {measurement: " D48(
-			 "01") ", guest_policy: {debug: any}}, tpm: {pcrs: {4: " KEY("01") ", 11: " KEY("02") "}}}}",
+			 "01") ", guest_policy: {debug: any}}, tpm: {pcrs: {" IMAGE "}}}}",
 	         "guest_policy.debug"},
 		{"{azure: {isolation: snp, snp: {measurement: " D48(
-			 "01") ", maximum_vmpl: 1}, tpm: {pcrs: {4: " KEY("01") ", 11: " KEY("02") "}}}}",
+			 "01") ", maximum_vmpl: 1}, tpm: {pcrs: {" IMAGE "}}}}",
 	         "snp.maximum_vmpl lets"},
 		{"{azure: {isolation: tdx, tdx: {mr_td: " D48("01") "}, tpm: {pcrs: {4: " KEY(
 			 "01") ", 8: " KEY("02") ", 9: " KEY("03") "}}}}",
 	         NULL},
 		{"{azure: {isolation: tdx, tdx: {mr_td: " D48(
-			 "01") ", allow_debug: true}, tpm: {pcrs: {4: " KEY("01") ", 11: " KEY("02") "}}}}",
+			 "01") ", allow_debug: true}, tpm: {pcrs: {" IMAGE "}}}}",
 	         "allow_debug or allow_migration"},
 		{"{sgx: {mr_signer: " KEY("01") "}}", "neither mr_enclave nor mr_signer and isv_prod_id"},
 		{"{sgx: {mr_signer: " KEY("01") ", isv_prod_id: 0}}", NULL},

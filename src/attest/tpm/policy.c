@@ -50,8 +50,12 @@ void tpm_policy_init(void *policy)
 	memset(policy, 0, sizeof(struct tpm_policy));
 }
 
-/* A PCR of zeros is one that nobody has measured into: whatever runs there, it was not looked at. */
-static bool are_measured(const struct policy_values *values, size_t size)
+static bool is_pinned(const struct tpm_policy *p, size_t pcr)
+{
+	return p->pcrs[pcr].count > 0 || p->pcrs_sha384[pcr].count > 0;
+}
+
+static bool has_no_zeros(const struct policy_values *values, size_t size)
 {
 	for (size_t i = 0; i < values->count; i++)
 		if (bytes_are_zero(values->values[i], size))
@@ -59,31 +63,39 @@ static bool are_measured(const struct policy_values *values, size_t size)
 	return values->count > 0;
 }
 
-static bool is_pinned(const struct tpm_policy *p, size_t pcr)
+/* A PCR of zeros is one that nobody has measured into: whatever runs there, it was not looked at. */
+static bool is_measured(const struct tpm_policy *p, size_t pcr)
 {
-	return are_measured(&p->pcrs[pcr], CRYPTO_SHA256_SIZE) ||
-	       are_measured(&p->pcrs_sha384[pcr], CRYPTO_SHA384_SIZE);
+	return has_no_zeros(&p->pcrs[pcr], CRYPTO_SHA256_SIZE) ||
+	       has_no_zeros(&p->pcrs_sha384[pcr], CRYPTO_SHA384_SIZE);
 }
 
 /*
  * What started is in the PCRs, if all that matters was measured (TCG PC Client Platform Firmware Profile,
  * section 3.3.4; the UAPI Group's registry of TPM PCRs): the firmware measures what it starts into PCR 4.
- * GRUB goes on with its commands, the kernel's line among them, in PCR 8 and the files in PCR 9; a unified
- * kernel image holds kernel, line and initrd, and its stub measures them into PCR 11.
+ * GRUB goes on with its commands, the kernel's line among them, in PCR 8 and the files in PCR 9. A unified
+ * kernel image holds kernel, line and initrd, and its stub measures them into PCR 11; what it takes from
+ * beside the image, another line and credentials in PCR 12, and extensions in PCR 13: zeros, if nothing.
  */
 const char *tpm_policy_boot_open(const struct tpm_policy *p)
 {
-	if (!is_pinned(p, 4))
+	if (!is_measured(p, 4))
 		return "what the firmware started: pcrs does not pin 4, to what is not zeros";
-	return is_pinned(p, 11) || (is_pinned(p, 8) && is_pinned(p, 9))
-	               ? NULL
-	               : "kernel, initrd and command line: pcrs pins neither 11 nor 8 and 9, to what is not zeros";
+	if ((is_measured(p, 11) && is_pinned(p, 12) && is_pinned(p, 13)) ||
+	    (is_measured(p, 8) && is_measured(p, 9)))
+		return NULL;
+	return "kernel, initrd and command line: pcrs pins neither 11 (not to zeros), 12 and 13, nor 8 and 9 (not "
+	       "to zeros)";
 }
 
+/* The firmware, which measures the rest, is in PCR 0, and what it runs from cards in PCR 2. */
 const char *tpm_policy_open(const void *policy)
 {
 	const struct tpm_policy *p = policy;
-	return p->ak_names.count || p->ak_roots.count
+	if (!p->ak_names.count && !p->ak_roots.count)
+		return "whose TPM it is: it names neither ak_names nor ak_roots, so it accepts none";
+	return is_measured(p, 0) && is_measured(p, 2)
 	               ? tpm_policy_boot_open(p)
-	               : "whose TPM it is: it names neither ak_names nor ak_roots, so it accepts none";
+	               : "what the firmware is, which measures the rest: pcrs does not pin 0 and 2, to what is "
+	                 "not zeros";
 }

@@ -273,9 +273,13 @@ static void test_two_banks(void **state)
 	struct question q;
 	struct tpm_evidence e;
 	uint8_t sha1[20];
+	struct tee_verdict v = {0};
 	shape.two_banks = true;
 	ask(&shape, &q);
-	assert_verdict(&q, "");
+	assert_int_equal(tee_verify(&q.input, &v, NULL), 0);
+	assert_fails(&v, "");
+	assert_string_equal(tee_check_named(&v, "quote.bank")->found, "SHA-256"); /* and not the first */
+	tee_verdict_done(&v);
 	assert_int_equal(tpm_evidence_read(q.files.evidence.data, q.files.evidence.size, &e, NULL), 0);
 	for (unsigned i = 0; i < TPM_PCRS; i++) {
 		const uint8_t *first = tpm_evidence_pcr(&e, CRYPTO_SHA1, i);

@@ -249,7 +249,7 @@ static int check_digest(struct tpm_judging *j, struct error *err)
 	const int hash = tpm_hash_of(e->ak.scheme_hash);
 	uint8_t digest[CRYPTO_HASH_MAX];
 	tee_demand(v, "quote.bank", j->has_bank, "PCRs of SHA-256, SHA-384 or SHA-512", "%s",
-	           j->has_bank ? tpm_alg_name(e->quote.selection.banks[0].alg) : "none");
+	           j->has_bank ? tpm_alg_name(j->bank_alg) : "none");
 	if (hash < 0) {
 		tee_unchecked(v, "quote.pcrs", "the digest of the PCRs", "the key's hash is not known here");
 		return 0;
@@ -341,6 +341,7 @@ static void find_bank(struct tpm_judging *j)
 			if (s->banks[k].hash == (int)wanted[i] && s->banks[k].pcrs != 0) {
 				j->has_bank = true;
 				j->bank = wanted[i];
+				j->bank_alg = s->banks[k].alg;
 			}
 }
 

@@ -73,9 +73,9 @@ struct tpm_judging {
 	struct vendor_key *ak_key;
 	struct tpm_certs *certs;
 	bool owns_certs;
-	bool has_bank;
-	enum crypto_hash
-		bank; /* that logs are held against: SHA-256 if the quote has it, else SHA-384 or 512 */
+	bool has_bank; /* that logs are held against: SHA-256 if the quote has it, else SHA-384 or 512 */
+	enum crypto_hash bank;
+	uint16_t bank_alg;
 };
 
 /* What the evidence of a TPM says; its claims. CELLA_EFORMAT. Also after a failure tpm_end gives back what *j

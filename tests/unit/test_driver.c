@@ -39,13 +39,14 @@ struct troubles {
 struct entry {
 	bool used;
 	char name[64];
-	unsigned generation;
+	unsigned generation, level;
 	uint8_t inblob[64];
 };
 
 struct kernel {
 	bool has_tsm, has_ccel, has_gramine, has_device;
 	const char *provider, *attestation_type;
+	const char *floor; /* the least privilege level that may be asked for, or NULL */
 	struct troubles troubles;
 	struct entry entries[ENTRIES];
 	uint8_t user_report_data[64];
@@ -90,6 +91,8 @@ static bool fake_is_there(void *data, const char *path)
 		return k->has_gramine && (!ends_with(path, "attestation_type") || k->attestation_type);
 	if (ends_with(path, "/CCEL"))
 		return k->has_ccel;
+	if (ends_with(path, "/privlevel_floor"))
+		return k->floor != NULL;
 	return k->has_device;
 }
 
@@ -119,6 +122,8 @@ static int read_entry(struct kernel *k, struct entry *e, const char *path, struc
 	char text[40];
 	if (ends_with(path, "/provider")) {
 		snprintf(text, sizeof(text), "%s\n", k->provider);
+	} else if (ends_with(path, "/privlevel_floor")) {
+		snprintf(text, sizeof(text), "%s\n", k->floor);
 	} else if (ends_with(path, "/generation")) {
 		if (happens(&k->troubles.others_after_read) && k->reads > 0)
 			other_writes(e);
@@ -126,6 +131,8 @@ static int read_entry(struct kernel *k, struct entry *e, const char *path, struc
 	} else if (ends_with(path, "/outblob")) {
 		if (happens(&k->troubles.busy))
 			return error_set(err, CELLA_EAGAIN, "busy");
+		if (k->floor && e->level < (unsigned)(k->floor[0] - '0'))
+			return error_set(err, CELLA_EIO, "cannot read %s: Invalid argument", path);
 		k->reads++;
 		put_evidence(k, e->inblob, ret);
 		return 0;
@@ -166,9 +173,15 @@ static int fake_write(void *data, const char *path, const void *bytes, size_t si
 {
 	struct kernel *k = data;
 	struct entry *e = entry_of(k, path);
-	assert_int_equal(size, 64);
 	if (k->troubles.denied)
 		return error_set(err, CELLA_EPERM, "cannot open %s", path);
+	if (e && ends_with(path, "/privlevel")) {
+		assert_int_equal(size, 1);
+		e->level = (unsigned)(*(const char *)bytes - '0');
+		e->generation++;
+		return 0;
+	}
+	assert_int_equal(size, 64);
 	if (e) {
 		assert_true(ends_with(path, "/inblob"));
 		if (happens(&k->troubles.lost_writes))
@@ -311,6 +324,13 @@ static void test_gives_what_was_asked(void **state)
 	assert_gets(TEE_SNP, k, 0, 0);
 	k.troubles = (struct troubles){.empty_auxblob = true};
 	assert_gets(TEE_SNP, k, 0, 0);
+	k = snp_machine(); /* whose guest runs above the highest privilege: an SVSM has that */
+	k.floor = "0";
+	assert_gets(TEE_SNP, k, 1, 0);
+	k.floor = "2";
+	assert_gets(TEE_SNP, k, 1, 0);
+	k.troubles.others_after_write = 3;
+	assert_gets(TEE_SNP, k, 1, 0);
 	k = td_machine();
 	assert_gets(TEE_TDX, k, 0, 1);
 	k.has_ccel = false;

@@ -8,6 +8,9 @@
  * must be when all has been read, or somebody else wrote in between, and it is done again. The kernel takes
  * the bytes of a binary file when that is closed, and then tells nobody whether it did: the generation tells.
  *
+ * `privlevel` takes the privilege level that the evidence is to be of, where there are several: it is the
+ * highest that this guest may have.
+ *
  * Our directory has a name that nobody else takes, so there is nobody who writes in between unless he means
  * to. It is removed afterwards.
  */
@@ -86,6 +89,19 @@ static int check_provider(const struct request *q, const char *wanted, struct er
 	return rc;
 }
 
+/* Of SEV-SNP: a guest below an SVSM may not speak for the highest level, which is the default. */
+static int choose_level(const struct request *q, struct error *err)
+{
+	char path[PATH_SIZE + 16], floor[TEXT_MAX];
+	path_of(q, "privlevel_floor", path);
+	if (!q->io->is_there(q->io->data, path))
+		return 0;
+	int rc = read_text(q, "privlevel_floor", floor, err);
+	path_of(q, "privlevel", path);
+	return rc < 0 || strcmp(floor, "0") == 0 ? rc
+	                                         : q->io->write(q->io->data, path, floor, strlen(floor), err);
+}
+
 static int begin(struct request *q, struct error *err)
 {
 	uint8_t random[RANDOM_SIZE];
@@ -151,6 +167,8 @@ static int get(const struct driver_io *io, const char *provider,
 	if (rc < 0)
 		return rc;
 	rc = check_provider(&q, provider, err);
+	if (rc == 0)
+		rc = choose_level(&q, err);
 	if (rc == 0)
 		rc = CELLA_EAGAIN;
 	for (int i = 0; rc == CELLA_EAGAIN && i < ATTEMPTS; i++) {

@@ -31,8 +31,8 @@ static const struct option bench_table[] = {
          "kernels, programs, volumes: small data sets, to see that all give the same results",
          option_field(bench_options, quick)},
 	{"--peers", NULL, OPTION_FLAG, NULL,
-         "kernels: also wasmtime (fetched from PyPI) and wasm2c (Debian's), on the same module; volumes: "
-         "also gocryptfs (Debian's)",
+         "kernels: also wasmtime (fetched from PyPI), on the same module, and wasm2c (Debian's), on one of the "
+         "same sources without atomics and vectors; volumes: also gocryptfs (Debian's)",
          option_field(bench_options, peers)},
 };
 

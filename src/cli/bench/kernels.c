@@ -1,6 +1,4 @@
 /* cella bench kernels: PolyBench's kernels as a cell, against gcc and other engines of WebAssembly. */
-#include <stdio.h>
-
 #include "cli/bench/peers.h"
 #include "cli/bench/suite.h"
 
@@ -9,20 +7,18 @@ static const char *const exact_flags[] = {"-O3", "-march=x86-64-v3", "-ffp-contr
 static const char *const native_flags[] = {"-O3", "-march=native", NULL};
 
 /* A peer that is not to be had is a row. */
-static int add_peers(struct bench *b, struct comparison *c, struct error *err)
+static int add_peers(struct bench *b, struct suite *s, struct error *err)
 {
-	char module[BENCH_PATH_MAX];
 	struct error why;
 	int rc = 0;
-	snprintf(module, sizeof(module), "%s/cell.wasm", b->directory);
 	for (size_t i = 0; rc == 0 && i < bench_peer_count; i++) {
 		cleanup_arguments struct arguments command = {0};
-		rc = bench_peers[i].prepare(b, module, &command, &why);
+		rc = bench_peers[i].prepare(b, s, &command, &why);
 		if (rc < 0) {
 			rc = bench_failed(b, "all", bench_peers[i].name, rc, &why, err);
 			continue;
 		}
-		comparison_add(c, bench_peers[i].name)->command = command;
+		comparison_add(&s->comparison, bench_peers[i].name)->command = command;
 		command = (struct arguments){0};
 	}
 	return rc;
@@ -45,7 +41,7 @@ static int add_all(struct bench *b, struct suite *s, struct error *err)
 	if (rc < 0)
 		return rc;
 	c->contestants[c->count - 1].rounds_otherwise = true; /* it contracts */
-	return b->peers ? add_peers(b, c, err) : 0;
+	return b->peers ? add_peers(b, s, err) : 0;
 }
 
 int bench_kernels(struct bench *b, struct error *err)

@@ -15,6 +15,8 @@
 #include <unistd.h>
 #include <wchar.h>
 
+enum { BYTES_MAX = 100 };
+
 static int failures;
 
 #define expect(condition) expect_at(__LINE__, #condition, condition)
@@ -171,6 +173,55 @@ static void test_texts(void)
 	expect(strtold("1e4000", NULL) > 1e308L);
 }
 
+/* `length` bytes and a zero, the last of the memory; before them what must not be found. */
+static unsigned char *last_bytes(unsigned char *end, int length)
+{
+	memset(end - BYTES_MAX - 16, ';', BYTES_MAX);
+	end[-2 - length] = length % 2 ? ';' : 0;
+	memset(end - 1 - length, 'x', (size_t)length);
+	end[-1] = 0;
+	return end - 1 - length;
+}
+
+static void test_search(unsigned char *bytes, int length)
+{
+	const char *text = (const char *)bytes;
+	expect(strlen(text) == (size_t)length && strcspn(text, "") == (size_t)length);
+	expect(!strchr(text, ';') && strchr(text, 0) == text + length);
+	for (int i = length - 1; i >= 0; i--) {
+		bytes[i] = i % 3 ? ';' : 0xfe;
+		expect(strchr(text, bytes[i]) == text + i);
+		expect(strcspn(text, i % 3 ? ";" : "\xfe") == (size_t)i);
+		expect(strcspn(text, ",;") == strcspn(text, ",;:") && strcspn(text, "\xfe;") == (size_t)i);
+		expect(strcspn(text, "\xfe:;") == (size_t)i && strlen(text) == (size_t)length);
+	}
+}
+
+/* What comes behind the first difference does not count. */
+static void test_order(unsigned char *bytes, int length)
+{
+	unsigned char room[BYTES_MAX + 16], *other = room + length % 9;
+	memcpy(other, bytes, (size_t)length);
+	expect(memcmp(bytes, other, (size_t)length) == 0);
+	for (int i = length - 1; i >= 0; i--) {
+		bytes[i] = i % 2 ? 0x80 : 'a';
+		expect(memcmp(bytes, other, (size_t)length) * (i % 2 ? 1 : -1) > 0);
+		expect(memcmp(other, bytes, (size_t)length) * (i % 2 ? 1 : -1) < 0);
+		expect(memcmp(bytes, other, (size_t)i) == 0);
+	}
+}
+
+static void test_bytes(void)
+{
+	size_t page = __builtin_wasm_memory_grow(0, 1);
+	unsigned char *end = (unsigned char *)((page + 1) * 65536);
+	expect(page != (size_t)-1);
+	for (int length = 0; length < BYTES_MAX - 16; length++) {
+		test_search(last_bytes(end, length), length);
+		test_order(last_bytes(end, length), length);
+	}
+}
+
 int main(void)
 {
 	test_thread_local();
@@ -181,6 +232,7 @@ int main(void)
 	test_signals();
 	test_files();
 	test_texts();
+	test_bytes();
 	if (!failures)
 		puts("all is as it should be");
 	return failures != 0;

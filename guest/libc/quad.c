@@ -158,14 +158,11 @@ INLINE quad product(struct wide x, struct wide y)
 	fourth += third < middle;
 	third += hh;
 	fourth += third < hh;
-	int32_t exponent = xe + ye - BIAS + 1;
-	if (!(fourth >> 63)) {
-		exponent--;
-		fourth = fourth << 1 | third >> 63;
-		third = third << 1 | second >> 63;
-		second <<= 1;
-	}
-	third |= (second | ll) != 0;
+	u64 up = 1 - (fourth >> 63); /* by no branch: nobody could foretell it */
+	fourth = fourth << up | (third >> 63 & up);
+	third = third << up | (second >> 63 & up);
+	third |= (second << up | ll) != 0;
+	int32_t exponent = xe + ye - BIAS + 1 - (int32_t)up;
 	return put_together((x.high ^ y.high) & sign_bit, exponent, (struct wide){third, fourth});
 }
 

@@ -7,6 +7,9 @@
  * largest is refused. So of two writers only one can commit, whatever either believes (leases and fencing:
  * Gray and Cheriton 1989, Burrows 2006).
  *
+ * A keeper may be far away. Of one that has `answer`, `swap` only asks, and the answers come in the order of
+ * the questions; several may be under way, each from the reference that the one before goes to.
+ *
  * A keeper is trusted for freshness, never with keys.
  */
 #ifndef VOLUME_KEEPER_H
@@ -29,10 +32,15 @@ struct volume_keeper {
 	int (*acquire)(void *data, const uint8_t volume[VOLUME_ID_SIZE], bool take_over, uint64_t *ret_token,
 	               struct error *err);
 	/* From one reference to the next; 0 also if it holds that already. CELLA_EFENCED: the token is too
-	 * old; CELLA_EAUTH: it holds another. */
+	 * old; CELLA_EAUTH: it holds another. Anything else: whether it did is not known, but where there is
+	 * `answer`: then it was not asked. */
 	int (*swap)(void *data, const uint8_t volume[VOLUME_ID_SIZE], uint64_t token,
 	            const uint8_t from[VOLUME_REFERENCE_SIZE], const uint8_t to[VOLUME_REFERENCE_SIZE],
 	            struct error *err);
+	/* To the oldest swap that is under way, whose errors these are; waits for it. NULL: `swap` itself has
+	 * the answer. */
+	int (*answer)(void *data, struct error *err);
+	bool (*has_answer)(void *data); /* it need not be waited for */
 	void (*release)(void *data, const uint8_t volume[VOLUME_ID_SIZE], uint64_t token);
 	/* Readers, as far as the keeper knows them (NULL: it knows none). From `hold` to `let_go` no writer
 	 * removes what a root needs that `get` gives meanwhile. begin_removal: CELLA_EAGAIN while anybody

@@ -179,6 +179,7 @@ static void release_lease(struct volume *v)
 			head_settle(v);
 		removal_run(v); /* of what readers held until now */
 	}
+	publish_end(v);
 	keeper->release(keeper->data, v->id, v->token);
 }
 

@@ -2,7 +2,8 @@
  * What the files of volumes share. Which calls which, from the top:
  *
  *   volume.c     life of a volume
- *   commit.c     commits, publishing; removal.c  segments that nothing refers to any more
+ *   commit.c     commits; publish.c  what the keeper is told of them
+ *   removal.c    segments that nothing refers to any more
  *   root.c       roots: which one counts; whole.c  is a commit on the disk?
  *   path.c       paths, and what is done to names
  *   file.c       open files: read, write, truncate
@@ -36,6 +37,7 @@ enum {
 	READ_AHEAD_BLOCKS = 32,
 	NODES_DIRTY_MAX = 1024, /* then they are written, commit or not */
 	SYMLINKS_MAX = 40,
+	VOLUME_QUESTIONS_MAX = 8, /* to the keeper, under way */
 	SEGMENT_NONE = 0,
 	SEGMENT_UNWRITTEN = 0xffffffff, /* a pointer to a node that lies in memory only */
 	ROOT_INODE = 1,
@@ -335,9 +337,32 @@ int head_read(struct volume *v, struct volume_head *ret_head,
 
 /* ---- commit.c */
 int commit_locked(struct volume *v, struct error *err) must_check;
-int publish_locked(struct volume *v, struct error *err) must_check;
+/* The file "head" leads to the last commit. Best effort. */
+void head_advance(struct volume *v);
 /* The keeper knows of all that counts. Best effort. */
 void head_settle(struct volume *v);
+
+/* ---- publish.c */
+/* Questions to the keeper, in the order in which it answers them. */
+struct volume_questions {
+	struct volume_question {
+		uint8_t to[VOLUME_REFERENCE_SIZE];
+		uint64_t asked_ns; /* by the monotonic clock: nothing before is unknown to it */
+	} of[VOLUME_QUESTIONS_MAX];
+	unsigned count;
+	unsigned lost; /* so many of the first were answered, and what they did is not known */
+};
+bool publish_is_done(const struct volume *v); /* the keeper knows of the last commit */
+/* What has come of answers. An error: this is the writer no more. */
+int publish_note(struct volume *v, struct error *err) must_check;
+/* In its mode the keeper may be so far behind: asks in time, and waits only for what may not be unknown. */
+int publish_enough(struct volume *v, struct error *err) must_check;
+/* Until publish_is_done. */
+int publish_locked(struct volume *v, struct error *err) must_check;
+/* It says so now: this is still the writer. */
+int publish_confirm(struct volume *v, struct error *err) must_check;
+/* No question is under way any more. */
+void publish_end(struct volume *v);
 
 /* ---- volume.c */
 struct volume {
@@ -361,8 +386,8 @@ struct volume {
 	bool head_is_unsettled; /* it was found so */
 	bool loaded; /* it was opened, or made, without a failure */
 	uint8_t published[VOLUME_REFERENCE_SIZE]; /* what the keeper has */
-	uint8_t asked[VOLUME_REFERENCE_SIZE]; /* or this, if its last answer was lost; zeros: it was not */
-	uint64_t published_ns; /* by the monotonic clock */
+	uint64_t published_ns; /* when that was the last commit, by the monotonic clock */
+	struct volume_questions questions; /* or it has what one of these goes to */
 	uint64_t token;
 	bool holding; /* the keeper knows of this reader */
 	uint32_t opened_segment; /* in which the root lies that it was opened at */

@@ -453,18 +453,18 @@ static int keeper_get(void *data, const uint8_t volume[VOLUME_ID_SIZE],
 	return 0;
 }
 
-static int keeper_acquire(void *data, const uint8_t volume[VOLUME_ID_SIZE], bool take_over,
-                          uint64_t *ret_token, struct error *err)
+static int swap(struct fake_keeper *k, uint64_t token, const uint8_t from[VOLUME_REFERENCE_SIZE],
+                const uint8_t to[VOLUME_REFERENCE_SIZE], bool works, int rc, struct error *err)
 {
-	struct fake_keeper *k = data;
-	bool works;
-	(void)volume;
-	(void)take_over;
-	int rc = begin(k->world, &works, err);
-	if (works)
-		k->token++;
-	if (rc == 0)
-		*ret_token = k->token;
+	if (rc < 0 && !works)
+		return rc;
+	if (token != k->token)
+		return rc < 0 ? rc : error_set(err, CELLA_EFENCED, "another writer took over");
+	if (memcmp(k->root, to, sizeof(k->root)) == 0)
+		return rc;
+	if (memcmp(k->root, from, sizeof(k->root)) != 0)
+		return rc < 0 ? rc : error_set(err, CELLA_EAUTH, "the keeper holds another root");
+	memcpy(k->root, to, sizeof(k->root));
 	return rc;
 }
 
@@ -476,15 +476,82 @@ static int keeper_swap(void *data, const uint8_t volume[VOLUME_ID_SIZE], uint64_
 	bool works;
 	(void)volume;
 	int rc = begin(k->world, &works, err);
-	if (rc < 0 && !works)
-		return rc;
-	if (token != k->token)
-		return rc < 0 ? rc : error_set(err, CELLA_EFENCED, "another writer took over");
-	if (memcmp(k->root, to, sizeof(k->root)) == 0)
-		return rc;
-	if (memcmp(k->root, from, sizeof(k->root)) != 0)
-		return rc < 0 ? rc : error_set(err, CELLA_EAUTH, "the keeper holds another root");
-	memcpy(k->root, to, sizeof(k->root));
+	return swap(k, token, from, to, works, rc, err);
+}
+
+static int send_swap(void *data, const uint8_t volume[VOLUME_ID_SIZE], uint64_t token,
+                     const uint8_t from[VOLUME_REFERENCE_SIZE], const uint8_t to[VOLUME_REFERENCE_SIZE],
+                     struct error *err)
+{
+	struct fake_keeper *k = data;
+	struct fake_question *q = &k->questions[k->count];
+	(void)volume;
+	if (k->world->stopped)
+		return error_set(err, CELLA_EIO, "the power is off");
+	if (k->count == FAKE_QUESTIONS_MAX)
+		abort();
+	k->count++;
+	*q = (struct fake_question){.token = token};
+	memcpy(q->from, from, sizeof(q->from));
+	memcpy(q->to, to, sizeof(q->to));
+	return 0;
+}
+
+/* The power may be off where the writer is: then it may have arrived before. */
+static void carry_out(struct fake_keeper *k, struct fake_question *q)
+{
+	bool works;
+	int rc = begin(k->world, &works, &q->why);
+	if (k->world->stopped && !works)
+		works = fake_random(&k->random) & 1;
+	q->rc = swap(k, q->token, q->from, q->to, works, rc, &q->why);
+	q->done = true;
+}
+
+static void carry_out_some(struct fake_keeper *k)
+{
+	for (unsigned i = 0; i < k->count && fake_random(&k->random) & 1; i++)
+		if (!k->questions[i].done)
+			carry_out(k, &k->questions[i]);
+}
+
+static bool keeper_has_answer(void *data)
+{
+	struct fake_keeper *k = data;
+	if (!k->slow)
+		carry_out_some(k);
+	return k->count && k->questions[0].done;
+}
+
+static int keeper_answer(void *data, struct error *err)
+{
+	struct fake_keeper *k = data;
+	if (k->count == 0)
+		abort();
+	struct fake_question q = k->questions[0];
+	if (!q.done)
+		carry_out(k, &q);
+	k->count--;
+	memmove(k->questions, k->questions + 1, k->count * sizeof(q));
+	if (q.rc < 0 && err)
+		*err = q.why;
+	return q.rc;
+}
+
+static int keeper_acquire(void *data, const uint8_t volume[VOLUME_ID_SIZE], bool take_over,
+                          uint64_t *ret_token, struct error *err)
+{
+	struct fake_keeper *k = data;
+	bool works;
+	(void)volume;
+	(void)take_over;
+	carry_out_some(k);
+	k->count = 0; /* too late: its token is too old by then */
+	int rc = begin(k->world, &works, err);
+	if (works)
+		k->token++;
+	if (rc == 0)
+		*ret_token = k->token;
 	return rc;
 }
 
@@ -500,6 +567,8 @@ struct volume_keeper fake_keeper_interface(struct fake_keeper *keeper)
 	return (struct volume_keeper){.data = keeper,
 	                              .get = keeper_get,
 	                              .acquire = keeper_acquire,
-	                              .swap = keeper_swap,
+	                              .swap = keeper->far ? send_swap : keeper_swap,
+	                              .answer = keeper->far ? keeper_answer : NULL,
+	                              .has_answer = keeper->far ? keeper_has_answer : NULL,
 	                              .release = keeper_release};
 }

@@ -23,6 +23,8 @@
 
 enum fault { FAULT_NONE, FAULT_FAIL, FAULT_AFTER, FAULT_STOP, FAULT_STOP_BEFORE };
 
+enum { FAKE_QUESTIONS_MAX = 8 };
+
 /* What a disk and a keeper have in common. */
 struct fake_world {
 	uint64_t operations;
@@ -53,11 +55,25 @@ bool fake_disk_file(struct fake_disk *disk, size_t index, struct fake_bytes *ret
 bool fake_disk_find(struct fake_disk *disk, const char *name, struct fake_bytes *ret_file);
 void fake_disk_replace(struct fake_disk *disk, const char *name, const void *bytes, size_t size);
 
+/* One that is far is only asked to swap, and answers later: what is under way it does at any time, some of it
+ * after its writer was killed. */
 struct fake_keeper {
 	struct fake_world *world;
 	uint64_t token;
 	uint8_t root[VOLUME_REFERENCE_SIZE];
+	bool far;
+	uint64_t random;
+	bool slow; /* it does nothing before it is waited for */
+	unsigned count;
+	struct fake_question {
+		uint64_t token;
+		uint8_t from[VOLUME_REFERENCE_SIZE], to[VOLUME_REFERENCE_SIZE];
+		bool done;
+		int rc;
+		struct error why;
+	} questions[FAKE_QUESTIONS_MAX];
 };
+/* As its fields say by then. */
 struct volume_keeper fake_keeper_interface(struct fake_keeper *keeper);
 
 /* Numbers from a seed (splitmix64: Steele and others 2014). */

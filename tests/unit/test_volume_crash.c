@@ -60,6 +60,15 @@ static const struct step script[] = {
 	{.kind = COMPACT, .at = 0},
 };
 
+/* Modes, and whether the keeper is far away, so that commits go on while it is asked. */
+struct way {
+	enum volume_mode mode;
+	bool far;
+};
+static const struct way strict = {VOLUME_STRICT, false}, bounded = {VOLUME_BOUNDED, false},
+			offline = {VOLUME_OFFLINE, false}, far_bounded = {VOLUME_BOUNDED, true};
+static const struct way *const ways[] = {&strict, &offline, &far_bounded};
+
 /* One run of it, with what survives. */
 struct run {
 	struct fake_world world;
@@ -77,17 +86,18 @@ static void attach(struct run *r)
 	r->config.keeper = fake_keeper_interface(&r->keeper);
 }
 
-static void begin(struct run *r, enum volume_mode mode)
+static void begin(struct run *r, const struct way *way)
 {
 	*r = (struct run){.config = {.pool = pool,
 	                             .keys = key,
 	                             .key_count = 1,
 	                             .cache = VOLUME_CACHE_LEAST,
 	                             .writable = true,
-	                             .mode = mode,
+	                             .mode = way->mode,
 	                             .bound_commits = 3,
 	                             .bound_s = 3600}};
 	r->disk = fake_disk_new(&r->world);
+	r->keeper.far = way->far;
 	attach(r);
 }
 
@@ -178,10 +188,10 @@ static void reopen(const struct run *cut, uint64_t seed, const char *when)
 	end(&r);
 }
 
-static uint64_t operations_in(enum volume_mode mode)
+static uint64_t operations_in(const struct way *way)
 {
 	struct run r;
-	begin(&r, mode);
+	begin(&r, way);
 	assert_int_equal(play(&r), 0);
 	uint64_t count = r.world.operations;
 	end(&r);
@@ -189,14 +199,14 @@ static uint64_t operations_in(enum volume_mode mode)
 	return count;
 }
 
-static void power_cuts(enum volume_mode mode)
+static void power_cuts(const struct way *way)
 {
 	static const enum fault faults[] = {FAULT_STOP, FAULT_STOP_BEFORE};
-	uint64_t count = operations_in(mode), points = 0;
+	uint64_t count = operations_in(way), points = 0;
 	for (uint64_t at = 1; at <= count; at += volume_part())
 		for (size_t f = 0; f < COUNT_OF(faults); f++) {
 			struct run r;
-			begin(&r, mode);
+			begin(&r, way);
 			r.world.fault = faults[f];
 			r.world.fault_at = at;
 			r.world.code = CELLA_EIO;
@@ -205,8 +215,9 @@ static void power_cuts(enum volume_mode mode)
 			for (uint64_t seed = 0; seed < SEEDS; seed++, points++) {
 				char when[96];
 				snprintf(when, sizeof(when),
-				         "mode %d, power cut %d at operation %llu, seed %llu", mode,
-				         faults[f], (unsigned long long)at, (unsigned long long)seed);
+				         "mode %d, far %d, power cut %d at operation %llu, seed %llu",
+				         way->mode, way->far, faults[f], (unsigned long long)at,
+				         (unsigned long long)seed);
 				reopen(&r, seed * 1000003 + at, when);
 			}
 			end(&r);
@@ -217,35 +228,41 @@ static void power_cuts(enum volume_mode mode)
 static void a_power_cut_leaves_one_commit_or_the_next(void **state)
 {
 	(void)state;
-	power_cuts(VOLUME_STRICT);
+	power_cuts(&strict);
 }
 
 static void a_power_cut_in_bounded_mode_takes_no_commit(void **state)
 {
 	(void)state;
-	power_cuts(VOLUME_BOUNDED);
+	power_cuts(&bounded);
 }
 
 static void a_power_cut_in_offline_mode_takes_no_commit(void **state)
 {
 	(void)state;
-	power_cuts(VOLUME_OFFLINE);
+	power_cuts(&offline);
+}
+
+static void a_power_cut_while_a_far_keeper_is_asked_takes_no_commit(void **state)
+{
+	(void)state;
+	power_cuts(&far_bounded);
 }
 
 /* ---- a writer is killed; the next one finds what the kernel holds, and then the power goes */
 
 enum next { NEXT_WRITES, NEXT_LOOKS };
 
-static void kill_and_cut(enum volume_mode mode, enum fault fault, uint64_t at, enum next next)
+static void kill_and_cut(const struct way *way, enum fault fault, uint64_t at, enum next next)
 {
 	static const struct step steps[] = {{.kind = WRITE, .path = "next", .size = 5000}, {.kind = COMMIT}};
 	struct run r;
 	struct error err;
 	struct volume *v;
 	char when[96];
-	snprintf(when, sizeof(when), "mode %d, kill %d at operation %llu, next %d", mode, fault,
-	         (unsigned long long)at, next);
-	begin(&r, mode);
+	snprintf(when, sizeof(when), "mode %d, far %d, kill %d at operation %llu, next %d", way->mode,
+	         way->far, fault, (unsigned long long)at, next);
+	begin(&r, way);
 	r.world = (struct fake_world){.fault = fault, .fault_at = at, .code = CELLA_EIO};
 	(void)play(&r);
 	r.world = (struct fake_world){0};
@@ -276,12 +293,12 @@ static void what_a_killed_writer_left_is_built_upon_durably(void **state)
 {
 	static const enum fault faults[] = {FAULT_STOP, FAULT_STOP_BEFORE};
 	(void)state;
-	for (enum volume_mode mode = VOLUME_STRICT; mode <= VOLUME_OFFLINE; mode++) {
-		uint64_t count = operations_in(mode);
+	for (size_t w = 0; w < COUNT_OF(ways); w++) {
+		uint64_t count = operations_in(ways[w]);
 		for (uint64_t at = 1; at <= count; at += volume_part())
 			for (size_t f = 0; f < COUNT_OF(faults); f++) {
-				kill_and_cut(mode, faults[f], at, NEXT_WRITES);
-				kill_and_cut(mode, faults[f], at, NEXT_LOOKS);
+				kill_and_cut(ways[w], faults[f], at, NEXT_WRITES);
+				kill_and_cut(ways[w], faults[f], at, NEXT_LOOKS);
 			}
 	}
 }
@@ -334,14 +351,14 @@ static void persist_and_cut(struct run *r, const struct step *step, const char *
 
 typedef void answer_function(struct run *r, const struct step *step, const char *when);
 
-static void fault_in_passing(enum volume_mode mode, const struct fake_world *world, answer_function *answer)
+static void fault_in_passing(const struct way *way, const struct fake_world *world, answer_function *answer)
 {
 	struct run r;
 	struct error err;
 	char when[96];
-	snprintf(when, sizeof(when), "mode %d, fault %d (%s) at operation %llu", mode, world->fault,
-	         cella_error_name(world->code), (unsigned long long)world->fault_at);
-	begin(&r, mode);
+	snprintf(when, sizeof(when), "mode %d, far %d, fault %d (%s) at operation %llu", way->mode, way->far,
+	         world->fault, cella_error_name(world->code), (unsigned long long)world->fault_at);
+	begin(&r, way);
 	pair_begin(&r.pair, NULL);
 	if (volume_create(&r.config, &err) < 0)
 		fail_msg("%s: %s", when, err.text);
@@ -361,39 +378,39 @@ static void fault_in_passing(enum volume_mode mode, const struct fake_world *wor
 	end(&r);
 }
 
-static void faults_in_passing(enum volume_mode mode, answer_function *answer)
+static void faults_in_passing(const struct way *way, answer_function *answer)
 {
 	static const int codes[] = {CELLA_ENOSPC, CELLA_EIO};
 	static const enum fault faults[] = {FAULT_FAIL, FAULT_AFTER};
-	uint64_t count = operations_in(mode);
+	uint64_t count = operations_in(way);
 	for (uint64_t at = 1; at <= count; at += volume_part())
 		for (size_t i = 0; i < COUNT_OF(codes) * COUNT_OF(faults); i++) {
 			const struct fake_world world = {.fault = faults[i % 2],
 			                                 .code = codes[i / 2],
 			                                 .fault_at = at};
-			fault_in_passing(mode, &world, answer);
+			fault_in_passing(way, &world, answer);
 		}
 }
 
 static void who_asks_again_loses_nothing_to_a_fault(void **state)
 {
 	(void)state;
-	for (enum volume_mode mode = VOLUME_STRICT; mode <= VOLUME_OFFLINE; mode++)
-		faults_in_passing(mode, persist);
+	for (size_t w = 0; w < COUNT_OF(ways); w++)
+		faults_in_passing(ways[w], persist);
 }
 
 static void who_gives_up_at_a_fault_keeps_what_was_committed(void **state)
 {
 	(void)state;
-	for (enum volume_mode mode = VOLUME_STRICT; mode <= VOLUME_OFFLINE; mode++)
-		faults_in_passing(mode, give_up);
+	for (size_t w = 0; w < COUNT_OF(ways); w++)
+		faults_in_passing(ways[w], give_up);
 }
 
 static void who_asked_again_loses_nothing_to_a_power_cut_then(void **state)
 {
 	(void)state;
-	for (enum volume_mode mode = VOLUME_STRICT; mode <= VOLUME_OFFLINE; mode++)
-		faults_in_passing(mode, persist_and_cut);
+	for (size_t w = 0; w < COUNT_OF(ways); w++)
+		faults_in_passing(ways[w], persist_and_cut);
 }
 
 /* The keeper took a root, but its answer was lost: commits go on from there. */
@@ -406,7 +423,7 @@ static void an_answer_of_the_keeper_may_be_lost(void **state)
 	for (size_t i = 0; i < COUNT_OF(faults); i++) {
 		struct run r;
 		struct error err;
-		begin(&r, VOLUME_STRICT);
+		begin(&r, &strict);
 		pair_begin(&r.pair, NULL);
 		assert_int_equal(volume_create(&r.config, &err), 0);
 		assert_int_equal(volume_open(&r.config, &r.pair.v, &err), 0);
@@ -436,6 +453,7 @@ int main(void)
 		cmocka_unit_test(a_power_cut_leaves_one_commit_or_the_next),
 		cmocka_unit_test(a_power_cut_in_bounded_mode_takes_no_commit),
 		cmocka_unit_test(a_power_cut_in_offline_mode_takes_no_commit),
+		cmocka_unit_test(a_power_cut_while_a_far_keeper_is_asked_takes_no_commit),
 		cmocka_unit_test(what_a_killed_writer_left_is_built_upon_durably),
 		cmocka_unit_test(who_asks_again_loses_nothing_to_a_fault),
 		cmocka_unit_test(who_asked_again_loses_nothing_to_a_power_cut_then),

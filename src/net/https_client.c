@@ -19,12 +19,23 @@ enum {
 	INTERIM_MAX = 4,     /* answers before the answer */
 };
 
+/* A request whose answer is to come. */
+struct sent {
+	const char *method;
+	uint64_t deadline_ns;
+	bool lost; /* with its connection */
+};
+
 struct https_client {
 	char url[HTTPS_URL_MAX];
 	char host[HTTPS_URL_MAX];
 	char port[PORT_MAX];
 	struct tls_context *tls;
 	struct https_link link;
+	uint8_t *in; /* of the link, HTTP_HEAD_MAX: what has come and belongs to no answer yet */
+	size_t in_size;
+	struct sent sent[HTTPS_SENT_MAX]; /* in order */
+	size_t sent_count;
 	unsigned connect_ms, request_ms;
 	size_t answer_max;
 	struct mem_pool *pool;
@@ -112,11 +123,37 @@ int https_client_new(const struct https_client_options *o, struct https_client *
 	return rc;
 }
 
+static uint8_t *body_alloc(struct mem_pool *pool, size_t size)
+{
+	return pool ? mem_alloc(pool, size) : malloc(size);
+}
+
+static void body_free(struct mem_pool *pool, uint8_t *body, size_t size)
+{
+	if (body && pool) {
+		mem_free(pool, body);
+	} else if (body) {
+		mem_wipe(body, size);
+		free(body);
+	}
+}
+
+/* Whatever was sent has no answer any more. */
+static void close_link(struct https_client *c)
+{
+	https_link_close(&c->link);
+	body_free(c->pool, c->in, HTTP_HEAD_MAX);
+	c->in = NULL;
+	c->in_size = 0;
+	for (size_t i = 0; i < c->sent_count; i++)
+		c->sent[i].lost = true;
+}
+
 void https_client_free(struct https_client *c)
 {
 	if (!c)
 		return;
-	https_link_close(&c->link);
+	close_link(c);
 	tls_context_unref(c->tls);
 	free(c);
 }
@@ -134,27 +171,10 @@ const struct tls_peer *https_client_peer(const struct https_client *c)
 
 /* Answers' bodies. */
 
-static uint8_t *body_alloc(struct mem_pool *pool, size_t size)
-{
-	return pool ? mem_alloc(pool, size) : malloc(size);
-}
-
-static void body_free(struct mem_pool *pool, uint8_t *body, size_t size)
-{
-	if (body && pool) {
-		mem_free(pool, body);
-	} else if (body) {
-		mem_wipe(body, size);
-		free(body);
-	}
-}
-
 /* An answer while it comes. */
 struct coming {
 	struct https_client *client;
 	uint64_t deadline_ns;
-	uint8_t *bytes; /* what has come and is not the body's yet */
-	size_t size;
 	struct https_reply reply;
 	size_t capacity; /* of the reply's body, but for the NUL */
 	bool begun;      /* something has come */
@@ -163,7 +183,6 @@ struct coming {
 
 static void coming_done(struct coming *a)
 {
-	body_free(a->client->pool, a->bytes, HTTP_HEAD_MAX);
 	if (a->reply.body)
 		body_free(a->client->pool, a->reply.body, a->capacity + 1);
 	free(a->reply.head);
@@ -207,12 +226,13 @@ static int put_body(struct coming *a, const void *bytes, size_t size, struct err
 static int more(struct coming *a, bool *ret_end, struct error *err)
 {
 	size_t n;
-	int rc = https_link_read(&a->client->link, a->bytes + a->size, HTTP_HEAD_MAX - a->size, &n,
-	                         a->deadline_ns, err);
+	struct https_client *c = a->client;
+	int rc = https_link_read(&c->link, c->in + c->in_size, HTTP_HEAD_MAX - c->in_size, &n, a->deadline_ns,
+	                         err);
 	if (rc < 0)
 		return rc;
 	a->begun = a->begun || n > 0;
-	a->size += n;
+	c->in_size += n;
 	*ret_end = n == 0;
 	return 0;
 }
@@ -224,6 +244,12 @@ static int more_of_body(struct coming *a, struct error *err)
 	return rc == 0 && end ? error_set(err, CELLA_ELOST, "its answer ends in the middle") : rc;
 }
 
+static void drop_in(struct https_client *c, size_t size)
+{
+	memmove(c->in, c->in + size, c->in_size - size);
+	c->in_size -= size;
+}
+
 static int read_sized(struct coming *a, struct error *err)
 {
 	uint64_t left = a->reply.http.body_size;
@@ -232,10 +258,9 @@ static int read_sized(struct coming *a, struct error *err)
 	                             a->client->answer_max)
 	                 : 0;
 	while (rc == 0 && left > 0) {
-		size_t part = (size_t)min_of(left, (uint64_t)a->size);
-		rc = put_body(a, a->bytes, part, err);
-		memmove(a->bytes, a->bytes + part, a->size - part);
-		a->size -= part;
+		size_t part = (size_t)min_of(left, (uint64_t)a->client->in_size);
+		rc = put_body(a, a->client->in, part, err);
+		drop_in(a->client, part);
 		left -= part;
 		if (rc == 0 && left > 0)
 			rc = more_of_body(a, err);
@@ -246,19 +271,19 @@ static int read_sized(struct coming *a, struct error *err)
 static int read_chunked(struct coming *a, struct error *err)
 {
 	struct http_chunks chunks = {0};
+	struct https_client *c = a->client;
 	int rc = 0;
 	while (rc == 0 && !chunks.ended) {
 		size_t used, size;
 		const char *data;
-		if (a->size == 0)
+		if (c->in_size == 0)
 			rc = more_of_body(a, err);
 		if (rc == 0)
-			rc = http_chunks_read(&chunks, (char *)a->bytes, a->size, &used, &data, &size, err);
+			rc = http_chunks_read(&chunks, (char *)c->in, c->in_size, &used, &data, &size, err);
 		if (rc < 0)
 			break;
 		rc = put_body(a, data, size, err);
-		memmove(a->bytes, a->bytes + used, a->size - used);
-		a->size -= used;
+		drop_in(c, used);
 	}
 	return rc;
 }
@@ -268,8 +293,8 @@ static int read_to_end(struct coming *a, struct error *err)
 	bool end = false;
 	int rc = 0;
 	while (rc == 0 && !end) {
-		rc = put_body(a, a->bytes, a->size, err);
-		a->size = 0;
+		rc = put_body(a, a->client->in, a->client->in_size, err);
+		a->client->in_size = 0;
 		if (rc == 0)
 			rc = more(a, &end, err);
 	}
@@ -289,10 +314,11 @@ static int read_body(struct coming *a, struct error *err)
 /* One head into the reply. */
 static int read_head(struct coming *a, const char *method, struct error *err)
 {
+	struct https_client *c = a->client;
 	size_t head, scanned = 0;
-	while ((head = http_head_size((char *)a->bytes, a->size, &scanned)) == 0) {
+	while ((head = http_head_size((char *)c->in, c->in_size, &scanned)) == 0) {
 		bool end = false;
-		if (a->size == HTTP_HEAD_MAX)
+		if (c->in_size == HTTP_HEAD_MAX)
 			return error_set(err, CELLA_ELIMIT, "its answer's head is larger than %d bytes",
 			                 HTTP_HEAD_MAX);
 		int rc = more(a, &end, err);
@@ -305,9 +331,8 @@ static int read_head(struct coming *a, const char *method, struct error *err)
 	a->reply.head = malloc(head);
 	if (!a->reply.head)
 		return error_set(err, CELLA_ENOMEM, "no memory for its answer");
-	memcpy(a->reply.head, a->bytes, head);
-	memmove(a->bytes, a->bytes + head, a->size - head);
-	a->size -= head;
+	memcpy(a->reply.head, c->in, head);
+	drop_in(c, head);
 	int rc = http_response_read(a->reply.head, head, method, &a->reply.http, err);
 	return rc < 0 ? error_prefix(err, rc, "its answer is not understood: ") : 0;
 }
@@ -361,13 +386,21 @@ static int send_head(struct https_client *c, const struct https_message *m, uint
 	return https_link_write(&c->link, head.data, head.size, deadline_ns, err);
 }
 
+/* A connection by which answers are to come is used as it is. */
 static int open_link(struct https_client *c, struct error *err)
 {
-	if (c->link.tls && https_link_is_stale(&c->link))
-		https_link_close(&c->link);
-	return c->link.tls ? 0
-	                   : https_link_open(&c->link, c->tls, c->host, c->port,
-	                                     clock_ns() + (uint64_t)c->connect_ms * 1000000, err);
+	if (c->link.tls && c->sent_count == 0 && https_link_is_stale(&c->link))
+		close_link(c);
+	if (c->link.tls)
+		return 0;
+	c->in = body_alloc(c->pool, HTTP_HEAD_MAX);
+	int rc = c->in ? https_link_open(&c->link, c->tls, c->host, c->port,
+	                                 clock_ns() + (uint64_t)c->connect_ms * 1000000, err)
+	               : error_set(err, CELLA_ENOMEM, "no memory for an answer");
+	if (rc == 0)
+		return 0;
+	close_link(c);
+	return error_prefix(err, rc, "cannot reach %s: ", c->url);
 }
 
 /* Does the server want the body? It does, too, when it says nothing. */
@@ -393,41 +426,50 @@ static int send_request(struct coming *a, const struct https_message *m, struct 
 	return https_link_write(&a->client->link, m->body, m->size, a->deadline_ns, err);
 }
 
-/* Does `code` leave open whether the server has carried it out? */
-static bool is_in_doubt(int code)
+static uint64_t deadline_of(const struct https_client *c)
 {
-	return code == CELLA_EIO || code == CELLA_ELOST || code == CELLA_ETIMEOUT;
+	return clock_ns() + (uint64_t)c->request_ms * 1000000;
+}
+
+/* Behind the answer: the connection serves for more, or is closed. */
+static int finish(struct coming *a, int rc, struct https_reply *ret_reply)
+{
+	struct https_client *c = a->client;
+	if (rc < 0 || a->reply.http.close || a->unsent || (c->in_size > 0 && c->sent_count == 0))
+		close_link(c);
+	if (rc < 0)
+		coming_done(a);
+	else
+		*ret_reply = a->reply;
+	return rc;
 }
 
 /* *ret_again: nothing of an answer has come, and asking again does no harm. */
 static int ask_once(struct https_client *c, const struct https_message *m, struct https_reply *ret_reply,
                     bool *ret_again, struct error *err)
 {
-	struct coming a = {.client = c, .deadline_ns = clock_ns() + (uint64_t)c->request_ms * 1000000};
-	a.reply.pool = c->pool;
-	a.bytes = body_alloc(c->pool, HTTP_HEAD_MAX);
-	int rc = a.bytes ? send_request(&a, m, err) : error_set(err, CELLA_ENOMEM, "no memory for an answer");
+	struct coming a = {.client = c, .deadline_ns = deadline_of(c), .reply.pool = c->pool};
+	int rc = send_request(&a, m, err);
 	if (rc == 0)
 		rc = read_reply(&a, m->method, err);
-	if (rc < 0 || a.reply.http.close || a.unsent || a.size > 0)
-		https_link_close(&c->link);
-	if (rc < 0) {
-		*ret_again = !a.begun && (rc == CELLA_EIO || rc == CELLA_ELOST) && is_harmless(m);
-		coming_done(&a);
-		return rc;
-	}
-	body_free(c->pool, a.bytes, HTTP_HEAD_MAX);
-	*ret_reply = a.reply;
-	return 0;
+	*ret_again = !a.begun && (rc == CELLA_EIO || rc == CELLA_ELOST) && is_harmless(m);
+	return finish(&a, rc, ret_reply);
+}
+
+/* Does `code` leave open whether the server has carried it out? */
+static bool is_in_doubt(int code)
+{
+	return code == CELLA_EIO || code == CELLA_ELOST || code == CELLA_ETIMEOUT;
 }
 
 int https_client_ask(struct https_client *c, const struct https_message *m, struct https_reply *ret_reply,
                      struct error *err)
 {
 	bool kept = c->link.tls, again = false;
-	int rc = open_link(c, err);
+	int rc = c->sent_count ? error_set(err, CELLA_EBUG, "an answer of %s is still to come", c->url)
+	                       : open_link(c, err);
 	if (rc < 0)
-		return error_prefix(err, rc, "cannot reach %s: ", c->url);
+		return rc;
 	rc = ask_once(c, m, ret_reply, &again, err);
 	if (rc < 0 && again && kept) {
 		rc = open_link(c, err);
@@ -439,6 +481,65 @@ int https_client_ask(struct https_client *c, const struct https_message *m, stru
 	bool doubt = is_in_doubt(rc) && !is_harmless(m);
 	return error_prefix(err, rc, "%s %s%s: %s", m->method, c->url, m->target,
 	                    doubt ? "whether it was carried out is not known: " : "");
+}
+
+/* Several at once. */
+
+int https_client_send(struct https_client *c, const struct https_message *m, struct error *err)
+{
+	struct coming a = {.client = c, .deadline_ns = deadline_of(c)};
+	if (c->sent_count == HTTPS_SENT_MAX || asks_first(m))
+		return error_set(err, CELLA_ELIMIT, "too much is sent to %s at once", c->url);
+	int rc = open_link(c, err);
+	if (rc < 0)
+		return rc;
+	rc = send_request(&a, m, err);
+	if (rc < 0) {
+		close_link(c);
+		return error_prefix(err, rc, "%s %s%s: whether it was carried out is not known: ", m->method,
+		                    c->url, m->target);
+	}
+	c->sent[c->sent_count++] = (struct sent){.method = m->method, .deadline_ns = a.deadline_ns};
+	return 0;
+}
+
+size_t https_client_sent(const struct https_client *c)
+{
+	return c->sent_count;
+}
+
+int https_client_socket(const struct https_client *c, uint64_t *ret_deadline_ns)
+{
+	*ret_deadline_ns = c->sent_count ? c->sent[0].deadline_ns : UINT64_MAX;
+	return c->sent_count ? c->link.fd : -1;
+}
+
+bool https_client_has_answer(struct https_client *c)
+{
+	size_t n = 0;
+	if (c->sent_count == 0)
+		return false;
+	if (c->sent[0].lost || c->in_size > 0 || clock_ns() >= c->sent[0].deadline_ns)
+		return true;
+	if (tls_read(c->link.tls, c->in, HTTP_HEAD_MAX, &n, NULL) == CELLA_EAGAIN)
+		return false;
+	c->in_size = n;
+	return true;
+}
+
+int https_client_receive(struct https_client *c, struct https_reply *ret_reply, struct error *err)
+{
+	if (c->sent_count == 0)
+		return error_set(err, CELLA_EBUG, "nothing was sent to %s", c->url);
+	const struct sent sent = c->sent[0];
+	struct coming a = {.client = c, .deadline_ns = sent.deadline_ns, .reply.pool = c->pool};
+	c->sent_count--;
+	memmove(c->sent, c->sent + 1, c->sent_count * sizeof(sent));
+	int rc = sent.lost ? error_set(err, CELLA_ELOST, "the connection is lost")
+	                   : read_reply(&a, sent.method, err);
+	if (!sent.lost)
+		rc = finish(&a, rc, ret_reply);
+	return rc < 0 ? error_prefix(err, rc, "%s: whether it was carried out is not known: ", c->url) : 0;
 }
 
 /* Answers. */

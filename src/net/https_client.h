@@ -1,5 +1,6 @@
 /*
- * An HTTPS client: one request after another over one connection that is kept, blocking, each within a time.
+ * An HTTPS client: one request after another over one connection that is kept, blocking, each within a time;
+ * or several, whose answers are received later.
  *
  * The server is known by the hash of its key, or by its CA and name (net/tls.h); a system's store of CAs is
  * never asked. A connection that the server has meanwhile closed is made again before anything is sent. A
@@ -74,6 +75,20 @@ struct https_reply {
  * An answer of any status is a success here. */
 int https_client_ask(struct https_client *client, const struct https_message *message,
                      struct https_reply *ret_reply, struct error *err) must_check;
+
+/* The same in two halves, so that several requests are under way over the connection (RFC 9112, 9.3.2); the
+ * answers come in order. Nothing is asked by https_client_ask meanwhile. A connection that is lost takes all
+ * answers along; each is still received, as CELLA_ELOST. CELLA_ELIMIT: there are HTTPS_SENT_MAX. */
+enum { HTTPS_SENT_MAX = 64 };
+int https_client_send(struct https_client *client, const struct https_message *message,
+                      struct error *err) must_check;
+size_t https_client_sent(const struct https_client *client); /* so many are under way */
+/* To wait for the next answer by: until then by the monotonic clock. -1: nothing is to be waited for. */
+int https_client_socket(const struct https_client *client, uint64_t *ret_deadline_ns);
+/* It has begun to come, or none will. Asked before each wait, as it may have come with the one before. */
+bool https_client_has_answer(struct https_client *client);
+int https_client_receive(struct https_client *client, struct https_reply *ret_reply,
+                         struct error *err) must_check;
 /* NULL without a connection. */
 const struct tls_peer *https_client_peer(const struct https_client *client);
 

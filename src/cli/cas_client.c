@@ -99,18 +99,29 @@ static int advise(const struct cas_client *c, unsigned status, int rc, struct er
 	return error_set(err, rc, "%s: %s", answer.text, advice);
 }
 
+struct https_client *cas_client_https(struct cas_client *c)
+{
+	return c->https;
+}
+
+/* Any answer but 2xx is an error. */
+static int check_reply(struct cas_client *c, int rc, struct https_reply *reply, struct error *err)
+{
+	if (rc < 0)
+		return rc;
+	const unsigned status = reply->status;
+	rc = https_reply_check(c->https, reply, err);
+	if (rc == 0)
+		return 0;
+	https_reply_done(reply);
+	return advise(c, status, rc, err);
+}
+
 int cas_client_ask(struct cas_client *c, const struct https_message *message, struct https_reply *ret_reply,
                    struct error *err)
 {
 	int rc = https_client_ask(c->https, message, ret_reply, err);
-	if (rc < 0)
-		return rc;
-	const unsigned status = ret_reply->status;
-	rc = https_reply_check(c->https, ret_reply, err);
-	if (rc == 0)
-		return 0;
-	https_reply_done(ret_reply);
-	return advise(c, status, rc, err);
+	return check_reply(c, rc, ret_reply, err);
 }
 
 static int read_json(const struct https_reply *reply, json_t **ret_json, struct error *err)
@@ -152,6 +163,33 @@ int cas_client_json_with(struct cas_client *c, const char *method, const char *t
 		return rc;
 	if (ret_json)
 		rc = read_json(&reply, ret_json, err);
+	https_reply_done(&reply);
+	return rc;
+}
+
+int cas_client_send(struct cas_client *c, const char *target, json_t *body, struct error *err)
+{
+	cleanup_free char *text = json_dumps(body, JSON_COMPACT);
+	json_decref(body);
+	if (!text)
+		return error_set(err, CELLA_ENOMEM, "no memory for a request");
+	const struct https_message message = {.method = "POST",
+	                                      .target = target,
+	                                      .type = "application/json",
+	                                      .body = text,
+	                                      .size = strlen(text)};
+	int rc = https_client_send(c->https, &message, err);
+	mem_wipe(text, strlen(text));
+	return rc;
+}
+
+int cas_client_receive(struct cas_client *c, json_t **ret_json, struct error *err)
+{
+	struct https_reply reply;
+	int rc = check_reply(c, https_client_receive(c->https, &reply, err), &reply, err);
+	if (rc < 0)
+		return rc;
+	rc = read_json(&reply, ret_json, err);
 	https_reply_done(&reply);
 	return rc;
 }

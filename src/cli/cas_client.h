@@ -24,6 +24,14 @@ int cas_client_ask(struct cas_client *client, const struct https_message *messag
 int cas_client_json(struct cas_client *client, const char *method, const char *target, json_t *body,
                     json_t **ret_json, struct error *err) must_check;
 
+/* The same in two halves (https_client_send): a POST is sent, and its answer received later. The body is
+ * taken. */
+int cas_client_send(struct cas_client *client, const char *target, json_t *body,
+                    struct error *err) must_check;
+int cas_client_receive(struct cas_client *client, json_t **ret_json, struct error *err) must_check;
+/* To wait for answers with. */
+struct https_client *cas_client_https(struct cas_client *client);
+
 /* POST /v1/nonce. */
 enum { CAS_CLIENT_NONCE_SIZE = 32 };
 int cas_client_nonce(struct cas_client *client, uint8_t ret_nonce[CAS_CLIENT_NONCE_SIZE],

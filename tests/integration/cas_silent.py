@@ -3,10 +3,12 @@
 # timeout: 240
 """Does a job whose CAS takes questions and answers none (stopped, behind a dead link) go on with what needs no answer, end
 at once when it is told to, and go on where it was when the CAS answers after all? Is what has come before the CAS is asked
-handled once, though it was handled while that was waited for?"""
+handled once, though it was handled while that was waited for? Commits that need no answer, with `bounded`, go on up to the
+bound; and a writer that was taken over is told no later."""
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -69,15 +71,45 @@ int main(void)
 	return cella_wait_on(&turns) != 0;
 }
 """
+# Commits whenever it is told how often; says how many, or why not.
+COMMITS = r"""
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+int main(void)
+{
+	int count, total = 0, fd = open("/data/b", O_WRONLY | O_CREAT | O_APPEND, 0600);
+	while (fd >= 0 && scanf("%d", &count) == 1) {
+		for (int i = 0; i < count && fd >= 0; i++, total++)
+			if (write(fd, "x", 1) != 1 || fsync(fd) < 0)
+				return printf("%d %s\n", total, strerror(errno)), 1;
+		printf("%d\n", total);
+		fflush(stdout);
+	}
+	return fd < 0;
+}
+"""
+BOUND = 16
 SESSION = """name: clinic
 version: "0.1"
 volumes:
   - {{name: data, path: /data, access: rw}}
+  - {{name: ahead, path: /data, access: rw, update_policy: bounded {bound}}}
+images:
+  - {{name: strict, volumes: [data]}}
+  - {{name: bounded, volumes: [ahead]}}
 services:
   - name: work
+    image_name: strict
     attestation:
       - cell: {cell}
       - cell: {together}
+  - name: ahead
+    image_name: bounded
+    attestation:
+      - cell: {commits}
 access_policy:
   read: CREATOR
   update: CREATOR
@@ -118,6 +150,36 @@ class Silent:
         return self.process.returncode, output, errors
 
 
+class Ahead:
+    """A job that commits ahead of its CAS."""
+
+    def __init__(self):
+        self.process = subprocess.Popen([CELLA, "run", "-q", "--session", "clinic/ahead", "--volume", f"{SCRATCH}/w:/data", SCRATCH / "c.cell"],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def begin(self, count):
+        self.process.stdin.write(f"{count}\n")
+        self.process.stdin.flush()
+
+    def commit(self, count):
+        self.begin(count)
+        return self.process.stdout.readline().strip()
+
+    def has_said(self):
+        return bool(select.select([self.process.stdout], [], [], 0)[0])
+
+    def end(self):
+        output, errors = self.process.communicate(timeout=30)
+        return self.process.returncode, output, errors
+
+
+def kept(cas):
+    """The number of the last commit that the CAS has."""
+    status, said = cas.ask("GET", "/v1/sessions/clinic/volumes/ahead", who=cas.owner)
+    check(status == 200, f"what is kept: {status}")
+    return int.from_bytes(bytes.fromhex(said["root"])[:8], "little")
+
+
 def build(name, program):
     (SCRATCH / f"{name}.c").write_text(program, encoding="ascii")
     good("cc", cella("cc", SCRATCH / f"{name}.c", "-o", SCRATCH / f"{name}.cell"))
@@ -150,15 +212,17 @@ def all_at_once():
 
 
 HOST.mkdir()
-identity, together = build("p", PROGRAM), build("q", TOGETHER)
-good("volume", cella("volume", "create", "-q", SCRATCH / "v"))
+identity, together, commits = build("p", PROGRAM), build("q", TOGETHER), build("c", COMMITS)
+for name in ("v", "w"):
+    good("volume", cella("volume", "create", "-q", SCRATCH / name))
 
 with Cas() as cas:
     use(cas)
     good("enrol", cella("las", "enrol"))
-    (SCRATCH / "session.yml").write_text(SESSION.format(cell=identity, together=together), encoding="ascii")
+    (SCRATCH / "session.yml").write_text(SESSION.format(cell=identity, together=together, commits=commits, bound=BOUND), encoding="ascii")
     good("session", cella("session", "create", SCRATCH / "session.yml"))
     good("hand over", cella("session", "volume", "clinic", "data", SCRATCH / "v"))
+    good("hand over", cella("session", "volume", "clinic", "ahead", SCRATCH / "w"))
 
     all_at_once()
 
@@ -176,5 +240,46 @@ with Cas() as cas:
     check(Path(f"/proc/{cas.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "T", "which is silent still")
     cas.process.send_signal(signal.SIGCONT)
     good("the lease of it is taken over", cella("session", "volume", "clinic", "data", "--take-over"))
+
+    # ahead of it
+    before = kept(cas)
+    job = Ahead()
+    check(job.commit(100) == "100", "a hundred commits")
+    check(100 - (kept(cas) - before) < BOUND, f"the CAS has nearly all: {kept(cas) - before}")
+    for total in range(102, 122, 2):  # so many are asked about at once; the answers before have come, too
+        check(job.commit(2) == str(total), "two more")
+        check(wait_until(lambda: kept(cas) == before + total), "the CAS has them before it is needed")
+    cas.process.send_signal(signal.SIGSTOP)
+    check(job.commit(BOUND // 2) == "128", "commits go on while it is silent")
+    check(unread(cas.port), "though it was asked")
+    job.begin(BOUND)
+    check(not wait_until(job.has_said, 2), "as far as the bound")
+    cas.process.send_signal(signal.SIGCONT)
+    check(job.process.stdout.readline() == "144\n", "and further when it answers")
+    status, output, errors = job.end()
+    check(status == 0 and kept(cas) == before + 144, f"at the end it has all: {status} {kept(cas)} {errors}")
+
+    job = Ahead()
+    check(job.commit(10) == "10", "another job commits")
+    good("it is taken over", cella("session", "volume", "clinic", "ahead", "--take-over"))
+    at = kept(cas)
+    said = job.commit(100).split()
+    check(len(said) > 1 and 10 <= int(said[0]) < 10 + BOUND, f"it is told within the bound: {said}")
+    status, output, errors = job.end()
+    check(status == 125 and kept(cas) == at, f"and nothing of it counts: {status} {errors}")
+
+    def written():
+        good("follow", cella("session", "volume", "clinic", "ahead", SCRATCH / "w"))
+        return len(good("cat", cella("volume", "cat", SCRATCH / "w", "/b")))
+
+    size = written()
+    job = Ahead()
+    check(job.commit(10) == "10", "the next job commits")
+    cas.kill()
+    check(job.commit(BOUND // 4) == "14", "so does it while the CAS is gone")
+    cas.start(f"127.0.0.1:{cas.port}")
+    check(job.commit(100) == "114", "and when it is there again")
+    status, output, errors = job.end()
+    check(status == 0 and written() == size + 114, f"at the end it has all: {status} {written() - size} {errors}")
     check(cas.stop() == 0, "the CAS ends in order")
 finish()

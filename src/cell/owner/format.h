@@ -19,7 +19,8 @@
  *                                   owner_keeper_reply, text. Of a grant's keeper the owner passes both on to
  *                                   the CAS and back; where none comes back, head.error and why, in the
  *                                   clear. To a CAS also struct owner_identity_request, answered by
- *                                   what cell/identity_question.h says
+ *                                   what cell/identity_question.h says. Several may be under way to a
+ *                                   CAS: their answers come in order, between other frames
  *   executor -> owner   EXIT        sealed record (owner_exit_id): struct owner_exit, text
  *   executor -> owner   REFUSED     in the clear: i32 code, text: why it gives up before it runs a cell
  */

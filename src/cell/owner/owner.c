@@ -1,7 +1,9 @@
 #include "cell/owner/owner.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,6 +12,18 @@
 #include "cell/identity_question.h"
 #include "cell/keeper_question.h"
 #include "cell/provision.h"
+
+/* A question to a root keeper whose answer is taken later. */
+struct later {
+	TAILQ_ENTRY(later) link;
+	const void *asker;
+	uint32_t grant;
+	uint64_t number;
+	bool answered;
+	int rc; /* the answer */
+	struct error why;
+};
+TAILQ_HEAD(laters, later);
 
 struct owner {
 	int fd;
@@ -21,7 +35,8 @@ struct owner {
 		struct seal_session *session;
 		uint64_t questions; /* so far */
 	} keepers[1 + PROVISION_GRANTS_MAX]; /* the owner's, then those of the grants */
-	uint8_t *sealed;     /* a record of a stream or the exit, on its way: ciphertext only */
+	struct laters laters; /* as they were asked */
+	uint8_t *sealed; /* a record of a stream, the exit, or an answer, on its way: ciphertext only */
 };
 
 int owner_new(int fd, struct mem_pool *pool, struct owner **ret_owner, struct error *err)
@@ -34,14 +49,24 @@ int owner_new(int fd, struct mem_pool *pool, struct owner **ret_owner, struct er
 		return error_set(err, CELLA_ENOMEM, "no memory for the owner's channel");
 	}
 	*o = (struct owner){.fd = fd, .pool = pool, .sealed = sealed};
+	TAILQ_INIT(&o->laters);
 	*ret_owner = o;
 	return 0;
 }
 
+static void forget(struct owner *o, struct later *l)
+{
+	TAILQ_REMOVE(&o->laters, l, link);
+	free(l);
+}
+
 void owner_free(struct owner *o)
 {
+	struct later *l;
 	if (!o)
 		return;
+	while ((l = TAILQ_FIRST(&o->laters)))
+		forget(o, l);
 	free(o->sealed);
 	mem_free(o->pool, o);
 }
@@ -82,9 +107,91 @@ static int owner_send(struct owner *o, uint32_t type, const void *body, size_t s
 	return 0;
 }
 
-/* A frame's head and the descriptor that came with it (-1: none). */
-static int owner_receive_head(struct owner *o, uint32_t type, uint32_t limit, struct owner_frame *ret_head,
-                              int *ret_fd, struct error *err)
+/* ---- answers of root keepers; of each keeper they come in the order of the questions */
+
+/* What a frame of a keeper's holds: in o->sealed, behind its head. */
+struct answer {
+	struct owner_keeper_head head;
+	size_t size;
+};
+
+/* Why a grant's CAS gave no answer comes in the clear. */
+static int open_answer(struct owner *o, const struct answer *a, uint64_t number, uint8_t *plain, size_t room,
+                       size_t *ret_size, struct error *err)
+{
+	const uint32_t grant = a->head.grant;
+	const struct seal_id id = owner_keeper_id(grant ? 0 : o->executor, true, number);
+	if (a->head.error)
+		return error_set(err, a->head.error, "%.*s", (int)a->size, (const char *)o->sealed);
+	if (a->size < SEAL_OVERHEAD || a->size > seal_size(room))
+		return error_set(err, CELLA_EFORMAT, "a root keeper's answer has %zu bytes", a->size);
+	*ret_size = a->size - SEAL_OVERHEAD;
+	return seal_open(o->keepers[grant].session, &id, NULL, 0, o->sealed, a->size, plain, *ret_size, err);
+}
+
+/* What the keeper says; its own error, too. */
+static int open_reply(struct owner *o, const struct answer *a, uint64_t number,
+                      struct owner_keeper_reply *ret_reply, struct error *err)
+{
+	uint8_t plain[KEEPER_ANSWER_MAX];
+	size_t size = 0;
+	int rc = open_answer(o, a, number, plain, sizeof(plain), &size, err);
+	if (rc == 0 && size < sizeof(*ret_reply))
+		rc = error_set(err, CELLA_EFORMAT, "its answer has %zu bytes", size);
+	if (rc < 0)
+		return error_prefix(err, rc, "the root keeper: ");
+	memcpy(ret_reply, plain, sizeof(*ret_reply));
+	size_t text_size = size - sizeof(*ret_reply);
+	if (ret_reply->text_size != text_size || ret_reply->error > 0)
+		return error_set(err, CELLA_EFORMAT, "a root keeper's answer is malformed");
+	return ret_reply->error ? error_set(err, ret_reply->error, "%.*s", (int)text_size,
+	                                    (const char *)plain + sizeof(*ret_reply))
+	                        : 0;
+}
+
+/* The oldest question to this keeper that has no answer yet; NULL: none that is answered later. */
+static struct later *awaited(struct owner *o, uint32_t grant)
+{
+	struct later *l;
+	TAILQ_FOREACH(l, &o->laters, link)
+	{
+		if (l->grant == grant && !l->answered)
+			return l;
+	}
+	return NULL;
+}
+
+/* The body of a frame. *ret_noted: it was the answer to a question that is answered later. */
+static int read_answer(struct owner *o, uint32_t size, struct answer *ret_answer, bool *ret_noted,
+                       struct error *err)
+{
+	const size_t room = max_of((size_t)IDENTITY_ANSWER_MAX, (size_t)KEEPER_ANSWER_MAX);
+	struct answer a;
+	if (size < sizeof(a.head) || size > sizeof(a.head) + seal_size(room))
+		return error_set(err, CELLA_EFORMAT, "a root keeper's answer has %u bytes", size);
+	a.size = size - sizeof(a.head);
+	int rc = io_read_full(o->fd, &a.head, sizeof(a.head), err);
+	if (rc == 0)
+		rc = io_read_full(o->fd, o->sealed, a.size, err);
+	if (rc == 0 && (a.head.grant > PROVISION_GRANTS_MAX || a.head.error > 0))
+		rc = error_set(err, CELLA_EFORMAT, "a root keeper's answer is malformed");
+	if (rc < 0)
+		return rc;
+	struct later *l = awaited(o, a.head.grant);
+	*ret_noted = l;
+	*ret_answer = a;
+	if (l) {
+		struct owner_keeper_reply reply;
+		l->rc = open_reply(o, &a, l->number, &reply, &l->why);
+		l->answered = true;
+	}
+	return 0;
+}
+
+/* ---- what the owner sends */
+
+/* The next frame's head and the descriptor that came with it (-1: none). */
+static int receive_head(struct owner *o, struct owner_frame *ret_head, int *ret_fd, struct error *err)
 {
 	size_t size = 0, fd_count = 0;
 	int fd = -1;
@@ -93,17 +200,31 @@ static int owner_receive_head(struct owner *o, uint32_t type, uint32_t limit, st
 		rc = error_set(err, CELLA_ELOST, "the owner's command line is gone");
 	if (rc == 0 && size < sizeof(*ret_head))
 		rc = io_read_full(o->fd, (uint8_t *)ret_head + size, sizeof(*ret_head) - size, err);
+	*ret_fd = fd_count ? fd : -1;
+	return rc;
+}
+
+/* The head of a frame of this type; answers to earlier questions that come before it are noted. */
+static int owner_receive_head(struct owner *o, uint32_t type, uint32_t limit, struct owner_frame *ret_head,
+                              int *ret_fd, struct error *err)
+{
+	cleanup_close int fd = -1;
+	bool noted = true;
+	int rc = receive_head(o, ret_head, &fd, err);
+	while (rc == 0 && noted && ret_head->type == OWNER_KEEPER && type != OWNER_KEEPER) {
+		struct answer a;
+		rc = read_answer(o, ret_head->size, &a, &noted, err);
+		cleanup_close_fn(&fd);
+		if (rc == 0 && noted)
+			rc = receive_head(o, ret_head, &fd, err);
+	}
 	if (rc == 0 && (ret_head->type != type || ret_head->size > limit))
 		rc = error_set(err, CELLA_EFORMAT,
 		               "the owner's command line sent frame %u of %u bytes, not %u", ret_head->type,
 		               ret_head->size, type);
-	if (rc < 0) {
-		if (fd_count)
-			close(fd);
-		return rc;
-	}
-	*ret_fd = fd_count ? fd : -1;
-	return 0;
+	if (rc == 0)
+		*ret_fd = take_fd(&fd);
+	return rc;
 }
 
 int owner_receive_provision(struct owner *o, enum owner_type type, const struct crypto_key_pair *pair,
@@ -217,89 +338,123 @@ struct wasi_host owner_wasi_host(struct owner *o)
 	                          .path = path_operation};
 }
 
-/* The head, and what follows it in o->sealed. Why a grant's CAS gave no answer comes in the clear. */
-static int receive_keeper(struct owner *o, uint32_t grant, size_t room, size_t *ret_size, struct error *err)
+/* ---- questions to root keepers */
+
+static int receive_answer(struct owner *o, struct answer *ret_answer, bool *ret_noted, struct error *err)
 {
 	struct owner_frame frame;
-	struct owner_keeper_head head;
 	cleanup_close int fd = -1;
-	int rc = owner_receive_head(o, OWNER_KEEPER, (uint32_t)(sizeof(head) + seal_size(room)), &frame, &fd,
-	                            err);
-	if (rc == 0 && frame.size < sizeof(head))
-		rc = error_set(err, CELLA_EFORMAT, "a root keeper's answer has %u bytes", frame.size);
-	if (rc == 0)
-		rc = io_read_full(o->fd, &head, sizeof(head), err);
-	if (rc < 0)
-		return rc;
-	*ret_size = frame.size - sizeof(head);
-	rc = io_read_full(o->fd, o->sealed, *ret_size, err);
-	if (rc == 0 && (head.grant != grant || head.error > 0))
-		rc = error_set(err, CELLA_EFORMAT, "a root keeper's answer is malformed");
-	if (rc == 0 && head.error)
-		rc = error_set(err, head.error, "%.*s", (int)*ret_size, (const char *)o->sealed);
-	return rc;
+	int rc = owner_receive_head(o, OWNER_KEEPER, UINT32_MAX, &frame, &fd, err);
+	return rc == 0 ? read_answer(o, frame.size, ret_answer, ret_noted, err) : rc;
 }
 
-static int receive_answer(struct owner *o, uint32_t grant, const struct seal_id *id, uint8_t *plain,
-                          size_t room, size_t *ret_size, struct error *err)
-{
-	size_t size = 0;
-	int rc = receive_keeper(o, grant, room, &size, err);
-	if (rc == 0 && size < SEAL_OVERHEAD)
-		rc = error_set(err, CELLA_EFORMAT, "a root keeper's answer has %zu bytes", size);
-	if (rc < 0)
-		return rc;
-	*ret_size = size - SEAL_OVERHEAD;
-	return seal_open(o->keepers[grant].session, id, NULL, 0, o->sealed, size, plain, *ret_size, err);
-}
-
-static int send_question(struct owner *o, uint32_t grant, const struct seal_id *id, const void *request,
+/* Its kinds have one size. *ret_number: of the question. */
+static int send_question(struct owner *o, uint32_t grant, const void *request, uint64_t *ret_number,
                          struct error *err)
 {
 	enum { REQUEST_SIZE = sizeof(struct owner_keeper_request) };
 	uint8_t body[sizeof(struct owner_keeper_head) + REQUEST_SIZE + SEAL_OVERHEAD];
 	const struct owner_keeper_head head = {.grant = grant};
+	const uint64_t number = o->keepers[grant].questions++;
+	const struct seal_id id = owner_keeper_id(grant ? 0 : o->executor, false, number);
 	memcpy(body, &head, sizeof(head));
-	int rc = seal_object(o->keepers[grant].session, id, NULL, 0, request, REQUEST_SIZE,
+	int rc = seal_object(o->keepers[grant].session, &id, NULL, 0, request, REQUEST_SIZE,
 	                     body + sizeof(head), err);
+	*ret_number = number;
 	return rc < 0 ? rc : owner_send(o, OWNER_KEEPER, body, sizeof(body), err);
 }
 
-/* A question, whose kinds have one size, and its answer of `room` bytes at most. */
-static int ask(struct owner *o, uint32_t grant, const void *request, uint8_t *plain, size_t room,
-               size_t *ret_size, struct error *err)
+static int ask(struct owner *o, uint32_t grant, const void *request, struct answer *ret_answer,
+               uint64_t *ret_number, struct error *err)
 {
-	uint64_t number = o->keepers[grant].questions++;
-	uint32_t executor = grant ? 0 : o->executor;
-	struct seal_id question = owner_keeper_id(executor, false, number);
-	struct seal_id answer = owner_keeper_id(executor, true, number);
-	int rc = send_question(o, grant, &question, request, err);
-	return rc == 0 ? receive_answer(o, grant, &answer, plain, room, ret_size, err) : rc;
+	bool noted = true;
+	int rc = send_question(o, grant, request, ret_number, err);
+	while (rc == 0 && noted)
+		rc = receive_answer(o, ret_answer, &noted, err);
+	if (rc == 0 && ret_answer->head.grant != grant)
+		rc = error_set(err, CELLA_EFORMAT, "a root keeper's answer is another's");
+	return rc;
 }
 
 int owner_ask_identity(struct owner *o, uint32_t grant, const struct owner_identity_request *request,
                        uint8_t ret_answer[IDENTITY_ANSWER_MAX], size_t *ret_size, struct error *err)
 {
-	return ask(o, grant, request, ret_answer, IDENTITY_ANSWER_MAX, ret_size, err);
+	struct answer a;
+	uint64_t number;
+	int rc = ask(o, grant, request, &a, &number, err);
+	return rc == 0 ? open_answer(o, &a, number, ret_answer, IDENTITY_ANSWER_MAX, ret_size, err) : rc;
 }
 
 int owner_ask_keeper(struct owner *o, uint32_t grant, const struct owner_keeper_request *request,
                      struct owner_keeper_reply *ret_reply, struct error *err)
 {
-	uint8_t plain[KEEPER_ANSWER_MAX];
-	size_t size = 0;
-	int rc = ask(o, grant, request, plain, sizeof(plain), &size, err);
-	if (rc == 0 && size < sizeof(*ret_reply))
-		rc = error_set(err, CELLA_EFORMAT, "its answer has %zu bytes", size);
-	if (rc < 0)
-		return error_prefix(err, rc, "the root keeper: ");
-	memcpy(ret_reply, plain, sizeof(*ret_reply));
-	size_t text_size = size - sizeof(*ret_reply);
-	if (ret_reply->text_size != text_size || ret_reply->error > 0)
-		return error_set(err, CELLA_EFORMAT, "a root keeper's answer is malformed");
-	return ret_reply->error ? error_set(err, ret_reply->error, "%.*s", (int)text_size,
-	                                    (const char *)plain + sizeof(*ret_reply))
-	                        : 0;
+	struct answer a;
+	uint64_t number;
+	int rc = ask(o, grant, request, &a, &number, err);
+	return rc == 0 ? open_reply(o, &a, number, ret_reply, err)
+	               : error_prefix(err, rc, "the root keeper: ");
+}
+
+int owner_ask_later(struct owner *o, uint32_t grant, const struct owner_keeper_request *request,
+                    const void *asker, struct error *err)
+{
+	struct later *l = calloc(1, sizeof(*l));
+	if (!l)
+		return error_set(err, CELLA_ENOMEM, "no memory for a question");
+	int rc = send_question(o, grant, request, &l->number, err);
+	if (rc < 0) {
+		free(l);
+		return rc;
+	}
+	l->asker = asker;
+	l->grant = grant;
+	TAILQ_INSERT_TAIL(&o->laters, l, link);
+	return 0;
+}
+
+static struct later *first_of(struct owner *o, const void *asker)
+{
+	struct later *l;
+	TAILQ_FOREACH(l, &o->laters, link)
+	{
+		if (l->asker == asker)
+			return l;
+	}
+	return NULL;
+}
+
+static int await(struct owner *o, struct error *err)
+{
+	struct answer a;
+	bool noted = false;
+	int rc = receive_answer(o, &a, &noted, err);
+	return rc == 0 && !noted ? error_set(err, CELLA_EFORMAT, "a root keeper answers what nobody asked")
+	                         : rc;
+}
+
+bool owner_has_answer(struct owner *o, const void *asker)
+{
+	const struct later *l = first_of(o, asker);
+	struct pollfd p = {.fd = o->fd, .events = POLLIN};
+	while (l && !l->answered && poll(&p, 1, 0) > 0)
+		if (await(o, NULL) < 0)
+			return true;
+	return l && l->answered;
+}
+
+int owner_take_answer(struct owner *o, const void *asker, struct error *err)
+{
+	struct later *l = first_of(o, asker);
+	int rc = l ? 0 : error_set(err, CELLA_EBUG, "nobody asked a root keeper");
+	while (rc == 0 && !l->answered)
+		rc = await(o, err);
+	if (rc == 0 && l->rc < 0 && err)
+		*err = l->why;
+	if (rc == 0)
+		rc = l->rc;
+	if (l)
+		forget(o, l);
+	return rc;
 }
 
 int owner_send_exit(struct owner *o, const struct owner_exit *end, const char *text, struct error *err)

@@ -36,6 +36,13 @@ void owner_set_grant(struct owner *owner, uint32_t grant, struct seal_session *s
 int owner_ask_keeper(struct owner *owner, uint32_t grant, const struct owner_keeper_request *request,
                      struct owner_keeper_reply *ret_reply, struct error *err) must_check;
 
+/* The same, and the answer, of which only the error counts, is taken later: answers to one asker, which is
+ * whatever address it likes, are taken in the order of its questions. */
+int owner_ask_later(struct owner *owner, uint32_t grant, const struct owner_keeper_request *request,
+                    const void *asker, struct error *err) must_check;
+bool owner_has_answer(struct owner *owner, const void *asker); /* it has come, or none will */
+int owner_take_answer(struct owner *owner, const void *asker, struct error *err) must_check;
+
 /* To a grant's CAS: certify a key (cell/identity_question.h). The same way. */
 int owner_ask_identity(struct owner *owner, uint32_t grant, const struct owner_identity_request *request,
                        uint8_t ret_answer[IDENTITY_ANSWER_MAX], size_t *ret_size,

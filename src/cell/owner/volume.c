@@ -144,18 +144,26 @@ static int keeper_acquire(void *data, const uint8_t volume[VOLUME_ID_SIZE], bool
 	return rc;
 }
 
+static struct owner_keeper_request swap_of(const struct owner_volume *o, const uint8_t volume[VOLUME_ID_SIZE],
+                                           uint64_t token, const uint8_t from[VOLUME_REFERENCE_SIZE],
+                                           const uint8_t to[VOLUME_REFERENCE_SIZE])
+{
+	struct owner_keeper_request request = {.operation = OWNER_KEEPER_SWAP,
+	                                       .preopen = o->preopen,
+	                                       .token = token};
+	memcpy(request.volume, volume, sizeof(request.volume));
+	memcpy(request.from, from, sizeof(request.from));
+	memcpy(request.to, to, sizeof(request.to));
+	return request;
+}
+
 static int keeper_swap(void *data, const uint8_t volume[VOLUME_ID_SIZE], uint64_t token,
                        const uint8_t from[VOLUME_REFERENCE_SIZE], const uint8_t to[VOLUME_REFERENCE_SIZE],
                        struct error *err)
 {
 	struct owner_volume *o = data;
-	struct owner_keeper_request request = {.operation = OWNER_KEEPER_SWAP,
-	                                       .preopen = o->preopen,
-	                                       .token = token};
+	const struct owner_keeper_request request = swap_of(o, volume, token, from, to);
 	struct owner_keeper_reply reply;
-	memcpy(request.volume, volume, sizeof(request.volume));
-	memcpy(request.from, from, sizeof(request.from));
-	memcpy(request.to, to, sizeof(request.to));
 	return owner_ask_keeper(o->owner, o->grant, &request, &reply, err);
 }
 
@@ -190,6 +198,55 @@ static void keeper_end_removal(void *data, const uint8_t volume[VOLUME_ID_SIZE])
 	(void)!ask_about_removal(data, OWNER_KEEPER_END_REMOVAL, volume, NULL);
 }
 
+/* ---- a CAS, which may be far away, as the root keeper */
+
+static int cas_swap(void *data, const uint8_t volume[VOLUME_ID_SIZE], uint64_t token,
+                    const uint8_t from[VOLUME_REFERENCE_SIZE], const uint8_t to[VOLUME_REFERENCE_SIZE],
+                    struct error *err)
+{
+	struct owner_volume *o = data;
+	const struct owner_keeper_request request = swap_of(o, volume, token, from, to);
+	return owner_ask_later(o->owner, o->grant, &request, o, err);
+}
+
+static int cas_answer(void *data, struct error *err)
+{
+	struct owner_volume *o = data;
+	return owner_take_answer(o->owner, o, err);
+}
+
+static bool cas_has_answer(void *data)
+{
+	struct owner_volume *o = data;
+	return owner_has_answer(o->owner, o);
+}
+
+/* It does not know who reads which root (docs/protocols/cas.md), and is not asked. */
+static int cas_begin_removal(void *data, const uint8_t volume[VOLUME_ID_SIZE], struct error *err)
+{
+	(void)data;
+	(void)volume;
+	return error_set(err, CELLA_EAGAIN, "other jobs may read an earlier commit");
+}
+
+static struct volume_keeper keeper_of(struct owner_volume *o)
+{
+	struct volume_keeper keeper = {.data = o,
+	                               .get = keeper_get,
+	                               .acquire = keeper_acquire,
+	                               .swap = keeper_swap,
+	                               .release = keeper_release,
+	                               .begin_removal = keeper_begin_removal,
+	                               .end_removal = keeper_end_removal};
+	if (o->grant) {
+		keeper.swap = cas_swap;
+		keeper.answer = cas_answer;
+		keeper.has_answer = cas_has_answer;
+		keeper.begin_removal = cas_begin_removal;
+	}
+	return keeper;
+}
+
 /* ---- life */
 
 static int open_volume(const struct owner_volume_config *config, struct owner_volume *o, struct error *err)
@@ -206,13 +263,7 @@ static int open_volume(const struct owner_volume_config *config, struct owner_vo
 	struct volume_config volume = {
 		.pool = o->pool,
 		.disk = o->disk,
-		.keeper = {.data = o,
-	                   .get = keeper_get,
-	                   .acquire = keeper_acquire,
-	                   .swap = keeper_swap,
-	                   .release = keeper_release,
-	                   .begin_removal = keeper_begin_removal,
-	                   .end_removal = keeper_end_removal},
+		.keeper = keeper_of(o),
 		.keys = config->volume->keys,
 		.key_count = config->volume->key_count,
 		.cache = config->cache,
@@ -264,7 +315,7 @@ int owner_volume_commit(struct owner_volume *o, struct error *err)
 /* What stays, as others read it, is dead weight that compacting finds. */
 static void remove_at_end(struct owner_volume *o)
 {
-	if (o->removed.size == 0 || keeper_begin_removal(o, o->id, NULL) < 0)
+	if (o->removed.size == 0 || keeper_of(o).begin_removal(o, o->id, NULL) < 0)
 		return;
 	struct reader r = reader_of(o->removed.data, o->removed.size);
 	struct removed_name removed;

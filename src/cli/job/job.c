@@ -330,8 +330,8 @@ static int job_on_input(struct job *job, uint32_t place, struct error *err)
 /* Which descriptors to wait for, and whose each is: a place in servers, or one of the others. */
 enum { JOB_FROM_AGENT = JOB_EXECUTORS_MAX, JOB_FROM_LAS, JOB_FROM_INPUT, JOB_FROM_INTERRUPT, JOB_FROM_CAS };
 struct job_polls {
-	struct pollfd fds[JOB_EXECUTORS_MAX + 5];
-	uint32_t from[JOB_EXECUTORS_MAX + 5];
+	struct pollfd fds[JOB_EXECUTORS_MAX + 6];
+	uint32_t from[JOB_EXECUTORS_MAX + 6];
 	uint32_t input_for;
 	nfds_t count;
 };
@@ -342,11 +342,12 @@ static void job_poll_add(struct job_polls *p, int fd, uint32_t from)
 	p->from[p->count++] = from;
 }
 
-/* While a CAS is asked: not who waits for its answer, or for another's, and not the program's executor. */
+/* Not who has a question that has to wait. While a CAS is waited for: not the program's executor, nor the one
+ * for which it is. */
 static bool job_is_held(const struct job *job, uint32_t place)
 {
-	return job->questions.asking && (place == job->driver || place == job->provisioned ||
-	                                 owner_server_is_held(job->servers[place]));
+	return owner_server_is_held(job->servers[place]) ||
+	       (job->questions.asking && (place == job->driver || place == job->provisioned));
 }
 
 /* Executors first: what one says last comes before the agent's word that it has ended. */
@@ -364,6 +365,8 @@ static void job_poll_fill(struct job *job, struct job_polls *p)
 			p->input_for = i;
 		}
 	}
+	if (!job->questions.asking && job_questions_socket(&job->questions) >= 0)
+		job_poll_add(p, job_questions_socket(&job->questions), JOB_FROM_CAS);
 	if (!job->finished && !job->later.size)
 		job_poll_add(p, job->agent, JOB_FROM_AGENT);
 	if (!job->stopping)
@@ -379,11 +382,12 @@ static int job_handle(struct job *job, const struct job_polls *p, uint32_t from,
 	case JOB_FROM_AGENT: return job_on_agent(job, err);
 	case JOB_FROM_LAS: return job_lost(job, "the launcher cella-las", err);
 	case JOB_FROM_INPUT: return job_on_input(job, p->input_for, err);
+	case JOB_FROM_CAS: return 0; /* the next turn begins with its answers */
 	default: return job_on_server(job, from, err);
 	}
 }
 
-/* All else goes on while a CAS is asked. What ends the job ends the asking. */
+/* All else goes on while a CAS is waited for. What ends the job ends the asking. */
 static int job_wait_for_cas(void *data, struct pollfd *socket, int timeout_ms, struct error *err)
 {
 	struct job *job = data;
@@ -420,11 +424,28 @@ static int job_ask_held(struct job *job, struct error *err)
 	return rc;
 }
 
+/* What CASes have said to questions. Whoever asked may be gone; then its channel says so. */
+static int job_pass_answers(struct job *job, struct error *err)
+{
+	struct job_question *q;
+	int rc = 0;
+	while (rc == 0 && job->meanwhile == 0 && (q = job_questions_take(&job->questions))) {
+		struct owner_server *server = job->servers[q->executor - 1];
+		if (server && job->meanwhile == 0)
+			rc = owner_server_answer(server, q->grant, q->rc, &q->why, &q->answer, err);
+		rc = rc == CELLA_ELOST ? 0 : rc;
+		job_question_free(q);
+	}
+	return rc;
+}
+
 static int job_turn(struct job *job, struct job_polls *p, struct error *err)
 {
-	int held = job_ask_held(job, err);
-	if (held < 0 || job->meanwhile < 0)
-		return held;
+	int first = job_pass_answers(job, err);
+	if (first == 0)
+		first = job_ask_held(job, err);
+	if (first < 0 || job->meanwhile < 0)
+		return first;
 	job_poll_fill(job, p);
 	job->waited = false;
 	int ready = poll(p->fds, p->count, job_wait_ms(job));
@@ -554,9 +575,9 @@ int job_run(const struct job_config *config, struct job_result *ret_result, stru
 		.driver = JOB_EXECUTORS_MAX,
 		.provisioned = JOB_EXECUTORS_MAX,
 		.later_fd = -1,
-		.questions.grants = config->grants,
 	};
 	struct job_polls polls;
+	job_questions_init(&job.questions, config->grants);
 	signal(SIGPIPE, SIG_IGN);
 	int rc = interrupt_open(&job.interrupt, err);
 	output_init(&job.output, job.interrupt);

@@ -37,9 +37,17 @@ struct job_grants {
 	int (*take)(void *data, uint32_t number, const void *evidence, size_t evidence_size, const void *keep,
 	            struct buf *ret_sealed, struct error *err);
 	/* Whoever gave it keeps the roots of its volumes, too: a sealed question of the executor with this
-	 * evidence, and the sealed answer. */
+	 * evidence is sent. Several are under way at once; the sealed answers are taken in order. */
 	int (*ask)(void *data, uint32_t number, const void *evidence, size_t evidence_size,
-	           const void *question, size_t size, struct buf *ret_answer, struct error *err);
+	           const void *question, size_t size, struct error *err);
+	int (*answer)(void *data, uint32_t number, struct buf *ret_answer, struct error *err);
+	/* One that was refused (CELLA_EAUTH), while none is under way: the same again, with its answer, if
+	 * something can be done about the reason; else CELLA_EAUTH, and *err as it is. */
+	int (*ask_again)(void *data, uint32_t number, const void *evidence, size_t evidence_size,
+	                 const void *question, size_t size, struct buf *ret_answer, struct error *err);
+	/* To wait by for the next answer, as https_client_socket and https_client_has_answer. */
+	int (*socket)(void *data, uint64_t *ret_deadline_ns);
+	bool (*has_answer)(void *data);
 	/* The leases that this executor has of them last on. To be called every JOB_RENEW_S. */
 	int (*renew)(void *data, uint32_t number, const void *evidence, size_t evidence_size,
 	             struct error *err);

@@ -218,38 +218,39 @@ static int answer_keeper(struct owner_server *s, const uint8_t *body, size_t siz
 	          : error_set(err, CELLA_ENOMEM, "no memory for a root keeper's answer");
 }
 
-/* To a CAS, which we pass on and cannot read. That it gives no answer is told to the executor. */
-static int relay_keeper(struct owner_server *s, uint32_t grant, const uint8_t *body, size_t size,
-                        struct buf *ret_answer)
+static int send_answer(struct owner_server *s, const struct owner_keeper_head *head, const void *bytes,
+                       size_t size, struct error *err)
 {
-	struct error why;
-	int rc = s->config.ask_cas(s->config.ask_data, s->config.executor, grant, body, size, ret_answer,
-	                           &why);
-	if (rc == 0)
-		return 0;
-	ret_answer->size = 0;
-	buf_put(ret_answer, why.text, min_of(strlen(why.text), (size_t)KEEPER_ANSWER_MAX));
-	return rc;
+	cleanup_buf struct buf frame = {0};
+	buf_put(&frame, head, sizeof(*head));
+	buf_put(&frame, bytes, size);
+	return frame.failed ? error_set(err, CELLA_ENOMEM, "no memory for a root keeper's answer")
+	                    : send_frame(s, OWNER_KEEPER, frame.data, frame.size, -1, err);
+}
+
+/* We cannot read it. That there is none is told in the clear. */
+int owner_server_answer(struct owner_server *s, uint32_t grant, int rc, const struct error *why,
+                        const struct buf *answer, struct error *err)
+{
+	const struct owner_keeper_head head = {.grant = grant, .error = rc};
+	return rc < 0 ? send_answer(s, &head, why->text, min_of(strlen(why->text), (size_t)KEEPER_ANSWER_MAX),
+	                            err)
+	              : send_answer(s, &head, answer->data, answer->size, err);
 }
 
 static int on_keeper(struct owner_server *s, const uint8_t *body, size_t size, struct error *err)
 {
 	struct owner_keeper_head head;
-	cleanup_buf struct buf frame = {0}, answer = {0};
+	cleanup_buf struct buf answer = {0};
 	memcpy(&head, body, sizeof(head));
 	body += sizeof(head);
 	size -= sizeof(head);
 	if (head.error || (head.grant && !s->config.ask_cas))
 		return error_set(err, CELLA_EFORMAT, "an executor asked for a root keeper it does not have");
-	int rc = head.grant ? 0 : answer_keeper(s, body, size, &answer, err);
-	if (rc < 0)
-		return rc;
 	if (head.grant)
-		head.error = relay_keeper(s, head.grant, body, size, &answer);
-	buf_put(&frame, &head, sizeof(head));
-	buf_put(&frame, answer.data, answer.size);
-	return frame.failed ? error_set(err, CELLA_ENOMEM, "no memory for a root keeper's answer")
-	                    : send_frame(s, OWNER_KEEPER, frame.data, frame.size, -1, err);
+		return s->config.ask_cas(s->config.ask_data, s->config.executor, head.grant, body, size, err);
+	int rc = answer_keeper(s, body, size, &answer, err);
+	return rc == 0 ? send_answer(s, &head, answer.data, answer.size, err) : rc;
 }
 
 static int on_frame(struct owner_server *s, uint32_t type, const uint8_t *body, size_t size,

@@ -36,9 +36,10 @@ struct owner_server_config {
 	struct seal_session *session;    /* borrowed */
 	const struct owner_paths *paths; /* borrowed */
 	const struct owner_keepers *keepers; /* of volumes that it may write; NULL: none; borrowed */
-	/* Passes a sealed question on to the CAS of a grant, from 1, and its sealed answer back. */
+	/* Passes a sealed question on to the CAS of a grant, from 1. In the order of the questions to it,
+	 * owner_server_answer has what comes back. */
 	int (*ask_cas)(void *data, uint32_t executor, uint32_t grant, const void *question, size_t size,
-	               struct buf *ret_answer, struct error *err);
+	               struct error *err);
 	/* May one be asked now? Else it, and what comes behind it, waits for owner_server_go_on. */
 	bool (*may_ask)(void *data);
 	void *ask_data;
@@ -63,7 +64,10 @@ int owner_server_grant(struct owner_server *server, const void *sealed, size_t s
  * CELLA_EAUTH when a record does not verify; CELLA_EPERM when the executor refused (the text says why);
  * CELLA_ECANCELED when a signal came while what it prints was not taken. */
 int owner_server_readable(struct owner_server *server, struct error *err) must_check;
-/* A question waits, for its answer or to be asked: nothing is to be read. */
+/* Passes on what a CAS said to the oldest question to it: sealed; or why it said nothing (rc < 0). */
+int owner_server_answer(struct owner_server *server, uint32_t grant, int rc, const struct error *why,
+                        const struct buf *answer, struct error *err) must_check;
+/* A question waits to be asked: nothing is to be read. */
 bool owner_server_is_held(const struct owner_server *server);
 /* Handles what waited, with the same errors. */
 int owner_server_go_on(struct owner_server *server, struct error *err) must_check;

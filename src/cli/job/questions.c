@@ -1,5 +1,7 @@
 #include "cli/job/questions.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -15,34 +17,119 @@ void job_questions_note(struct job_questions *q, uint32_t executor, bool driver,
 	buf_put(&q->evidence[executor - 1], evidence, size);
 }
 
+void job_questions_init(struct job_questions *q, const struct job_grants *grants)
+{
+	*q = (struct job_questions){.grants = grants};
+	STAILQ_INIT(&q->list);
+}
+
+void job_question_free(struct job_question *question)
+{
+	buf_done(&question->question);
+	buf_done(&question->answer);
+	free(question);
+}
+
+static void note_driver(struct job_questions *q, uint32_t executor, uint32_t grant)
+{
+	if (executor != q->driver)
+		return;
+	if (!q->renew_ns)
+		q->renew_ns = clock_ns() + RENEW_NS;
+	q->asked[grant - 1] = true;
+}
+
 int job_questions_ask(void *data, uint32_t executor, uint32_t grant, const void *question, size_t size,
-                      struct buf *ret_answer, struct error *err)
+                      struct error *err)
 {
 	struct job_questions *q = data;
 	if (!q->grants || grant > q->grants->count)
 		return error_set(err, CELLA_EFORMAT, "the job has no session %u", grant);
 	const struct buf *evidence = &q->evidence[executor - 1];
-	if (executor == q->driver) {
-		if (!q->renew_ns)
-			q->renew_ns = clock_ns() + RENEW_NS;
-		q->asked[grant - 1] = true;
+	struct job_question *asked = calloc(1, sizeof(*asked));
+	if (asked)
+		buf_put(&asked->question, question, size);
+	if (!asked || asked->question.failed) {
+		free(asked);
+		return error_set(err, CELLA_ENOMEM, "no memory for a question");
 	}
-	return q->grants->ask(q->grants->data, grant - 1, evidence->data, evidence->size, question, size,
-	                      ret_answer, err);
+	note_driver(q, executor, grant);
+	asked->executor = executor;
+	asked->grant = grant;
+	asked->rc = q->grants->ask(q->grants->data, grant - 1, evidence->data, evidence->size, question, size,
+	                           &asked->why);
+	asked->answered = asked->rc < 0;
+	STAILQ_INSERT_TAIL(&q->list, asked, link);
+	q->count++;
+	return 0;
+}
+
+static void receive(struct job_questions *q, struct job_question *asked)
+{
+	asked->rc = q->grants->answer(q->grants->data, asked->grant - 1, &asked->answer, &asked->why);
+	asked->answered = true;
+}
+
+/* One was refused. Those behind it were so, too, most likely: what can be done about the reason is done once
+ * all have come, and then they are asked again, one after the other. */
+static void ask_again(struct job_questions *q)
+{
+	struct job_question *asked;
+	STAILQ_FOREACH(asked, &q->list, link)
+	{
+		if (!asked->answered)
+			receive(q, asked);
+	}
+	STAILQ_FOREACH(asked, &q->list, link)
+	{
+		const struct buf *evidence = &q->evidence[asked->executor - 1];
+		if (asked->rc != CELLA_EAUTH || asked->again)
+			continue;
+		asked->again = true;
+		asked->rc = q->grants->ask_again(q->grants->data, asked->grant - 1, evidence->data,
+		                                 evidence->size, asked->question.data, asked->question.size,
+		                                 &asked->answer, &asked->why);
+		if (asked->rc == CELLA_ECANCELED)
+			return;
+	}
+}
+
+struct job_question *job_questions_take(struct job_questions *q)
+{
+	struct job_question *first = STAILQ_FIRST(&q->list);
+	if (!first || (!first->answered && !q->grants->has_answer(q->grants->data)))
+		return NULL;
+	if (!first->answered)
+		receive(q, first);
+	if (first->rc == CELLA_EAUTH && !first->again)
+		ask_again(q);
+	STAILQ_REMOVE_HEAD(&q->list, link);
+	q->count--;
+	return first;
 }
 
 bool job_questions_may_ask(void *data)
 {
 	const struct job_questions *q = data;
-	return !q->asking;
+	return !q->asking && q->count < JOB_QUESTIONS_MAX;
+}
+
+int job_questions_socket(const struct job_questions *q)
+{
+	uint64_t deadline_ns;
+	return q->count ? q->grants->socket(q->grants->data, &deadline_ns) : -1;
 }
 
 int job_questions_wait_ms(const struct job_questions *q)
 {
-	uint64_t now = clock_ns();
-	if (!q->renew_ns)
+	uint64_t now = clock_ns(), due_ns = UINT64_MAX;
+	if (q->count)
+		q->grants->socket(q->grants->data, &due_ns);
+	if (q->renew_ns)
+		due_ns = min_of(due_ns, q->renew_ns);
+	if (due_ns == UINT64_MAX)
 		return -1;
-	return now < q->renew_ns ? (int)((q->renew_ns - now) / 1000000u) + 1 : 0;
+	return now < due_ns ? (int)((due_ns - now) / 1000000u) + 1 : 0;
 }
 
 /* Where that fails the leases last a while longer, and the next commit says what is wrong. */
@@ -61,6 +148,11 @@ void job_questions_renew(struct job_questions *q)
 
 void job_questions_done(struct job_questions *q)
 {
+	struct job_question *asked;
+	while ((asked = STAILQ_FIRST(&q->list))) {
+		STAILQ_REMOVE_HEAD(&q->list, link);
+		job_question_free(asked);
+	}
 	for (uint32_t i = 0; i < JOB_EXECUTORS_MAX; i++)
 		buf_done(&q->evidence[i]);
 }

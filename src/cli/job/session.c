@@ -25,12 +25,16 @@ static const uint64_t NO_HELP_NS = 60ull * 1000000000u;
 
 struct job_sessions {
 	struct cas_client *client;
+	struct cas_client *asked; /* for questions, of which several are under way; NULL: before the first */
+	struct context context;
+	struct mem_pool *pool;
+	https_wait_fn *wait;
+	void *wait_arg;
 	char *sessions[JOB_SESSIONS_MAX], *services[JOB_SESSIONS_MAX];
 	char las_key[CRYPTO_KEY_PATH_MAX];
 	uint64_t no_help_ns[JOB_SESSIONS_MAX]; /* when it did not help, of each; 0: it has not been so */
 	bool granted; /* something, and then by what `machine` was accepted */
 	enum session_machine machine;
-	char pin[CERT_KEY_HASH_SIZE];
 	bool kept[JOB_SESSIONS_MAX]; /* its lease was asked for, or is not to be kept */
 	struct buf leases[JOB_SESSIONS_MAX]; /* where no CAS is reached */
 	struct job_grants grants;
@@ -137,7 +141,7 @@ static void note_machine(struct job_sessions *s, const char *name)
 
 static struct lease_name lease_name_of(const struct job_sessions *s, uint32_t number)
 {
-	return (struct lease_name){s->pin, s->sessions[number], s->services[number]};
+	return (struct lease_name){s->context.pin, s->sessions[number], s->services[number]};
 }
 
 static int ask_lease(struct job_sessions *s, uint32_t number, const void *evidence, size_t evidence_size,
@@ -244,18 +248,76 @@ static int take_grant(void *data, uint32_t number, const void *evidence, size_t 
 	return of_session(s, number, rc, err);
 }
 
+/* ---- questions, which have a connection of their own: they wait for nothing that is asked beside them */
+
+static json_t *question_of(const void *question, size_t size)
+{
+	json_t *more = json_object();
+	json_object_set_new(more, "question", claims_base64url(question, size));
+	return more;
+}
+
+static int open_asked(struct job_sessions *s, struct error *err)
+{
+	int rc = s->asked ? 0 : cas_client_open(&s->context, s->pool, &s->asked, err);
+	if (rc == 0)
+		cas_client_wait_by(s->asked, s->wait, s->wait_arg);
+	return rc;
+}
+
 static int ask_keeper(void *data, uint32_t number, const void *evidence, size_t evidence_size,
-                      const void *question, size_t size, struct buf *ret_answer, struct error *err)
+                      const void *question, size_t size, struct error *err)
+{
+	struct job_sessions *s = data;
+	int rc = open_asked(s, err);
+	if (rc == 0)
+		rc = cas_client_send(s->asked, "/v1/keeper",
+		                     request_of(s, number, evidence, evidence_size,
+		                                question_of(question, size)),
+		                     err);
+	return of_session(s, number, rc, err);
+}
+
+static int take_answer(void *data, uint32_t number, struct buf *ret_answer, struct error *err)
 {
 	struct job_sessions *s = data;
 	json_t *answer = NULL;
-	json_t *more = json_object();
-	json_object_set_new(more, "question", claims_base64url(question, size));
-	int rc = ask_cas(s, number, "/v1/keeper", evidence, evidence_size, more, &answer, err);
+	int rc = cas_client_receive(s->asked, &answer, err);
 	if (rc == 0)
 		rc = read_bytes(answer, "answer", ret_answer, err);
 	json_decref(answer);
 	return of_session(s, number, rc, err);
+}
+
+static int ask_keeper_again(void *data, uint32_t number, const void *evidence, size_t evidence_size,
+                            const void *question, size_t size, struct buf *ret_answer, struct error *err)
+{
+	struct job_sessions *s = data;
+	json_t *answer = NULL;
+	if (!endorse_again(s, number))
+		return CELLA_EAUTH;
+	int rc = cas_client_json(s->client, "POST", "/v1/keeper",
+	                         request_of(s, number, evidence, evidence_size, question_of(question, size)),
+	                         &answer, err);
+	if (rc == 0)
+		rc = read_bytes(answer, "answer", ret_answer, err);
+	if (rc == 0)
+		s->no_help_ns[number] = 0;
+	json_decref(answer);
+	return of_session(s, number, rc, err);
+}
+
+static int socket_of(void *data, uint64_t *ret_deadline_ns)
+{
+	const struct job_sessions *s = data;
+	*ret_deadline_ns = UINT64_MAX;
+	return s->asked ? https_client_socket(cas_client_https(s->asked), ret_deadline_ns) : -1;
+}
+
+static bool has_answer(void *data)
+{
+	const struct job_sessions *s = data;
+	return s->asked && https_client_has_answer(cas_client_https(s->asked));
 }
 
 static int renew_leases(void *data, uint32_t number, const void *evidence, size_t evidence_size,
@@ -269,7 +331,6 @@ static int renew_leases(void *data, uint32_t number, const void *evidence, size_
 static int open_all(struct job_sessions *s, const char *const *names, size_t count, struct mem_pool *pool,
                     struct error *err)
 {
-	struct context context;
 	int rc = las_key_place(s->las_key, err);
 	if (rc == 0 && access(s->las_key, R_OK) < 0)
 		rc = error_errno(
@@ -279,14 +340,14 @@ static int open_all(struct job_sessions *s, const char *const *names, size_t cou
 			s->las_key);
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		rc = split_name(s, i, names[i], err);
+	s->pool = pool;
 	if (rc == 0)
-		rc = context_load(NULL, &context, err);
+		rc = context_load(NULL, &s->context, err);
 	if (rc == 0)
-		rc = cas_client_open(&context, pool, &s->client, err);
+		rc = cas_client_open(&s->context, pool, &s->client, err);
 	if (rc < 0)
 		return rc;
-	memcpy(s->pin, context.pin, sizeof(s->pin));
-	rc = cas_client_check(s->client, &context, NULL, err);
+	rc = cas_client_check(s->client, &s->context, NULL, err);
 	if (rc == 0)
 		rc = cas_client_nonce(s->client, s->grants.nonce, err);
 	return rc == CELLA_EIO || rc == CELLA_ELOST || rc == CELLA_ETIMEOUT ? go_offline(s, err) : rc;
@@ -295,7 +356,11 @@ static int open_all(struct job_sessions *s, const char *const *names, size_t cou
 static void wait_by(void *data, https_wait_fn *wait, void *arg)
 {
 	struct job_sessions *s = data;
+	s->wait = wait;
+	s->wait_arg = arg;
 	cas_client_wait_by(s->client, wait, arg);
+	if (s->asked)
+		cas_client_wait_by(s->asked, wait, arg);
 }
 
 int job_sessions_open(const char *const *names, size_t count, struct mem_pool *pool,
@@ -310,6 +375,10 @@ int job_sessions_open(const char *const *names, size_t count, struct mem_pool *p
 	                                .las_key = s->las_key,
 	                                .take = take_grant,
 	                                .ask = ask_keeper,
+	                                .answer = take_answer,
+	                                .ask_again = ask_keeper_again,
+	                                .socket = socket_of,
+	                                .has_answer = has_answer,
 	                                .renew = renew_leases,
 	                                .wait_by = wait_by};
 	int rc = count <= JOB_SESSIONS_MAX
@@ -329,6 +398,7 @@ void job_sessions_free(struct job_sessions *s)
 	if (!s)
 		return;
 	cas_client_free(s->client);
+	cas_client_free(s->asked);
 	for (size_t i = 0; i < JOB_SESSIONS_MAX; i++) {
 		buf_done(&s->leases[i]);
 		free(s->sessions[i]);

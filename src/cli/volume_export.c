@@ -4,6 +4,8 @@
  * The way below the target goes by descriptors, and no symlink is followed, so that nothing is written
  * elsewhere, whatever symlinks the volume holds or another process makes meanwhile. A file has a name of its
  * own until it is whole (volume_part_name). With --salvage what is damaged is passed over and listed.
+ *
+ * Directories may be nested VOLUME_DEPTH_MAX deep: what is large is not on the stack of each.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +29,7 @@ struct export
 	bool salvage;
 	uint8_t *buffer; /* VOLUME_COPY_SIZE */
 	char path[VOLUME_PATH_MAX]; /* in the volume */
+	char one[VOLUME_PATH_MAX], other[VOLUME_PATH_MAX]; /* of what is no directory */
 	uint64_t files, present, damaged;
 };
 
@@ -43,6 +46,15 @@ static void report(struct export *x, int64_t block, const struct error *why)
 		printf("damaged  %s: %s\n", volume_shown(x->path), why->text);
 	else
 		printf("damaged  %s, block %lld: %s\n", volume_shown(x->path), (long long)block, why->text);
+	x->c->found = true;
+	x->damaged++;
+}
+
+/* `entry`: a name in the directory at x->path. */
+static void report_lost(struct export *x, const char *entry)
+{
+	volume_progress_hide(&x->c->progress);
+	printf("damaged  %s: entries before %s are lost\n", volume_shown(x->path), volume_shown(entry));
 	x->c->found = true;
 	x->damaged++;
 }
@@ -173,12 +185,12 @@ static int settle(int directory, const char *part, const char *name, int fd, con
  * may be another file of the volume, with digits in it that stand for NAME. */
 static int name_damaged(struct export *x, const char *name, char ret_name[FILE_NAME_SIZE], struct error *err)
 {
-	char part[VOLUME_PART_SIZE], path[VOLUME_PATH_MAX], beside[VOLUME_PATH_MAX];
+	char part[VOLUME_PART_SIZE], *path = x->one, *beside = x->other;
 	const char *slash = strrchr(x->path, '/');
 	size_t directory = slash ? (size_t)(slash - x->path) : 0;
 	struct volume_stat st;
 	bool fits = snprintf(ret_name, FILE_NAME_SIZE, "%s" DAMAGED_SUFFIX, name) < FILE_NAME_SIZE;
-	snprintf(beside, sizeof(beside), "%.*s", (int)directory, x->path);
+	snprintf(beside, sizeof(x->other), "%.*s", (int)directory, x->path);
 	if (fits && volume_join(path, beside, ret_name, NULL) == 0 &&
 	    volume_stat(x->v, path, VOLUME_NOFOLLOW, &st, NULL) == CELLA_ENOENT)
 		return 0;
@@ -244,11 +256,11 @@ static int export_symlink(struct export *x, int directory, const char *name, con
                           struct error *err)
 {
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, time_of(st->modified_ns)};
-	char target[VOLUME_PATH_MAX], there[VOLUME_PATH_MAX];
+	char *target = x->one, *there = x->other;
 	int rc = volume_readlink(x->v, x->path, target, err);
 	if (rc < 0)
 		return rc;
-	ssize_t size = readlinkat(directory, name, there, sizeof(there));
+	ssize_t size = readlinkat(directory, name, there, sizeof(x->other));
 	if (size == (ssize_t)strlen(target) && strncmp(there, target, strlen(target)) == 0) {
 		x->present++;
 		return 0;
@@ -267,17 +279,11 @@ static int export_at(struct export *x, int directory, const char *name, struct e
 static int export_entry(struct export *x, int directory, const struct volume_entry *entry, struct error *err)
 {
 	size_t size = strlen(x->path);
-	char path[VOLUME_PATH_MAX];
-	if (entry->after_damage) {
-		struct error why = {0};
-		error_set(&why, CELLA_EAUTH, "entries before %s are lost", volume_shown(entry->name));
-		report(x, -1, &why);
-	}
-	int rc = volume_join(path, x->path, entry->name, err);
-	if (rc < 0)
-		return rc;
-	snprintf(x->path, sizeof(x->path), "%s", path);
-	rc = export_at(x, directory, entry->name, err);
+	if (entry->after_damage)
+		report_lost(x, entry->name);
+	int rc = volume_descend(x->path, entry->name, err);
+	if (rc == 0)
+		rc = export_at(x, directory, entry->name, err);
 	if (rc == 0)
 		x->path[size] = '\0'; /* otherwise it is what the message names */
 	return rc;

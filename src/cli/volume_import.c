@@ -146,11 +146,9 @@ static int import_symlink(struct volume_import *i, int directory, const char *na
 /* A step down, and up again, in both paths. */
 static int enter(struct volume_import *i, const char *name, struct error *err)
 {
-	char path[VOLUME_PATH_MAX];
-	int rc = volume_join(path, i->path, name, err);
+	int rc = volume_descend(i->path, name, err);
 	if (rc < 0)
 		return rc;
-	snprintf(i->path, sizeof(i->path), "%s", path);
 	size_t size = strlen(i->source); /* only for messages: it may be cut */
 	snprintf(i->source + size, sizeof(i->source) - size, "%s%s",
 	         size && i->source[size - 1] == '/' ? "" : "/", name);

@@ -88,12 +88,9 @@ static int list_directory(struct listing *l, struct error *err)
 	size_t size = strlen(l->path);
 	int rc;
 	while ((rc = volume_next(l->c->v, l->path, entry.name, &entry, err)) == 0) {
-		char path[VOLUME_PATH_MAX];
-		rc = volume_join(path, l->path, entry.name, err);
-		if (rc < 0)
-			break;
-		snprintf(l->path, sizeof(l->path), "%s", path);
-		rc = list_one(l, err);
+		rc = volume_descend(l->path, entry.name, err);
+		if (rc == 0)
+			rc = list_one(l, err);
 		if (rc == 0 && l->c->options->recursive && entry.type == VOLUME_DIRECTORY)
 			rc = list_directory(l, err);
 		l->path[size] = '\0';

@@ -65,14 +65,23 @@ const char *volume_shown(const char *name)
 	return to;
 }
 
-int volume_join(char to[VOLUME_PATH_MAX], const char *path, const char *name, struct error *err)
+int volume_descend(char path[VOLUME_PATH_MAX], const char *name, struct error *err)
 {
 	size_t size = strlen(path);
 	const char *slash = size && path[size - 1] != '/' ? "/" : "";
-	if (snprintf(to, VOLUME_PATH_MAX, "%s%s%s", path, slash, name) >= VOLUME_PATH_MAX)
-		return error_set(err, CELLA_ELIMIT, "the path of %.200s has more than %d bytes",
-		                 volume_shown(name), VOLUME_PATH_MAX - 1);
-	return 0;
+	if (snprintf(path + size, VOLUME_PATH_MAX - size, "%s%s", slash, name) <
+	    (int)(VOLUME_PATH_MAX - size))
+		return 0;
+	path[size] = '\0';
+	return error_set(err, CELLA_ELIMIT, "the path of %.200s has more than %d bytes", volume_shown(name),
+	                 VOLUME_PATH_MAX - 1);
+}
+
+int volume_join(char to[VOLUME_PATH_MAX], const char *path, const char *name, struct error *err)
+{
+	if (snprintf(to, VOLUME_PATH_MAX, "%s", path) >= VOLUME_PATH_MAX)
+		return error_set(err, CELLA_ELIMIT, "the path has more than %d bytes", VOLUME_PATH_MAX - 1);
+	return volume_descend(to, name, err);
 }
 
 void volume_last_name(const char *path, char to[256])

@@ -66,7 +66,8 @@ void volume_complain(struct volume_command *c, const char *format, ...) printf_l
 
 /* A name made fit for a terminal; valid until the next but three. */
 const char *volume_shown(const char *name);
-/* "PATH/NAME" in `to`, or CELLA_ELIMIT. */
+/* "PATH/NAME" in `to`, or in the place of `path`; or CELLA_ELIMIT, and `path` is as it was. */
+int volume_descend(char path[VOLUME_PATH_MAX], const char *name, struct error *err) must_check;
 int volume_join(char to[VOLUME_PATH_MAX], const char *path, const char *name, struct error *err) must_check;
 /* In the volume, with those on the way. */
 int volume_make_directories(struct volume *v, const char *path, struct error *err) must_check;

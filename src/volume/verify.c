@@ -15,6 +15,8 @@ struct verify {
 	struct volume_counts counts;
 	char path[VOLUME_PATH_MAX];
 	uint8_t *blocks; /* BATCH_BLOCKS */
+	uint8_t *to[BATCH_BLOCKS]; /* each of them */
+	struct volume_pointer at[BATCH_BLOCKS]; /* not on the stack, on which directories are nested */
 	unsigned depth;
 };
 
@@ -32,13 +34,12 @@ static bool is_damage(int rc)
 }
 
 /* Blocks of one batch are damaged: which ones? */
-static int check_each(struct verify *w, const struct volume_pointer *at, uint64_t first, size_t count)
+static int check_each(struct verify *w, uint64_t first, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct error err = {0};
-		uint8_t *to = w->blocks;
 		size_t bad;
-		int rc = segment_read_data(w->v, at + i, 1, &to, &bad, &err);
+		int rc = segment_read_data(w->v, w->at + i, 1, w->to, &bad, &err);
 		if (rc < 0 && !is_damage(rc))
 			return rc;
 		if (rc < 0)
@@ -49,16 +50,12 @@ static int check_each(struct verify *w, const struct volume_pointer *at, uint64_
 
 static int check_blocks(struct verify *w, uint64_t number, uint64_t first, size_t count, struct error *err)
 {
-	struct volume_pointer at[BATCH_BLOCKS];
-	uint8_t *to[BATCH_BLOCKS];
 	size_t bad;
-	for (size_t i = 0; i < count; i++)
-		to[i] = w->blocks + i * VOLUME_BLOCK_SIZE;
-	int rc = block_group_get(w->v, number, first, count, at, err);
+	int rc = block_group_get(w->v, number, first, count, w->at, err);
 	if (rc < 0)
 		return rc;
-	rc = segment_read_data(w->v, at, count, to, &bad, err);
-	return rc < 0 && is_damage(rc) ? check_each(w, at, first, count) : rc;
+	rc = segment_read_data(w->v, w->at, count, w->to, &bad, err);
+	return rc < 0 && is_damage(rc) ? check_each(w, first, count) : rc;
 }
 
 static int check_data(struct verify *w, uint64_t number, const struct inode_record *record, struct error *err)
@@ -186,6 +183,8 @@ int volume_verify(struct volume *v, const struct volume_report *report, struct v
 	int rc = w && blocks ? 0 : error_set(err, CELLA_ENOMEM, "no protected memory to verify a volume");
 	if (rc == 0) {
 		*w = (struct verify){.v = v, .report = report ? report : &silent, .blocks = blocks};
+		for (size_t i = 0; i < BATCH_BLOCKS; i++)
+			w->to[i] = blocks + i * VOLUME_BLOCK_SIZE;
 		rc = check_inode(w, &root, err);
 	}
 	if (rc == 0)

@@ -201,9 +201,9 @@ def changing(tree):
 
 
 def deep():
-    """Directories as deep as a path of this machine may name go in, and out, and away."""
+    """Directories as deep as a path in a volume may lead go in, and out, and away."""
     volume, source = new_volume("deep"), SCRATCH / "deep-source"
-    levels = 300
+    levels = 510
     innermost = source / "/".join(["d"] * levels)
     innermost.mkdir(parents=True)
     (innermost / "file").write_bytes(MARKER)

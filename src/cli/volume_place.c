@@ -131,7 +131,8 @@ static int check_key_file(const struct volume_place *p, struct error *err)
 {
 	uint8_t header[VOLUME_HEADER_SIZE];
 	char its[2 * VOLUME_ID_SIZE + 1], keys[2 * VOLUME_ID_SIZE + 1];
-	cleanup_close int fd = openat(p->directory, VOLUME_FILE_HEADER, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	cleanup_close int fd = openat(p->directory, VOLUME_FILE_HEADER,
+	                              O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return error_errno(err, CELLA_ENOENT, "%s is no volume: cannot open its file \"volume\"",
 		                   p->path);

@@ -19,7 +19,7 @@ enum { VOLUME_PATH_MAX = 4096, VOLUME_DISK_NAME_MAX = 32 };
 
 struct volume_disk {
 	void *data;
-	/* A file for reading; or a new one for both. */
+	/* A file for reading; or a new one for both. CELLA_ENOENT also where it is no regular file. */
 	int (*open)(void *data, const char *name, void **ret_file, struct error *err);
 	int (*create)(void *data, const char *name, void **ret_file, struct error *err);
 	void (*close)(void *data, void *file);
@@ -40,7 +40,8 @@ struct volume_disk {
 	            struct error *err);
 };
 
-/* The CELLA_E* of an errno that a call on a volume's files gave. */
+/* The CELLA_E* of an errno that a call on a volume's files gave. What is in the place of a file, but is none,
+ * is as good as nothing: CELLA_ENOENT. */
 int volume_disk_code(int number);
 
 /* A directory; `directory` is one's descriptor, which is taken. */

@@ -29,6 +29,7 @@ enum {
 	SMALL_SYNC = 256 << 10, /* bytes since the last sync below which more of them are expected */
 	ROOM_AHEAD = 1 << 20,
 	BEGIN_EVERY = 8 << 20, /* bytes */
+	HARMLESS = O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, /* whatever is in a file's place */
 };
 
 struct open_file {
@@ -44,7 +45,9 @@ struct open_file {
 int volume_disk_code(int number)
 {
 	switch (number) {
-	case ENOENT: return CELLA_ENOENT;
+	case ENOENT:
+	case ELOOP: /* a symlink in its place, */
+	case ENXIO: return CELLA_ENOENT; /* or a socket, or a pipe */
 	case EEXIST: return CELLA_EEXIST;
 	case ENOSPC:
 	case EDQUOT: return CELLA_ENOSPC;
@@ -253,10 +256,13 @@ static int here_open(void *data, const char *name, enum volume_opening how, int 
 	                            [VOLUME_OPEN_REPLACE] = O_WRONLY | O_CREAT | O_TRUNC,
 	                            [VOLUME_OPEN_DIRECTORY] = O_RDONLY | O_DIRECTORY};
 	const struct directory *d = data;
-	int fd = openat(d->fd, name, flags[how] | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0)
+	struct stat st;
+	cleanup_close int fd = openat(d->fd, name, flags[how] | HARMLESS, 0644);
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return error_errno(err, volume_disk_code(errno), "cannot open the volume's file %s", name);
-	*ret_fd = fd;
+	if (how != VOLUME_OPEN_DIRECTORY && !S_ISREG(st.st_mode))
+		return error_set(err, CELLA_ENOENT, "the volume's %s is no regular file", name);
+	*ret_fd = take_fd(&fd);
 	return 0;
 }
 

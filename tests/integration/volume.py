@@ -380,6 +380,25 @@ def old_copy(tree):
     check(listed(volume) == ["first", "x"], "which counts from then on")
 
 
+def no_files(tree):
+    """A pipe, a socket, a directory or a symlink in the place of one of the volume's files: as if it were not there."""
+    volume, outside = new_volume("no-files"), SCRATCH / "no-files-outside"
+    works("import", volume, tree / "marked", "/m")
+    works("mkdir", volume, "x")
+    segments = sorted(volume.glob("*.segment"))
+    for file in (segments[0], segments[-1], volume / "volume", volume / "head"):
+        file.rename(outside)
+        for what, put in (("a pipe", os.mkfifo), ("a directory", os.mkdir), ("a symlink", lambda name: os.symlink(outside, name))):
+            put(file)
+            check(cella("verify", volume).returncode == (0 if file.name == "head" else 1), f"{what} in the place of {file.name}")
+            if file == segments[0]:
+                found = cella("export", "--salvage", volume, "/", SCRATCH / "no-files-out")
+                check(found.returncode == 1 and "damaged" in found.out, f"and the rest is got out: {found.out} {found.log}")
+            file.rmdir() if what == "a directory" else file.unlink()
+        outside.rename(file)
+    check(works("cat", volume, "m").stdout == MARKER * 2000, "with the files in their places it is as before")
+
+
 def lock_lease(root):
     """As a writer has it: a lock on a byte of the last token's own."""
     slots = [struct.unpack_from("<QQ", root.read(512), 24) for _ in range(2)]
@@ -562,6 +581,7 @@ end_in_the_middle(signal.SIGKILL)
 end_in_the_middle(signal.SIGINT)
 another_source()
 old_copy(made)
+no_files(made)
 keys_and_writers(made)
 new_key(made)
 ways_out(made)

@@ -7,6 +7,7 @@
 struct whole {
 	struct volume *v;
 	const struct volume_pointer *since; /* what is not behind it is older */
+	uint8_t *block; /* of a file, in protected memory as all of them */
 	struct error *err;
 };
 
@@ -20,13 +21,12 @@ static bool is_added(const struct whole *w, const struct volume_pointer *at)
 
 static int read_data(struct whole *w, const struct item *item)
 {
-	uint8_t block[VOLUME_BLOCK_SIZE];
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i + VOLUME_POINTER_SIZE <= item->value_size; i += VOLUME_POINTER_SIZE) {
 		struct volume_pointer at;
 		memcpy(&at, item->value + i, sizeof(at));
 		if (is_added(w, &at))
-			rc = segment_read(w->v, VOLUME_KIND_DATA, &at, block, sizeof(block), w->err);
+			rc = segment_read(w->v, VOLUME_KIND_DATA, &at, w->block, VOLUME_BLOCK_SIZE, w->err);
 	}
 	return rc;
 }
@@ -69,5 +69,12 @@ int root_is_whole(struct volume *v, const struct volume_root *root, const struct
                   struct error *err)
 {
 	struct whole w = {.v = v, .since = before, .err = err};
-	return is_added(&w, &root->top) ? read_node(&w, &root->top, root->level) : 0;
+	if (!is_added(&w, &root->top))
+		return 0;
+	w.block = mem_alloc(v->pool, VOLUME_BLOCK_SIZE);
+	if (!w.block)
+		return error_set(err, CELLA_ENOMEM, "no protected memory to read a commit");
+	int rc = read_node(&w, &root->top, root->level);
+	mem_free(v->pool, w.block);
+	return rc;
 }

@@ -12,6 +12,8 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "volume_place.h"
@@ -424,6 +426,102 @@ static void a_larger_token_in_the_hint_fences_nobody(void **state)
 	volume_free(v);
 }
 
+static const char marker[] = "patient 4711 has a secret rhythm";
+enum { STACK = 1 * MIB, MARKERS = 2000 };
+
+/* The stack of a thread that is watched. */
+static struct {
+	void *stack;
+	bool seen; /* the marker on it */
+	int (*read)(void *data, void *file, uint64_t offset, void *to, size_t size, size_t *ret_size,
+	            struct error *error);
+} watch;
+
+/* Borders of frames, too, which a sanitizer would mind. */
+__attribute__((no_sanitize("address"))) static bool is_marker(const volatile char *at)
+{
+	size_t i = 0;
+	while (i < sizeof(marker) - 1 && at[i] == marker[i])
+		i++;
+	return i == sizeof(marker) - 1;
+}
+
+__attribute__((no_sanitize("address"))) static void look_at_stack(void)
+{
+	const volatile char *stack = watch.stack;
+	for (size_t at = 0; stack && at <= STACK - sizeof(marker) && !watch.seen; at++)
+		watch.seen = is_marker(stack + at);
+}
+
+/* What was read before this is in the clear by now. */
+static int watched_read(void *data, void *file, uint64_t offset, void *to, size_t size, size_t *ret_size,
+                        struct error *error)
+{
+	look_at_stack();
+	return watch.read(data, file, offset, to, size, ret_size, error);
+}
+
+static bool shows_marker(void *(*what)(void *arg), void *arg)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	watch.seen = false;
+	watch.stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(watch.stack != MAP_FAILED);
+	assert_int_equal(pthread_attr_init(&attributes), 0);
+	assert_int_equal(pthread_attr_setstack(&attributes, watch.stack, STACK), 0);
+	assert_int_equal(pthread_create(&thread, &attributes, what, arg), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	pthread_attr_destroy(&attributes);
+	munmap(watch.stack, STACK);
+	watch.stack = NULL;
+	return watch.seen;
+}
+
+static void *open_and_close(void *arg)
+{
+	struct volume *v;
+	assert_ok(volume_open(arg, &v, &err));
+	volume_free(v);
+	return NULL;
+}
+
+static void *hold_on_stack(void *arg)
+{
+	volatile char bytes[VOLUME_BLOCK_SIZE];
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = ((const char *)arg)[i];
+	look_at_stack();
+	return NULL;
+}
+
+/* Whether the last commit is whole its files are read for: into protected memory, too. */
+static void what_is_read_at_opening_lies_on_no_stack(void **state)
+{
+	struct place *p = *state;
+	struct volume *v;
+	struct volume_config reader = p->config;
+	static char bytes[MARKERS * (sizeof(marker) - 1)];
+	for (size_t i = 0; i < MARKERS; i++)
+		memcpy(bytes + i * (sizeof(marker) - 1), marker, sizeof(marker) - 1);
+	watch.read = reader.disk.read;
+	reader.disk.read = watched_read;
+	reader.writable = false;
+	p->config.mode = VOLUME_OFFLINE;
+	assert_ok(volume_open(&p->config, &v, &err));
+	write_file(v, "a", 0, bytes, sizeof(bytes));
+	assert_ok(volume_commit(v, &err));
+	write_file(v, "b", 0, bytes, sizeof(bytes));
+	assert_ok(volume_commit(v, &err));
+	v->failure.code = CELLA_EIO; /* it ends without a word to the keeper */
+	volume_free(v);
+	assert_true(shows_marker(hold_on_stack, bytes));
+	assert_false(shows_marker(open_and_close, &reader));
+	assert_ok(volume_open(&reader, &v, &err));
+	check_file(v, "b", 0, bytes, sizeof(bytes));
+	volume_free(v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -439,6 +537,7 @@ int main(void)
 		in_place(of_two_logs_that_of_the_last_writer_counts),
 		in_place(a_writer_that_was_taken_over_leaves_the_hint),
 		in_place(a_larger_token_in_the_hint_fences_nobody),
+		in_place(what_is_read_at_opening_lies_on_no_stack),
 	};
 	if (place_init() != 0)
 		return 1;

@@ -2,6 +2,10 @@
  * Blocks that nothing refers to any more, and segments of them. Blocks are counted as they die, in memory
  * first, in the tree (VOLUME_ITEM_DEAD) by each commit. A segment of which all are dead is removed once the
  * keeper has a root that does without it, and no snapshot needs it.
+ *
+ * What lies behind the segment of the last root when a writer opens a volume was never committed: strays,
+ * which go at once, unless there is a root among them: of another keeper's, maybe. So a disk that ran full
+ * has the room again that the failure took.
  */
 #include <stdio.h>
 #include <string.h>
@@ -31,14 +35,37 @@ int removal_scan(struct volume *v, struct error *err)
 	return disk->list(disk->data, note_size, &scan, err);
 }
 
+static void note_root(void *arg, const struct volume_pointer *at, const uint8_t block[VOLUME_BLOCK_SIZE])
+{
+	(void)at;
+	(void)block;
+	*(bool *)arg = true;
+}
+
+/* Of another keeper, maybe, whose commits these are. */
+static bool strays_have_roots(struct volume *v)
+{
+	const struct map_slot *slot;
+	size_t at = 0;
+	bool found = false;
+	while (!found && (slot = map_next(&v->strays, &at)))
+		if (segment_each_root(v, (uint32_t)slot->key, 1, note_root, &found, NULL) < 0)
+			return true;
+	return found;
+}
+
 int removal_note_strays(struct volume *v, struct error *err)
 {
 	const struct map_slot *slot;
 	size_t at = 0;
+	int rc = 0;
 	while ((slot = map_next(&v->sizes, &at)))
 		if (slot->key > v->opened_segment && map_put(&v->strays, slot->key, v) < 0)
 			return error_set(err, CELLA_ENOMEM, "no memory for a list of segments");
-	return 0;
+	bool kept = strays_have_roots(v);
+	for (at = 0; rc == 0 && !kept && (slot = map_next(&v->strays, &at));)
+		rc = map_put(&v->removable, slot->key, (void *)(uintptr_t)v->root.counter);
+	return rc < 0 ? error_set(err, CELLA_ENOMEM, "no memory for a list of segments") : 0;
 }
 
 static uint32_t size_of(const struct volume *v, uint32_t segment)
@@ -124,8 +151,8 @@ static void remove_due(struct volume *v)
 		struct tree_key key = tree_key_number(0, VOLUME_ITEM_DEAD, segment);
 		snprintf(name, sizeof(name), VOLUME_FILE_SEGMENT, segment);
 		map_take(&v->removable, segment);
-		map_take(&v->sizes, segment);
-		map_take(&v->strays, segment);
+		if (!map_take(&v->strays, segment)) /* the number of a stray stays taken */
+			map_take(&v->sizes, segment);
 		segment_forget(v, segment);
 		bool changed = v->changed;
 		if (disk->remove(disk->data, name, NULL) == 0 && tree_remove(v, &key, NULL) == 0)

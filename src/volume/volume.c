@@ -284,6 +284,8 @@ static int load(struct volume *v, struct error *err)
 		rc = removal_note_strays(v, err);
 	if (rc == 0 && v->config.writable)
 		rc = inode_reap_orphans(v, err);
+	if (rc == 0 && v->config.writable)
+		removal_run(v);
 	v->loaded = rc == 0;
 	return rc;
 }

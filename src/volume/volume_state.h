@@ -409,7 +409,7 @@ int dead_add(struct volume *v, uint32_t segment, uint32_t blocks, struct error *
 /* Until the counts of dead blocks stand in the tree. */
 int dead_settle(struct volume *v, struct error *err) must_check;
 int removal_scan(struct volume *v, struct error *err) must_check; /* what segments there are */
-/* Those behind the one in which the root lies that was opened. */
+/* Those behind the one in which the root lies that was opened; they are removed next. */
 int removal_note_strays(struct volume *v, struct error *err) must_check;
 /* The commit that is made does without this segment. */
 int removal_add(struct volume *v, uint32_t segment, struct error *err) must_check;

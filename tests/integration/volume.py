@@ -559,6 +559,8 @@ def small_disk(tree):
     check(done.returncode == 1 and "No space left" in done.log, f"a full disk: {done.returncode} {done.log}")
     check(works("cat", volume, "/s/first", *places).stdout == (source / "first").read_bytes(), "what was committed is there")
     check(cella("verify", volume, *places).returncode == 0, "nothing is damaged")
+    works("mkdir", volume, "/made", *places)
+    works("rm", volume, "-R", "/made", *places)
     if libc.mount(b"none", str(place).encode(), b"tmpfs", ctypes.c_ulong(MS_REMOUNT), b"size=64m") != 0:
         check(False, f"the file system cannot be made larger: {os.strerror(ctypes.get_errno())}")
     works("import", volume, source, "/s", *places)

@@ -18,7 +18,8 @@ struct file {
 	char name[VOLUME_DISK_NAME_MAX];
 	bool exists;         /* its name, now */
 	bool name_synced;    /* its name, after a crash, for sure */
-	bool removed;        /* its name may be back after a crash */
+	bool removed;        /* its name may be back after a crash, */
+	bool superseded;     /* but not where that of another file is durable */
 	struct bytes now;    /* what is read */
 	struct bytes synced; /* what a crash leaves for sure */
 	bool dirty;          /* the two differ, or may */
@@ -124,6 +125,13 @@ static bool has_room(const struct fake_disk *disk, size_t more)
 	return sum <= disk->room;
 }
 
+static void sync_name(struct fake_disk *disk, struct file *f)
+{
+	f->name_synced = true;
+	for (struct file *before = disk->files; before < f; before++)
+		before->superseded |= strcmp(before->name, f->name) == 0;
+}
+
 /* ---- the interface */
 
 static int disk_open(void *data, const char *name, void **ret_file, struct error *err)
@@ -218,7 +226,7 @@ static int disk_sync(void *data, void *file, struct error *err)
 		return rc;
 	copy_bytes(&f->synced, &f->now);
 	f->dirty = false;
-	f->name_synced = true;
+	sync_name(disk, f);
 	return rc;
 }
 
@@ -241,7 +249,7 @@ static int disk_put(void *data, const char *name, const void *bytes, size_t size
 	if (durable && !disk->world->stopped) {
 		copy_bytes(&f->synced, &f->now);
 		f->dirty = false;
-		f->name_synced = true;
+		sync_name(disk, f);
 	}
 	return rc;
 }
@@ -384,7 +392,7 @@ static void crash_file(const struct file *f, uint64_t *random, struct fake_disk 
 {
 	struct bytes left = {0};
 	bool named = f->name_synced || fake_random(random) & 1, gone = f->removed && fake_random(random) & 1;
-	if (!named || gone)
+	if (!named || gone || f->superseded || find(image, f->name)) /* of a name there is one, the newest */
 		return;
 	if (!f->dirty) {
 		copy_bytes(&left, &f->synced);
@@ -403,8 +411,8 @@ static void crash_file(const struct file *f, uint64_t *random, struct fake_disk 
 struct fake_disk *fake_disk_crashed(const struct fake_disk *disk, uint64_t seed, struct fake_world *world)
 {
 	struct fake_disk *image = fake_disk_new(world);
-	for (size_t i = 0; i < disk->count; i++)
-		crash_file(&disk->files[i], &seed, image);
+	for (size_t i = disk->count; i > 0; i--)
+		crash_file(&disk->files[i - 1], &seed, image);
 	return image;
 }
 

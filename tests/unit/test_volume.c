@@ -236,14 +236,18 @@ static void what_readers_need_is_removed_when_they_have_ended(void **state)
 }
 
 /* What was never committed, or somebody put there, neither ends the numbers nor stays for ever. */
+/* They are, as somebody reads, who might need them. */
 static void names_that_are_taken_are_passed_over(void **state)
 {
 	struct place *p = *state;
+	struct volume_config reading = p->config;
 	static const char *const taken[] = {"00000003.segment", "00000004.segment", "fffffffd.segment",
 	                                    "fffffffe.segment"};
 	int directory = open(p->directory, O_RDONLY | O_DIRECTORY);
-	struct volume *v;
+	struct volume *v, *reader;
 	char name[2] = "a";
+	reading.writable = false;
+	assert_ok(volume_open(&reading, &reader, &err));
 	for (size_t i = 0; i < 4; i++)
 		close(openat(directory, taken[i], O_WRONLY | O_CREAT, 0600));
 	for (; name[0] < 'e'; name[0]++) {
@@ -256,6 +260,7 @@ static void names_that_are_taken_are_passed_over(void **state)
 	for (name[0] = 'a'; name[0] < 'e'; name[0]++)
 		check_file(v, name, 5000, name, 1);
 	assert_true(v->opened_segment > 4 && v->opened_segment < 16);
+	volume_free(reader);
 	assert_ok(volume_compact(v, 100, &err));
 	for (size_t i = 0; i < 4; i++)
 		assert_int_equal(faccessat(directory, taken[i], F_OK, 0), -1);

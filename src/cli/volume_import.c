@@ -70,6 +70,12 @@ static bool is_own(const struct volume_import *i, const struct stat *st)
 	       (stat(volume_place_root(place), &own) == 0 && is_same(&own, st));
 }
 
+/* Where it is for want of descriptors, all that follows would fail, too. */
+static int open_code(int number)
+{
+	return number == EMFILE || number == ENFILE ? CELLA_ENOMEM : CELLA_EINVAL;
+}
+
 /* ---- one of each kind */
 
 static int import_regular(struct volume_import *i, int directory, const char *name, int follow,
@@ -94,7 +100,7 @@ static int import_regular(struct volume_import *i, int directory, const char *na
 	                              O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK |
 	                                      (follow ? 0 : O_NOFOLLOW));
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return error_errno(err, CELLA_EINVAL, "cannot be opened");
+		return error_errno(err, open_code(errno), "cannot be opened");
 	if (!S_ISREG(st.st_mode))
 		return error_set(err, CELLA_EAGAIN, "it became something else meanwhile");
 	rc = volume_import_file(i, fd, &st, err);
@@ -191,7 +197,7 @@ static int import_directory(struct volume_import *i, int directory, const char *
 	struct volume_stat there;
 	int fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
 	if (fd < 0)
-		return error_errno(err, CELLA_EINVAL, "cannot be opened");
+		return error_errno(err, open_code(errno), "cannot be opened");
 	int rc = volume_mkdir(i->v, i->path, st->st_mode & 07777, err);
 	if (rc == CELLA_EEXIST) {
 		rc = volume_stat(i->v, i->path, VOLUME_NOFOLLOW, &there, err);

@@ -44,7 +44,7 @@ struct volume_disk {
  * is as good as nothing: CELLA_ENOENT. */
 int volume_disk_code(int number);
 
-/* A directory; `directory` is one's descriptor, which is taken. */
+/* A directory; `directory` is one's descriptor, for reading, which is taken. */
 int volume_disk_directory(int directory, struct volume_disk *ret_disk, struct error *err) must_check;
 void volume_disk_directory_free(struct volume_disk *disk);
 

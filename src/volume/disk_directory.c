@@ -51,6 +51,8 @@ int volume_disk_code(int number)
 	case EEXIST: return CELLA_EEXIST;
 	case ENOSPC:
 	case EDQUOT: return CELLA_ENOSPC;
+	case EMFILE: /* descriptors are the memory that runs out */
+	case ENFILE:
 	case ENOMEM: return CELLA_ENOMEM;
 	case EROFS: return CELLA_EROFS;
 	case EACCES:
@@ -161,9 +163,9 @@ static void make_room(struct open_file *f)
 
 static int sync_directory(const struct directory *d, struct error *err)
 {
-	cleanup_close int fd = -1;
-	int rc = d->names.open(d->names.data, ".", VOLUME_OPEN_DIRECTORY, &fd, err);
-	if (rc == 0 && fsync(fd) < 0)
+	cleanup_close int opened = -1;
+	int rc = d->fd >= 0 ? 0 : d->names.open(d->names.data, ".", VOLUME_OPEN_DIRECTORY, &opened, err);
+	if (rc == 0 && fsync(d->fd >= 0 ? d->fd : opened) < 0)
 		rc = error_errno(err, volume_disk_code(errno), "cannot sync the volume's directory");
 	return rc;
 }

@@ -26,6 +26,7 @@ static void segment_free(struct volume *v, struct segment *s)
 int segments_init(struct volume *v, struct error *err)
 {
 	TAILQ_INIT(&v->segments.used);
+	v->segments.most = SEGMENTS_OPEN_MAX;
 	v->segments.staging = malloc((size_t)v->config.workers * CHUNK_BLOCKS * VOLUME_BLOCK_SIZE);
 	return v->segments.staging ? 0 : error_set(err, CELLA_ENOMEM, "no memory for a volume's ciphertext");
 }
@@ -101,17 +102,25 @@ static int make_ciphers(struct volume *v, struct segment *s, const uint8_t heade
 	return rc;
 }
 
+/* Close the one that was not used for longest; false: there is none but the one that is written. */
+static bool forget_least_used(struct volume *v)
+{
+	struct segment *last = TAILQ_LAST(&v->segments.used, segment_list);
+	if (last && last == v->segments.writing)
+		last = TAILQ_PREV(last, segment_list, link);
+	if (!last)
+		return false;
+	segment_forget(v, last->number);
+	return true;
+}
+
 static int remember(struct volume *v, struct segment *s, struct error *err)
 {
 	if (map_put(&v->segments.open, s->number, s) < 0)
 		return error_set(err, CELLA_ENOMEM, "no memory for one more open segment");
 	TAILQ_INSERT_HEAD(&v->segments.used, s, link);
-	if (v->segments.open.count > SEGMENTS_OPEN_MAX) {
-		struct segment *last = TAILQ_LAST(&v->segments.used, segment_list);
-		if (last == v->segments.writing)
-			last = TAILQ_PREV(last, segment_list, link);
-		segment_forget(v, last->number);
-	}
+	if (v->segments.open.count > v->segments.most)
+		(void)!forget_least_used(v);
 	return 0;
 }
 
@@ -163,9 +172,10 @@ static int create_new(struct volume *v, struct segment *s, struct error *err)
 	return rc == 0 ? disk->write(disk->data, s->file, 0, block, sizeof(block), err) : rc;
 }
 
-static int segment_make(struct volume *v, uint32_t number,
-                        int (*fill)(struct volume *v, struct segment *s, struct error *err),
-                        struct segment **ret_segment, struct error *err)
+typedef int fill_function(struct volume *v, struct segment *s, struct error *err);
+
+static int try_to_make(struct volume *v, uint32_t number, fill_function *fill, struct segment **ret_segment,
+                       struct error *err)
 {
 	struct segment *s = volume_alloc(v, sizeof(*s));
 	if (!s)
@@ -180,6 +190,27 @@ static int segment_make(struct volume *v, uint32_t number,
 	}
 	*ret_segment = s;
 	return 0;
+}
+
+/* Half of those that are open, from now on: others want descriptors, too. False: there is none to close. */
+static bool make_do_with_fewer(struct volume *v)
+{
+	struct segments *all = &v->segments;
+	all->most = all->open.count / 2;
+	bool closed = forget_least_used(v);
+	while (all->open.count > all->most && forget_least_used(v))
+		;
+	return closed;
+}
+
+/* Where descriptors or memory run out others are closed for it. */
+static int segment_make(struct volume *v, uint32_t number, fill_function *fill, struct segment **ret_segment,
+                        struct error *err)
+{
+	int rc = try_to_make(v, number, fill, ret_segment, err);
+	while (rc == CELLA_ENOMEM && make_do_with_fewer(v))
+		rc = try_to_make(v, number, fill, ret_segment, err);
+	return rc;
 }
 
 static int segment_find(struct volume *v, uint32_t number, struct segment **ret_segment, struct error *err)

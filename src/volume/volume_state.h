@@ -68,6 +68,7 @@ TAILQ_HEAD(segment_list, segment);
 
 struct segments {
 	struct map open; /* struct segment by number */
+	size_t most; /* that may be */
 	struct segment_list used;
 	struct segment *writing; /* NULL: the next write begins one; also in `open` */
 	uint32_t next_block;     /* of it */

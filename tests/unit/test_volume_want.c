@@ -1,4 +1,4 @@
-/* What becomes of a volume that runs out of room? */
+/* What becomes of a volume that runs out of room or of descriptors? */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,11 +10,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "volume_place.h"
 
-enum { LARGE = 3 * MIB };
+enum { LARGE = 3 * MIB, SEGMENTS = 12 };
 
 static uint8_t bytes[LARGE];
 
@@ -82,11 +83,54 @@ static void it_stays_while_anybody_reads(void **state)
 	volume_keeper_file_free(&reading.keeper);
 }
 
+static void set_descriptors(rlim_t limit, struct rlimit *before)
+{
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, before), 0);
+	const struct rlimit now = {limit, before->rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+}
+
+/* One segment for each commit, as each is of a writer of its own. */
+static void more_segments_than_descriptors_are_read_and_written(void **state)
+{
+	struct place *p = *state;
+	struct volume *v;
+	struct rlimit before;
+	char path[16];
+	for (unsigned i = 0; i < SEGMENTS; i++) {
+		snprintf(path, sizeof(path), "file%u", i);
+		assert_ok(volume_open(&p->config, &v, &err));
+		write_file(v, path, 0, bytes + i, 100 * KIB);
+		assert_ok(volume_commit(v, &err));
+		volume_free(v);
+	}
+	assert_true(segments_of(p) >= SEGMENTS);
+	assert_ok(volume_open(&p->config, &v, &err));
+	int lowest = dup(0);
+	assert_true(lowest >= 0);
+	close(lowest);
+	set_descriptors((rlim_t)lowest + 4, &before);
+	for (unsigned i = 0; i < SEGMENTS; i++) {
+		snprintf(path, sizeof(path), "file%u", i);
+		check_file(v, path, 0, bytes + i, 100 * KIB);
+		write_file(v, path, 50, "changed", 7);
+	}
+	int rc = volume_commit(v, &err);
+	for (unsigned i = 0; i < SEGMENTS && rc == 0; i++) {
+		snprintf(path, sizeof(path), "file%u", i);
+		check_file(v, path, 50, "changed", 7);
+	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_ok(rc);
+	volume_free(v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		in_place(what_was_never_committed_makes_room_for_the_next_writer),
 		in_place(it_stays_while_anybody_reads),
+		in_place(more_segments_than_descriptors_are_read_and_written),
 	};
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)(i * 2654435761u >> 11);

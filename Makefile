@@ -16,9 +16,10 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 # In CI every warning is an error.
 WERROR ?= $(if $(filter true,$(CI)),true,false)
-# Seconds for each fuzz target in `make fuzz`, rounds in `make soak`.
+# Seconds for each fuzz target in `make fuzz`; rounds in `make soak`, and random steps on a volume in each.
 FUZZ_SECONDS ?= 600
 SOAK_ROUNDS ?= 20
+SOAK_STEPS ?= 100000
 # What a stage or a test is called, for `make test ONLY='unit/* check/layers'`.
 ONLY ?=
 
@@ -36,7 +37,10 @@ run: all ## build, then run the main job (the ECG workflow) and print its tables
 test: all sanitize aarch64 ## build, then run every test; the last line counts them
 	@tests/run --build $(BUILD) --sanitize $(SANITIZE) --threads $(THREADS) --aarch64 $(AARCH64) $(ONLY)
 
-soak: all ## repeat the unit and integration tests (SOAK_ROUNDS=20), to catch what fails rarely
+soak: all ## what fails rarely: volumes by other random steps, then the unit and integration tests (SOAK_ROUNDS=20)
+	@for seed in $$(seq 2 $$(($(SOAK_ROUNDS) + 1))); do for mix in model mishaps; do \
+		VOLUME_SEED=$$seed VOLUME_STEPS=$(SOAK_STEPS) $(BUILD)/tests/unit/test_volume_$$mix || exit 1; \
+	done; done
 	@tests/run --build $(BUILD) --repeat $(SOAK_ROUNDS) 'unit/*' 'integration/*'
 
 fuzz: sanitize ## run each fuzz target for FUZZ_SECONDS (600)

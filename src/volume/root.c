@@ -222,7 +222,7 @@ static int search_segments(struct search *s, uint32_t first, uint32_t block, str
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		rc = segment_each_root(s->v, numbers[i], 1, look_at_root, s, err);
 	free(numbers);
-	if (rc == 0 && s->failure.code && s->failure_token >= s->root.token) {
+	if (rc == 0 && s->v->head_is_unsettled && s->failure.code && s->failure_token >= s->root.token) {
 		if (err)
 			*err = s->failure;
 		rc = s->failure.code;
@@ -316,8 +316,9 @@ static int follow_chain(struct volume *v, const uint8_t kept[VOLUME_REFERENCE_SI
 	rc = is_later(v, head.reference, kept, &later, err);
 	if (rc == 0 && later)
 		memcpy(ret_reference, head.reference, VOLUME_REFERENCE_SIZE);
-	if (rc < 0 || head.settled)
+	if (rc < 0 || (head.settled && !v->config.writable))
 		return rc;
+	/* a settled one was before the last writer's first commit, which may have come no further */
 	return search_log(v, kept, is_of_last_writer(v, &head) ? ret_reference : kept, ret_reference, err);
 }
 

@@ -554,7 +554,7 @@ int segment_each_root(struct volume *v, uint32_t number, uint32_t first, segment
 	struct segment *s;
 	int rc = segment_find(v, number, &s, err);
 	if (rc == CELLA_EAUTH)
-		return v->config.writable && !was_not_begun(v, number) ? rc : 0;
+		return v->config.writable && v->head_is_unsettled && !was_not_begun(v, number) ? rc : 0;
 	for (uint32_t block = first; rc == 0 && blocks && block < VOLUME_SEGMENT_BLOCKS;
 	     block += (uint32_t)blocks) {
 		rc = read_chunk(v, number, block, &blocks, err);

@@ -282,6 +282,8 @@ static int load(struct volume *v, struct error *err)
 	v->published_ns = clock_ns();
 	if (v->config.writable)
 		rc = removal_note_strays(v, err);
+	if (rc == 0 && v->config.writable && !v->head_is_unsettled)
+		rc = publish_locked(v, err); /* what no hint leads readers to */
 	if (rc == 0 && v->config.writable)
 		rc = inode_reap_orphans(v, err);
 	if (rc == 0 && v->config.writable)

@@ -92,8 +92,8 @@ int segment_read_data(struct volume *v, const struct volume_pointer *at, size_t 
                       size_t *ret_bad, struct error *err) must_check;
 int segment_sync(struct volume *v, struct error *err) must_check;
 /* What was sealed as a root, from block `first` of a segment to its end, as far as that shows without a
- * pointer to it, in order. One that was not begun, or is not this volume's, has none; for a writer it is
- * CELLA_EAUTH where something is in the place of its header. */
+ * pointer to it, in order. One that was not begun, or is not this volume's, has none; for a writer, where the
+ * hint says that roots may count there, it is CELLA_EAUTH if something is in the place of its header. */
 typedef void segment_root_fn(void *arg, const struct volume_pointer *at,
                              const uint8_t block[VOLUME_BLOCK_SIZE]);
 int segment_each_root(struct volume *v, uint32_t number, uint32_t first, segment_root_fn *each, void *arg,

@@ -426,6 +426,39 @@ static void a_larger_token_in_the_hint_fences_nobody(void **state)
 	volume_free(v);
 }
 
+static int no_put(void *data, const char *name, const void *bytes, size_t size, bool durable,
+                  struct error *error)
+{
+	(void)data;
+	(void)bytes;
+	(void)size;
+	(void)durable;
+	return error_set(error, CELLA_EIO, "the file %s cannot be put", name);
+}
+
+/* It was not acknowledged; but once a writer has been there it is settled whether it counts. */
+static void a_commit_that_came_no_further_than_the_log_is_found_by_the_next_writer(void **state)
+{
+	struct place *p = *state;
+	struct volume_config broken = p->config, reader = p->config;
+	struct volume *v, *beside;
+	broken.mode = VOLUME_OFFLINE;
+	broken.disk.put = no_put;
+	assert_ok(volume_open(&broken, &v, &err));
+	write_file(v, "a", 0, "a", 1);
+	assert_int_equal(volume_commit(v, &err), CELLA_EIO);
+	v->failure.code = CELLA_EIO; /* it ends without a word to the keeper */
+	volume_free(v);
+	assert_int_equal(settled_by_head(p), VOLUME_HEAD_SETTLED);
+	reader.writable = false;
+	assert_ok(volume_open(&p->config, &v, &err));
+	check_file(v, "a", 0, "a", 1);
+	assert_ok(volume_open(&reader, &beside, &err));
+	check_file(beside, "a", 0, "a", 1);
+	volume_free(beside);
+	volume_free(v);
+}
+
 static const char marker[] = "patient 4711 has a secret rhythm";
 enum { STACK = 1 * MIB, MARKERS = 2000 };
 
@@ -537,6 +570,7 @@ int main(void)
 		in_place(of_two_logs_that_of_the_last_writer_counts),
 		in_place(a_writer_that_was_taken_over_leaves_the_hint),
 		in_place(a_larger_token_in_the_hint_fences_nobody),
+		in_place(a_commit_that_came_no_further_than_the_log_is_found_by_the_next_writer),
 		in_place(what_is_read_at_opening_lies_on_no_stack),
 	};
 	if (place_init() != 0)

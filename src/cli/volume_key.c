@@ -74,9 +74,10 @@ static int open_key_file(const char *path, int *ret_fd, size_t *ret_size, struct
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return error_errno(err, errno == ENOENT ? CELLA_ENOENT : CELLA_EIO,
-		                   "cannot open %s, the volume's key file, unless an option names another",
-		                   path);
+		return error_errno(
+			err, errno == ENOENT ? CELLA_ENOENT : CELLA_EIO,
+			"cannot open the volume's key file %s; --key of cella volume, --volume-key elsewhere, names another",
+			path);
 	if (!S_ISREG(st.st_mode) || st.st_size >= TEXT_MAX)
 		return error_set(err, CELLA_EFORMAT, "%s is no key file of a volume", path);
 	if (st.st_mode & 077 || (st.st_uid != geteuid() && geteuid() != 0))
@@ -120,6 +121,8 @@ static int write_beside(const char *path, struct mem_pool *pool, const struct vo
 	int rc = fd < 0 ? error_errno(err, CELLA_EIO, "cannot write the key file %s", path)
 	                : io_write_full(fd, text, format(keys, text), err);
 	mem_free(pool, text);
+	if (rc < 0 && fd >= 0)
+		error_prefix(err, rc, "the key file %s: ", path);
 	if (rc == 0 && fsync(fd) < 0)
 		rc = error_errno(err, CELLA_EIO, "cannot write the key file %s", path);
 	if (rc < 0 && fd >= 0)

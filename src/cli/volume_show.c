@@ -140,18 +140,19 @@ static int cat_one(struct volume_command *c, const char *path, uint8_t *buffer, 
 	struct volume_file *f;
 	uint64_t offset = 0;
 	size_t size;
-	int rc = volume_file_open(c->v, path, 0, 0, &f, err);
+	int rc = volume_file_open(c->v, path, 0, 0, &f, err), written = 0;
 	if (rc < 0)
-		return rc;
+		return error_prefix(err, rc, "cannot read %.200s: ", volume_shown(path));
 	do {
 		rc = volume_file_read(f, offset, buffer, VOLUME_COPY_SIZE, &size, err);
 		if (rc < 0)
-			break;
-		rc = io_write_full(STDOUT_FILENO, buffer, size, err);
+			error_prefix(err, rc, "cannot read %.200s: ", volume_shown(path));
+		else
+			written = io_write_full(STDOUT_FILENO, buffer, size, err);
 		offset += size;
-	} while (rc == 0 && size);
+	} while (rc == 0 && written == 0 && size);
 	volume_file_close(f);
-	return rc;
+	return written < 0 ? error_prefix(err, written, "standard output: ") : rc;
 }
 
 int volume_cat_command(struct volume_command *c, struct error *err)
@@ -160,11 +161,8 @@ int volume_cat_command(struct volume_command *c, struct error *err)
 	if (!buffer)
 		return error_set(err, CELLA_ENOMEM, "no protected memory to read files");
 	int rc = 0;
-	for (int i = 0; rc == 0 && i < c->count; i++) {
+	for (int i = 0; rc == 0 && i < c->count; i++)
 		rc = cat_one(c, c->operands[i], buffer, err);
-		if (rc < 0)
-			error_prefix(err, rc, "cannot read %.200s: ", volume_shown(c->operands[i]));
-	}
 	mem_free(c->pool, buffer);
 	return rc;
 }

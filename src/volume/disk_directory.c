@@ -193,12 +193,14 @@ static int directory_put(void *data, const char *name, const void *bytes, size_t
 	snprintf(beside, sizeof(beside), "%s.new", name);
 	cleanup_close int fd = -1;
 	int rc = d->names.open(d->names.data, beside, VOLUME_OPEN_REPLACE, &fd, err);
-	if (rc == 0)
-		rc = io_write_full(fd, bytes, size, err);
+	if (rc == 0 && io_write_full(fd, bytes, size, NULL) < 0)
+		rc = error_errno(err, volume_disk_code(errno), "cannot write the volume's file %s", beside);
 	if (rc == 0 && durable && fsync(fd) < 0)
 		rc = error_errno(err, volume_disk_code(errno), "cannot sync the volume's file %s", beside);
 	if (rc == 0)
 		rc = d->names.rename(d->names.data, beside, name, err);
+	if (rc < 0 && fd >= 0)
+		(void)!d->names.remove(d->names.data, beside, NULL);
 	return rc == 0 && durable ? sync_directory(d, err) : rc;
 }
 

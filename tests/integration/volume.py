@@ -246,6 +246,9 @@ def damage():
     check(f"d/hit, block {block}" in cella("verify", volume).out, "verify names it in words")
     refused("cat of a damaged file", ["cannot read", "d/hit"], cella("cat", volume, "d/hit"))
     check(cella("cat", volume, "d/good").stdout == data[::-1], "what is not damaged is read")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([CELLA, "volume", *MEMORY, "cat", volume, "d/good"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    check(done.returncode == 1 and "standard output" in done.stderr and "cannot read" not in done.stderr, f"what cannot be printed is no damage: {done.stderr}")
     refused("export of a damaged file", ["/d/hit", "--salvage"], cella("export", "-q", volume, "/d", out))
     saved = cella("export", volume, "/d", out, "--salvage")
     check(saved.returncode == 1 and f"/d/hit, block {block}" in saved.out, f"salvage lists it: {saved.out} {saved.log}")

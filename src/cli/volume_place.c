@@ -268,6 +268,17 @@ int volume_place_create(const struct volume_place_config *config, struct error *
 
 /* ---- a new key */
 
+/* What is opened is closed again. */
+static int may_write(struct volume_place *p, struct error *err)
+{
+	int rc = open_loaded(p, true, err);
+	volume_free(p->volume);
+	volume_disk_directory_free(&p->config.disk);
+	volume_keeper_file_free(&p->config.keeper);
+	p->volume = NULL;
+	return rc;
+}
+
 static int rekey_locked(struct volume_place *p, struct volume_rekeyed *ret_rekeyed, struct error *err)
 {
 	/* Not before the lock: another one's new key would be lost. */
@@ -276,7 +287,9 @@ static int rekey_locked(struct volume_place *p, struct volume_rekeyed *ret_rekey
 		return rc;
 	bool went_on = p->keys->count > 1;
 	if (!went_on) {
-		rc = volume_keys_add(p->keys, err);
+		rc = may_write(p, err); /* or a key would be drawn for nothing */
+		if (rc == 0)
+			rc = volume_keys_add(p->keys, err);
 		if (rc == 0)
 			rc = volume_keys_replace(p->key, p->given.pool, p->keys, err);
 	}

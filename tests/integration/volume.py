@@ -436,6 +436,8 @@ def keys_and_writers(tree):
         lock_lease(held)
         places = ["--key", elsewhere / "k", "--root", elsewhere / "r"]
         refused("a second writer", ["another process writes", "take over"], cella("mkdir", volume, "x", *places))
+        refused("a new key meanwhile", ["another process writes"], cella("rekey", volume, *places))
+        check((elsewhere / "k").read_text() == text, "no key was drawn for nothing")
         check(works("ls", volume, *places).out == "small\n", "a reader does not mind")
         works("mkdir", volume, "x", "--take-over", *places)
     check(works("ls", volume, *places).out == "small\nx\n", "--take-over writes")

@@ -8,12 +8,17 @@
 #include "base/clock.h"
 #include "cli/volume_import.h"
 
-enum { PART_LEAST = 64 << 20 }; /* a smaller file is never committed by halves */
+enum {
+	PART_LEAST = 64 << 20, /* a smaller file is never committed by halves */
+	NS_PER_S = 1000000000,
+};
 
 uint64_t volume_import_time(const struct stat *st)
 {
-	int64_t ns = clock_ns_of(&st->st_mtim);
-	return ns > 0 ? (uint64_t)ns : 0;
+	const time_t last = INT64_MAX / NS_PER_S - 1; /* in 2262 */
+	const struct timespec kept = {.tv_sec = min_of(st->st_mtim.tv_sec, last),
+	                              .tv_nsec = st->st_mtim.tv_nsec};
+	return kept.tv_sec < 0 ? 0 : (uint64_t)clock_ns_of(&kept);
 }
 
 /* Where a file is copied to, and how far it is. */

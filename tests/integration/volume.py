@@ -195,6 +195,11 @@ def changing(tree):
     works("compact", volume, "--all")
     after = json.loads(works("info", volume, "--json").out)["stored_bytes"]
     check(after < before - 2 * MIB, f"compact gives room back: {before} {after}")
+    for at, kept in ((-10**9, 0), (9 * 10**9, 9 * 10**9), (10**10, (2**63 - 1) // 10**9 - 1)):
+        os.utime(SCRATCH / "single", ns=(0, at * 10**9))
+        works("import", volume, SCRATCH / "single", "/times")
+        got = json.loads(works("stat", volume, "/times", "--json").out)[0]["modified_ns"]
+        check(got == kept * 10**9, f"a time {at} s from 1970 is {got}, not {kept} s")
     for words in (["impart", volume], ["cat", volume], ["ls", "--salvage", volume], ["create"], ["info", volume, "x"]):
         done = cella(*words)
         check(done.returncode == 2 and "Try: cella volume --help" in done.log, f"a mistake in {words}: {done.log}")

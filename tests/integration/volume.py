@@ -375,6 +375,8 @@ def old_copy(tree):
     shutil.copytree(SCRATCH / "old-copy", volume)
     refused("an old copy", ["cannot open the volume", "old copy"], cella("ls", volume))
     refused("an old copy, for a writer", ["cannot open the volume", "old copy"], cella("mkdir", volume, "x"))
+    check(works("ls", volume, "--any-copy", "--root", SCRATCH / "none").out == "first\n", "it is read where that is asked for")
+    check(not (SCRATCH / "none").exists(), "which makes no root file")
     os.rename(f"{volume}.root", SCRATCH / "kept.root")
     refused("no root file", ["no root file", "--root", "--any-copy"], cella("ls", volume))
     check(not Path(f"{volume}.root").exists(), "reading makes no root file")

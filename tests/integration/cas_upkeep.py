@@ -149,7 +149,7 @@ with Cas() as cas:
     refused("what is to be known of a CAS that is stopped", cella("cas", "audit", "--verify"), ["name its directory with --dir"], USAGE)
     refused("collateral of nothing", cella("cas", "collateral"), ["collateral wants 1 to "], USAGE)
     refused("a cell that is not there", cella("cas", "revoke", "cell", SCRATCH / "gone.cell"), ["gone.cell", "No such file"])
-    refused("no key file of a volume", cella("session", "volume", "second", "v", SCRATCH / "gone"), ["gone.key", "unless an option names another"])
+    refused("no key file of a volume", cella("session", "volume", "second", "v", SCRATCH / "gone"), ["gone.key", "--volume-key"])
     typed = cella("session", "create", "-", text=SESSION.format(name="typed", more="") + "  read: ANY\n  update: CREATOR\n")
     check("session typed" in good("from standard input", typed), "a session from standard input")
 

@@ -118,13 +118,33 @@ static void test_defaults_of_the_cas(void **state)
 	assert_int_equal(session_machine_policy(SESSION_SOFT, NULL, &none, NULL), CELLA_EINVAL);
 }
 
+struct pinned {
+	const char *machine;
+	const char *open; /* NULL: nothing */
+};
+
+static void assert_open(const struct pinned *cases, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		cleanup_buf struct buf text = {0}, remarks = {0};
+		buf_printf(&text, "[{machine: %s}]", cases[i].machine);
+		buf_put_u8(&text, 0);
+		struct session *s = parse((const char *)text.data);
+		const char *open = s->services[0].alternatives[0].needs[0].open;
+		if (!cases[i].open != !open || (open && !strstr(open, cases[i].open)))
+			fail_msg("%s: %s", cases[i].machine, open ? open : "nothing");
+		session_remarks(s, &remarks);
+		buf_put_u8(&remarks, 0);
+		const bool remarked = strstr((const char *)remarks.data, "leaves open");
+		assert_int_equal(remarked, cases[i].open != NULL);
+		session_free(s);
+	}
+}
+
 static void test_what_is_pinned(void **state)
 {
 	(void)state;
-	const struct {
-		const char *machine;
-		const char *open; /* NULL: nothing */
-	} cases[] = {
+	const struct pinned cases[] = {
 		{"{snp: {}}", "neither measurement nor id_key_digest"},
 		{"{snp: {author_key_digest: " D48("01") "}}", "neither measurement nor id_key_digest"},
 		{"{snp: {measurement: " D48("01") "}}", NULL},
@@ -144,6 +164,18 @@ static void test_what_is_pinned(void **state)
 		{"{tdx: {mr_td: " D48("01") ", rtmr1: " D48("02") ", rtmr2: " D48(
 			 "03") ", allow_migration: true}}",
 	         "allow_migration"},
+		{"{sgx: {mr_signer: " KEY("01") "}}", "neither mr_enclave nor mr_signer and isv_prod_id"},
+		{"{sgx: {mr_signer: " KEY("01") ", isv_prod_id: 0}}", NULL},
+		{"{sgx: {mr_enclave: " KEY("01") "}}", NULL},
+		{"{sgx: {mr_enclave: " KEY("01") ", allow_debug: true}}", "allow_debug"},
+	};
+	assert_open(cases, array_count(cases));
+}
+
+static void test_what_is_pinned_of_tpms(void **state)
+{
+	(void)state;
+	const struct pinned cases[] = {
 		{"{tpm: {pcrs: {" FIRMWARE ", " IMAGE "}}}", "whose TPM it is"},
 		{"{tpm: {ak_names: 000b01}}", "does not pin 0 and 2"},
 		{"{tpm: {ak_names: 000b01, pcrs: {0: " KEY("01") ", " IMAGE "}}}", "does not pin 0 and 2"},
@@ -171,6 +203,14 @@ static void test_what_is_pinned(void **state)
 		{"{tpm: {ak_roots: " KEY("03") ", pcrs: {" FIRMWARE ", 4: " KEY("01") ", 8: " KEY(
 			 "02") "}, pcrs_sha384: {9: " D48("04") "}}}",
 	         NULL},
+	};
+	assert_open(cases, array_count(cases));
+}
+
+static void test_what_is_pinned_of_azure(void **state)
+{
+	(void)state;
+	const struct pinned cases[] = {
 		{"{azure: {tpm: {pcrs: {" IMAGE "}}}}", "neither measurement nor id_key_digest"},
 		{"{azure: {isolation: snp, snp: {measurement: " D48("01") "}}}", "does not pin 4"},
 		{"{azure: {snp: {measurement: " D48("01") "}, tpm: {pcrs: {" IMAGE "}}}}",
@@ -189,25 +229,8 @@ static void test_what_is_pinned(void **state)
 		{"{azure: {isolation: tdx, tdx: {mr_td: " D48(
 			 "01") ", allow_debug: true}, tpm: {pcrs: {" IMAGE "}}}}",
 	         "allow_debug or allow_migration"},
-		{"{sgx: {mr_signer: " KEY("01") "}}", "neither mr_enclave nor mr_signer and isv_prod_id"},
-		{"{sgx: {mr_signer: " KEY("01") ", isv_prod_id: 0}}", NULL},
-		{"{sgx: {mr_enclave: " KEY("01") "}}", NULL},
-		{"{sgx: {mr_enclave: " KEY("01") ", allow_debug: true}}", "allow_debug"},
 	};
-	for (size_t i = 0; i < array_count(cases); i++) {
-		cleanup_buf struct buf text = {0}, remarks = {0};
-		buf_printf(&text, "[{machine: %s}]", cases[i].machine);
-		buf_put_u8(&text, 0);
-		struct session *s = parse((const char *)text.data);
-		const char *open = s->services[0].alternatives[0].needs[0].open;
-		if (!cases[i].open != !open || (open && !strstr(open, cases[i].open)))
-			fail_msg("%s: %s", cases[i].machine, open ? open : "nothing");
-		session_remarks(s, &remarks);
-		buf_put_u8(&remarks, 0);
-		const bool remarked = strstr((const char *)remarks.data, "leaves open");
-		assert_int_equal(remarked, cases[i].open != NULL);
-		session_free(s);
-	}
+	assert_open(cases, array_count(cases));
 }
 
 static void test_a_name_alone_is_remarked(void **state)
@@ -462,6 +485,8 @@ int main(void)
 		cmocka_unit_test(test_says_what_it_says),
 		cmocka_unit_test(test_defaults_of_the_cas),
 		cmocka_unit_test(test_what_is_pinned),
+		cmocka_unit_test(test_what_is_pinned_of_tpms),
+		cmocka_unit_test(test_what_is_pinned_of_azure),
 		cmocka_unit_test(test_a_name_alone_is_remarked),
 		cmocka_unit_test(test_tpm_alone_is_remarked),
 		cmocka_unit_test(test_hash),

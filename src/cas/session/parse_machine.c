@@ -253,15 +253,15 @@ static void decode_guest(struct decoder *d, const struct tree_node *node, void *
 	decode_need(d, node, need);
 	const bool speaks = need->machine == SESSION_SNP || need->machine == SESSION_TDX ||
 	                    need->machine == SESSION_SGX;
-	if (need->open)
+	if (!speaks && d->mistakes->count == before)
+		decode_mistake(d, node->first->key_place,
+		               "no guest of the class %s can ask: those of snp, tdx and sgx can",
+		               session_machine_name(need->machine));
+	else if (speaks && need->open)
 		decode_mistake(d, node->first->key_place,
 		               "any guest of the class %s would have it, for this leaves "
 		               "open %s",
 		               session_machine_name(need->machine), need->open);
-	else if (!speaks && d->mistakes->count == before)
-		decode_mistake(d, node->first->key_place,
-		               "no guest of the class %s can ask: those of snp, tdx and sgx can",
-		               session_machine_name(need->machine));
 }
 
 void decode_guests(struct decoder *d, const struct tree_node *node, void *to)

@@ -113,12 +113,6 @@ static void remark_service(const struct session_service *service, struct buf *re
 			           service->name, i + 1);
 		remark_machines(service, i + 1, r, ret);
 	}
-	if (service->offline_s && service->identity)
-		buf_printf(
-			ret,
-			"service %s: offline does not help it: it has an identity, whose certificate the CAS "
-			"makes anew for each start\n",
-			service->name);
 	if (!service->command.count)
 		buf_printf(ret, "service %s: without a command, whoever starts it chooses its arguments\n",
 		           service->name);

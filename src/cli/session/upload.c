@@ -106,7 +106,8 @@ static int send_upload(const struct session_remote *c, struct session_cas *r, co
 		return verb_print_json(json_pack("{s:s, s:I}", "secret", c->operands[0], "bytes",
 		                                 (json_int_t)secret->size),
 		                       err);
-	printf("%s: the CAS has it, %zu byte%s\n", c->operands[0], secret->size, secret->size == 1 ? "" : "s");
+	printf("%s: the CAS has it, %zu byte%s\n", c->operands[0], secret->size,
+	       secret->size == 1 ? "" : "s");
 	return 0;
 }
 

@@ -12,7 +12,7 @@ TYPES = {"i": "uint32_t", "l": "uint64_t"}
 def host_calls():
     """(module, name, signature) of each."""
     lists = (SOURCE / "src/cell/wasi/state.h").read_text(encoding="utf-8")
-    rows = "".join(path.read_text(encoding="utf-8") for path in sorted((SOURCE / "src/cell").glob("*.c")))
+    rows = "".join(path.read_text(encoding="utf-8") for path in sorted((SOURCE / "src/cell").rglob("*.c")))
     calls = [("wasi_snapshot_preview1", name, signature) for name, signature in LISTS.findall(lists)]
     return calls + ROWS.findall(rows)
 

@@ -188,6 +188,8 @@ enum {
 	FOR_SIGN = 4,
 	FOR_VOLUME = 8,
 	FOR_HASH = 16,
+	FOR_SIGNING = 32, /* instead of handing over */
+	FOR_UPLOAD = 64,
 };
 
 static const struct command_row {
@@ -201,8 +203,10 @@ static const struct command_row {
 	{"calculate-hash", 1, FOR_JSON, hash_command, NULL},
 	{"create", 1, FOR_JSON | FOR_SIGNATURE, NULL, session_create_command},
 	{"update", 1, FOR_JSON | FOR_SIGNATURE, NULL, session_create_command},
-	{"volume", 3, FOR_JSON | FOR_SIGNATURE | FOR_VOLUME | FOR_HASH, NULL, session_volume_command},
-	{"upload", 2, FOR_JSON | FOR_SIGNATURE, NULL, session_upload_command},
+	{"volume", 3, FOR_JSON | FOR_SIGNATURE | FOR_VOLUME | FOR_HASH | FOR_SIGNING, NULL,
+         session_volume_command},
+	{"upload", 2, FOR_JSON | FOR_SIGNATURE | FOR_HASH | FOR_SIGNING | FOR_UPLOAD, NULL,
+         session_upload_command},
 	{"explain", 1, FOR_JSON, NULL, session_explain_command},
 	{"read", 1, FOR_SIGNATURE, NULL, session_read_command},
 	{"list", 0, FOR_JSON, NULL, session_list_command},
@@ -259,7 +263,8 @@ static int check_use(const struct command_row *row, const struct session_options
 		{o->volume_key, FOR_VOLUME, "--volume-key"},
 		{o->volume_root, FOR_VOLUME, "--volume-root"},
 		{o->keep, FOR_VOLUME, "--keep"},
-		{o->sign, FOR_VOLUME, "--sign"},
+		{o->sign, FOR_SIGNING, "--sign"},
+		{o->after > 0, FOR_UPLOAD, "--after"},
 		{o->take_over, FOR_VOLUME, "--take-over"},
 	};
 	return verb_check_uses(uses, array_count(uses), row->options, row->name, err);

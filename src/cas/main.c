@@ -409,6 +409,8 @@ int main(int argc, char **argv)
 	int rc = serve(&d, &err);
 	if (rc < 0)
 		log_error("%s", err.text);
+	if (rc < 0 && d.cas && d.arguments.init)
+		log_warn("the CAS was made all the same: its owner's credential is %s", d.arguments.init);
 	done(&d);
 	return rc == CELLA_EINVAL ? 2 : rc < 0;
 }

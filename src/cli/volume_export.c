@@ -451,8 +451,9 @@ static void summarize(const struct export *x)
 	if (x->c->options->quiet)
 		return;
 	volume_print_size(x->c->progress.bytes, size);
-	printf("exported %llu files, %s; %llu were there", (unsigned long long)x->files, size,
-	       (unsigned long long)x->present);
+	printf("exported %llu file%s, %s; %llu %s there", (unsigned long long)x->files,
+	       x->files == 1 ? "" : "s", size, (unsigned long long)x->present,
+	       x->present == 1 ? "was" : "were");
 	if (x->damaged)
 		printf("; %llu damaged", (unsigned long long)x->damaged);
 	putchar('\n');

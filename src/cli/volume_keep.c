@@ -74,9 +74,10 @@ int volume_verify_command(struct volume_command *c, struct error *err)
 		                                 "damaged", w.damaged),
 		                       err);
 	volume_print_size(n.bytes, size);
-	printf("%llu files (%s), %llu directories, %llu symlinks: %llu damaged\n",
-	       (unsigned long long)n.files, size, (unsigned long long)n.directories,
-	       (unsigned long long)n.symlinks, (unsigned long long)n.damaged);
+	printf("%llu file%s (%s), %llu director%s, %llu symlink%s: %llu damaged\n",
+	       (unsigned long long)n.files, n.files == 1 ? "" : "s", size, (unsigned long long)n.directories,
+	       n.directories == 1 ? "y" : "ies", (unsigned long long)n.symlinks, n.symlinks == 1 ? "" : "s",
+	       (unsigned long long)n.damaged);
 	return 0;
 }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import mounts
-from castest import Cas, cella, good, refused, use
+from castest import MEMORY, Cas, cella, good, refused, use
 from celljob import SCRATCH, USAGE, check, finish, needs_secret, skip_part
 
 needs_secret()
@@ -92,6 +92,9 @@ with Cas() as cas:
     here = ("cas", "attest", f"https://127.0.0.1:{cas.port}", "--pin", cas.pin, "--name", "here")
     check(str(cas.owner) in good("attest again", cella(*here)), "attest again keeps the credential, and says so")
     check("  from its beginning    the first owner" in good("owners", cella("cas", "owners")), "which is shown: no time that nobody knows")
+    refused("a first start on a port that is taken", cella("cas", "--dir", SCRATCH / "late", "--listen", f"127.0.0.1:{cas.port}", *MEMORY),
+            [str(cas.port), "in use", f"its owner's credential is {SCRATCH / 'late.owner.pem'}"])
+    check((SCRATCH / "late.owner.pem").exists(), "which is there")
     # owners
     second = good("a credential", cella("cas", "credential", SCRATCH / "second.pem")).strip()
     check(len(second) == 64 and (SCRATCH / "second.pem").stat().st_mode & 0o777 == 0o600, "its hash is printed, its file is private")

@@ -39,8 +39,8 @@ static int setup(void **state)
 	int fds[2];
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	assert_int_equal(owner_new(fds[0], pool, &t->executor, NULL), 0);
-	for (uint8_t i = 0; i <= GRANTS; i++) {
-		const uint8_t key[32] = {i};
+	for (uint32_t i = 0; i <= GRANTS; i++) {
+		const uint8_t key[32] = {(uint8_t)i};
 		assert_int_equal(seal_session_new(key, &t->sessions[i], NULL), 0);
 		if (i)
 			owner_set_grant(t->executor, i, t->sessions[i]);
@@ -75,11 +75,12 @@ static void answer_nth(const struct there *t, uint32_t grant, uint64_t n, int er
 {
 	struct owner_keeper_head head = {.grant = grant};
 	struct owner_keeper_reply reply = {.error = error, .text_size = (uint32_t)strlen(text)};
+	const size_t text_size = reply.text_size, size = sizeof(reply) + text_size;
 	uint8_t plain[sizeof(reply) + 64], body[sizeof(head) + sizeof(plain) + SEAL_OVERHEAD];
-	const size_t size = sizeof(reply) + strlen(text);
 	const struct seal_id id = owner_keeper_id(grant ? 0 : EXECUTOR, true, n);
 	memcpy(plain, &reply, sizeof(reply));
-	memcpy(plain + sizeof(reply), text, strlen(text));
+	for (size_t i = 0; i < text_size; i++)
+		plain[sizeof(reply) + i] = (uint8_t)text[i];
 	memcpy(body, &head, sizeof(head));
 	assert_int_equal(seal_object(t->sessions[grant], &id, NULL, 0, plain, size, body + sizeof(head),
 	                             NULL),

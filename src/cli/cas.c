@@ -556,9 +556,11 @@ static int run_command(const struct cas_options *o, char **words, int count, str
 		return rc;
 	const struct command_row *row = &commands[found];
 	if (count - 1 < row->least || count - 1 > row->most)
-		return error_set(err, CELLA_EINVAL, "%s wants %s%d operand%s, not %d", row->name,
-		                 row->most == OPERANDS_MAX ? "1 to " : "", row->most,
-		                 row->most == 1 ? "" : "s", count - 1);
+		return row->least < row->most
+		               ? error_set(err, CELLA_EINVAL, "%s wants %d to %d operands, not %d", row->name,
+		                           row->least, row->most, count - 1)
+		               : error_set(err, CELLA_EINVAL, "%s wants %d operand%s, not %d", row->name,
+		                           row->most, row->most == 1 ? "" : "s", count - 1);
 	rc = check_use(row->options, row->name, o, err);
 	if (rc < 0)
 		return rc;
@@ -568,6 +570,12 @@ static int run_command(const struct cas_options *o, char **words, int count, str
 	return rc == 0 ? row->own(&own, operands, err) : rc;
 }
 
+static int start(const struct cas_options *o, struct error *err)
+{
+	int rc = check_use(FOR_RUN, "a CAS that is to run", o, err);
+	return rc == 0 ? run_daemon(o, NULL, NULL, err) : rc;
+}
+
 int verb_cas(int argc, char **argv)
 {
 	struct cas_options o = {.rate = RATE};
@@ -575,10 +583,7 @@ int verb_cas(int argc, char **argv)
 	int status, count;
 	if (!verb_begin(&cas_verb, argc, argv, &o, &count, &status))
 		return status;
-	int rc = count == 0 ? check_use(FOR_RUN, "a CAS that is to run", &o, &err)
-	                    : run_command(&o, argv + 1, count, &err);
-	if (rc == 0 && count == 0)
-		rc = run_daemon(&o, NULL, NULL, &err);
+	int rc = count == 0 ? start(&o, &err) : run_command(&o, argv + 1, count, &err);
 	option_list_done(&o.hosts);
 	if (rc == 0)
 		return VERB_DONE;

@@ -120,8 +120,7 @@ static int check_reply(struct cas_client *c, int rc, struct https_reply *reply, 
 int cas_client_ask(struct cas_client *c, const struct https_message *message, struct https_reply *ret_reply,
                    struct error *err)
 {
-	int rc = https_client_ask(c->https, message, ret_reply, err);
-	return check_reply(c, rc, ret_reply, err);
+	return check_reply(c, https_client_ask(c->https, message, ret_reply, err), ret_reply, err);
 }
 
 static int read_json(const struct https_reply *reply, json_t **ret_json, struct error *err)
@@ -135,6 +134,39 @@ static int read_json(const struct https_reply *reply, json_t **ret_json, struct 
 	return 0;
 }
 
+/* ret_json NULL: nobody wants it. */
+static int take_json(struct https_reply *reply, json_t **ret_json, struct error *err)
+{
+	int rc = ret_json ? read_json(reply, ret_json, err) : 0;
+	https_reply_done(reply);
+	return rc;
+}
+
+/* It may hold keys. */
+static void body_done(char **text)
+{
+	if (*text)
+		mem_wipe(*text, strlen(*text));
+	free(*text);
+}
+#define cleanup_body cleanup_with(body_done)
+
+/* Takes `body`; NULL: the message has none. */
+static int put_body(struct https_message *message, json_t *body, char **ret_text, struct error *err)
+{
+	if (!body)
+		return 0;
+	char *text = json_dumps(body, JSON_COMPACT);
+	json_decref(body);
+	if (!text)
+		return error_set(err, CELLA_ENOMEM, "no memory for a request");
+	message->type = "application/json";
+	message->body = text;
+	message->size = strlen(text);
+	*ret_text = text;
+	return 0;
+}
+
 int cas_client_json(struct cas_client *c, const char *method, const char *target, json_t *body,
                     json_t **ret_json, struct error *err)
 {
@@ -145,53 +177,27 @@ int cas_client_json_with(struct cas_client *c, const char *method, const char *t
                          json_t *body, json_t **ret_json, struct error *err)
 {
 	struct https_reply reply;
-	cleanup_free char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-	bool lost = body && !text;
-	json_decref(body);
-	if (lost)
-		return error_set(err, CELLA_ENOMEM, "no memory for a request");
-	const struct https_message message = {.method = method,
-	                                      .target = target,
-	                                      .type = text ? "application/json" : NULL,
-	                                      .body = text,
-	                                      .size = text ? strlen(text) : 0,
-	                                      .header = header};
-	int rc = cas_client_ask(c, &message, &reply, err);
-	if (text)
-		mem_wipe(text, strlen(text));
-	if (rc < 0)
-		return rc;
-	if (ret_json)
-		rc = read_json(&reply, ret_json, err);
-	https_reply_done(&reply);
-	return rc;
+	struct https_message message = {.method = method, .target = target, .header = header};
+	cleanup_body char *text = NULL;
+	int rc = put_body(&message, body, &text, err);
+	if (rc == 0)
+		rc = cas_client_ask(c, &message, &reply, err);
+	return rc == 0 ? take_json(&reply, ret_json, err) : rc;
 }
 
 int cas_client_send(struct cas_client *c, const char *target, json_t *body, struct error *err)
 {
-	cleanup_free char *text = json_dumps(body, JSON_COMPACT);
-	json_decref(body);
-	if (!text)
-		return error_set(err, CELLA_ENOMEM, "no memory for a request");
-	const struct https_message message = {.method = "POST",
-	                                      .target = target,
-	                                      .type = "application/json",
-	                                      .body = text,
-	                                      .size = strlen(text)};
-	int rc = https_client_send(c->https, &message, err);
-	mem_wipe(text, strlen(text));
-	return rc;
+	struct https_message message = {.method = "POST", .target = target};
+	cleanup_body char *text = NULL;
+	int rc = put_body(&message, body, &text, err);
+	return rc == 0 ? https_client_send(c->https, &message, err) : rc;
 }
 
 int cas_client_receive(struct cas_client *c, json_t **ret_json, struct error *err)
 {
 	struct https_reply reply;
 	int rc = check_reply(c, https_client_receive(c->https, &reply, err), &reply, err);
-	if (rc < 0)
-		return rc;
-	rc = read_json(&reply, ret_json, err);
-	https_reply_done(&reply);
-	return rc;
+	return rc == 0 ? take_json(&reply, ret_json, err) : rc;
 }
 
 /* The entry that was seen last is still in the log: not so in an old copy that has gone on since. */

@@ -185,7 +185,7 @@ static int hash_command(struct session_command *c, struct error *err)
 enum {
 	FOR_JSON = 1,
 	FOR_SIGNATURE = 2, /* of another owner */
-	FOR_SIGN = 4,
+	FOR_ACTION = 4,
 	FOR_VOLUME = 8,
 	FOR_HASH = 16,
 	FOR_SIGNING = 32, /* instead of handing over */
@@ -211,7 +211,7 @@ static const struct command_row {
 	{"read", 1, FOR_SIGNATURE, NULL, session_read_command},
 	{"list", 0, FOR_JSON, NULL, session_list_command},
 	{"delete", 1, FOR_SIGNATURE, NULL, session_delete_command},
-	{"sign", 1, FOR_JSON | FOR_SIGN | FOR_HASH, NULL, session_sign_command},
+	{"sign", 1, FOR_JSON | FOR_ACTION | FOR_HASH, NULL, session_sign_command},
 	{"import-scone", 1, FOR_JSON, NULL, session_import_scone_command},
 };
 
@@ -258,7 +258,7 @@ static int check_use(const struct command_row *row, const struct session_options
 	const struct verb_use uses[] = {
 		{o->json, FOR_JSON, "--json"},
 		{o->signatures.count > 0, FOR_SIGNATURE, "--signature"},
-		{o->action, FOR_SIGN, "--for"},
+		{o->action, FOR_ACTION, "--for"},
 		{o->hash, FOR_HASH, "--hash"},
 		{o->volume_key, FOR_VOLUME, "--volume-key"},
 		{o->volume_root, FOR_VOLUME, "--volume-root"},

@@ -6,8 +6,8 @@
  * it believes: attestation keys (AK) by their names, which is what credential activation leads to
  * (attest/tpm/credential.h), or the roots of those who certify AKs.
  *
- *   tpm.c         the checks of AK and quote          certs.c   certificates of AK, certifier and EK
- *   logs.c    PCRs and logs                       policy.c  the policy's members
+ *   tpm.c    the checks of AK and quote    certs.c   certificates of AK, certifier and EK
+ *   logs.c   PCRs and logs                 policy.c  the policy's members
  */
 #ifndef ATTEST_TPM_H
 #define ATTEST_TPM_H

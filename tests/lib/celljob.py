@@ -148,7 +148,13 @@ class Job:
         return output, log
 
     def processes(self):
-        """All processes of the job but the command line: {pid: name}. Executors are called cella-cell."""
+        """All processes of the job but the command line: {pid: name}. Executors are called cella-cell. Children of
+        the launcher that bear its name are waited for: they take a digest and end, or become executors."""
+        wait_until(lambda: list(self.descendants().values()).count("cella-las") <= 1, 5)
+        return self.descendants()
+
+    def descendants(self):
+        """The same as they are at this moment."""
         table = process_table()
         found, todo = {}, [self.pid]
         while todo:

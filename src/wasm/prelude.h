@@ -42,6 +42,8 @@ typedef u64 u64_at ANYWHERE;
 typedef ref ref_at ANYWHERE;
 typedef f32 f32_at ANYWHERE;
 typedef f64 f64_at ANYWHERE;
+typedef u8 u128 __attribute__((vector_size(16)));
+typedef u128 u128_at ANYWHERE;
 
 /*
  * FUNCTION: one of the module's; kept as it is, so that a backtrace can name it.
@@ -360,18 +362,109 @@ INLINE u32 within(u64 at, u64 size, u64 limit)
 	return at <= limit && size <= limit - at;
 }
 
-GLUE void memory_copy(struct cell_instance *instance, address to, address from, address size)
+/*
+ * Most copies and fills are of few bytes: those take no call of the host, but two or four moves, which
+ * overlap where the size is between. What is copied is loaded whole before any of it is stored.
+ */
+enum { LITTLE = 64 };
+
+#define MOVE_ENDS(type)                                                       \
+	do {                                                                  \
+		type first = *(const type##_at *)from,                        \
+		     last = *(const type##_at *)(from + size - sizeof(type)); \
+		*(type##_at *)to = first;                                     \
+		*(type##_at *)(to + size - sizeof(type)) = last;              \
+	} while (0)
+#define FILL_ENDS(type)                                                 \
+	do {                                                            \
+		*(type##_at *)to = (type)bytes;                         \
+		*(type##_at *)(to + size - sizeof(type)) = (type)bytes; \
+	} while (0)
+
+INLINE void copy_little(u8 *to, const u8 *from, u64 size)
 {
-	if (!within(to, size, instance->memory_size) || !within(from, size, instance->memory_size))
-		trap(instance, CELL_TRAP_MEMORY);
-	instance->host->memmove(instance->memory + to, instance->memory + from, size);
+	if (size > 2 * sizeof(u128)) {
+		u128 second = *(const u128_at *)(from + 16), third = *(const u128_at *)(from + size - 32);
+		MOVE_ENDS(u128);
+		*(u128_at *)(to + 16) = second;
+		*(u128_at *)(to + size - 32) = third;
+	} else if (size >= sizeof(u128)) {
+		MOVE_ENDS(u128);
+	} else if (size >= sizeof(u64)) {
+		MOVE_ENDS(u64);
+	} else if (size >= sizeof(u32)) {
+		MOVE_ENDS(u32);
+	} else if (size) {
+		u8 middle = from[size / 2];
+		MOVE_ENDS(u8);
+		to[size / 2] = middle;
+	}
 }
 
-GLUE void memory_fill(struct cell_instance *instance, address to, u32 byte, address size)
+INLINE void fill_little(u8 *to, u8 byte, u64 size)
 {
-	if (!within(to, size, instance->memory_size))
+	u64 bytes = byte * 0x0101010101010101u;
+	if (size >= sizeof(u64)) {
+		for (u64 at = 0; at < size - sizeof(u64); at += sizeof(u64))
+			*(u64_at *)(to + at) = bytes;
+		*(u64_at *)(to + size - sizeof(u64)) = bytes;
+	} else if (size >= sizeof(u32)) {
+		FILL_ENDS(u32);
+	} else if (size) {
+		to[size / 2] = byte;
+		FILL_ENDS(u8);
+	}
+}
+
+INLINE void check_copy(struct cell_instance *instance, address to, address from, address size)
+{
+	if (UNLIKELY(!within(to, size, instance->memory_size) || !within(from, size, instance->memory_size)))
 		trap(instance, CELL_TRAP_MEMORY);
-	instance->host->memset(instance->memory + to, (int)(byte & 0xff), size);
+}
+
+INLINE void check_fill(struct cell_instance *instance, address to, address size)
+{
+	if (UNLIKELY(!within(to, size, instance->memory_size)))
+		trap(instance, CELL_TRAP_MEMORY);
+}
+
+GLUE void copy_any(struct cell_instance *instance, address to, address from, address size)
+{
+	check_copy(instance, to, from, size);
+	if (size <= LITTLE)
+		copy_little(instance->memory + to, instance->memory + from, size);
+	else
+		instance->host->memmove(instance->memory + to, instance->memory + from, size);
+}
+
+GLUE void fill_any(struct cell_instance *instance, address to, u32 byte, address size)
+{
+	check_fill(instance, to, size);
+	if (size <= LITTLE)
+		fill_little(instance->memory + to, (u8)byte, size);
+	else
+		instance->host->memset(instance->memory + to, (int)(byte & 0xff), size);
+}
+
+/* Where the size is written in the code, as of a structure, the moves stand there. */
+INLINE void memory_copy(struct cell_instance *instance, address to, address from, address size)
+{
+	if (!__builtin_constant_p(size) || size > LITTLE) {
+		copy_any(instance, to, from, size);
+	} else {
+		check_copy(instance, to, from, size);
+		copy_little(instance->memory + to, instance->memory + from, size);
+	}
+}
+
+INLINE void memory_fill(struct cell_instance *instance, address to, u32 byte, address size)
+{
+	if (!__builtin_constant_p(size) || size > LITTLE) {
+		fill_any(instance, to, byte, size);
+	} else {
+		check_fill(instance, to, size);
+		fill_little(instance->memory + to, (u8)byte, size);
+	}
 }
 
 GLUE void memory_init(struct cell_instance *instance, u32 segment, u8 dropped, address to, u32 from, u32 size)

@@ -35,7 +35,7 @@ enum {
 struct code_layout {
 	Elf64_Phdr segments[CODE_SEGMENTS_MAX];
 	size_t segment_count;
-	Elf64_Phdr dynamic;
+	Elf64_Phdr dynamic, unwind;
 	uint64_t entry;
 	uint64_t page; /* of this machine: its linker left room for the largest that the processor may have */
 	uint64_t span; /* bytes of address space, whole pages */
@@ -58,16 +58,16 @@ static uint64_t last_page_end(const struct code_layout *layout, const Elf64_Phdr
 	return align_up(p->p_vaddr + p->p_memsz, layout->page);
 }
 
-/* A range of the image that lies in a segment with data of its own. */
-static bool code_in_data(const struct code_layout *layout, uint64_t address, uint64_t size)
+/* The segment with data of its own that a range of the image lies in, NULL if in none. */
+static const Elf64_Phdr *code_data_at(const struct code_layout *layout, uint64_t address, uint64_t size)
 {
 	for (size_t i = 0; i < layout->segment_count; i++) {
 		const Elf64_Phdr *p = &layout->segments[i];
 		if (!(p->p_flags & PF_X) && address >= p->p_vaddr && size <= p->p_memsz &&
 		    address - p->p_vaddr <= p->p_memsz - size)
-			return true;
+			return p;
 	}
-	return false;
+	return NULL;
 }
 
 static int code_read_segment(const struct bundle_artifact *a, const Elf64_Phdr *p, struct code_layout *layout,
@@ -77,6 +77,8 @@ static int code_read_segment(const struct bundle_artifact *a, const Elf64_Phdr *
 		return code_bad(err, "asks for a dynamic linker");
 	if (p->p_type == PT_DYNAMIC)
 		layout->dynamic = *p;
+	if (p->p_type == PT_GNU_EH_FRAME)
+		layout->unwind = *p;
 	if (p->p_type != PT_LOAD || p->p_memsz == 0)
 		return 0;
 	if (layout->segment_count == CODE_SEGMENTS_MAX)
@@ -117,7 +119,7 @@ static int code_read_layout(const struct bundle_artifact *a, struct code_layout 
 			return rc;
 	}
 	if (layout->entry % _Alignof(struct cell_image) ||
-	    !code_in_data(layout, layout->entry, sizeof(struct cell_image)))
+	    !code_data_at(layout, layout->entry, sizeof(struct cell_image)))
 		return code_bad(err, "holds no cell");
 	return 0;
 }
@@ -146,7 +148,7 @@ static int code_relocate(uint8_t *base, const struct code_layout *layout, struct
 {
 	uint64_t rela = 0, rela_size = 0;
 	if (layout->dynamic.p_type == PT_DYNAMIC &&
-	    !code_in_data(layout, layout->dynamic.p_vaddr, layout->dynamic.p_memsz))
+	    !code_data_at(layout, layout->dynamic.p_vaddr, layout->dynamic.p_memsz))
 		return code_bad(err, "has a bad dynamic section");
 	for (uint64_t at = 0; at + sizeof(Elf64_Dyn) <= layout->dynamic.p_memsz; at += sizeof(Elf64_Dyn)) {
 		Elf64_Dyn d;
@@ -161,12 +163,12 @@ static int code_relocate(uint8_t *base, const struct code_layout *layout, struct
 		    d.d_tag == DT_NEEDED || d.d_tag == DT_REL || d.d_tag == DT_RELR)
 			return code_bad(err, "has constructors, imports or relocations of another kind");
 	}
-	if (rela_size && !code_in_data(layout, rela, rela_size))
+	if (rela_size && !code_data_at(layout, rela, rela_size))
 		return code_bad(err, "has a bad relocation table");
 	for (uint64_t at = 0; at + sizeof(Elf64_Rela) <= rela_size; at += sizeof(Elf64_Rela)) {
 		Elf64_Rela r;
 		memcpy(&r, base + rela + at, sizeof(r));
-		if (ELF64_R_TYPE(r.r_info) != CODE_RELATIVE || !code_in_data(layout, r.r_offset, 8) ||
+		if (ELF64_R_TYPE(r.r_info) != CODE_RELATIVE || !code_data_at(layout, r.r_offset, 8) ||
 		    r.r_addend < 0 || (uint64_t)r.r_addend > layout->span)
 			return code_bad(err, "has a relocation that is not relative");
 		uint64_t value = (uint64_t)(uintptr_t)base + (uint64_t)r.r_addend;
@@ -229,6 +231,20 @@ static int code_read_symbols(struct code *code, struct error *err)
 	return 0;
 }
 
+/* The tables by which a trap finds callers; an image of frame pointers has none. */
+static int code_find_unwind(struct code *code, const struct code_layout *layout, struct error *err)
+{
+	const Elf64_Phdr *table = &layout->unwind;
+	if (table->p_type != PT_GNU_EH_FRAME)
+		return 0;
+	const Elf64_Phdr *p = code_data_at(layout, table->p_vaddr, table->p_memsz);
+	if (!p)
+		return code_bad(err, "has a bad table of callers");
+	code->unwind = (struct unwind_table){code->base + p->p_vaddr, p->p_memsz,
+	                                     table->p_vaddr - p->p_vaddr};
+	return 0;
+}
+
 static int code_fill(struct code *code, const struct code_layout *layout, int fd, struct error *err)
 {
 	for (size_t i = 0; i < layout->segment_count; i++) {
@@ -243,6 +259,8 @@ static int code_fill(struct code *code, const struct code_layout *layout, int fd
 		return rc;
 	code->image = (const struct cell_image *)(void *)(code->base + layout->entry);
 	rc = code_check_image(code->image, err);
+	if (rc == 0)
+		rc = code_find_unwind(code, layout, err);
 	return rc < 0 ? rc : code_read_symbols(code, err);
 }
 

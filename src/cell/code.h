@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "cell/unwind.h"
 #include "wasm/bundle.h"
 #include "wasm/cell_abi.h"
 
@@ -21,6 +22,7 @@ struct code {
 	const uint8_t *data; /* the bundle's data segments; borrowed */
 	size_t data_size;
 	struct code_symbol *symbols; /* sorted; NULL: the image has none */
+	struct unwind_table unwind;  /* none: its functions keep a frame pointer */
 };
 
 /* Borrows the artifact's data segments. */

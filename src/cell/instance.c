@@ -46,8 +46,8 @@ static void host_trap(struct cell_instance *cell, uint32_t trap) __attribute__((
 static void host_trap(struct cell_instance *cell, uint32_t trap)
 {
 	(void)cell;
-	const uintptr_t *frame = __builtin_frame_address(0);
-	trap_raise(trap, 0, "", (uintptr_t)__builtin_return_address(0) - 1, frame[0]);
+	const struct unwind_frame here = {.frame = (uintptr_t)__builtin_frame_address(0)};
+	trap_raise(trap, 0, "", &here);
 }
 
 static bool grow_memory(struct instance *in, uint64_t size)
@@ -552,12 +552,12 @@ void instance_trap(struct cell_instance *cell, uint32_t trap, const char *format
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	const uintptr_t *frame = __builtin_frame_address(0);
-	trap_raise(trap, 0, text, (uintptr_t)__builtin_return_address(0) - 1, frame[0]);
+	const struct unwind_frame here = {.frame = (uintptr_t)__builtin_frame_address(0)};
+	trap_raise(trap, 0, text, &here);
 }
 
 void instance_exit(struct cell_instance *cell, int32_t status)
 {
 	(void)cell;
-	trap_raise(CELL_TRAP_EXIT, status, "", 0, 0);
+	trap_raise(CELL_TRAP_EXIT, status, "", NULL);
 }

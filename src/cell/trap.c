@@ -67,26 +67,30 @@ static size_t report_address(struct trap_report *report, size_t at, uintptr_t of
 	return report_append(report, at, text, "");
 }
 
-static void report_backtrace(struct trap_scope *scope, size_t at, uintptr_t address, uintptr_t frame)
+/* Translated code has tables, or keeps a frame pointer, as the host's code does. */
+static bool go_to_caller(const struct trap_scope *scope, const struct unwind_stack *stack,
+                         struct unwind_frame *frame)
 {
-	uintptr_t low = (uintptr_t)scope->stack->low, high = (uintptr_t)scope->stack->high;
-	for (int depth = 0; depth < TRAP_FRAMES_MAX; depth++) {
-		const char *name = code_symbol_at(scope->code, address);
-		if (name) {
-			at = report_append(scope->report, at, "\n  at ", name);
-			at = report_address(scope->report, at, address - (uintptr_t)scope->code->base);
-		}
-		if (frame < low || frame > high - 2 * sizeof(uintptr_t) || frame % sizeof(uintptr_t))
-			return;
-		const uintptr_t *saved = (const uintptr_t *)frame;
-		if (saved[0] <= frame)
-			return;
-		frame = saved[0];
-		address = saved[1] - 1; /* inside the call instruction */
-	}
+	if (scope->code->unwind.bytes && code_contains(scope->code, frame->instruction))
+		return unwind_step(&scope->code->unwind, stack, frame);
+	return unwind_step_by_pointer(stack, frame);
 }
 
-void trap_raise(uint32_t trap, int32_t status, const char *text, uintptr_t address, uintptr_t frame)
+static void report_backtrace(const struct trap_scope *scope, size_t at, struct unwind_frame frame)
+{
+	const struct unwind_stack stack = {(uintptr_t)scope->stack->low, (uintptr_t)scope->stack->high};
+	int depth = 0;
+	do {
+		const char *name = code_symbol_at(scope->code, frame.instruction);
+		if (name) {
+			at = report_append(scope->report, at, "\n  at ", name);
+			at = report_address(scope->report, at,
+			                    frame.instruction - (uintptr_t)scope->code->base);
+		}
+	} while (++depth < TRAP_FRAMES_MAX && go_to_caller(scope, &stack, &frame));
+}
+
+void trap_raise(uint32_t trap, int32_t status, const char *text, const struct unwind_frame *from)
 {
 	struct trap_scope *scope = innermost;
 	struct trap_report *report = scope->report;
@@ -99,7 +103,7 @@ void trap_raise(uint32_t trap, int32_t status, const char *text, uintptr_t addre
 		size_t at = explained ? 0 : report_append(report, 0, trap_name(trap), "");
 		if (text[0])
 			at = report_append(report, at, at ? ": " : "", text);
-		report_backtrace(scope, at, address, frame);
+		report_backtrace(scope, at, *from);
 	}
 	innermost = scope->outer;
 	_longjmp(scope->landing, 1);
@@ -155,7 +159,7 @@ void trap_copying(bool on)
 }
 
 struct trap_registers {
-	uintptr_t instruction, frame;
+	struct unwind_frame frame;
 	bool write; /* of a fault: it may have been one */
 };
 
@@ -175,10 +179,11 @@ static struct trap_registers registers_of(const void *context)
 	const mcontext_t *m = &((const ucontext_t *)context)->uc_mcontext;
 #if defined(__x86_64__)
 	static const greg_t page_fault_write = 2;
-	return (struct trap_registers){(uintptr_t)m->gregs[REG_RIP], (uintptr_t)m->gregs[REG_RBP],
+	return (struct trap_registers){{(uintptr_t)m->gregs[REG_RIP], (uintptr_t)m->gregs[REG_RSP],
+	                                (uintptr_t)m->gregs[REG_RBP]},
 	                               m->gregs[REG_ERR] & page_fault_write};
 #else
-	return (struct trap_registers){m->pc, m->regs[29], is_write(m)};
+	return (struct trap_registers){{m->pc, m->sp, m->regs[29]}, is_write(m)};
 #endif
 }
 
@@ -212,8 +217,8 @@ static bool bring(const struct trap_scope *scope, const void *address, const str
 	errno = saved_errno;
 	if (outcome != PAGE_LOST)
 		return outcome == PAGE_READY;
-	if (scope && (copying || code_contains(scope->code, registers->instruction)))
-		trap_raise(CELL_TRAP_HOST, 0, why, registers->instruction, registers->frame);
+	if (scope && (copying || code_contains(scope->code, registers->frame.instruction)))
+		trap_raise(CELL_TRAP_HOST, 0, why, &registers->frame);
 	log_error("%s", why);
 	_exit(TRAP_LOST_STATUS);
 }
@@ -226,11 +231,11 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 	if (signal == SIGSEGV && bring(scope, info->si_addr, &registers))
 		return;
 	if (scope)
-		trap = trap_of_fault(scope, (uintptr_t)info->si_addr, registers.instruction);
+		trap = trap_of_fault(scope, (uintptr_t)info->si_addr, registers.frame.instruction);
 	if (trap != CELL_TRAP_NONE)
-		trap_raise(trap, 0, "", registers.instruction, registers.frame);
+		trap_raise(trap, 0, "", &registers.frame);
 	log_error("signal %d at address %p, instruction %p, which belong to no cell: a defect of Cella",
-	          signal, info->si_addr, (void *)registers.instruction);
+	          signal, info->si_addr, (void *)registers.frame.instruction);
 	struct sigaction fatal = {.sa_handler = SIG_DFL};
 	sigaction(signal, &fatal, NULL);
 }
@@ -243,8 +248,8 @@ static void on_alarm(int signal, siginfo_t *info, void *context)
 	struct trap_registers registers = registers_of(context);
 	struct trap_scope *scope = innermost;
 	if (scope && scope->deadline_ns && clock_ns() >= scope->deadline_ns &&
-	    code_contains(scope->code, registers.instruction))
-		trap_raise(CELL_TRAP_TIMEOUT, 0, "", registers.instruction, registers.frame);
+	    code_contains(scope->code, registers.frame.instruction))
+		trap_raise(CELL_TRAP_TIMEOUT, 0, "", &registers.frame);
 	trap_arm();
 	errno = saved_errno;
 }

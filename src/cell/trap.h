@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "cell/instance.h"
+#include "cell/unwind.h"
 
 struct snapshot_fill; /* cell/snapshot/fill.h */
 
@@ -58,7 +59,7 @@ void trap_leave(struct trap_scope *scope);
 bool trap_overdue(void);
 
 /* For the innermost scope: write the report with the backtrace from this frame on, and jump. */
-void trap_raise(uint32_t trap, int32_t status, const char *text, uintptr_t address, uintptr_t frame)
+void trap_raise(uint32_t trap, int32_t status, const char *text, const struct unwind_frame *from)
 	__attribute__((noreturn));
 
 /* "out of bounds memory access" and so on. */

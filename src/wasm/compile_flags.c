@@ -8,9 +8,10 @@
  *                      so they are not folded away; -fno-math-errno: sqrt is an instruction;
  *                      -fno-optimize-sibling-calls: endless recursion ends in the stack's guard;
  *                      -fstack-clash-protection: no frame jumps over that guard
- *   backtraces         -fno-omit-frame-pointer, -fno-shrink-wrap, and no function split, cloned or
- *                      merged with another, so that a return address tells the function;
- *                      -mno-omit-leaf-frame-pointer (aarch64): neither do leaves, which may fault
+ *   backtraces         no function split, cloned or merged with another, so that a return address tells
+ *                      the function; on x86-64, by clang, unwind tables, since a register more is worth
+ *                      some percent there; else -fno-omit-frame-pointer, -fno-shrink-wrap, and
+ *                      -mno-omit-leaf-frame-pointer (aarch64): leaves may fault, too
  *   nothing imported   -ffreestanding -nostdlib -fno-tree-loop-distribute-patterns: no call of
  *                      memcpy or memset appears; -fvisibility=hidden -fPIC -shared -Bsymbolic:
  *                      relative relocations only; -mno-outline-atomics (aarch64): no call of
@@ -32,17 +33,20 @@
 
 #include "wasm/wasm.h"
 
-#define COMMON                                                                                               \
-	"-std=gnu17", "-w", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-strict-overflow",           \
-		"-fno-strict-aliasing", "-ffreestanding", "-fno-builtin", "-fno-optimize-sibling-calls",     \
-		"-fno-omit-frame-pointer", "-fstack-clash-protection", "-fno-stack-protector",               \
-		"-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables",             \
-		"-fno-ident", "-fPIC", "-fvisibility=hidden", "-shared", "-nostdlib", "-Wl,--build-id=none", \
-		"-Wl,--hash-style=gnu", "-Wl,-Bsymbolic", "-Wl,-z,noexecstack", "-Wl,-z,separate-code",      \
+#define COMMON                                                                                            \
+	"-std=gnu17", "-w", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-strict-overflow",        \
+		"-fno-strict-aliasing", "-ffreestanding", "-fno-builtin", "-fno-optimize-sibling-calls",  \
+		"-fstack-clash-protection", "-fno-stack-protector", "-fcf-protection=none", "-fno-ident", \
+		"-fPIC", "-fvisibility=hidden", "-shared", "-nostdlib", "-Wl,--build-id=none",            \
+		"-Wl,--hash-style=gnu", "-Wl,-Bsymbolic", "-Wl,-z,noexecstack", "-Wl,-z,separate-code",   \
 		"-Wl,-z,defs", "-Wl,-e,cella_image", WASM_FLAG_STRIP
+
+#define FRAME_POINTERS "-fno-omit-frame-pointer", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables"
+#define UNWIND_TABLES "-fomit-frame-pointer", "-fasynchronous-unwind-tables", "-Wl,--eh-frame-hdr"
 
 const char *const wasm_flags_gcc[] = {
 	COMMON,
+	FRAME_POINTERS,
 	"-fsignaling-nans",
 	"-fno-tree-loop-distribute-patterns",
 	"-fno-shrink-wrap",
@@ -57,8 +61,7 @@ const char *const wasm_flags_gcc[] = {
 };
 
 const char *const wasm_flags_clang[] = {
-	COMMON,   "-fno-finite-loops",        "-mllvm", "-enable-shrink-wrap=0",
-	"-mllvm", "-indvars-widen-indvars=0", NULL,
+	COMMON, "-fno-finite-loops", "-mllvm", "-indvars-widen-indvars=0", NULL,
 };
 
 const char *const wasm_flags_machine[] = {
@@ -72,20 +75,20 @@ const char *const wasm_flags_guest[] = {
 
 static const struct {
 	const char *target;
-	const char *gcc[12], *clang[12];
+	const char *gcc[12], *clang[16];
 } targets[] = {
 	{"x86-64-v3",
          {"-march=x86-64-v3"},
-         {"--target=x86_64-linux-gnu", "-fuse-ld=lld", "-march=x86-64-v3"}},
+         {"--target=x86_64-linux-gnu", "-fuse-ld=lld", "-march=x86-64-v3", UNWIND_TABLES}},
 	{"x86-64-v2",
          {"-march=x86-64-v2"},
-         {"--target=x86_64-linux-gnu", "-fuse-ld=lld", "-march=x86-64-v2"}},
+         {"--target=x86_64-linux-gnu", "-fuse-ld=lld", "-march=x86-64-v2", UNWIND_TABLES}},
 	{"aarch64",
          {"-march=armv8-a", "-mno-outline-atomics", "-mno-omit-leaf-frame-pointer",
           "-mbranch-protection=none", "-Wl,-z,max-page-size=65536"},
          {"--target=aarch64-linux-gnu", "-fuse-ld=lld", "-march=armv8-a", "-mno-outline-atomics",
           "-mno-omit-leaf-frame-pointer", "-mbranch-protection=none", "-Wl,-z,noseparate-code",
-          "-Wl,-z,max-page-size=65536"}},
+          "-Wl,-z,max-page-size=65536", "-mllvm", "-enable-shrink-wrap=0", FRAME_POINTERS}},
 };
 
 const char *const *wasm_flags_target(const char *target, bool clang)

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TRIALS_MAX = 100, ARRAYS_MAX = 16, ARRAY_ALIGNMENT = 4096 };
+enum { TRIALS_LEAST = 3, TRIALS_MAX = 100, ARRAYS_MAX = 16, ARRAY_ALIGNMENT = 4096 };
 
 struct trial {
 	void *arrays[ARRAYS_MAX];
@@ -84,7 +84,7 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], trial_cases[i].name) != 0)
 			continue;
 		double left = strtod(argv[2], NULL) / 1000;
-		for (int trials = 0; trials == 0 || (left > 0 && trials < TRIALS_MAX); trials++)
+		for (int trials = 0; trials < TRIALS_LEAST || (left > 0 && trials < TRIALS_MAX); trials++)
 			left -= run(&trial_cases[i]);
 		return 0;
 	}

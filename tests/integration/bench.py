@@ -94,7 +94,7 @@ def test_kernels():
     check(done.returncode == 0, f"kernels: status {done.returncode} {done.stdout[-300:] if done.returncode else ''}{done.stderr}")
     cases = {row["case"] for row in rows if row["metric"] == "cell/gcc"}
     check(len([case for case in cases if case != "geometric mean" and not case.startswith("worst: ")]) == 30, f"kernels: {sorted(cases)}")
-    check(len(rows) == 30 * 5 + 4 and all(row["value"] > 0 for row in rows), f"kernels: {len(rows)} rows")
+    check(len(rows) == 30 * 7 + 8 and all(row["value"] > 0 for row in rows), f"kernels: {len(rows)} rows")
     clang = SCRATCH / "clang"
     clang.write_text('#!/bin/sh\ncase $1 in -print*) exec clang-19 "$@" ;; esac\nexec clang-19 "$@" -ffast-math -w\n', encoding="utf-8")
     clang.chmod(0o755)

@@ -6,9 +6,9 @@
 
 enum { DIGEST_MAX = 80 };
 
-/* What a run printed: its least time, and the digest of all its trials. */
+/* What a run printed: its least time and its first one, and the digest of all its trials. */
 struct outcome {
-	double seconds;
+	double least, first;
 	char digest[DIGEST_MAX];
 };
 
@@ -52,7 +52,9 @@ static int read_line(const char *line, const char *name, struct outcome *o, stru
 		return error_set(err, CELLA_EBUG, "%s gives %s, and %s the next time", name, o->digest,
 		                 digest);
 	snprintf(o->digest, sizeof(o->digest), "%s", digest);
-	o->seconds = o->seconds > 0 && o->seconds < seconds ? o->seconds : seconds;
+	if (o->first == 0)
+		o->first = o->least = seconds;
+	o->least = min_of(o->least, seconds);
 	return 0;
 }
 
@@ -68,7 +70,7 @@ static int read_outcome(struct buf *output, const char *name, struct outcome *re
 		if (rc < 0)
 			return rc;
 	}
-	return ret->seconds > 0 ? 0 : error_set(err, CELLA_EFORMAT, "%s printed no time", name);
+	return ret->first > 0 ? 0 : error_set(err, CELLA_EFORMAT, "%s printed no time", name);
 }
 
 static int run_one(const struct contestant *one, const char *name, const char *const *words, size_t count,
@@ -103,17 +105,21 @@ static int run_round(struct comparison *c, const char *name, const char *const *
 			return error_set(err, CELLA_EBUG,
 			                 "%s gives another result as a cell (%s) than by %s (%s)", name,
 			                 cell.digest, one->name, o.digest);
-		bench_sample(&one->times, o.seconds * 1e3);
-		bench_sample(&one->ratios, cell.seconds / o.seconds);
+		bench_sample(&one->times, o.least * 1e3);
+		bench_sample(&one->least.rounds, cell.least / o.least);
+		bench_sample(&one->first.rounds, cell.first / o.first);
 	}
 	return 0;
 }
 
-/* The metric of a ratio. */
-static const char *over(const struct contestant *one, char ret[BENCH_NAME_MAX])
+enum { RATIOS = 2 };
+
+/* One kind of a contestant's ratios, and its metric. */
+static struct comparison_ratios *ratios_of(struct contestant *one, size_t kind,
+                                           char ret_metric[BENCH_NAME_MAX])
 {
-	snprintf(ret, BENCH_NAME_MAX, "cell/%s", one->name);
-	return ret;
+	snprintf(ret_metric, BENCH_NAME_MAX, kind ? "cell/%s, first trial" : "cell/%s", one->name);
+	return kind ? &one->first : &one->least;
 }
 
 static int report_case(struct bench *b, struct comparison *c, const char *name, struct error *err)
@@ -123,23 +129,22 @@ static int report_case(struct bench *b, struct comparison *c, const char *name, 
 	for (size_t i = 0; rc == 0 && i < c->count; i++)
 		rc = bench_report(b, name, c->contestants[i].name, "ms", &c->contestants[i].times, err);
 	for (size_t i = 1; rc == 0 && i < c->count; i++)
-		rc = bench_report(b, name, over(&c->contestants[i], metric), "ratio",
-		                  &c->contestants[i].ratios, err);
+		for (size_t kind = 0; rc == 0 && kind < RATIOS; kind++) {
+			struct comparison_ratios *ratios = ratios_of(&c->contestants[i], kind, metric);
+			rc = bench_report(b, name, metric, "ratio", &ratios->rounds, err);
+		}
 	return rc;
 }
 
-/* Take the case's medians for the summary. */
-static void take_case(struct comparison *c, const char *name)
+/* Take the case's median for the summary. */
+static void take_case(struct comparison_ratios *ratios, const char *name)
 {
-	for (size_t i = 1; i < c->count; i++) {
-		struct contestant *one = &c->contestants[i];
-		double ratio = bench_median(&one->ratios), worst = 0;
-		for (size_t k = 0; k < one->cases.count; k++)
-			worst = max_of(worst, one->cases.values[k]);
-		if (ratio > worst)
-			snprintf(one->worst_case, sizeof(one->worst_case), "worst: %s", name);
-		bench_sample(&one->cases, ratio);
-	}
+	double ratio = bench_median(&ratios->rounds), worst = 0;
+	for (size_t k = 0; k < ratios->cases.count; k++)
+		worst = max_of(worst, ratios->cases.values[k]);
+	if (ratio > worst)
+		snprintf(ratios->worst_case, sizeof(ratios->worst_case), "worst: %s", name);
+	bench_sample(&ratios->cases, ratio);
 }
 
 int comparison_case(struct bench *b, struct comparison *c, const char *name, const char *const *words,
@@ -147,37 +152,44 @@ int comparison_case(struct bench *b, struct comparison *c, const char *name, con
 {
 	struct error why;
 	int rc = 0;
-	for (size_t i = 0; i < c->count; i++)
-		c->contestants[i].times.count = c->contestants[i].ratios.count = 0;
+	for (size_t i = 0; i < c->count; i++) {
+		struct contestant *one = &c->contestants[i];
+		one->times.count = one->least.rounds.count = one->first.rounds.count = 0;
+	}
 	for (size_t i = 0; rc == 0 && i < b->runs; i++)
 		rc = run_round(c, name, words, count, &why);
 	if (rc < 0) {
 		c->missing++;
 		return bench_failed(b, name, "", rc, &why, err);
 	}
-	take_case(c, name);
+	for (size_t i = 1; i < c->count; i++) {
+		take_case(&c->contestants[i].least, name);
+		take_case(&c->contestants[i].first, name);
+	}
 	return report_case(b, c, name, err);
+}
+
+static int report_summary(struct bench *b, const struct comparison_ratios *ratios, const char *metric,
+                          struct error *err)
+{
+	struct bench_samples mean = {0}, worst = {0};
+	bench_sample(&mean, bench_geometric_mean(&ratios->cases));
+	for (size_t k = 0; k < ratios->cases.count; k++)
+		worst.values[0] = max_of(worst.values[0], ratios->cases.values[k]);
+	worst.count = 1;
+	int rc = bench_report(b, "geometric mean", metric, "ratio", &mean, err);
+	return rc < 0 ? rc : bench_report(b, ratios->worst_case, metric, "ratio", &worst, err);
 }
 
 int comparison_end(struct bench *b, struct comparison *c, struct error *err)
 {
+	char metric[BENCH_NAME_MAX];
 	int rc = 0;
-	for (size_t i = 1; rc == 0 && i < c->count; i++) {
-		struct contestant *one = &c->contestants[i];
-		struct bench_samples mean = {0}, worst = {0};
-		char metric[BENCH_NAME_MAX];
-		over(one, metric);
-		if (c->missing)
-			rc = bench_cannot(b, "geometric mean", metric, "not all cases ran", err);
-		if (rc < 0 || c->missing)
-			continue;
-		bench_sample(&mean, bench_geometric_mean(&one->cases));
-		for (size_t k = 0; k < one->cases.count; k++)
-			worst.values[0] = max_of(worst.values[0], one->cases.values[k]);
-		worst.count = 1;
-		rc = bench_report(b, "geometric mean", metric, "ratio", &mean, err);
-		if (rc == 0)
-			rc = bench_report(b, one->worst_case, metric, "ratio", &worst, err);
-	}
+	for (size_t i = 1; rc == 0 && i < c->count; i++)
+		for (size_t kind = 0; rc == 0 && kind < RATIOS; kind++) {
+			struct comparison_ratios *ratios = ratios_of(&c->contestants[i], kind, metric);
+			rc = c->missing ? bench_cannot(b, "geometric mean", metric, "not all cases ran", err)
+			                : report_summary(b, ratios, metric, err);
+		}
 	return rc;
 }

@@ -5,8 +5,9 @@
  *
  *     CASE seconds digest
  *
- * The least time of a run counts (what disturbs only ever adds); all digests of a case must be equal, but for
- * contestants that may round otherwise.
+ * The least time of a run counts (what disturbs only ever adds), and beside it the first one, in which a new
+ * process touches its memory. All digests of a case must be equal, but for contestants that may round
+ * otherwise.
  */
 #ifndef CLI_BENCH_COMPARE_H
 #define CLI_BENCH_COMPARE_H
@@ -16,13 +17,19 @@
 
 enum { CONTESTANTS_MAX = 6 };
 
+/* The cell's times over a contestant's. */
+struct comparison_ratios {
+	struct bench_samples rounds; /* of the present case */
+	struct bench_samples cases;  /* their medians */
+	char worst_case[BENCH_NAME_MAX];
+};
+
 struct contestant {
 	const char *name;
 	struct arguments command; /* what a case's words are added to */
 	bool rounds_otherwise;
-	struct bench_samples times, ratios;        /* of the present case: ms; the first's time over its */
-	struct bench_samples cases;                /* the ratios' medians */
-	char worst_case[BENCH_NAME_MAX];           /* of the greatest of these */
+	struct bench_samples times; /* of the present case: ms, the least of a run */
+	struct comparison_ratios least, first;
 };
 
 /* The first contestant is the cell. A zeroed one is empty and valid. */

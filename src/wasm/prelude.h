@@ -375,10 +375,10 @@ enum { LITTLE = 64 };
 		*(type##_at *)to = first;                                     \
 		*(type##_at *)(to + size - sizeof(type)) = last;              \
 	} while (0)
-#define FILL_ENDS(type)                                                 \
-	do {                                                            \
-		*(type##_at *)to = (type)bytes;                         \
-		*(type##_at *)(to + size - sizeof(type)) = (type)bytes; \
+#define FILL_ENDS(type, value)                                      \
+	do {                                                        \
+		*(type##_at *)to = (value);                         \
+		*(type##_at *)(to + size - sizeof(type)) = (value); \
 	} while (0)
 
 INLINE void copy_little(u8 *to, const u8 *from, u64 size)
@@ -403,16 +403,21 @@ INLINE void copy_little(u8 *to, const u8 *from, u64 size)
 
 INLINE void fill_little(u8 *to, u8 byte, u64 size)
 {
+	u128 block = (u128){0} + byte;
 	u64 bytes = byte * 0x0101010101010101u;
-	if (size >= sizeof(u64)) {
-		for (u64 at = 0; at < size - sizeof(u64); at += sizeof(u64))
-			*(u64_at *)(to + at) = bytes;
-		*(u64_at *)(to + size - sizeof(u64)) = bytes;
+	if (size > 2 * sizeof(u128)) {
+		*(u128_at *)(to + 16) = block;
+		*(u128_at *)(to + size - 32) = block;
+		FILL_ENDS(u128, block);
+	} else if (size >= sizeof(u128)) {
+		FILL_ENDS(u128, block);
+	} else if (size >= sizeof(u64)) {
+		FILL_ENDS(u64, bytes);
 	} else if (size >= sizeof(u32)) {
-		FILL_ENDS(u32);
+		FILL_ENDS(u32, (u32)bytes);
 	} else if (size) {
 		to[size / 2] = byte;
-		FILL_ENDS(u8);
+		FILL_ENDS(u8, byte);
 	}
 }
 

@@ -222,6 +222,70 @@ static void test_bytes(void)
 	}
 }
 
+enum { MOVED = 80, ROOM = 3 * MOVED };
+
+static void number(unsigned char *room)
+{
+	for (int i = 0; i < ROOM; i++)
+		room[i] = (unsigned char)(i * 7 + 1);
+}
+
+/* After `size` bytes in the middle have moved: are all others what they were? */
+static void expect_moved(const unsigned char *room, int distance, int size)
+{
+	int wrong = 0;
+	for (int i = 0; i < ROOM; i++) {
+		int moved = i >= MOVED + distance && i < MOVED + distance + size;
+		wrong += room[i] != (unsigned char)((moved ? i - distance : i) * 7 + 1);
+	}
+	if (wrong)
+		printf("%d bytes moved by %d\n", size, distance);
+	expect(!wrong);
+}
+
+static void expect_filled(const unsigned char *room, int byte, int size)
+{
+	int wrong = 0;
+	for (int i = 0; i < ROOM; i++) {
+		int filled = i >= MOVED && i < MOVED + size;
+		wrong += room[i] != (unsigned char)(filled ? byte : i * 7 + 1);
+	}
+	expect(!wrong);
+}
+
+#define MOVE_AND_FILL(size)                                       \
+	for (int by = -MOVED; by <= MOVED; by++) {                \
+		number(room);                                     \
+		memmove(room + MOVED + by, room + MOVED, (size)); \
+		expect_moved(room, by, (size));                   \
+		number(room);                                     \
+		memset(room + MOVED, by, (size));                 \
+		expect_filled(room, by, (size));                  \
+	}
+
+/* Sizes that the code says, and others, whether they overlap or not. */
+static void test_moves(void)
+{
+	static unsigned char room[ROOM];
+	for (volatile int size = 0; size <= MOVED; size++) {
+		MOVE_AND_FILL((size_t)size)
+	}
+	MOVE_AND_FILL(1)
+	MOVE_AND_FILL(3)
+	MOVE_AND_FILL(4)
+	MOVE_AND_FILL(7)
+	MOVE_AND_FILL(8)
+	MOVE_AND_FILL(12)
+	MOVE_AND_FILL(16)
+	MOVE_AND_FILL(24)
+	MOVE_AND_FILL(32)
+	MOVE_AND_FILL(33)
+	MOVE_AND_FILL(48)
+	MOVE_AND_FILL(63)
+	MOVE_AND_FILL(64)
+	MOVE_AND_FILL(65)
+}
+
 int main(void)
 {
 	test_thread_local();
@@ -233,6 +297,7 @@ int main(void)
 	test_files();
 	test_texts();
 	test_bytes();
+	test_moves();
 	if (!failures)
 		puts("all is as it should be");
 	return failures != 0;

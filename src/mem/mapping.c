@@ -40,6 +40,24 @@ void mapping_release(void *base, size_t size)
 	munmap(base, size);
 }
 
+int mapping_claim(uintptr_t at, size_t size, uint8_t **ret_base)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+	if (size > MAPPING_CLAIM_END - MAPPING_FENCE - at)
+		return CELLA_ENOMEM;
+	uint8_t *fence = mmap((void *)at, MAPPING_FENCE + size, PROT_NONE, flags, -1, 0);
+	if (fence == MAP_FAILED)
+		return CELLA_ENOMEM;
+	munmap(fence + MAPPING_FENCE, size);
+	*ret_base = fence + MAPPING_FENCE;
+	return 0;
+}
+
+void mapping_unclaim(uint8_t *base, size_t size)
+{
+	munmap(base - MAPPING_FENCE, MAPPING_FENCE + size);
+}
+
 static int reserve_over(uint8_t *at, size_t size)
 {
 	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
@@ -139,10 +157,9 @@ int mapping_count_once(uint8_t *base, size_t size, struct error *err)
 
 /* The call itself: the thread sanitizer takes the C library's for a write to all of it, and other threads may
  * be about to touch it. */
-int mapping_cover(uint8_t *at, size_t size)
+int mapping_empty(uint8_t *at, size_t size)
 {
-	long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
-	return syscall(SYS_mmap, at, size, (long)PROT_NONE, flags, -1L, 0L) < 0 ? CELLA_ENOMEM : 0;
+	return syscall(SYS_munmap, at, size) < 0 ? CELLA_ENOMEM : 0;
 }
 
 int mapping_protect(uint8_t *at, size_t size, bool writable)

@@ -5,7 +5,7 @@
  * regions that are in use lie in frames, in the clear. All others lie outside, encrypted: in
  * ordinary memory or in a file. A page that was never written lies nowhere.
  *
- *   region    |  . . .  [page 7]  . . . . . . . [page 20] [21] [22]  . . .  |   the rest is inaccessible
+ *   region    |  . . .  [page 7]  . . . . . . . [page 20] [21] [22]  . . .  |   nothing else is there
  *                          |                        |       |    |
  *   window         [ frame 3 ]                [ frame 4 ] [ 5 ] [ 6 ]           always mapped, for the pager
  *
@@ -55,6 +55,7 @@ struct pager_config {
 	uint64_t limit;        /* bytes that all regions together may grow to */
 	int file;              /* for what is not in use; not closed. -1: ordinary memory */
 };
+/* One for a process, unless all regions reserve less than MAPPING_CLAIM bytes (mapping.h). */
 int pager_new(const struct pager_config *config, struct pager **ret_pager, struct error *err) must_check;
 /* After all of its regions. NULL is fine. */
 void pager_free(struct pager *pager);

@@ -20,7 +20,7 @@
 
 enum {
 	PAGE_SIZE_LEAST = 4096,
-	PAGE_FRAMES_MAX = 16384, /* two mappings each: half of what the kernel gives a process by default */
+	PAGE_FRAMES_MAX = 16384, /* a mapping each: a quarter of what a process may have */
 	PAGE_STREAMS = 8,        /* of one region that are followed at a time */
 	PAGE_AHEAD_MAX = 128,    /* pages that come in at once */
 	PAGE_AHEAD_PART = 8,     /* of the window, at most */

@@ -2,7 +2,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "mem/mapping.h"
 #include "page/page_state.h"
@@ -98,16 +97,37 @@ static int make_cipher(struct page_region *r, struct error *err)
 	return rc < 0 ? rc : crypto_fixed_new(key, &r->cipher, err);
 }
 
+/* A claim finds no region in its way that begins further down. */
+static bool is_taken(const struct pager *p, uintptr_t at, size_t size)
+{
+	const struct page_region *r;
+	LIST_FOREACH(r, &p->regions, link)
+	if (r->public.base && at < (uintptr_t)r->public.base + r->public.reserved &&
+	    (uintptr_t)r->public.base < at + size)
+		return true;
+	return false;
+}
+
+static int claim(struct page_region *r, size_t size, struct error *err)
+{
+	int rc = CELLA_ENOMEM;
+	for (uintptr_t at = MAPPING_CLAIM; at < MAPPING_CLAIM_END && rc < 0; at += MAPPING_CLAIM)
+		if (!is_taken(r->pager, at, MAPPING_FENCE + size))
+			rc = mapping_claim(at, size, &r->public.base);
+	if (rc < 0)
+		return error_set(err, rc, "cannot reserve %zu MiB of address space below %llu TiB",
+		                 size >> 20, (unsigned long long)MAPPING_CLAIM_END >> 40);
+	r->public.reserved = size;
+	return 0;
+}
+
 static int make_region(struct page_region *r, size_t reserve, struct error *err)
 {
 	struct pager *p = r->pager;
 	size_t entries = pages_of(p, r->maximum) * sizeof(struct page_entry);
-	r->public.base = mapping_reserve(reserve, PAGE_SIZE_LEAST);
-	if (!r->public.base)
-		return error_errno(err, CELLA_ENOMEM, "cannot reserve %zu MiB of address space",
-		                   reserve >> 20);
-	r->public.reserved = reserve;
-	int rc = mem_region_new(p->pool, entries, entries, 0, &r->table, err);
+	int rc = claim(r, reserve, err);
+	if (rc == 0)
+		rc = mem_region_new(p->pool, entries, entries, 0, &r->table, err);
 	if (rc == 0)
 		rc = store_open(r, err);
 	return rc < 0 ? rc : make_cipher(r, err);
@@ -156,8 +176,7 @@ static int leave_last_page(struct page_region *r)
 	return window_evict_locked(p, frame, 1);
 }
 
-/* The table first; then the pages may fault. A debugger writes zeros for what is not in use: were it kept
- * from that by MADV_DONTDUMP, each page that left would stay a mapping of its own. */
+/* The table first; then the pages may fault. */
 static int grow_locked(struct page_region *r, size_t size, struct error *err)
 {
 	struct pager *p = r->pager;
@@ -174,7 +193,6 @@ static int grow_locked(struct page_region *r, size_t size, struct error *err)
 		return error_prefix(err, rc, "the table of a paged memory: ");
 	for (uint32_t page = before; page < after; page++)
 		entry_of(r, page)->frame = PAGE_FRAME_NONE;
-	madvise(r->public.base, align_up(size, (size_t)PAGE_SIZE_LEAST), MADV_DODUMP);
 	p->size += size - r->public.size;
 	r->public.size = size;
 	return 0;
@@ -205,7 +223,7 @@ void page_region_free(struct mem_region *region)
 	LIST_REMOVE(r, link);
 	p->size -= region->size;
 	if (region->base)
-		mapping_release(region->base, region->reserved);
+		mapping_unclaim(region->base, region->reserved);
 	window_forget_locked(r);
 	store_close(r);
 	pthread_mutex_unlock(&p->lock);

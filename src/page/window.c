@@ -97,13 +97,13 @@ static int move_back(uint8_t *at, size_t size, uint8_t *home)
 		rc = mapping_move(at, size, home);
 	if (rc == 0)
 		rc = mapping_protect(home, size, true);
-	return rc == 0 ? mapping_cover(at, size) : rc;
+	return rc == 0 ? mapping_empty(at, size) : rc;
 }
 
 static int leave(const struct pager *p, uint8_t *at, size_t size, uint32_t first, uint32_t count)
 {
 	bool moved = p->frames[first].moved && count >= MOVE_LEAST;
-	return moved ? move_back(at, size, window_frame(p, first)) : mapping_cover(at, size);
+	return moved ? move_back(at, size, window_frame(p, first)) : mapping_empty(at, size);
 }
 
 static int evict_run(struct pager *p, uint32_t first, uint32_t count)
@@ -185,11 +185,9 @@ int window_install_locked(struct page_region *r, uint32_t page, uint32_t count, 
 	bool moved = count >= MOVE_LEAST;
 	uint8_t *to = address_of(r, page);
 	size_t size = mapped_size(r, page, count);
-	if (enter(p, first, count, to, size, writable) < 0) {
-		int rc = mapping_cover(to, size); /* no hole is left for what the process maps elsewhere */
-		return pager_lose(p, rc < 0 ? rc : CELLA_ENOMEM,
+	if (enter(p, first, count, to, size, writable) < 0)
+		return pager_lose(p, CELLA_ENOMEM,
 		                  "paged memory: the kernel maps no more pages (vm.max_map_count)");
-	}
 	for (uint32_t i = 0; i < count; i++) {
 		p->frames[first + i] = (struct page_frame){.region = r,
 		                                           .page = page + i,

@@ -328,6 +328,75 @@ static void test_regions(void **state)
 	end();
 }
 
+static bool apart(const struct mem_region *a, const struct mem_region *b)
+{
+	return a->base + a->reserved <= b->base || b->base + b->reserved <= a->base;
+}
+
+/* Regions of two pagers lie apart, and behind one that reserves much. Once they are gone, their places are
+ * free again. */
+static void test_regions_apart(void **state)
+{
+	enum { COUNT = 4 };
+	static const uint64_t reserve[COUNT] = {8ull << 30, 40ull << 30, 16ull << 30, 8ull << 30};
+	struct mem_region *r[COUNT];
+	struct pager *other;
+	struct error err = {0};
+	begin(state, MIB);
+	struct pager_config config = {.pool = pool, .window = MIB, .limit = 256 * MIB, .file = -1};
+	assert_int_equal(pager_new(&config, &other, &err), 0);
+	uint8_t *first = NULL;
+	for (int turn = 0; turn < 2; turn++) {
+		for (int i = 0; i < COUNT; i++) {
+			struct pager *p = i == 0 ? other : pager;
+			assert_int_equal(page_region_new(p, reserve[i], MIB, MIB, &r[i], &err), 0);
+			for (int k = 0; k < i; k++)
+				assert_true(apart(r[i], r[k]));
+		}
+		first = turn ? first : r[0]->base;
+		assert_ptr_equal(r[0]->base, first);
+		for (int i = 0; i < COUNT; i++)
+			page_region_free(r[i]);
+	}
+	pager_free(other);
+	end();
+}
+
+/* Does one of many mappings of a page, where the kernel chooses, lie in [base, base + size)? Ends there. */
+static bool fills(const uint8_t *base, size_t size)
+{
+	enum { MAPPINGS = 20000 };
+	static void *at[MAPPINGS];
+	size_t made = 0;
+	bool inside = false;
+	for (; made < MAPPINGS && !inside; made++) {
+		at[made] = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		assert_true(at[made] != MAP_FAILED);
+		inside = (size_t)((uint8_t *)at[made] - base) < size;
+	}
+	while (made-- > 0)
+		munmap(at[made], PAGE);
+	return inside;
+}
+
+/* What the process maps fills a hole among its mappings, but none of a region: it would be the cell's. */
+static void test_holes_stay(void **state)
+{
+	enum { SIZE = 16 * MIB, HOLE = 64 * PAGE };
+	begin(state, MIB);
+	struct mem_region *r = region(SIZE, SIZE);
+	for (size_t i = 0; i < SIZE; i += 2 * PAGE) /* a hole beside each page */
+		r->base[i] = 1;
+	uint8_t *control = mmap(NULL, 3 * HOLE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(control != MAP_FAILED);
+	munmap(control + HOLE, HOLE);
+	assert_true(fills(control, 3 * (size_t)HOLE));
+	assert_false(fills(r->base, r->reserved));
+	munmap(control, 3 * HOLE);
+	page_region_free(r);
+	end();
+}
+
 struct worker {
 	pthread_t thread;
 	uint64_t *counters; /* shared */
@@ -625,6 +694,8 @@ int main(void)
 		BOTH(test_bounds),
 		BOTH(test_kernel_and_pins),
 		BOTH(test_regions),
+		BOTH(test_regions_apart),
+		BOTH(test_holes_stay),
 		BOTH(test_threads),
 		BOTH(test_threads_in_order),
 		BOTH(test_tampering),

@@ -191,10 +191,10 @@ static int add_rules(scmp_filter_ctx filter)
 {
 	int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
 	                          SCMP_A0_64(SCMP_CMP_EQ, (uint64_t)getpid()));
-	/* A second mapping of memory that it has, at any place, as mmap may: of shared memory, or with the
-	 * page table entries of the first one. Rights do not change. */
+	/* Memory that it has, at any place, as mmap may: shared memory once more, or with the page table
+	 * entries of the first mapping, or all of it. Rights do not change. */
 	if (rc == 0)
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mremap), 2, SCMP_A1(SCMP_CMP_EQ, 0),
+		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mremap), 1,
 		                      SCMP_A3(SCMP_CMP_EQ, MREMAP_MAYMOVE | MREMAP_FIXED));
 	if (rc == 0)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mremap), 1,

@@ -140,6 +140,11 @@ int mapping_move(uint8_t *from, size_t size, uint8_t *to)
 	return mremap(from, size, size, flags, to) == MAP_FAILED ? CELLA_ENOMEM : 0;
 }
 
+int mapping_move_back(uint8_t *from, size_t size, uint8_t *to)
+{
+	return mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED ? CELLA_ENOMEM : 0;
+}
+
 /* What is left behind is no locked mapping any more (dontunmap_complete in mm/mremap.c), nor is what is made
  * from it. Where the kernel counted the one that is made here, it forgets the first one with it. */
 int mapping_count_once(uint8_t *base, size_t size, struct error *err)

@@ -54,6 +54,8 @@ int mapping_alias(uint8_t *from, size_t size, uint8_t *to, struct error *err) mu
 /* The same, but with the page table entries that `from` has, so that `to` does not fault page by page;
  * `from` shows the memory still, at the cost of a fault for each page. */
 int mapping_move(uint8_t *from, size_t size, uint8_t *to) must_check;
+/* The reverse: `to` gets the entries back, and nothing is mapped at `from`, a part of a claim, any more. */
+int mapping_move_back(uint8_t *from, size_t size, uint8_t *to) must_check;
 /* From now on further mappings of this secret memory count no more: whatever is made of it, the kernel
  * counts its size once, some kernels not at all. In between it counts MAPPING_COUNT_STEP bytes more. */
 int mapping_count_once(uint8_t *base, size_t size, struct error *err) must_check;

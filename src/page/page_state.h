@@ -26,6 +26,7 @@ enum {
 	PAGE_AHEAD_PART = 8,     /* of the window, at most */
 	PAGE_PINS_PART = 4,      /* of the window, at most */
 	PAGE_FRAME_NONE = 0xffffffff,
+	PAGE_HOMES = 2,
 };
 
 /* A page of a region. Version 0 was never written. */
@@ -41,7 +42,7 @@ struct page_frame {
 	uint32_t page;
 	uint16_t pins;
 	uint8_t writable; /* so it may have been written */
-	uint8_t moved;    /* the window's page table entries are the region's now */
+	uint8_t moved;    /* the region has the page table entries of home moved - 1; 0: of none */
 };
 
 /* Faults that follow one another: the next is expected at `next`, and `ahead` pages come in then. */
@@ -74,8 +75,9 @@ struct pager {
 	uint64_t file_end;
 	size_t page_size;
 	size_t window_size;
-	uint8_t *window;   /* readable and writable, for the pager alone */
-	uint8_t *readable; /* the window once more, read-only: read-only mappings are made from it */
+	uint8_t *window; /* readable and writable, for the pager alone */
+	/* The window twice more, read-only and writable: what regions map is made from these. */
+	uint8_t *homes[PAGE_HOMES];
 	struct page_frame *frames;
 	uint32_t frame_count;
 	uint32_t hand; /* the next frame to be used */

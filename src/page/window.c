@@ -23,18 +23,24 @@ static uint32_t frames_to_border(const struct pager *p, uint32_t frame)
 static int map_window(struct pager *p, size_t size, struct error *err)
 {
 	p->window = mapping_reserve(size, PAGE_SIZE_LEAST);
-	p->readable = mapping_reserve(size, PAGE_SIZE_LEAST);
-	if (!p->window || !p->readable)
+	if (!p->window)
 		return error_errno(err, CELLA_ENOMEM, "cannot reserve %zu bytes of address space", size);
 	int rc = mapping_back(MEM_SECRET, p->window, 0, size, err);
 	if (rc == 0)
 		rc = mapping_count_once(p->window, size, err);
-	if (rc == 0)
-		rc = mapping_open(p->window, 0, size, err);
+	return rc < 0 ? rc : mapping_open(p->window, 0, size, err);
+}
+
+static int map_home(struct pager *p, size_t size, bool writable, struct error *err)
+{
+	uint8_t *home = p->homes[writable] = mapping_reserve(size, PAGE_SIZE_LEAST);
+	if (!home)
+		return error_errno(err, CELLA_ENOMEM, "cannot reserve %zu bytes of address space", size);
+	int rc = 0;
 	for (size_t at = 0; at < size && rc == 0; at += MAPPING_GRID) {
 		size_t piece = min_of((size_t)MAPPING_GRID, size - at);
-		rc = mapping_alias(p->window + at, piece, p->readable + at, err);
-		if (rc == 0 && mapping_protect(p->readable + at, piece, false) < 0)
+		rc = mapping_alias(p->window + at, piece, home + at, err);
+		if (rc == 0 && mapping_protect(home + at, piece, writable) < 0)
 			rc = error_errno(err, CELLA_ENOMEM, "cannot protect a window's pages");
 	}
 	return rc;
@@ -44,6 +50,8 @@ int window_new(struct pager *p, size_t size, struct error *err)
 {
 	p->window_size = size;
 	int rc = map_window(p, size, err);
+	for (int writable = 0; writable < PAGE_HOMES && rc == 0; writable++)
+		rc = map_home(p, size, writable, err);
 	if (rc < 0)
 		return error_prefix(err, rc, "a window of %zu KiB for paged memory: ", size >> 10);
 	p->frame_count = (uint32_t)(size / p->page_size);
@@ -57,8 +65,9 @@ int window_new(struct pager *p, size_t size, struct error *err)
 
 void window_free(struct pager *p)
 {
-	if (p->readable)
-		mapping_release(p->readable, p->window_size);
+	for (int i = 0; i < PAGE_HOMES; i++)
+		if (p->homes[i])
+			mapping_release(p->homes[i], p->window_size);
 	if (p->window)
 		mapping_release(p->window, p->window_size);
 	mem_free(p->pool, p->frames);
@@ -88,22 +97,16 @@ static uint32_t run_at(const struct pager *p, uint32_t first, uint32_t count)
 	return n;
 }
 
-/* Nobody may touch the region's pages before their entries are back, hence the order. Each call finds one
- * mapping: the kernel merges what is alike. */
-static int move_back(uint8_t *at, size_t size, uint8_t *home)
-{
-	int rc = mapping_shut(at, 0, size);
-	if (rc == 0)
-		rc = mapping_move(at, size, home);
-	if (rc == 0)
-		rc = mapping_protect(home, size, true);
-	return rc == 0 ? mapping_empty(at, size) : rc;
-}
-
+/* Nobody may touch the region's pages before they are out of it. Moving finds one mapping: the kernel merges
+ * what is alike. */
 static int leave(const struct pager *p, uint8_t *at, size_t size, uint32_t first, uint32_t count)
 {
-	bool moved = p->frames[first].moved && count >= MOVE_LEAST;
-	return moved ? move_back(at, size, window_frame(p, first)) : mapping_empty(at, size);
+	const struct page_frame *f = &p->frames[first];
+	if (!f->moved || count < MOVE_LEAST)
+		return mapping_empty(at, size);
+	uint8_t home = (uint8_t)(f->moved - 1); /* by its rights */
+	int rc = f->writable && !home ? mapping_protect(at, size, false) : 0;
+	return rc < 0 ? rc : mapping_move_back(at, size, p->homes[home] + (size_t)first * p->page_size);
 }
 
 static int evict_run(struct pager *p, uint32_t first, uint32_t count)
@@ -159,30 +162,17 @@ int window_take_locked(struct pager *p, uint32_t count, uint32_t *ret_first, uin
 	return 0;
 }
 
-static int move_out(const struct pager *p, uint32_t first, uint8_t *to, size_t size, bool writable)
-{
-	uint8_t *from = window_frame(p, first);
-	int rc = writable ? 0 : mapping_protect(from, size, false);
-	if (rc == 0)
-		rc = mapping_move(from, size, to);
-	if (rc == 0 && !writable)
-		rc = mapping_protect(from, size, true);
-	return rc;
-}
-
 static int enter(const struct pager *p, uint32_t first, uint32_t count, uint8_t *to, size_t size,
                  bool writable)
 {
-	if (count >= MOVE_LEAST)
-		return move_out(p, first, to, size, writable);
-	uint8_t *from = (writable ? p->window : p->readable) + (size_t)first * p->page_size;
-	return mapping_alias(from, size, to, NULL);
+	uint8_t *from = p->homes[writable] + (size_t)first * p->page_size;
+	return count >= MOVE_LEAST ? mapping_move(from, size, to) : mapping_alias(from, size, to, NULL);
 }
 
 int window_install_locked(struct page_region *r, uint32_t page, uint32_t count, uint32_t first, bool writable)
 {
 	struct pager *p = r->pager;
-	bool moved = count >= MOVE_LEAST;
+	uint8_t moved = count >= MOVE_LEAST ? writable + 1 : 0;
 	uint8_t *to = address_of(r, page);
 	size_t size = mapped_size(r, page, count);
 	if (enter(p, first, count, to, size, writable) < 0)

@@ -84,7 +84,8 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], trial_cases[i].name) != 0)
 			continue;
 		double left = strtod(argv[2], NULL) / 1000;
-		for (int trials = 0; trials < TRIALS_LEAST || (left > 0 && trials < TRIALS_MAX); trials++)
+		int least = left > 0 ? TRIALS_LEAST : 1;
+		for (int trials = 0; trials < least || (left > 0 && trials < TRIALS_MAX); trials++)
 			left -= run(&trial_cases[i]);
 		return 0;
 	}

@@ -5,8 +5,9 @@
  *     PROGRAM NAME MILLISECONDS   one line per trial: NAME seconds digest
  *     PROGRAM list                the names
  *
- * The digest tells every bit of what was computed. Trials end when they have taken so long together, from the
- * third one on: the first one has memory to touch that the others find touched.
+ * The digest tells every bit of what was computed. Trials end when they have taken so long together, or when
+ * there are TRIALS_MAX, but not before the third one, for the first has memory to touch that the others find
+ * touched; with 0 milliseconds there is one.
  */
 #ifndef TRIAL_TRIAL_H
 #define TRIAL_TRIAL_H

@@ -77,7 +77,7 @@ static int code_read_segment(const struct bundle_artifact *a, const Elf64_Phdr *
 		return code_bad(err, "asks for a dynamic linker");
 	if (p->p_type == PT_DYNAMIC)
 		layout->dynamic = *p;
-	if (p->p_type == PT_GNU_EH_FRAME)
+	if (p->p_type == PT_GNU_EH_FRAME && CODE_MACHINE == EM_X86_64)
 		layout->unwind = *p;
 	if (p->p_type != PT_LOAD || p->p_memsz == 0)
 		return 0;
@@ -210,8 +210,15 @@ static int symbol_order(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static bool code_has_text(const struct code *code, const struct code_layout *layout, uintptr_t text)
+{
+	uint64_t at = text - (uintptr_t)code->base;
+	const Elf64_Phdr *p = code_data_at(layout, at, 1);
+	return p && memchr(code->base + at, 0, p->p_vaddr + p->p_memsz - at);
+}
+
 /* Sorted, and made now: a trap may have too little stack left for the C library's allocator. */
-static int code_read_symbols(struct code *code, struct error *err)
+static int code_read_symbols(struct code *code, const struct code_layout *layout, struct error *err)
 {
 	const struct cell_image *image = code->image;
 	size_t size = image->symbol_count * sizeof(*image->symbols);
@@ -224,6 +231,8 @@ static int code_read_symbols(struct code *code, struct error *err)
 		return error_set(err, CELLA_ENOMEM, "no memory for the symbols of the cell's native image");
 	for (uint32_t i = 0; i < image->symbol_count; i++) {
 		const struct cell_symbol *s = &image->symbols[i];
+		if (!code_has_text(code, layout, (uintptr_t)image->names + s->name))
+			return code_bad(err, "has a bad table of symbols");
 		code->symbols[i].address = (uintptr_t)&s->offset + (uintptr_t)(intptr_t)s->offset;
 		code->symbols[i].name = image->names + s->name;
 	}
@@ -261,7 +270,7 @@ static int code_fill(struct code *code, const struct code_layout *layout, int fd
 	rc = code_check_image(code->image, err);
 	if (rc == 0)
 		rc = code_find_unwind(code, layout, err);
-	return rc < 0 ? rc : code_read_symbols(code, err);
+	return rc < 0 ? rc : code_read_symbols(code, layout, err);
 }
 
 int code_map(const struct bundle_artifact *a, struct code **ret_code, struct error *err)

@@ -46,7 +46,7 @@ static void host_trap(struct cell_instance *cell, uint32_t trap) __attribute__((
 static void host_trap(struct cell_instance *cell, uint32_t trap)
 {
 	(void)cell;
-	const struct unwind_frame here = {.frame = (uintptr_t)__builtin_frame_address(0)};
+	const struct unwind_frame here = {.pointer = (uintptr_t)__builtin_frame_address(0)};
 	trap_raise(trap, 0, "", &here);
 }
 
@@ -552,7 +552,7 @@ void instance_trap(struct cell_instance *cell, uint32_t trap, const char *format
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	const struct unwind_frame here = {.frame = (uintptr_t)__builtin_frame_address(0)};
+	const struct unwind_frame here = {.pointer = (uintptr_t)__builtin_frame_address(0)};
 	trap_raise(trap, 0, text, &here);
 }
 

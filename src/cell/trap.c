@@ -179,11 +179,18 @@ static struct trap_registers registers_of(const void *context)
 	const mcontext_t *m = &((const ucontext_t *)context)->uc_mcontext;
 #if defined(__x86_64__)
 	static const greg_t page_fault_write = 2;
-	return (struct trap_registers){{(uintptr_t)m->gregs[REG_RIP], (uintptr_t)m->gregs[REG_RSP],
-	                                (uintptr_t)m->gregs[REG_RBP]},
-	                               m->gregs[REG_ERR] & page_fault_write};
+	return (struct trap_registers){
+		.frame = {.instruction = (uintptr_t)m->gregs[REG_RIP],
+	                  .stack = (uintptr_t)m->gregs[REG_RSP],
+	                  .pointer = (uintptr_t)m->gregs[REG_RBP],
+	                  .probe = (uintptr_t)m->gregs[REG_R11]},
+		.write = m->gregs[REG_ERR] & page_fault_write,
+	};
 #else
-	return (struct trap_registers){{m->pc, m->sp, m->regs[29]}, is_write(m)};
+	return (struct trap_registers){
+		.frame = {.instruction = m->pc, .stack = m->sp, .pointer = m->regs[29]},
+		.write = is_write(m),
+	};
 #endif
 }
 

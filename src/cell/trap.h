@@ -14,9 +14,9 @@
  * pager's memory, too. A fault that belongs to no running cell ends the process.
  *
  * So a handler raises only what interrupted a cell's code, which calls no C library: that is why the
- * report may be written with functions that are not async-signal-safe (snprintf, calloc and qsort of
- * the symbols), and memory restored with OpenSSL: the instruction that faulted is the cell's, or a copy
- * that the host makes for it (cell_host.memmove).
+ * report may be written with functions that are not async-signal-safe (snprintf), and memory restored
+ * with OpenSSL: the instruction that faulted is the cell's, or a copy that the host makes for it
+ * (cell_host.memmove).
  */
 #ifndef CELL_TRAP_H
 #define CELL_TRAP_H
@@ -58,7 +58,8 @@ void trap_leave(struct trap_scope *scope);
 /* Has the innermost scope's time passed? A host function that was interrupted raises the time-out. */
 bool trap_overdue(void);
 
-/* For the innermost scope: write the report with the backtrace from this frame on, and jump. */
+/* For the innermost scope: write the report with the backtrace from this frame on, and jump. An exit has
+ * none: NULL. */
 void trap_raise(uint32_t trap, int32_t status, const char *text, const struct unwind_frame *from)
 	__attribute__((noreturn));
 

@@ -5,16 +5,16 @@
 #include "base/buf.h"
 
 /* DWARF's numbers of registers. */
-enum { RBP = 6, RSP = 7, RETURN_ADDRESS = 16 };
+enum { RBP = 6, RSP = 7, R11 = 11, RETURN_ADDRESS = 16 };
 
 /* How pointers are written: 32 bits, relative to their own place or to the header's. */
 enum { RELATIVE_TO_PLACE = 0x1b, RELATIVE_TO_HEADER = 0x3b, COUNT_OF_32_BITS = 0x03 };
-enum { HEADER_SIZE = 12, ENTRY_SIZE = 8, REMEMBERED_MAX = 8 };
+enum { HEADER_SIZE = 12, ENTRY_SIZE = 8, REMEMBERED_MAX = 8, RECORD_MAX = 1 << 20 };
 /* A version, and how what follows is written. */
 static const uint8_t header_kind[] = {1, RELATIVE_TO_PLACE, COUNT_OF_32_BITS, RELATIVE_TO_HEADER};
 static const uint8_t cie_kind[] = {1, 'z', 'R', 0};
 
-enum instruction {
+enum {
 	/* the upper two bits; the others are an operand */
 	CFA_ADVANCE = 0x40,
 	CFA_OFFSET = 0x80,
@@ -24,8 +24,8 @@ enum instruction {
 	CFA_ADVANCE_1 = 0x02,
 	CFA_ADVANCE_2 = 0x03,
 	CFA_ADVANCE_4 = 0x04,
-	CFA_REMEMBER = 0x0a,
-	CFA_GO_BACK = 0x0b,
+	CFA_REMEMBER_STATE = 0x0a,
+	CFA_RESTORE_STATE = 0x0b,
 	CFA_DEFINE = 0x0c,
 	CFA_DEFINE_REGISTER = 0x0d,
 	CFA_DEFINE_OFFSET = 0x0e,
@@ -36,7 +36,7 @@ enum instruction {
 struct rule {
 	uint64_t base;
 	uint64_t offset;
-	uint64_t frame_at; /* as a distance; 0: rbp is the caller's still */
+	uint64_t pointer_at; /* as a distance; 0: rbp is the caller's still */
 };
 
 struct program {
@@ -86,7 +86,7 @@ static struct reader read_record(const struct unwind_table *t, size_t at)
 {
 	struct reader r = read_from(t, at);
 	uint32_t size = reader_u32(&r);
-	if (size > reader_left(&r))
+	if (size > RECORD_MAX || size > reader_left(&r))
 		r.failed = true;
 	else
 		r.size = r.at + size;
@@ -104,12 +104,12 @@ static uintptr_t read_pointer(struct reader *r)
 static void save(struct program *p, uint64_t reg, uint64_t offset)
 {
 	if (reg == RBP)
-		p->rule.frame_at = 0 - offset * (uint64_t)p->data_step;
+		p->rule.pointer_at = 0 - offset * (uint64_t)p->data_step;
 	else if (reg == RETURN_ADDRESS && offset * (uint64_t)p->data_step != 0 - (uint64_t)8)
 		p->instructions.failed = true;
 }
 
-static void remember(struct program *p)
+static void remember_state(struct program *p)
 {
 	if (p->remembered_count < REMEMBERED_MAX)
 		p->remembered[p->remembered_count++] = p->rule;
@@ -117,7 +117,7 @@ static void remember(struct program *p)
 		p->instructions.failed = true;
 }
 
-static void go_back(struct program *p)
+static void restore_state(struct program *p)
 {
 	if (p->remembered_count)
 		p->rule = p->remembered[--p->remembered_count];
@@ -133,8 +133,8 @@ static void execute_long(struct program *p, uint8_t instruction)
 	case CFA_ADVANCE_1: p->at += reader_u8(r) * p->code_step; break;
 	case CFA_ADVANCE_2: p->at += reader_u16(r) * p->code_step; break;
 	case CFA_ADVANCE_4: p->at += reader_u32(r) * p->code_step; break;
-	case CFA_REMEMBER: remember(p); break;
-	case CFA_GO_BACK: go_back(p); break;
+	case CFA_REMEMBER_STATE: remember_state(p); break;
+	case CFA_RESTORE_STATE: restore_state(p); break;
 	case CFA_DEFINE:
 		p->rule.base = read_uleb(r);
 		p->rule.offset = read_uleb(r);
@@ -151,21 +151,18 @@ static bool execute(struct program *p, uintptr_t instruction)
 {
 	struct reader *r = &p->instructions;
 	while (!r->failed && reader_left(r)) {
-		struct rule before = p->rule;
 		uint8_t byte = reader_u8(r), operand = byte & 0x3f;
 		switch (byte & 0xc0) {
 		case CFA_ADVANCE: p->at += operand * p->code_step; break;
 		case CFA_OFFSET: save(p, operand, read_uleb(r)); break;
 		case CFA_RESTORE:
 			if (operand == RBP)
-				p->rule.frame_at = p->initial.frame_at;
+				p->rule.pointer_at = p->initial.pointer_at;
 			break;
 		default: execute_long(p, byte);
 		}
-		if (p->at > instruction) {
-			p->rule = before;
+		if (p->at > instruction)
 			return true;
-		}
 	}
 	return !r->failed;
 }
@@ -187,6 +184,13 @@ static bool begin(const struct unwind_table *t, size_t cie, struct program *p)
 	return true;
 }
 
+static uintptr_t word_of(const uint8_t *at)
+{
+	int32_t word;
+	memcpy(&word, at, sizeof(word));
+	return (uintptr_t)(intptr_t)word;
+}
+
 /* The record of the last function that begins at or before the instruction; the table is sorted. */
 static bool find_record(const struct unwind_table *t, uintptr_t instruction, size_t *ret_at)
 {
@@ -200,22 +204,17 @@ static bool find_record(const struct unwind_table *t, uintptr_t instruction, siz
 	if (r.failed || high > reader_left(&r) / ENTRY_SIZE)
 		return false;
 	const uint8_t *entries = t->bytes + t->header + HEADER_SIZE;
-	int32_t entry[2] = {0};
-	bool found = false;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		int32_t start;
-		memcpy(&start, entries + middle * ENTRY_SIZE, sizeof(start));
-		if (header + (uintptr_t)(intptr_t)start <= instruction) {
-			memcpy(entry, entries + middle * ENTRY_SIZE, sizeof(entry));
-			found = true;
+		if (header + word_of(entries + middle * ENTRY_SIZE) <= instruction)
 			low = middle + 1;
-		} else {
+		else
 			high = middle;
-		}
 	}
-	*ret_at = t->header + (size_t)(ptrdiff_t)entry[1];
-	return found;
+	if (low == 0)
+		return false;
+	*ret_at = t->header + word_of(entries + (low - 1) * ENTRY_SIZE + sizeof(int32_t));
+	return true;
 }
 
 static bool find_rule(const struct unwind_table *t, uintptr_t instruction, struct rule *ret_rule)
@@ -247,13 +246,13 @@ static bool load(const struct unwind_stack *s, uintptr_t at, uintptr_t *ret_valu
 	return true;
 }
 
-static bool go_up(const struct unwind_stack *s, uintptr_t to, uintptr_t frame_at, struct unwind_frame *f)
+static bool go_up(const struct unwind_stack *s, uintptr_t to, uintptr_t pointer_at, struct unwind_frame *f)
 {
-	uintptr_t back, frame = f->frame;
+	uintptr_t back, pointer = f->pointer;
 	if (to <= f->stack || !load(s, to - sizeof(back), &back) ||
-	    (frame_at && !load(s, to - frame_at, &frame)))
+	    (pointer_at && !load(s, to - pointer_at, &pointer)))
 		return false;
-	*f = (struct unwind_frame){.instruction = back - 1, .stack = to, .frame = frame};
+	*f = (struct unwind_frame){.instruction = back - 1, .stack = to, .pointer = pointer};
 	return true;
 }
 
@@ -261,14 +260,18 @@ bool unwind_step(const struct unwind_table *table, const struct unwind_stack *st
                  struct unwind_frame *frame)
 {
 	struct rule rule;
-	if (!find_rule(table, frame->instruction, &rule) || (rule.base != RSP && rule.base != RBP))
+	if (!find_rule(table, frame->instruction, &rule))
 		return false;
-	uintptr_t base = rule.base == RSP ? frame->stack : frame->frame;
-	return go_up(stack, base + rule.offset, rule.frame_at, frame);
+	switch (rule.base) {
+	case RSP: return go_up(stack, frame->stack + rule.offset, rule.pointer_at, frame);
+	case RBP: return go_up(stack, frame->pointer + rule.offset, rule.pointer_at, frame);
+	case R11: return go_up(stack, frame->probe + rule.offset, rule.pointer_at, frame);
+	default: return false;
+	}
 }
 
 bool unwind_step_by_pointer(const struct unwind_stack *stack, struct unwind_frame *frame)
 {
 	/* The frame pointer is where it is saved, below the return address. */
-	return go_up(stack, frame->frame + 2 * sizeof(uintptr_t), 2 * sizeof(uintptr_t), frame);
+	return go_up(stack, frame->pointer + 2 * sizeof(uintptr_t), 2 * sizeof(uintptr_t), frame);
 }

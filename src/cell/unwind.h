@@ -28,8 +28,10 @@ struct unwind_stack {
 };
 
 struct unwind_frame {
-	uintptr_t instruction;   /* the one that faulted, or a byte of the call */
-	uintptr_t stack, frame; /* the stack pointer and rbp at it */
+	uintptr_t instruction; /* the one that faulted, or a byte of the call */
+	uintptr_t stack;       /* the stack pointer at it */
+	uintptr_t pointer;     /* the frame pointer's register: rbp */
+	uintptr_t probe; /* r11, which clang's prologues count down to while they probe a large frame */
 };
 
 /* The caller's; false, and *frame is as it was, if nothing tells it. Each step goes up the stack. */

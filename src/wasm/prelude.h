@@ -42,8 +42,8 @@ typedef u64 u64_at ANYWHERE;
 typedef ref ref_at ANYWHERE;
 typedef f32 f32_at ANYWHERE;
 typedef f64 f64_at ANYWHERE;
-typedef u8 u128 __attribute__((vector_size(16)));
-typedef u128 u128_at ANYWHERE;
+typedef u8 u8x16 __attribute__((vector_size(16)));
+typedef u8x16 u8x16_at ANYWHERE;
 
 /*
  * FUNCTION: one of the module's; kept as it is, so that a backtrace can name it.
@@ -363,7 +363,7 @@ INLINE u32 within(u64 at, u64 size, u64 limit)
 }
 
 /*
- * Most copies and fills are of few bytes: those take no call of the host, but two or four moves, which
+ * Most copies and fills are of few bytes: those take no call of the host, but two to four moves, which
  * overlap where the size is between. What is copied is loaded whole before any of it is stored.
  */
 enum { LITTLE = 64 };
@@ -383,13 +383,13 @@ enum { LITTLE = 64 };
 
 INLINE void copy_little(u8 *to, const u8 *from, u64 size)
 {
-	if (size > 2 * sizeof(u128)) {
-		u128 second = *(const u128_at *)(from + 16), third = *(const u128_at *)(from + size - 32);
-		MOVE_ENDS(u128);
-		*(u128_at *)(to + 16) = second;
-		*(u128_at *)(to + size - 32) = third;
-	} else if (size >= sizeof(u128)) {
-		MOVE_ENDS(u128);
+	if (size > 2 * sizeof(u8x16)) {
+		u8x16 second = *(const u8x16_at *)(from + 16), third = *(const u8x16_at *)(from + size - 32);
+		MOVE_ENDS(u8x16);
+		*(u8x16_at *)(to + 16) = second;
+		*(u8x16_at *)(to + size - 32) = third;
+	} else if (size >= sizeof(u8x16)) {
+		MOVE_ENDS(u8x16);
 	} else if (size >= sizeof(u64)) {
 		MOVE_ENDS(u64);
 	} else if (size >= sizeof(u32)) {
@@ -403,14 +403,14 @@ INLINE void copy_little(u8 *to, const u8 *from, u64 size)
 
 INLINE void fill_little(u8 *to, u8 byte, u64 size)
 {
-	u128 block = (u128){0} + byte;
+	u8x16 block = (u8x16){0} + byte;
 	u64 bytes = byte * 0x0101010101010101u;
-	if (size > 2 * sizeof(u128)) {
-		*(u128_at *)(to + 16) = block;
-		*(u128_at *)(to + size - 32) = block;
-		FILL_ENDS(u128, block);
-	} else if (size >= sizeof(u128)) {
-		FILL_ENDS(u128, block);
+	if (size > 2 * sizeof(u8x16)) {
+		*(u8x16_at *)(to + 16) = block;
+		*(u8x16_at *)(to + size - 32) = block;
+		FILL_ENDS(u8x16, block);
+	} else if (size >= sizeof(u8x16)) {
+		FILL_ENDS(u8x16, block);
 	} else if (size >= sizeof(u64)) {
 		FILL_ENDS(u64, bytes);
 	} else if (size >= sizeof(u32)) {
@@ -421,55 +421,24 @@ INLINE void fill_little(u8 *to, u8 byte, u64 size)
 	}
 }
 
-INLINE void check_copy(struct cell_instance *instance, address to, address from, address size)
+GLUE void memory_copy(struct cell_instance *instance, address to, address from, address size)
 {
-	if (UNLIKELY(!within(to, size, instance->memory_size) || !within(from, size, instance->memory_size)))
+	if (!within(to, size, instance->memory_size) || !within(from, size, instance->memory_size))
 		trap(instance, CELL_TRAP_MEMORY);
-}
-
-INLINE void check_fill(struct cell_instance *instance, address to, address size)
-{
-	if (UNLIKELY(!within(to, size, instance->memory_size)))
-		trap(instance, CELL_TRAP_MEMORY);
-}
-
-GLUE void copy_any(struct cell_instance *instance, address to, address from, address size)
-{
-	check_copy(instance, to, from, size);
 	if (size <= LITTLE)
 		copy_little(instance->memory + to, instance->memory + from, size);
 	else
 		instance->host->memmove(instance->memory + to, instance->memory + from, size);
 }
 
-GLUE void fill_any(struct cell_instance *instance, address to, u32 byte, address size)
+GLUE void memory_fill(struct cell_instance *instance, address to, u32 byte, address size)
 {
-	check_fill(instance, to, size);
+	if (!within(to, size, instance->memory_size))
+		trap(instance, CELL_TRAP_MEMORY);
 	if (size <= LITTLE)
 		fill_little(instance->memory + to, (u8)byte, size);
 	else
 		instance->host->memset(instance->memory + to, (int)(byte & 0xff), size);
-}
-
-/* Where the size is written in the code, as of a structure, the moves stand there. */
-INLINE void memory_copy(struct cell_instance *instance, address to, address from, address size)
-{
-	if (!__builtin_constant_p(size) || size > LITTLE) {
-		copy_any(instance, to, from, size);
-	} else {
-		check_copy(instance, to, from, size);
-		copy_little(instance->memory + to, instance->memory + from, size);
-	}
-}
-
-INLINE void memory_fill(struct cell_instance *instance, address to, u32 byte, address size)
-{
-	if (!__builtin_constant_p(size) || size > LITTLE) {
-		fill_any(instance, to, byte, size);
-	} else {
-		check_fill(instance, to, size);
-		fill_little(instance->memory + to, (u8)byte, size);
-	}
 }
 
 GLUE void memory_init(struct cell_instance *instance, u32 segment, u8 dropped, address to, u32 from, u32 size)

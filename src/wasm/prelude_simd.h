@@ -19,7 +19,6 @@
 
 #define VECTOR(name, lane, size) typedef lane name __attribute__((vector_size(size)))
 VECTOR(s8x16, s8, 16);
-VECTOR(u8x16, u8, 16);
 VECTOR(s16x8, s16, 16);
 VECTOR(u16x8, u16, 16);
 VECTOR(s32x4, s32, 16);

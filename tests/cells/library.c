@@ -224,66 +224,50 @@ static void test_bytes(void)
 
 enum { MOVED = 80, ROOM = 3 * MOVED };
 
-static void number(unsigned char *room)
+static unsigned char numbered(int i)
 {
+	return (unsigned char)(i * 7 + 1);
+}
+
+static unsigned char *number(void)
+{
+	static unsigned char room[ROOM];
 	for (int i = 0; i < ROOM; i++)
-		room[i] = (unsigned char)(i * 7 + 1);
+		room[i] = numbered(i);
+	return room;
 }
 
 /* After `size` bytes in the middle have moved: are all others what they were? */
-static void expect_moved(const unsigned char *room, int distance, int size)
+static int is_moved(const unsigned char *room, int by, int size)
 {
 	int wrong = 0;
 	for (int i = 0; i < ROOM; i++) {
-		int moved = i >= MOVED + distance && i < MOVED + distance + size;
-		wrong += room[i] != (unsigned char)((moved ? i - distance : i) * 7 + 1);
+		int moved = i >= MOVED + by && i < MOVED + by + size;
+		wrong += room[i] != numbered(moved ? i - by : i);
 	}
-	if (wrong)
-		printf("%d bytes moved by %d\n", size, distance);
-	expect(!wrong);
+	return !wrong;
 }
 
-static void expect_filled(const unsigned char *room, int byte, int size)
+static int is_filled(const unsigned char *room, int byte, int size)
 {
 	int wrong = 0;
-	for (int i = 0; i < ROOM; i++) {
-		int filled = i >= MOVED && i < MOVED + size;
-		wrong += room[i] != (unsigned char)(filled ? byte : i * 7 + 1);
-	}
-	expect(!wrong);
+	for (int i = 0; i < ROOM; i++)
+		wrong += room[i] != (i >= MOVED && i < MOVED + size ? (unsigned char)byte : numbered(i));
+	return !wrong;
 }
 
-#define MOVE_AND_FILL(size)                                       \
-	for (int by = -MOVED; by <= MOVED; by++) {                \
-		number(room);                                     \
-		memmove(room + MOVED + by, room + MOVED, (size)); \
-		expect_moved(room, by, (size));                   \
-		number(room);                                     \
-		memset(room + MOVED, by, (size));                 \
-		expect_filled(room, by, (size));                  \
-	}
-
-/* Sizes that the code says, and others, whether they overlap or not. */
+/* Whether they overlap or not. */
 static void test_moves(void)
 {
-	static unsigned char room[ROOM];
-	for (volatile int size = 0; size <= MOVED; size++) {
-		MOVE_AND_FILL((size_t)size)
-	}
-	MOVE_AND_FILL(1)
-	MOVE_AND_FILL(3)
-	MOVE_AND_FILL(4)
-	MOVE_AND_FILL(7)
-	MOVE_AND_FILL(8)
-	MOVE_AND_FILL(12)
-	MOVE_AND_FILL(16)
-	MOVE_AND_FILL(24)
-	MOVE_AND_FILL(32)
-	MOVE_AND_FILL(33)
-	MOVE_AND_FILL(48)
-	MOVE_AND_FILL(63)
-	MOVE_AND_FILL(64)
-	MOVE_AND_FILL(65)
+	for (volatile int size = 0; size <= MOVED; size++)
+		for (int by = -MOVED; by <= MOVED; by++) {
+			unsigned char *room = number();
+			memmove(room + MOVED + by, room + MOVED, (size_t)size);
+			expect(is_moved(room, by, size));
+			room = number();
+			memset(room + MOVED, by, (size_t)size);
+			expect(is_filled(room, by, size));
+		}
 }
 
 int main(void)

@@ -32,11 +32,12 @@ static __attribute__((noinline)) int middle(const char *how)
 	return innermost(how) + 1;
 }
 
+/* Of the processor's stack, with nothing in the linear memory. */
 static __attribute__((noinline)) int deep(int n)
 {
-	volatile char frame[256];
-	frame[n & 255] = (char)n;
-	return deep(n + 1) + frame[0];
+	static volatile int one = 1;
+	int below = deep(n + one);
+	return below + one;
 }
 
 int main(int argc, char **argv)

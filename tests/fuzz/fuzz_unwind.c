@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/attributes.h"
 #include "cell/unwind.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -21,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(&header, data, sizeof(header));
 	memcpy(&distance, data + sizeof(header), sizeof(distance));
 	size -= sizeof(header) + sizeof(distance);
-	uint8_t *bytes = malloc(size + 1);
+	uint8_t *bytes = malloc(max_of(size, (size_t)1));
 	if (!bytes)
 		return 0;
 	memcpy(bytes, data + sizeof(header) + sizeof(distance), size);

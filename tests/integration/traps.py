@@ -91,6 +91,15 @@ def check_same_code():
     check(made[()] == made[("-g",)] and all(map(len, made[()])), "with -g the code is the same, byte by byte")
 
 
+def check_backtraces(cell, what):
+    job = run(["-q", cell, "memory"])
+    names = frames(job)
+    check(names[:2] == ["innermost", "middle"] and "main" in " ".join(names), f"{what}: the backtrace is exact: {names}")
+    job = run(["-q", cell, "stack"])
+    check(job.returncode == 134 and "call stack exhausted" in job.stderr and frames(job)[:8] == ["deep"] * 8,
+          f"{what}: endless recursion traps: {job.stderr.splitlines()[:9]}")
+
+
 def main():
     check_lines()
     check_same_code()
@@ -100,12 +109,10 @@ def main():
         check(job.returncode == 134, f"{how}: status 134, not {job.returncode}: {job.stderr}")
         check(f"trap: {name}" in job.stderr, f"{how}: {job.stderr.splitlines()[:1]}")
         check(job.stdout == "before\n", f"{how}: output before the trap is there and nothing else: {job.stdout!r}")
-    job = run(["-q", cell, "memory"])
-    names = frames(job)
-    check(names[:2] == ["innermost", "middle"] and "main" in " ".join(names), f"the backtrace is exact: {names}")
-    job = run(["-q", cell, "stack"])
-    check(job.returncode == 134 and ("call stack exhausted" in job.stderr or "out of bounds" in job.stderr),
-          f"endless recursion traps: {job.stderr.splitlines()[:1]}")
+    check_backtraces(cell, "by clang")
+    os.environ["CELLA_CC"] = "gcc"
+    check_backtraces(build_cell("traps.c", "gcc.cell"), "by gcc, which keeps frame pointers")
+    del os.environ["CELLA_CC"]
     for how, status in (("exit", 42), ("none", 7)):
         job = run(["-q", cell, how])
         check(job.returncode == status, f"{how}: status {status}, not {job.returncode}: {job.stderr}")

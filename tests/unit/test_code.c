@@ -26,6 +26,7 @@ struct image {
 	Elf64_Phdr segments[SEGMENTS];
 	Elf64_Dyn dynamic[3];
 	Elf64_Rela relocation;
+	uint8_t callers[16];
 	struct cell_image cell;
 };
 _Static_assert(sizeof(struct image) < PAGE, "the code begins in the next page");
@@ -37,7 +38,7 @@ static const struct image good = {
                  .e_entry = offsetof(struct image, cell),
                  .e_phoff = offsetof(struct image, segments),
                  .e_phentsize = sizeof(Elf64_Phdr),
-                 .e_phnum = 3},
+                 .e_phnum = 4},
 	.segments = {{.p_type = PT_LOAD,
                       .p_flags = PF_R,
                       .p_filesz = sizeof(struct image),
@@ -45,7 +46,10 @@ static const struct image good = {
                      {.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = PAGE, .p_memsz = CODE_SIZE},
                      {.p_type = PT_DYNAMIC,
                       .p_vaddr = offsetof(struct image, dynamic),
-                      .p_memsz = sizeof(((struct image *)0)->dynamic)}},
+                      .p_memsz = sizeof(((struct image *)0)->dynamic)},
+                     {.p_type = PT_GNU_EH_FRAME,
+                      .p_vaddr = offsetof(struct image, callers),
+                      .p_memsz = sizeof(((struct image *)0)->callers)}},
 	.dynamic = {{.d_tag = DT_RELA, .d_un = {.d_ptr = offsetof(struct image, relocation)}},
                     {.d_tag = DT_RELASZ, .d_un = {.d_val = sizeof(Elf64_Rela)}}},
 	.relocation = {.r_offset = offsetof(struct image, cell.initialize),
@@ -77,6 +81,13 @@ static void test_good_image(void **state)
 	assert_true(code_contains(code, (uintptr_t)code->base + 2 * PAGE - 1));
 	assert_false(code_contains(code, (uintptr_t)code->base + 2 * PAGE));
 	assert_null(code_symbol_at(code, (uintptr_t)code->base + PAGE));
+#if defined(__x86_64__)
+	assert_ptr_equal(code->unwind.bytes, code->base);
+	assert_int_equal(code->unwind.size, sizeof(good));
+	assert_int_equal(code->unwind.header, offsetof(struct image, callers));
+#else
+	assert_null(code->unwind.bytes);
+#endif
 	code_free(code);
 }
 
@@ -107,7 +118,7 @@ static void test_refused_images(void **state)
 		{FIELD(head.e_machine), OTHER_MACHINE, "another processor"},
 		{FIELD(head.e_phentsize), 55, "bad program header"},
 		{FIELD(head.e_phnum), 33, "bad program header"},
-		{FIELD(head.e_phoff), sizeof(struct image) - 3 * sizeof(Elf64_Phdr) + 1,
+		{FIELD(head.e_phoff), sizeof(struct image) - 4 * sizeof(Elf64_Phdr) + 1,
 	         "bad program header"},
 		{FIELD(head.e_phoff), UINT64_MAX, "bad program header"},
 		{FIELD(head.e_phnum), 0, "holds no cell"},
@@ -130,6 +141,11 @@ static void test_refused_images(void **state)
 		{FIELD(segments[2].p_vaddr), PAGE, "bad dynamic section"},
 		{FIELD(segments[2].p_vaddr), BEYOND, "bad dynamic section"},
 		{FIELD(segments[2].p_memsz), PAGE, "bad dynamic section"},
+#if defined(__x86_64__)
+		{FIELD(segments[3].p_vaddr), PAGE, "bad table of callers"},
+		{FIELD(segments[3].p_vaddr), BEYOND, "bad table of callers"},
+		{FIELD(segments[3].p_memsz), PAGE, "bad table of callers"},
+#endif
 		{FIELD(dynamic[2].d_tag), DT_INIT_ARRAY, "constructors, imports"},
 		{FIELD(dynamic[2].d_tag), DT_INIT, "constructors, imports"},
 		{FIELD(dynamic[2].d_tag), DT_NEEDED, "constructors, imports"},
@@ -162,7 +178,7 @@ static void test_too_many_segments(void **state)
 	(void)state;
 	struct image bad = good;
 	bad.head.e_phnum = SEGMENTS;
-	for (uint32_t i = 3; i < SEGMENTS; i++)
+	for (uint32_t i = 4; i < SEGMENTS; i++)
 		bad.segments[i] =
 			(Elf64_Phdr){.p_type = PT_LOAD, .p_flags = PF_R, .p_vaddr = i * PAGE, .p_memsz = 1};
 	expect_refused(&bad, sizeof(bad), "too many segments", 0);

@@ -54,7 +54,7 @@ static size_t put_function(struct place *p, size_t at, int which, const uint8_t 
 	put(p->table + at + 4, (uint32_t)(at + 4));
 	put(p->table + at + 8, (uint32_t)(code_of(p, which) - (uintptr_t)p->table - at - 8));
 	put(p->table + at + 12, CODE_SIZE);
-	p->table[at + 16] = 0;
+	memset(p->table + at + 16, 0, whole - 12);
 	memcpy(p->table + at + 17, instructions, size);
 	uint8_t *entry = p->table + HEADER_AT + 12 + 8 * which;
 	put(entry, (uint32_t)(code_of(p, which) - (uintptr_t)p->table - HEADER_AT));
@@ -83,7 +83,7 @@ static bool step(const struct place *p, uintptr_t instruction, size_t stack, siz
 	const struct unwind_table table = {p->table, sizeof(p->table), HEADER_AT};
 	const struct unwind_stack words = {(uintptr_t)p->words, (uintptr_t)(p->words + WORDS)};
 	*ret_frame = (struct unwind_frame){instruction, (uintptr_t)(p->words + stack),
-	                                   (uintptr_t)(p->words + frame)};
+	                                   (uintptr_t)(p->words + frame), (uintptr_t)(p->words + 5)};
 	return unwind_step(&table, &words, ret_frame);
 }
 
@@ -94,7 +94,7 @@ static void assert_caller(const struct place *p, uintptr_t instruction, size_t s
 	assert_true(step(p, instruction, stack, 4, &frame));
 	assert_int_equal(frame.stack, p->words + to);
 	assert_int_equal(frame.instruction, p->words[to - 1] - 1);
-	assert_int_equal(frame.frame, saved < 0 ? (uintptr_t)(p->words + 4) : p->words[saved]);
+	assert_int_equal(frame.pointer, saved < 0 ? (uintptr_t)(p->words + 4) : p->words[saved]);
 }
 
 static void test_each_instruction(void **state)
@@ -136,6 +136,52 @@ static void test_no_caller(void **state)
 	assert_false(unwind_step(&none, &words, &frame));
 }
 
+/* One function of these instructions: where its caller's stack begins, 0 if it has no caller. */
+static void test_instructions(void **state)
+{
+	(void)state;
+	static const struct {
+		uint8_t instructions[20];
+		uint8_t size;
+		size_t to;
+	} cases[] = {
+		{{0}, 0, 3},                           /* as all begin: rsp + 8 */
+		{{0x0e, 24}, 2, 5},                    /* other offset */
+		{{0x0d, 6}, 2, 5},                     /* rbp + 8 */
+		{{0x0d, 11}, 2, 6},                    /* r11 + 8 */
+		{{0x0d, 0}, 2, 0},                     /* rax + 8 */
+		{{0x0d, 16}, 2, 0},                    /* of no register */
+		{{0x0c, 7, 0x88, 0}, 4, 3},            /* a longer way to write 8 */
+		{{0x2e, 64, 0x0e, 16}, 4, 4},          /* the size of arguments changes nothing */
+		{{0x02, 0, 0x0e, 16}, 4, 4},           /* at once */
+		{{0x02, 1, 0x0e, 16}, 4, 3},           /* later */
+		{{0x03, 1, 0, 0x0e, 16}, 5, 3},        /* written in two bytes */
+		{{0x04, 1, 0, 0, 0, 0x0e, 16}, 7, 3},  /* and in four */
+		{{0x83, 2, 0x0e, 16}, 4, 4},           /* rbx is saved: nobody asks */
+		{{0xc6, 0x0e, 16}, 3, 4},              /* rbp is restored, which was not saved */
+		{{0x90, 1}, 2, 3},                     /* the return address where it always is */
+		{{0x90, 2}, 2, 0},                     /* elsewhere */
+		{{0x0e, 24, 0x0a, 0x0e, 16, 0x0b}, 6, 5},
+		{{0x0b}, 1, 0},                        /* back to nothing */
+		{{0x0a, 0x0a, 0x0a, 0x0a, 0x0a, 0x0a, 0x0a, 0x0a}, 8, 3},
+		{{0x0a, 0x0a, 0x0a, 0x0a, 0x0a, 0x0a, 0x0a, 0x0a, 0x0a}, 9, 0},
+		{{0x0f, 2, 0x77, 8}, 4, 0},            /* an expression */
+		{{0x0e, 12}, 2, 0},                    /* no address of a word */
+		{{0x0e, 0x80, 8}, 3, 0},               /* beyond the stack */
+		{{0x86, 2}, 2, 0},                     /* rbp below the stack */
+	};
+	for (size_t i = 0; i < array_count(cases); i++) {
+		struct place p;
+		struct unwind_frame frame;
+		make(&p);
+		put_function(&p, sizeof(cie), 0, cases[i].instructions, cases[i].size);
+		bool found = step(&p, code_of(&p, 0), i + 1 == array_count(cases) ? 0 : 2, 4, &frame);
+		if (found != (cases[i].to > 0) ||
+		    (found && frame.stack != (uintptr_t)(p.words + cases[i].to)))
+			fail_msg("case %zu: %d, %zu words", i, found, (frame.stack - (uintptr_t)p.words) / 8);
+	}
+}
+
 static void test_by_pointer(void **state)
 {
 	(void)state;
@@ -143,14 +189,14 @@ static void test_by_pointer(void **state)
 	make(&p);
 	p.words[3] = (uintptr_t)(p.words + 7);
 	const struct unwind_stack words = {(uintptr_t)p.words, (uintptr_t)(p.words + WORDS)};
-	struct unwind_frame frame = {.frame = (uintptr_t)(p.words + 3)};
+	struct unwind_frame frame = {.pointer = (uintptr_t)(p.words + 3)};
 	assert_true(unwind_step_by_pointer(&words, &frame));
 	assert_int_equal(frame.instruction, 1004 - 1);
 	assert_int_equal(frame.stack, p.words + 5);
-	assert_int_equal(frame.frame, p.words + 7);
+	assert_int_equal(frame.pointer, p.words + 7);
 	assert_true(unwind_step_by_pointer(&words, &frame));
 	assert_false(unwind_step_by_pointer(&words, &frame)); /* 1007 is no frame */
-	frame.frame = (uintptr_t)(p.words + WORDS - 1);
+	frame.pointer = (uintptr_t)(p.words + WORDS - 1);
 	assert_false(unwind_step_by_pointer(&words, &frame));
 }
 
@@ -190,16 +236,15 @@ static int find_table(struct dl_phdr_info *info, size_t size, void *data)
 {
 	struct unwind_table *table = data;
 	(void)size;
-	for (size_t i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *header = NULL, *p = &info->dlpi_phdr[i];
-		for (size_t k = 0; k < info->dlpi_phnum; k++)
-			if (info->dlpi_phdr[k].p_type == PT_GNU_EH_FRAME)
-				header = &info->dlpi_phdr[k];
-		if (header && p->p_type == PT_LOAD && header->p_vaddr - p->p_vaddr < p->p_memsz) {
-			table->bytes = (const uint8_t *)(info->dlpi_addr + p->p_vaddr);
-			table->size = p->p_memsz;
-			table->header = header->p_vaddr - p->p_vaddr;
-		}
+	const ElfW(Phdr) *header = NULL;
+	for (size_t i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_GNU_EH_FRAME)
+			header = &info->dlpi_phdr[i];
+	for (size_t i = 0; header && i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+		if (p->p_type == PT_LOAD && header->p_vaddr - p->p_vaddr < p->p_memsz)
+			*table = (struct unwind_table){(const uint8_t *)(info->dlpi_addr + p->p_vaddr),
+			                               p->p_memsz, header->p_vaddr - p->p_vaddr};
 	}
 	return 1; /* the program is the first one */
 }
@@ -211,9 +256,9 @@ static __attribute__((noinline)) size_t walk(const struct unwind_stack *stack, u
 {
 	struct unwind_table table = {0};
 	dl_iterate_phdr(find_table, &table);
-	struct unwind_frame frame;
+	struct unwind_frame frame = {0};
 	__asm__ volatile("lea 0(%%rip), %0\n\tmov %%rsp, %1\n\tmov %%rbp, %2"
-	                 : "=r"(frame.instruction), "=r"(frame.stack), "=r"(frame.frame));
+	                 : "=a"(frame.instruction), "=c"(frame.stack), "=d"(frame.pointer));
 	size_t count = 0;
 	while (count < DEPTH && unwind_step(&table, stack, &frame))
 		found[count++] = frame.instruction + 1;
@@ -246,8 +291,9 @@ static void test_this_program(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_each_instruction), cmocka_unit_test(test_no_caller),
-		cmocka_unit_test(test_by_pointer),       cmocka_unit_test(test_broken_tables),
+		cmocka_unit_test(test_each_instruction), cmocka_unit_test(test_instructions),
+		cmocka_unit_test(test_no_caller),        cmocka_unit_test(test_by_pointer),
+		cmocka_unit_test(test_broken_tables),
 #if defined(__x86_64__)
 		cmocka_unit_test(test_this_program),
 #endif

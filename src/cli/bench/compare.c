@@ -106,20 +106,18 @@ static int run_round(struct comparison *c, const char *name, const char *const *
 			                 "%s gives another result as a cell (%s) than by %s (%s)", name,
 			                 cell.digest, one->name, o.digest);
 		bench_sample(&one->times, o.least * 1e3);
-		bench_sample(&one->least.rounds, cell.least / o.least);
-		bench_sample(&one->first.rounds, cell.first / o.first);
+		bench_sample(&one->ratios[COMPARISON_LEAST].rounds, cell.least / o.least);
+		bench_sample(&one->ratios[COMPARISON_FIRST].rounds, cell.first / o.first);
 	}
 	return 0;
 }
 
-enum { RATIOS = 2 };
-
-/* One kind of a contestant's ratios, and its metric. */
-static struct comparison_ratios *ratios_of(struct contestant *one, size_t kind,
-                                           char ret_metric[BENCH_NAME_MAX])
+/* The metric of a ratio. */
+static const char *over(const struct contestant *one, size_t kind, char ret[BENCH_NAME_MAX])
 {
-	snprintf(ret_metric, BENCH_NAME_MAX, kind ? "cell/%s, first trial" : "cell/%s", one->name);
-	return kind ? &one->first : &one->least;
+	snprintf(ret, BENCH_NAME_MAX, "cell/%s%s", one->name,
+	         kind == COMPARISON_FIRST ? ", first trial" : "");
+	return ret;
 }
 
 static int report_case(struct bench *b, struct comparison *c, const char *name, struct error *err)
@@ -128,21 +126,28 @@ static int report_case(struct bench *b, struct comparison *c, const char *name, 
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < c->count; i++)
 		rc = bench_report(b, name, c->contestants[i].name, "ms", &c->contestants[i].times, err);
-	for (size_t i = 1; rc == 0 && i < c->count; i++)
-		for (size_t kind = 0; rc == 0 && kind < RATIOS; kind++) {
-			struct comparison_ratios *ratios = ratios_of(&c->contestants[i], kind, metric);
-			rc = bench_report(b, name, metric, "ratio", &ratios->rounds, err);
-		}
+	for (size_t i = 1; rc == 0 && i < c->count; i++) {
+		struct contestant *one = &c->contestants[i];
+		for (size_t k = 0; rc == 0 && k < COMPARISON_RATIOS; k++)
+			rc = bench_report(b, name, over(one, k, metric), "ratio", &one->ratios[k].rounds,
+			                  err);
+	}
 	return rc;
+}
+
+static double greatest(const struct bench_samples *s)
+{
+	double most = 0;
+	for (size_t i = 0; i < s->count; i++)
+		most = max_of(most, s->values[i]);
+	return most;
 }
 
 /* Take the case's median for the summary. */
 static void take_case(struct comparison_ratios *ratios, const char *name)
 {
-	double ratio = bench_median(&ratios->rounds), worst = 0;
-	for (size_t k = 0; k < ratios->cases.count; k++)
-		worst = max_of(worst, ratios->cases.values[k]);
-	if (ratio > worst)
+	double ratio = bench_median(&ratios->rounds);
+	if (ratio > greatest(&ratios->cases))
 		snprintf(ratios->worst_case, sizeof(ratios->worst_case), "worst: %s", name);
 	bench_sample(&ratios->cases, ratio);
 }
@@ -154,7 +159,9 @@ int comparison_case(struct bench *b, struct comparison *c, const char *name, con
 	int rc = 0;
 	for (size_t i = 0; i < c->count; i++) {
 		struct contestant *one = &c->contestants[i];
-		one->times.count = one->least.rounds.count = one->first.rounds.count = 0;
+		one->times.count = 0;
+		for (size_t k = 0; k < COMPARISON_RATIOS; k++)
+			one->ratios[k].rounds.count = 0;
 	}
 	for (size_t i = 0; rc == 0 && i < b->runs; i++)
 		rc = run_round(c, name, words, count, &why);
@@ -162,10 +169,9 @@ int comparison_case(struct bench *b, struct comparison *c, const char *name, con
 		c->missing++;
 		return bench_failed(b, name, "", rc, &why, err);
 	}
-	for (size_t i = 1; i < c->count; i++) {
-		take_case(&c->contestants[i].least, name);
-		take_case(&c->contestants[i].first, name);
-	}
+	for (size_t i = 1; i < c->count; i++)
+		for (size_t k = 0; k < COMPARISON_RATIOS; k++)
+			take_case(&c->contestants[i].ratios[k], name);
 	return report_case(b, c, name, err);
 }
 
@@ -174,9 +180,7 @@ static int report_summary(struct bench *b, const struct comparison_ratios *ratio
 {
 	struct bench_samples mean = {0}, worst = {0};
 	bench_sample(&mean, bench_geometric_mean(&ratios->cases));
-	for (size_t k = 0; k < ratios->cases.count; k++)
-		worst.values[0] = max_of(worst.values[0], ratios->cases.values[k]);
-	worst.count = 1;
+	bench_sample(&worst, greatest(&ratios->cases));
 	int rc = bench_report(b, "geometric mean", metric, "ratio", &mean, err);
 	return rc < 0 ? rc : bench_report(b, ratios->worst_case, metric, "ratio", &worst, err);
 }
@@ -186,10 +190,12 @@ int comparison_end(struct bench *b, struct comparison *c, struct error *err)
 	char metric[BENCH_NAME_MAX];
 	int rc = 0;
 	for (size_t i = 1; rc == 0 && i < c->count; i++)
-		for (size_t kind = 0; rc == 0 && kind < RATIOS; kind++) {
-			struct comparison_ratios *ratios = ratios_of(&c->contestants[i], kind, metric);
-			rc = c->missing ? bench_cannot(b, "geometric mean", metric, "not all cases ran", err)
-			                : report_summary(b, ratios, metric, err);
+		for (size_t k = 0; rc == 0 && k < COMPARISON_RATIOS; k++) {
+			over(&c->contestants[i], k, metric);
+			if (c->missing)
+				rc = bench_cannot(b, "geometric mean", metric, "not all cases ran", err);
+			else
+				rc = report_summary(b, &c->contestants[i].ratios[k], metric, err);
 		}
 	return rc;
 }

@@ -17,6 +17,9 @@
 
 enum { CONTESTANTS_MAX = 6 };
 
+/* Of the least times, and of the first ones. */
+enum { COMPARISON_LEAST, COMPARISON_FIRST, COMPARISON_RATIOS };
+
 /* The cell's times over a contestant's. */
 struct comparison_ratios {
 	struct bench_samples rounds; /* of the present case */
@@ -29,7 +32,7 @@ struct contestant {
 	struct arguments command; /* what a case's words are added to */
 	bool rounds_otherwise;
 	struct bench_samples times; /* of the present case: ms, the least of a run */
-	struct comparison_ratios least, first;
+	struct comparison_ratios ratios[COMPARISON_RATIOS];
 };
 
 /* The first contestant is the cell. A zeroed one is empty and valid. */

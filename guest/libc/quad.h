@@ -9,47 +9,47 @@
 
 #if defined(__wasm__)
 #define CALLED(name) __asm__(name)
-typedef long double quad;
-
 /* The higher half of a product (mul_high.s): an instruction, once it is machine code. */
 uint64_t mul_high(uint64_t x, uint64_t y) CALLED("__cella_mul_high") __attribute__((const));
 #else
 #define CALLED(name)
-#if defined(__x86_64__)
-typedef __float128 quad;
-#else
-typedef long double quad;
-#endif
-
 static inline uint64_t mul_high(uint64_t x, uint64_t y)
 {
 	return (uint64_t)((unsigned __int128)x * y >> 64);
 }
 #endif
 
-quad quad_multiply(quad x, quad y) CALLED("__multf3");
-quad quad_add(quad x, quad y) CALLED("__addtf3");
-quad quad_subtract(quad x, quad y) CALLED("__subtf3");
-quad quad_divide(quad x, quad y) CALLED("__divtf3");
-int quad_le(quad x, quad y) CALLED("__letf2");
-int quad_lt(quad x, quad y) CALLED("__lttf2");
-int quad_eq(quad x, quad y) CALLED("__eqtf2");
-int quad_ne(quad x, quad y) CALLED("__netf2");
-int quad_cmp(quad x, quad y) CALLED("__cmptf2");
-int quad_ge(quad x, quad y) CALLED("__getf2");
-int quad_gt(quad x, quad y) CALLED("__gttf2");
-int quad_unordered(quad x, quad y) CALLED("__unordtf2");
-int32_t quad_to_i32(quad x) CALLED("__fixtfsi");
-int64_t quad_to_i64(quad x) CALLED("__fixtfdi");
-uint32_t quad_to_u32(quad x) CALLED("__fixunstfsi");
-uint64_t quad_to_u64(quad x) CALLED("__fixunstfdi");
-quad quad_of_i32(int32_t x) CALLED("__floatsitf");
-quad quad_of_i64(int64_t x) CALLED("__floatditf");
-quad quad_of_u32(uint32_t x) CALLED("__floatunsitf");
-quad quad_of_u64(uint64_t x) CALLED("__floatunditf");
-quad quad_of_f64(double x) CALLED("__extenddftf2");
-quad quad_of_f32(float x) CALLED("__extendsftf2");
-double quad_to_f64(quad x) CALLED("__trunctfdf2");
-float quad_to_f32(quad x) CALLED("__trunctfsf2");
+struct wide {
+	uint64_t low, high;
+};
+
+typedef void quad_operation(struct wide *to, uint64_t x_low, uint64_t x_high, uint64_t y_low,
+                            uint64_t y_high);
+typedef int quad_comparison(uint64_t x_low, uint64_t x_high, uint64_t y_low, uint64_t y_high);
+
+quad_operation quad_multiply CALLED("__multf3");
+quad_operation quad_add CALLED("__addtf3");
+quad_operation quad_subtract CALLED("__subtf3");
+quad_operation quad_divide CALLED("__divtf3");
+quad_comparison quad_le CALLED("__letf2");
+quad_comparison quad_lt CALLED("__lttf2");
+quad_comparison quad_eq CALLED("__eqtf2");
+quad_comparison quad_ne CALLED("__netf2");
+quad_comparison quad_cmp CALLED("__cmptf2");
+quad_comparison quad_ge CALLED("__getf2");
+quad_comparison quad_gt CALLED("__gttf2");
+quad_comparison quad_unordered CALLED("__unordtf2");
+int32_t quad_to_i32(uint64_t low, uint64_t high) CALLED("__fixtfsi");
+int64_t quad_to_i64(uint64_t low, uint64_t high) CALLED("__fixtfdi");
+uint32_t quad_to_u32(uint64_t low, uint64_t high) CALLED("__fixunstfsi");
+uint64_t quad_to_u64(uint64_t low, uint64_t high) CALLED("__fixunstfdi");
+void quad_of_i32(struct wide *to, int32_t x) CALLED("__floatsitf");
+void quad_of_i64(struct wide *to, int64_t x) CALLED("__floatditf");
+void quad_of_u32(struct wide *to, uint32_t x) CALLED("__floatunsitf");
+void quad_of_u64(struct wide *to, uint64_t x) CALLED("__floatunditf");
+void quad_of_f64(struct wide *to, double x) CALLED("__extenddftf2");
+void quad_of_f32(struct wide *to, float x) CALLED("__extendsftf2");
+double quad_to_f64(uint64_t low, uint64_t high) CALLED("__trunctfdf2");
+float quad_to_f32(uint64_t low, uint64_t high) CALLED("__trunctfsf2");
 
 #endif

@@ -116,6 +116,7 @@ static void owner_message(struct node *n)
 		fake_check(((struct agent_executor *)(void *)bytes)->index == n->result->started);
 	} else if (type == AGENT_LOST) {
 		n->result->lost++;
+		fake_flags->lost = true;
 		n->result->replaced += ((struct agent_lost *)(void *)bytes)->replaced;
 	} else if (type == AGENT_PROGRESS) {
 		n->result->progress = *(struct agent_progress *)(void *)bytes;

@@ -90,9 +90,10 @@ void fake_peer_serve(struct fake_peer *p);
 
 void fake_run(const struct fake_job *job, struct fake_result *ret_result);
 
-/* Shared by all, false when a job begins: is the gate open, has a FAKE_SPIN begun? */
+/* Shared by all, false when a job begins: is the gate open, has a FAKE_SPIN begun, does the owner know of a
+ * loss? */
 extern struct fake_flags {
-	_Atomic bool gate, begun;
+	_Atomic bool gate, begun, lost;
 } *fake_flags;
 
 /* For drivers. */

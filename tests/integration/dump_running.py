@@ -24,35 +24,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import memscan
-from celljob import SCRATCH, Job, build_cell, check, ecg_program, finish, needs_secret, runs, skip_part, wait_until
+from celljob import SCRATCH, Frozen, Job, build_cell, check, ecg_program, finish, needs_secret, runs, skip_part, wait_until
 
 ROUNDS = 10
 MARKER = os.urandom(24).hex().encode()  # printable: no report would write it otherwise
 DATA, SPILL, WRITTEN = SCRATCH / "data", SCRATCH / "spill", SCRATCH / "written"
 REPORTS = {"--graph": "graph.dot", "--trace": "trace.json", "--record": "record.json"}
 QUICK = (("/proc/PID/mem", "descriptor"), ("process_vm_readv", "descriptor"))
-
-
-def is_stopped(pid):
-    """Or is it no more?"""
-    return not runs(pid) or Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] in "tT"
-
-
-class Frozen:
-    """The processes of a job, stopped for the time of the context."""
-
-    def __init__(self, job):
-        self.processes = job.processes()
-
-    def __enter__(self):
-        for pid in self.processes:
-            os.kill(pid, signal.SIGSTOP)
-        wait_until(lambda: all(map(is_stopped, self.processes)))
-        return self.processes
-
-    def __exit__(self, *_):
-        for pid in filter(runs, self.processes):
-            os.kill(pid, signal.SIGCONT)
 
 
 def spilled(agent):

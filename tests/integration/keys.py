@@ -11,13 +11,12 @@ what executors are made to write of themselves (which is not stopped) holds them
 
 import hmac
 import os
-import signal
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import memscan
-from celljob import SCRATCH, Job, build_cell, check, finish, needs_secret, note
+from celljob import SCRATCH, Frozen, Job, build_cell, check, finish, needs_secret, note
 from tracer import Tracer
 
 DATA, LOG = SCRATCH / "data", SCRATCH / "log"
@@ -98,20 +97,16 @@ def look_into(level, cell):
         with Job(["-q", "--memory", level, "--executors", 1, "--heap", "64M", "--dir", f"{DATA}:/data", cell, "/data/secret", 8192, 8],
                  stderr=log) as job:
             job.line()
-            processes = job.processes()
-            for pid in processes:
-                os.kill(pid, signal.SIGSTOP)
-            for pid, name in processes.items():
-                findings.readable[f"{name} {pid}"] = readable(pid)
-                if name == "cella-agent":
-                    findings.headers = sealed_headers(pid)
-            for pid in processes:
-                os.kill(pid, signal.SIGCONT)
+            with Frozen(job) as processes:
+                for pid, name in processes.items():
+                    findings.readable[f"{name} {pid}"] = readable(pid)
+                    if name == "cella-agent":
+                        findings.headers = sealed_headers(pid)
             if level == "secret":
                 findings.written = b"".join(map(written_out, job.executors()))
             (DATA / "stop").touch()
             job.process.stdout.read()
-            job.process.wait(timeout=30)
+            job.process.wait(timeout=120)
             (DATA / "stop").unlink()
             check(job.process.returncode == 0, f"{level}: the job ends well")
     check(findings.headers, f"{level}: {len(findings.headers)} sealed objects are in the store")

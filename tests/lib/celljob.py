@@ -77,32 +77,39 @@ def run(arguments, **options):
     return subprocess.run([program, "run", *map(str, arguments)], capture_output=True, check=False, **options)
 
 
+def read_stat(pid):
+    """Of a process: its name, and what /proc/PID/stat says from its state on; None when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+            text = f.read()
+    except OSError:
+        return None
+    end = text.rindex(")")
+    return text[text.index("(") + 1:end], text[end + 2:].split()
+
+
 def process_table():
     """Of every process: its parent, name and state."""
     table = {}
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as f:
-                text = f.read()
-        except OSError:
-            continue
-        name, (state, parent) = text[text.index("(") + 1:text.rindex(")")], text[text.rindex(")") + 2:].split()[:2]
-        table[int(entry)] = (int(parent), name, state)
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        if stat := read_stat(pid):
+            name, fields = stat
+            table[int(pid)] = (int(fields[1]), name, fields[0])
     return table
+
+
+def birth(pid):
+    """When a process began, which tells it from a later one of its number; None when it is gone, or a zombie."""
+    stat = read_stat(pid)
+    return stat[1][19] if stat and stat[1][0] not in "ZX" else None
 
 
 def runs(pid):
     """Is the process there, and no zombie?"""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
-            return f.read().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
+    return birth(pid) is not None
 
 
-def wait_until(condition, seconds=20):
+def wait_until(condition, seconds=60):
     """Poll a condition; its last value."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -118,7 +125,7 @@ class Job:
     def __init__(self, arguments, program=CELLA, **options):
         for stream in ("stdin", "stdout", "stderr"):
             options.setdefault(stream, subprocess.PIPE)
-        self.seen = set()
+        self.seen = {}  # its processes: when they began
         self.process = subprocess.Popen([program, "run", *map(str, arguments)], **options)
         self.pid = self.process.pid
 
@@ -126,13 +133,13 @@ class Job:
         return self
 
     def __exit__(self, *_):
-        for pid in [self.pid, *self.seen]:
-            if runs(pid):
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except OSError:
-                    pass
-        self.process.wait(timeout=30)
+        self.process.kill()
+        for pid in self.running():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass
+        self.process.wait(timeout=60)
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream:
                 stream.close()
@@ -141,7 +148,7 @@ class Job:
         """The next line of its standard output."""
         return self.process.stdout.readline()
 
-    def end(self, timeout=60, **options):
+    def end(self, timeout=120, **options):
         """Its standard output and error when it has ended; its status is in `status`."""
         output, log = self.process.communicate(timeout=timeout, **options)
         self.status = self.process.returncode
@@ -150,8 +157,9 @@ class Job:
     def processes(self):
         """All processes of the job but the command line: {pid: name}. Executors are called cella-cell. Children of
         the launcher that bear its name are waited for: they take a digest and end, or become executors."""
-        wait_until(lambda: list(self.descendants().values()).count("cella-las") <= 1, 5)
-        return self.descendants()
+        seen = []
+        wait_until(lambda: seen.append(self.descendants()) or list(seen[-1].values()).count("cella-las") <= 1, 20)
+        return seen[-1]
 
     def descendants(self):
         """The same as they are at this moment."""
@@ -166,7 +174,9 @@ class Job:
                 is_executor = found.get(parent) == "cella-las" and name != "cella-las"
                 found[pid] = "cella-cell" if is_executor else name
                 todo.append(pid)
-        self.seen |= found.keys()
+        for pid in found:
+            if pid not in self.seen and (begun := birth(pid)):
+                self.seen[pid] = begun
         return found
 
     def named(self, name):
@@ -175,10 +185,37 @@ class Job:
     def executors(self):
         return self.named("cella-cell")
 
-    def left(self, seconds=5):
-        """Those of its processes, ever seen, that still run after some time."""
-        wait_until(lambda: not any(map(runs, self.seen)), seconds)
-        return [pid for pid in self.seen if runs(pid)]
+    def running(self):
+        """Those of its processes, ever seen, that still run."""
+        return [pid for pid, begun in self.seen.items() if birth(pid) == begun]
+
+    def left(self):
+        """Those that do not end by themselves."""
+        wait_until(lambda: not self.running())
+        return self.running()
+
+
+class Frozen:
+    """The processes of a job, stopped for the time of the context."""
+
+    def __init__(self, job):
+        self.processes = job.processes()
+
+    def __enter__(self):
+        for pid in self.processes:
+            os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: all(map(is_stopped, self.processes)))
+        return self.processes
+
+    def __exit__(self, *_):
+        for pid in filter(runs, self.processes):
+            os.kill(pid, signal.SIGCONT)
+
+
+def is_stopped(pid):
+    """Or is it no more?"""
+    stat = read_stat(pid)
+    return not stat or stat[1][0] in "tTZX"
 
 
 def has_secret():

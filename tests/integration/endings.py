@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from celljob import (CELLA, FAILED, REFUSED, SCRATCH, SOURCE, TRAPPED, Job, build_cell, check, finish, needs_secret, run,
                      wait_until)
 
-COUNT, STEPS = 400, 4000000  # many seconds of work
+COUNT, STEPS = 400, 4000000
 RECORD, TRACE, GRAPH = SCRATCH / "record.json", SCRATCH / "trace.json", SCRATCH / "graph.dot"
 OUTPUTS = ["--record", RECORD, "--trace", TRACE, "--graph", GRAPH]
 
@@ -48,7 +48,8 @@ def drawn(what, expected):
 
 
 def start(cell, *options, **how):
-    return Job(["-q", "--executors", 2, *options, cell, COUNT, STEPS], **how)
+    """A job that waits for a gate that is never opened."""
+    return Job(["-q", "--executors", 2, *options, cell, COUNT, STEPS, "gate"], **how)
 
 
 def test_signals(cell):
@@ -97,7 +98,7 @@ def test_nobody_reads(echo):
         check(wait_until(lambda: waiting_bytes(job.process.stdout) > size // 2), "much waits for a reader")
         job.processes()
         os.kill(job.pid, signal.SIGTERM)
-        check(job.process.wait(timeout=30) == -signal.SIGTERM and not job.left(), "ended while nobody read its output")
+        check(job.process.wait(timeout=120) == -signal.SIGTERM and not job.left(), "ended while nobody read its output")
 
 
 def waiting_bytes(pipe):

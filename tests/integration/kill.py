@@ -19,8 +19,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from celljob import CELLA, FAILED, SCRATCH, SOURCE, Job, build_cell, check, finish, needs_secret, note, runs, wait_until
 
-COUNT, STEPS = 60, 4000000  # several seconds of work, each task some 20 ms
-TMP = SCRATCH / "tmp"
+COUNT, STEPS = 60, 4000000  # each task some 20 ms
+TMP, GATE = SCRATCH / "tmp", SCRATCH / "gate"
 ROUNDS = 12
 
 
@@ -31,7 +31,14 @@ def expected_result():
 
 
 def start(cell, *options):
-    return Job(["-q", "--executors", 2, *options, cell, COUNT, STEPS], env={**os.environ, "TMPDIR": str(TMP)})
+    """A job whose tasks compute until the gate is open."""
+    (GATE / "open").unlink(missing_ok=True)
+    return Job(["-q", "--executors", 2, "--dir", f"{GATE}:/gate:ro", *options, cell, COUNT, STEPS, "gate"],
+               env={**os.environ, "TMPDIR": str(TMP)})
+
+
+def open_gate():
+    (GATE / "open").touch()
 
 
 def children(pid):
@@ -42,7 +49,7 @@ def workers_and_driver(job):
     """Its executors: those that compute, and the program's own, which sleeps meanwhile."""
     pids = job.executors()
     before = {pid: cpu_ticks(pid) for pid in pids}
-    wait_until(lambda: sum(cpu_ticks(pid) > before[pid] + 2 for pid in pids) >= 2, 10)
+    wait_until(lambda: sum(cpu_ticks(pid) > before[pid] + 2 for pid in pids) >= 2)
     used = sorted(pids, key=lambda pid: cpu_ticks(pid) - before[pid])
     return used[1:], used[0]
 
@@ -64,6 +71,7 @@ def test_workers(cell, expected):
         job.line()
         workers, _ = workers_and_driver(job)
         os.kill(workers[0], signal.SIGKILL)
+        open_gate()
         output, log = job.end()
         check(job.status == 0 and b"begun\n" + output == expected, f"an executor killed in mid-task: the result is the same "
               f"(status {job.status} {log.decode()!r})")
@@ -82,6 +90,7 @@ def test_workers(cell, expected):
                 os.kill(pid, signal.SIGKILL)
             wait_until(lambda pids=workers: not any(map(runs, pids)))
             wait_until(lambda: len(job.executors()) == 3)
+        open_gate()
         output, log = job.end()
         check(job.status == 0 and b"begun\n" + output == expected, f"all of them killed, three times: the same "
               f"(status {job.status} {log.decode()[-200:]!r})")
@@ -92,7 +101,7 @@ def test_too_many(cell):
     with start(cell) as job:
         job.line()
         _, driver = workers_and_driver(job)
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while runs(job.pid) and time.monotonic() < end:
             for pid in job.executors():
                 if pid != driver and runs(driver):
@@ -110,11 +119,10 @@ def kill_and_look(cell, what, find, says):
     with start(cell) as job:
         job.line()
         os.kill(find(job), signal.SIGKILL)
-        begin = time.monotonic()
         _, log = job.end()
         lines = [line for line in log.decode().splitlines() if line.startswith("cella run: ")]
         check(job.status == FAILED, f"{what} killed: status {job.status}")
-        check(len(lines) == 1 and says in lines[0], f"{what} killed: {lines} in {time.monotonic() - begin:.1f} s")
+        check(len(lines) == 1 and says in lines[0], f"{what} killed: {lines}")
         nothing_left(job, f"{what} killed")
 
 
@@ -124,7 +132,7 @@ def test_command_line(cell):
             job.line()
             job.executors()
             os.kill(job.pid, number)
-            job.process.wait(timeout=30)
+            job.process.wait(timeout=120)
             nothing_left(job, f"the command line ended by {number.name} (status {job.process.returncode})")
 
 
@@ -132,15 +140,16 @@ def test_any_moment(cell):
     """Each process of a job killed at a random moment, its start included."""
     for _ in range(ROUNDS):
         with start(cell) as job:
+            open_gate()
             name = random.choice(("cella-las", "cella-agent", "cella-cell"))
             delay = random.uniform(0, 0.08)
             time.sleep(delay)
-            victims = wait_until(lambda name=name, job=job: job.named(name), 5)
+            wait_until(lambda name=name, job=job: job.named(name) or not runs(job.pid))
             try:
-                os.kill(random.choice(victims), signal.SIGKILL)
+                os.kill(random.choice(job.named(name)), signal.SIGKILL)
             except (ProcessLookupError, IndexError):
                 note(f"{name} was gone")
-            _, log = job.end(timeout=60)
+            _, log = job.end()
             good = job.status == 0 or (job.status == FAILED and b"cella run: " in log)
             check(good, f"{name} killed after {1000 * delay:.0f} ms: status {job.status} {log.decode()[-150:]!r}")
             nothing_left(job, f"{name} killed at any moment")
@@ -149,6 +158,7 @@ def test_any_moment(cell):
 def main():
     needs_secret()
     TMP.mkdir()
+    GATE.mkdir()
     cell = build_cell("chain.c")
     test_workers(cell, expected_result())
     test_too_many(cell)

@@ -56,7 +56,7 @@ def on_terminal(arguments, interrupt=None):
             if interrupt and b"tasks:" in text:
                 job.send_signal(interrupt)
                 interrupt = None
-        status = job.wait(timeout=60)
+        status = job.wait(timeout=120)
     os.close(ours)
     return status, Screen(text.decode())
 
@@ -80,7 +80,7 @@ def main():
     check(all("." in line[5] for line in lines if line and float(line[5]) < 10), "slow rates have a decimal")
     check(any(int(line[2]) for line in lines if line), "tasks are seen running")
     check(not any("tasks:" in row for row in screen.rows), f"nothing of it is left: {screen.rows[-2:]}")
-    status, screen = on_terminal([*job, COUNT, STEPS, "/data/file"], signal.SIGTERM)
+    status, screen = on_terminal([*job, 250, 100 * STEPS, "/data/file"], signal.SIGTERM)
     check(status == -signal.SIGTERM, f"a signal: status {status}")
     check(not any("tasks:" in row for row in screen.rows), f"nothing of the live line is left: {screen.rows[-2:]}")
     status, screen = on_terminal(["-q", *job, 5, STEPS, "/data/file"])

@@ -163,7 +163,6 @@ with Cas() as cas:
     check(good("it is gone when it is asked for a lease", done) == said["kept"] and cut.after == 0, f"which ends no job: {done.stderr.strip()}")
     check("no newer offline lease of edge/kept" in done.stderr and "kept" in kept_files(), f"the lease of before stays: {done.stderr.strip()}")
     use(cas)
-    port = cas.port
     check(cas.stop() == 0, "the CAS ends")
 
     # nobody answers
@@ -218,7 +217,7 @@ with Cas() as cas:
     path.write_text(lease, encoding="ascii")
 
     # the CAS is there again
-    cas.start(f"127.0.0.1:{port}")
+    cas.start()
     good("a session that lets keep no more", job("kept"))
     check(kept_files() == {"kept", "data", "known"}, f"asked again, it is kept anew: {kept_files()}")
     put(predecessor=first, kept="")
@@ -235,7 +234,7 @@ with Cas() as cas:
     shutil.copytree(LEASES, SCRATCH / "still")
     check(cas.stop() == 0, "before the node hears of it")
     good("it starts still, for that is what a lease is", job("kept"))
-    cas.start(f"127.0.0.1:{port}")
+    cas.start()
     refused("at the next contact it does not", job("kept"), ["session explain"], REFUSED)
     check(files() == [], "and the lease is gone")
     check(cas.stop() == 0, "the CAS ends")

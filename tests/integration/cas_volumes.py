@@ -132,12 +132,12 @@ class Holder:
         return self.process.stdout.readline().strip()
 
     def end(self):
-        output, errors = self.process.communicate(timeout=30)
+        output, errors = self.process.communicate(timeout=120)
         return self.process.returncode, output, errors
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=120)
 
 
 def put(name="clinic", predecessor="", volume="    access: rw\n", done=good, cell=None):
@@ -212,7 +212,7 @@ with Cas() as cas:
     said = good("who", cella("session", "volume", "--json", "clinic", "data", VOLUME))
     check(json.loads(said)["holder"].startswith("clinic/work "), "its owner sees who")
     cas.kill()
-    cas.start(f"127.0.0.1:{cas.port}")
+    cas.start()
     check(one.write("second") == "kept", "a CAS that was killed and started again keeps its next commit")
     status, output, errors = one.end()
     check(status == 0, f"and its end: {status} {output} {errors}")

@@ -8,6 +8,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import sqlite3
 import ssl
 import struct
@@ -26,7 +27,7 @@ MEMORY = () if has_secret()[0] and not 0 <= resource.getrlimit(resource.RLIMIT_M
 
 
 def kit(*words):
-    done = subprocess.run([KIT, *map(str, words)], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run([KIT, *map(str, words)], capture_output=True, text=True, check=True, timeout=120)
     return done.stdout.split()
 
 
@@ -34,7 +35,7 @@ def kit(*words):
 
 
 def cella(*words, text="", env=None, program=()):
-    return subprocess.run([*program, CELLA, *map(str, words)], capture_output=True, text=True, check=False, timeout=60, input=text,
+    return subprocess.run([*program, CELLA, *map(str, words)], capture_output=True, text=True, check=False, timeout=300, input=text,
                           env={**os.environ, **(env or {})})
 
 
@@ -74,7 +75,7 @@ class Executor:
     def open(self, grant):
         """What a grant says, or None if it is not for this key."""
         done = subprocess.run([KIT, "open", self.private, self.public, grant], capture_output=True, text=True, check=False,
-                              timeout=30)
+                              timeout=120)
         if done.returncode == NOT_FOR_THIS_KEY:
             return None
         if done.returncode:
@@ -104,7 +105,7 @@ class Keeper:
 
     def open(self, answer, number):
         """(error, token, root, text), or None if it is not the answer to that question."""
-        done = subprocess.run([KIT, "answer", self.key, str(number), answer], capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run([KIT, "answer", self.key, str(number), answer], capture_output=True, text=True, check=False, timeout=120)
         if done.returncode == NOT_FOR_THIS_KEY:
             return None
         error, token, root, text = done.stdout.rstrip("\n").split(" ", 3)
@@ -134,22 +135,39 @@ class WrongKey(Exception):
     """The server has proven another key than the one that was pinned."""
 
 
+def held_port():
+    """A socket that listens at no port but keeps one: nobody is given it, and who asks for it by number, as a CAS does
+    each time that it is started, may listen there."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    return held
+
+
 class Cas:
-    """A CAS that runs. As a context it is killed at the end, if it still runs."""
+    """A CAS that runs, started again at the same port. As a context it is killed at the end, if it still runs. What it
+    says goes to a file: it would wait for a reader of a pipe that is full."""
 
     def __init__(self, name="cas", *options):
         self.directory, self.options = SCRATCH / name, options
         self.owner = SCRATCH / f"{name}.owner.pem"
+        self.log_file = SCRATCH / f"{self.directory.name}.log"
+        self.held = held_port()
         self.links = {}
         self.process = None
         self.start()
 
-    def start(self, listen="127.0.0.1:0"):
-        self.process = subprocess.Popen([CELLA, "cas", "--dir", self.directory, "--listen", listen, "--rate", "1000000",
-                                         *self.options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    def start(self):
+        self._run([CELLA, "cas", *self.options])
+
+    def _run(self, command, env=None):
+        listen = f"127.0.0.1:{self.held.getsockname()[1]}"
+        with open(self.log_file, "w", encoding="utf-8") as log:
+            self.process = subprocess.Popen([*command, "--dir", self.directory, "--listen", listen, "--rate", "1000000"],
+                                            stdout=subprocess.PIPE, stderr=log, text=True, env=env)
         said = self.process.stdout.readline().split(), self.process.stdout.readline().split()
         if len(said[0]) != 4 or len(said[1]) != 2:
-            raise RuntimeError(f"the CAS does not start: {self.process.stderr.read()}")
+            raise RuntimeError(f"the CAS does not start: {self.log_file.read_text(encoding='utf-8')}")
         self.port, self.pin = int(said[0][3]), said[1][1]
 
     def __enter__(self):
@@ -163,20 +181,19 @@ class Cas:
         for link in self.links.values():
             link.close()
         self.links = {}
-        self.output = self.process.stdout.read(), self.process.stderr.read()
+        self.output = self.process.stdout.read(), self.log_file.read_text(encoding="utf-8")
         self.process.stdout.close()
-        self.process.stderr.close()
 
     def stop(self):
         """Ends it in order; its status."""
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(timeout=30)
+        status = self.process.wait(timeout=120)
         self._ended()
         return status
 
     def kill(self):
         self.process.kill()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=120)
         self._ended()
 
     def context(self, who=None, version=ssl.TLSVersion.TLSv1_3):
@@ -189,7 +206,7 @@ class Cas:
 
     def connect(self, who=None, context=None):
         """A connection whose other end has proven the pinned key."""
-        link = http.client.HTTPSConnection("127.0.0.1", self.port, context=context or self.context(who), timeout=20)
+        link = http.client.HTTPSConnection("127.0.0.1", self.port, context=context or self.context(who), timeout=120)
         link.connect()
         if key_hash(link.sock.getpeercert(binary_form=True)) != self.pin:
             link.close()
@@ -234,7 +251,7 @@ class Cas:
     def audit(self, *options):
         """cella cas audit --verify, of one that is stopped."""
         return subprocess.run([CELLA, "cas", "audit", "--dir", self.directory, "--verify", *options], capture_output=True,
-                              text=True, check=False, timeout=60)
+                              text=True, check=False, timeout=300)
 
     def log(self):
         """Of a stopped one, every entry: kind, who, and what, decoded."""

@@ -46,7 +46,7 @@ class Processor:
 
     def __exit__(self, *_):
         self.process.stdin.close()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=120)
         self.process.stdout.close()
 
     def report(self, data, *more):
@@ -63,16 +63,11 @@ class TestCas(Cas):
         self.root = processor.root
         super().__init__(name)
 
-    def start(self, listen="127.0.0.1:0"):
+    def start(self):
         key = SCRATCH / f"{self.directory.name}.key"
         first = [] if self.directory.exists() else ["--init", self.owner]
-        self.process = subprocess.Popen([PROGRAM, "--dir", self.directory, "--listen", listen, "--key-file", key, "--rate",
-                                         "1000000", "--insecure-memory-none", *first], stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True, env={**os.environ, "CELLA_TEST_ROOT": self.root})
-        said = self.process.stdout.readline().split(), self.process.stdout.readline().split()
-        if len(said[0]) != 4 or len(said[1]) != 2:
-            raise RuntimeError(f"the CAS does not start: {self.process.stderr.read()}")
-        self.port, self.pin = int(said[0][3]), said[1][1]
+        self._run([PROGRAM, "--key-file", key, "--insecure-memory-none", *first],
+                  {**os.environ, "CELLA_TEST_ROOT": self.root})
 
 
 class EcKey:

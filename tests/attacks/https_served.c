@@ -1,14 +1,14 @@
 /*
  * An HTTPS server to attack.
  *
- *     https_served DIRECTORY LEVEL
+ *     https_served DIRECTORY LEVEL HANDSHAKE_MS REQUEST_MS
  *
  * Writes ca.pem, server.pem, client.pem and client.key (the client's by the CA), and expired.pem with
  * expired.key into the directory, and then the port and the hash of its key on one line. OpenSSL's memory and
  * the server's are pools of the level. Ends in order at SIGTERM.
  *
  * Routes: GET / (200), POST /echo (1 MiB), POST /hold (is answered when GET /release comes), GET /own (needs
- * a certificate), GET /metrics. Times are short: 500 ms for a handshake, 1 s for a request, 2 s to be idle.
+ * a certificate), GET /metrics. A time of 0 is the server's own.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -174,14 +174,14 @@ static void on_stopped(void *arg not_used)
 
 static void on_signal(int number not_used, short what not_used, void *arg not_used)
 {
-	https_server_stop(server, 5000, on_stopped, NULL);
+	https_server_stop(server, 120000, on_stopped, NULL);
 }
 
 int main(int argc, char **argv)
 {
 	enum mem_level level;
 	char hash[CERT_KEY_HASH_SIZE];
-	if (argc != 3)
+	if (argc != 5)
 		return 2;
 	must(mem_level_parse(argv[2], &level, &err));
 	must(mem_pool_new(level, POOL, &pools[0], &err));
@@ -199,9 +199,8 @@ int main(int argc, char **argv)
 		.limits = {.connections = 64,
 	                   .handshakes_per_s = 100000,
 	                   .requests_per_s = 100000,
-	                   .handshake_ms = 500,
-	                   .request_ms = 1000,
-	                   .idle_ms = 2000},
+	                   .handshake_ms = (unsigned)strtoul(argv[3], NULL, 10),
+	                   .request_ms = (unsigned)strtoul(argv[4], NULL, 10)},
 		.pool = pools[1],
 		.metrics = metrics,
 		.now = now,

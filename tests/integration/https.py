@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
@@ -29,9 +28,12 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 class Server:
-    def __init__(self, level):
+    """Its times are what a server has by itself, but for those that are given."""
+
+    def __init__(self, level, handshake_ms=0, request_ms=0):
         self.place = Path(tempfile.mkdtemp(dir=SCRATCH))
-        self.process = subprocess.Popen([PROGRAM, self.place, level], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([PROGRAM, self.place, level, str(handshake_ms), str(request_ms)], stdout=subprocess.PIPE,
+                                        text=True)
         words = self.process.stdout.readline().split()
         if len(words) != 2:
             sys.exit(f"https_served says {words} and not its port")
@@ -47,7 +49,7 @@ class Server:
         return context
 
     def plain(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=120)
 
     def connect(self, who=None, **options):
         return self.context(who, **options).wrap_socket(self.plain(), server_hostname="127.0.0.1")
@@ -59,7 +61,10 @@ class Server:
             return hear(link)
 
     def works(self):
-        return self.ask().endswith(b"hello")
+        try:
+            return self.ask().endswith(b"hello")
+        except OSError:
+            return False
 
     def metrics(self):
         text = self.ask(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").decode()
@@ -71,7 +76,7 @@ class Server:
 
     def end(self):
         self.process.terminate()
-        status = self.process.wait(timeout=30)
+        status = self.process.wait(timeout=150)
         self.process.stdout.close()
         return status
 
@@ -164,7 +169,7 @@ def by_curl(server):
         return
     body = SCRATCH / "body"
     body.write_bytes(os.urandom(1 << 20))
-    base = ["curl", "-sS", "--max-time", "20", "--cacert", server.place / "ca.pem", "--cert", server.place / "client.pem",
+    base = ["curl", "-sS", "--max-time", "120", "--cacert", server.place / "ca.pem", "--cert", server.place / "client.pem",
             "--key", server.place / "client.key"]
     url = f"https://127.0.0.1:{server.port}"
     got = subprocess.run([*base, f"{url}/own", f"{url}/own"], capture_output=True, check=False)
@@ -216,26 +221,25 @@ def broken(server):
     check(server.works(), "after what is no TLS it serves on")
 
 
-def slow(server):
-    before = server.refused("slow")
+def slow(_):
+    """At servers that have little time for one thing, and enough for what the test does besides."""
+    server, sent = Server("insecure-none", request_ms=1000), 0
     with server.connect() as link:
-        began, sent = time.monotonic(), 0
         try:
             for byte in b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 10000:
                 link.sendall(bytes([byte]))
                 sent += 1
-                if time.monotonic() - began > 15:
-                    break
                 threading.Event().wait(0.02)
         except OSError:
             pass
-        note(f"a byte each 20 ms: cut after {sent} bytes, {time.monotonic() - began:.1f} s")
-        check(sent < 10000 and time.monotonic() - began < 15, "slowloris is cut by the time of the whole request")
+    check(sent < 10000, f"slowloris is cut by the time of the whole request, after {sent} bytes")
+    check(server.refused("slow") == 1 and server.end() == 0, "it counted it")
+    server = Server("insecure-none", handshake_ms=5000)
     silent = [server.plain() for _ in range(40)]
     check(all(link.recv(1) == b"" for link in silent), "forty that say nothing are cut")
     for link in silent:
         link.close()
-    check(server.refused("slow") >= before + 41, "it counted them")
+    check(server.refused("slow") == 40 and server.end() == 0, "it counted them")
 
 
 def flood(server):
@@ -250,7 +254,7 @@ def flood(server):
 
 
 def wait_end(link):
-    link.settimeout(20)
+    link.settimeout(120)
     try:
         return link.recv(1) == b""
     except ConnectionResetError:
@@ -298,7 +302,7 @@ def ending(server):
     link.sendall(b"st")
     check(hear(link).endswith(b"last"), "a request that was under way is answered")
     link.close()
-    check(server.process.wait(timeout=30) == 0, "and the server ends with 0")
+    check(server.process.wait(timeout=150) == 0, "and the server ends with 0")
     server.process.stdout.close()
 
 

@@ -1,26 +1,19 @@
-/* Are groups waited for and cancelled, inner ones with outer ones? */
+/* Are groups waited for and cancelled, inner ones with outer ones? An empty directory /gate is given. */
 #include <cella/error.h>
 #include <cella/task.h>
 
 #include <stdio.h>
-#include <time.h>
+#include <unistd.h>
 
 CELLA_TASK(step, CELLA_INOUT(int, x, 1))
 {
 	++*x;
 }
 
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* Long enough that what comes after it is still waiting when the group is cancelled. */
+/* What comes after it is still waiting when the group is cancelled. */
 CELLA_TASK(work, CELLA_INOUT(unsigned, x, 1))
 {
-	for (double end = now() + 0.02; now() < end;)
+	while (access("/gate/open", F_OK) != 0)
 		++*x;
 }
 
@@ -60,8 +53,11 @@ static void cancel_a_group(void)
 		work(&x);
 	cella_group_end();
 	int cancelled = cella_group_cancel("dropped");
+	FILE *gate = fopen("/gate/open", "w");
+	if (!gate || fclose(gate) != 0)
+		return;
 	int dropped = cella_group_wait("dropped"), kept = cella_group_wait("kept");
-	printf("cancelled some %d, dropped %d, kept %d\n", cancelled > 10, dropped == CELLA_ECANCELED, kept);
+	printf("cancelled some %d, dropped %d, kept %d\n", cancelled >= 49, dropped == CELLA_ECANCELED, kept);
 	int x_status = cella_wait_on(&x), y_status = cella_wait_on(&y);
 	printf("%d %u, %d %d\n", x_status == CELLA_ECANCELED, x, y_status, y);
 	printf("nobody %d\n", cella_group_cancel("nobody") == CELLA_ENOENT);

@@ -1,12 +1,13 @@
 /*
  * Are a task's options kept? argv[1]: time-out, doze, sleep, notify, nested-time-out, priority (with one
- * executor), impossible, units.
+ * executor, and an empty directory /gate), impossible, units.
  */
 #include <cella/task.h>
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { TASKS = 12 };
 
@@ -31,15 +32,15 @@ CELLA_TASK_WITH(spin, (.timeout_ms = 50, .retries = 1), CELLA_INOUT(unsigned, x,
 }
 
 /* The C library does not know that time is short. */
-CELLA_TASK_WITH(doze, (.timeout_ms = 50, .on_failure = CELLA_ON_FAILURE_FAIL), CELLA_INOUT(unsigned, x, 1))
+CELLA_TASK_WITH(doze, (.timeout_ms = 1000, .on_failure = CELLA_ON_FAILURE_FAIL), CELLA_INOUT(unsigned, x, 1))
 {
-	struct timespec rest = {.tv_nsec = 10 * 1000 * 1000};
-	for (int i = 0; i < 1000; i++)
+	struct timespec rest = {.tv_nsec = 300 * 1000 * 1000};
+	for (int i = 0; i < 100; i++)
 		nanosleep(&rest, NULL);
 	*x = 1;
 }
 
-CELLA_TASK_WITH(sleep_long, (.timeout_ms = 50, .on_failure = CELLA_ON_FAILURE_FAIL),
+CELLA_TASK_WITH(sleep_long, (.timeout_ms = 1000, .on_failure = CELLA_ON_FAILURE_FAIL),
                 CELLA_INOUT(unsigned, x, 1))
 {
 	struct timespec rest = {.tv_sec = 10};
@@ -53,7 +54,7 @@ __attribute__((target("atomics"))) static int wait_at(int *word)
 	return __builtin_wasm_memory_atomic_wait32(word, 0, -1);
 }
 
-CELLA_TASK_WITH(wait_for_nobody, (.timeout_ms = 50, .on_failure = CELLA_ON_FAILURE_FAIL),
+CELLA_TASK_WITH(wait_for_nobody, (.timeout_ms = 1000, .on_failure = CELLA_ON_FAILURE_FAIL),
                 CELLA_INOUT(unsigned, x, 1))
 {
 	static int word;
@@ -75,7 +76,8 @@ CELLA_TASK_WITH(wait_long, (.timeout_ms = 50, .on_failure = CELLA_ON_FAILURE_FAI
 
 CELLA_TASK(block, CELLA_OUT(unsigned, x, 1))
 {
-	be_busy(0.1);
+	while (access("/gate/open", F_OK) != 0)
+		continue;
 	*x = 1;
 }
 
@@ -99,15 +101,24 @@ CELLA_TASK_WITH(wide, (.computing_units = 2), CELLA_OUT(int, x, 1))
 	*x = 2;
 }
 
-/* While one task keeps the executor busy, others gather; then those with priority come first. */
+/* While one task keeps the executor busy, others gather: when a later one is known to be cancelled they all
+ * have. Then those with priority come first. */
 static int priority(void)
 {
-	double when[TASKS];
+	double when[TASKS], never;
 	int place[TASKS] = {0};
 	unsigned busy;
 	block(&busy);
 	for (int i = 0; i < TASKS; i++)
 		(i % 2 ? high : low)(&when[i]);
+	cella_group_begin("last");
+	low(&never);
+	cella_group_end();
+	if (cella_group_cancel("last") != 1)
+		return 1;
+	FILE *gate = fopen("/gate/open", "w");
+	if (!gate || fclose(gate) != 0)
+		return 1;
 	for (int i = 0; i < TASKS; i++)
 		cella_wait_on(&when[i]);
 	for (int i = 0; i < TASKS; i++)

@@ -105,7 +105,9 @@ expect_end 1 "" "^main gives up: 4$"
 
 "$cella" cc "$cells/tasks_groups.c" -o groups.cell
 for executors in 1 2; do
-	run $executors groups.cell
+	rm -rf gate
+	mkdir gate
+	run $executors --dir gate:/gate groups.cell
 	expect_end 0 $'inner 0, outer 0, nobody 1\ninner again 0\n2 101 1\ncancelled some 1, dropped 1, kept 0\n1 1, 0 2\nnobody 1'
 done
 
@@ -120,7 +122,9 @@ run 1 limits.cell notify
 expect_end 134 "" "task wait_for_nobody failed on attempt 1: time-out: while it waited to be notified"
 run 1 limits.cell nested-time-out
 expect_end 134 "" "task wait_long failed on attempt 1: time-out"
-run 1 limits.cell priority
+rm -rf gate
+mkdir gate
+run 1 --dir gate:/gate limits.cell priority
 expect_end 0 "6 0 7 1 8 2 9 3 10 4 11 5 "
 run 1 limits.cell impossible
 expect_end 134 "" "task vast failed: no executor meets its constraints"

@@ -1,5 +1,4 @@
 #!/usr/bin/env python3
-# timeout: 600
 """Do cells compute the same, bit for bit, on x86-64-v3, x86-64-v2 and aarch64?
 
 Each program is compiled once, for all targets, and what its artifacts print is compared: the kernels of

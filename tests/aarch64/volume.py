@@ -1,5 +1,4 @@
 #!/usr/bin/env python3
-# timeout: 240
 """Is a volume that was written on one instruction set read, verified and written on by the other?"""
 
 import os

@@ -1,7 +1,6 @@
 #!/bin/bash
 # Do translated modules do on aarch64 what the specification says, and do their images need nothing of
 # their surroundings?
-# timeout: 600
 . "$(dirname "$0")/../integration/lib.sh"
 . "$source_dir/tests/lib/wast.sh"
 

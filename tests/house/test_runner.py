@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 from pathlib import Path
 
@@ -16,9 +15,10 @@ SUPERVISE = ROOT / "tests/supervise"
 IDENTITY = "root" if os.geteuid() == 0 else "user"
 
 
-def supervise(seconds, script):
+def supervise(seconds, script, grace=60):
     return subprocess.run([SUPERVISE, str(seconds), "sh", "-c", script], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, check=False)
+                          stderr=subprocess.PIPE, text=True, check=False,
+                          env={**os.environ, "SUPERVISE_GRACE_S": str(grace)})
 
 
 def is_running(pid):
@@ -32,7 +32,7 @@ class Supervise(unittest.TestCase):
     def test_the_status_is_the_commands(self):
         for script, status in (("exit 0", 0), ("exit 77", 77), ("kill -9 $$", 137)):
             with self.subTest(script):
-                self.assertEqual(supervise(10, script).returncode, status)
+                self.assertEqual(supervise(60, script).returncode, status)
 
     def test_a_command_that_does_not_exist(self):
         done = subprocess.run([SUPERVISE, "10", "/no/such/command"], stderr=subprocess.PIPE, text=True, check=False)
@@ -40,18 +40,18 @@ class Supervise(unittest.TestCase):
         self.assertIn("/no/such/command", done.stderr)
 
     def test_the_time_is_over(self):
-        done = supervise(0.3, "setsid sleep 1000 & echo $!; sleep 1000")
+        done = supervise(5, "setsid sleep 1000 & echo $!; sleep 1000")
         self.assertEqual(done.returncode, 124)
         self.assertFalse(is_running(int(done.stdout)))
 
     def test_what_is_left_running_is_named_and_killed(self):
-        done = supervise(10, "setsid sh -c 'sleep 1000 & echo $!' & exit 0")
+        done = supervise(60, "setsid sh -c 'sleep 1000 & echo $!' & exit 0", grace=3)
         self.assertEqual(done.returncode, 123)
         self.assertIn("sleep", done.stderr)
         self.assertFalse(is_running(int(done.stdout)))
 
     def test_what_ends_by_itself_is_waited_for(self):
-        self.assertEqual(supervise(10, "setsid sleep 0.5 & exit 0").returncode, 0)
+        self.assertEqual(supervise(60, "setsid sleep 0.5 & exit 0").returncode, 0)
 
     def test_the_supervisor_takes_all_along_when_it_is_ended(self):
         with subprocess.Popen([SUPERVISE, "100", "sh", "-c", "setsid sleep 1000 & echo $!; exec sleep 1000"],
@@ -81,7 +81,7 @@ class Runner(unittest.TestCase):
         allow = Path(self.folder.name, "skips.allow")
         allow.write_text(skips)
         build = os.environ.get("CELLA_BUILD", str(ROOT / "build"))
-        env = {**os.environ, "TMPDIR": self.folder.name}
+        env = {**os.environ, "TMPDIR": self.folder.name, "SUPERVISE_GRACE_S": "5"}
         done = subprocess.run([ROOT / "tests/run", "--build", build, "--integration", self.tests, "--skips", allow,
                                *options, "integration/*"], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                               text=True, check=False)
@@ -126,11 +126,9 @@ class Runner(unittest.TestCase):
         self.assertEqual(self.run_all()[:2], (1, "0 passed, 0 failed, 0 skipped"))
 
     def test_time_outs_and_leftovers_fail(self):
-        self.add("slow", "# timeout: 1\nsleep 100")
-        self.add("left", "sleep 100 &")
-        start = time.monotonic()
+        self.add("slow", "# timeout: 1\nsleep 10000")
+        self.add("left", "sleep 10000 &")
         self.assertEqual(self.run_all()[1], "0 passed, 2 failed, 0 skipped")
-        self.assertLess(time.monotonic() - start, 20)
 
     def test_repeat(self):
         self.add("one", "exit 0")

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root
-# timeout: 600
 """Do SQLite, zlib and Lua do the same as cells as natively, in `cella bench programs`?
 
 The sources are Debian's (scripts/sources.txt). Without them it is skipped."""

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root
-# timeout: 120
 """Do the right cells, and no others, get the keys of a session, and does its owner see why others did not?"""
 
 import base64
@@ -58,7 +57,7 @@ access_policy:
 
 
 def cella(*words, env=None):
-    return subprocess.run([CELLA, *map(str, words)], capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL,
+    return subprocess.run([CELLA, *map(str, words)], capture_output=True, text=True, check=False, timeout=300, stdin=subprocess.DEVNULL,
                           env={**os.environ, **(env or {})})
 
 
@@ -80,7 +79,7 @@ def start():
 
 def stop(server):
     server.send_signal(signal.SIGTERM)
-    check(server.wait(timeout=30) == 0, "the CAS ends in order")
+    check(server.wait(timeout=300) == 0, "the CAS ends in order")
     server.stdout.close()
 
 

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root
-# timeout: 120
 """Is docs/reference/cas-api.json what the CAS answers?
 
 Its methods, paths, and whether a certificate is needed are those of the tables in src/cas/api.c and kbs/api.c, and a started
@@ -86,7 +85,7 @@ def ask(port, method, path, body, credential):
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     if credential:
         context.load_cert_chain(credential)
-    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=20)
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=300)
     kind = "application/yaml" if path == "/v1/sessions" else "application/json"
     connection.request(method, path, body, {"Content-Type": kind} if body else {})
     answer = connection.getresponse()

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root user
-# timeout: 180
 """Does a CAS give keys to nobody but whom a session names, whatever is sent to it, and does the owner see why?
 
 Evidence is made by tests/attacks/evidence_kit as a launcher would make it, everything is sent by Python's own TLS
@@ -638,7 +637,7 @@ def certificate_attacks(t):
 
 
 def cella(*words):
-    return subprocess.run([CELLA, *map(str, words)], capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
+    return subprocess.run([CELLA, *map(str, words)], capture_output=True, text=True, check=False, timeout=300, stdin=subprocess.DEVNULL)
 
 
 def restart_attacks(t):

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root
-# timeout: 120
 """Does a CAS show the entries of its audit log to who may see them, each their own: an owner those of its sessions, its
 operator all, and nobody those of another's session or of an earlier one of the same name?"""
 

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root user
-# timeout: 180
 """Is a cell, by the certificate that a CAS gave it, who it says it is, to the CAS and to others, and is nobody else?
 
 Executors are tests/attacks/evidence_kit; what they have is used by Python's own TLS and by OpenSSL's tool. Each attack
@@ -109,7 +108,7 @@ class Cell:
 
     def open(self, answer, number, path):
         return subprocess.run([KIT, "certified", self.grant["data_key"], str(number), answer, path, self.ca], capture_output=True,
-                              check=False, timeout=30).returncode
+                              check=False, timeout=300).returncode
 
     def certify(self):
         _, number, (status, answer) = self.ask(self.path)
@@ -129,7 +128,7 @@ class Cell:
 
 
 def openssl(*words, text=""):
-    return subprocess.run(["openssl", *map(str, words)], capture_output=True, text=True, check=False, timeout=30, input=text)
+    return subprocess.run(["openssl", *map(str, words)], capture_output=True, text=True, check=False, timeout=300, input=text)
 
 
 def denied(what, answer, words=(), status=403):
@@ -139,7 +138,7 @@ def denied(what, answer, words=(), status=403):
 def no_connection(what, cas, who, version=ssl.TLSVersion.TLSv1_3):
     """TLS 1.3 lets a client finish first: the refusal arrives when it reads."""
     try:
-        link = http.client.HTTPSConnection("127.0.0.1", cas.port, context=cas.context(who, version), timeout=20)
+        link = http.client.HTTPSConnection("127.0.0.1", cas.port, context=cas.context(who, version), timeout=300)
         link.request("GET", "/v1/status")
         status = link.getresponse().status
         check(False, f"refused in TLS: {what}: it answers {status}")
@@ -207,11 +206,11 @@ def shake_hands(server_cell, client, ca, version=ssl.TLSVersion.TLSv1_3, crl=Non
         thread = threading.Thread(target=serve_once, args=(server, context, told))
         thread.start()
         try:
-            with mine.wrap_socket(socket.create_connection(server.getsockname(), timeout=20)) as link:
+            with mine.wrap_socket(socket.create_connection(server.getsockname(), timeout=300)) as link:
                 read = link.recv(100)
         except (ssl.SSLError, OSError) as error:
             read = error
-        thread.join(timeout=30)
+        thread.join(timeout=300)
     return told[0], read
 
 

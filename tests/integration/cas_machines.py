@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root
-# timeout: 120
 """Do the programs carry what hardware says of a machine: collateral that owners add, with the day on which it ends;
 sessions that pin what must run; endorsements, of which the CAS believes none that is not over the launcher's key and
 its nonce, however genuine; and what a node without such hardware is told?
@@ -48,7 +47,7 @@ def sign(launcher, data):
     key.write_bytes(bytes.fromhex("302e020100300506032b657004220420" + launcher.private))
     text.write_bytes(b"cella launcher endorsement 1\0" + data)
     return subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-keyform", "DER", "-inkey", key, "-in", text],
-                          capture_output=True, check=True, timeout=30).stdout
+                          capture_output=True, check=True, timeout=300).stdout
 
 
 def endorsement(launcher, nonce, evidence, certs):

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root
-# timeout: 240
 """Does a service that its session lets a node keep start there while the CAS cannot be reached, until the lease ends, for
 the same cell, launcher and machine alone; does the lease stay when the CAS is gone in the middle of a start; and does it
 go at the first word of the CAS that it was revoked? What has a service with an identity, which only the CAS can give?"""

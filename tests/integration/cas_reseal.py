@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root
-# timeout: 300
 """Can what seals a CAS be changed, a passphrase for another, for a key file and back; does what opened it before not
 open it any more; and does it always open by one of both, wherever it is killed meanwhile?"""
 

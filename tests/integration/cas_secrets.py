@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # as: root
 # root alone: it is the attacker
-# timeout: 180
 """Does root find a secret anywhere but in the grant of the cell that it is for?
 
 A secret that the CAS has generated, and one that stands in a session: in the CAS's directory, in what it says with
@@ -91,7 +90,7 @@ class Load:
     def __exit__(self, *_):
         self.end.set()
         for thread in self.threads:
-            thread.join(timeout=60)
+            thread.join(timeout=300)
 
 
 def stopped_finds(cas, load, markers, stops):

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root
-# timeout: 120
 """Does a session whose access_policy wants several keys change only when so many have signed: not for k-1 of k, the
 same one twice, one that was revoked, or a signature under another session, state, action or CAS?"""
 

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root
-# timeout: 240
 """Does a job whose CAS takes questions and answers none (stopped, behind a dead link) go on with what needs no answer, end
 at once when it is told to, and go on where it was when the CAS answers after all? Is what has come before the CAS is asked
 handled once, though it was handled while that was waited for? Commits that need no answer, with `bounded`, go on up to the

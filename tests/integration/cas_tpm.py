@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root
-# timeout: 180
 """From the log of a boot to an accepted job: does a launcher that nobody has enrolled have a session's keys exactly
 where a TPM (swtpm) shows the boot that the session pins; not after one more measurement, not with another TPM, not
 without one; and again after the machine has booted as it should?

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root
-# timeout: 120
 """Can owners say whom a CAS knows and trusts, and can its operator keep it: a backup, its restore with consent, new
 keys, each of which says what it did, and is refused by name where something is not as it must be?"""
 

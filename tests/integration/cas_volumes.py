@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root
-# timeout: 150
 """What a session gives beside secrets: files of an image, and volumes that its jobs write to, whose root the CAS
 keeps. Commits of one job are there for the next and for the owner; of two writers the second is told; a cell that
 was revoked, or that may only read, commits nothing; a CAS that is killed and started again disturbs no job."""

@@ -3,7 +3,6 @@
 # Do `inspect` and `verify` tell a good cell from a bad one?
 # as: root user
 # no memlock: what it runs has ordinary memory
-# timeout: 300
 . "$(dirname "$0")/lib.sh"
 export CELLA_BUILDER_KEY=$work/builder.key TMPDIR=$work/tmp
 mkdir "$TMPDIR" "$work/a" "$work/b" "$work/a/include"

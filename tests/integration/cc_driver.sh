@@ -2,7 +2,6 @@
 # Does `cella cc` behave as the compilers do that make, configure and CMake count on, and does the C library of
 # cells have what programs expect: threads' locks and keys, thread-local storage, signals, permissions?
 # as: root user
-# timeout: 300
 . "$(dirname "$0")/lib.sh"
 export CELLA_BUILDER_KEY=$work/builder.key
 cd "$work"

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # as: root
 # root alone: it is the attacker
-# timeout: 300
 """Can root read what a parked cell holds?
 
 At insecure-none yes, by each way (so the test can fail); at secret in no process but the owner's own
@@ -82,14 +81,14 @@ def check_paged_mappings(cell):
         check(not any("secretmem" in name for name in descriptors), f"paged: no descriptor reaches them: {descriptors}")
 
 
-def core_after_abort(pid, directory):
-    """What the kernel writes into the process's own directory when it ends by a signal that leaves a core file.
-    An executor is the first process of its namespace: it may ignore some."""
+def core_after_abort(pid, directory, seconds):
+    """What the kernel writes into the process's own directory when it ends by a signal that leaves a core file, each
+    of which has so long to end it. An executor is the first process of its namespace: it may ignore some."""
     fd = os.open(directory, os.O_PATH)
     for number in (signal.SIGABRT, signal.SIGSEGV, signal.SIGKILL):
         if runs(pid):
             os.kill(pid, number)
-            wait_until(lambda: not runs(pid), 1)
+            wait_until(lambda: not runs(pid), seconds if number != signal.SIGKILL else 60)
     names = [name for name in os.listdir(f"/proc/self/fd/{fd}") if name.startswith("core")]
     os.close(fd)
     return names
@@ -109,7 +108,7 @@ def control_leaves_core():
         wait_until(lambda: os.readlink(f"/proc/{control.pid}/exe").endswith("sleep"))
         hard = resource.prlimit(control.pid, resource.RLIMIT_CORE)[1]
         resource.prlimit(control.pid, resource.RLIMIT_CORE, (hard, hard))
-        return core_after_abort(control.pid, directory)
+        return core_after_abort(control.pid, directory, 60)
 
 
 def check_kernel_core(cell):
@@ -127,7 +126,7 @@ def check_kernel_core(cell):
             return
         check(control_leaves_core(), "an ordinary process that aborts leaves a core file (positive control)")
         lift_core_limit(pid)
-        check(not core_after_abort(pid, f"/proc/{pid}/cwd"), "an executor leaves none")
+        check(not core_after_abort(pid, f"/proc/{pid}/cwd", 1), "an executor leaves none")
 
 
 def main():

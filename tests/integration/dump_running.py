@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # as: root
 # root alone: it is the attacker
-# timeout: 300
 """Can root read what running cells hold?
 
 Three jobs compute with a marker: the ECG workflow on recordings that contain it, a program that

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root user memlock
-# timeout: 300
 """Does the ECG workflow in cells compute what it should?
 
 Features equal independently computed references, predictions equal those of the reference forests, a forest
@@ -64,7 +63,7 @@ def check_made():
     native = SCRATCH / "native"
     native.mkdir()
     job = ecg(["synth", "--dir", "/data", "--count", MADE_COUNT, "--seed", SEED], MADE, read_only=False)
-    subprocess.run([NATIVE, "synth", "--dir", native, "--count", str(MADE_COUNT), "--seed", SEED], check=True, timeout=60)
+    subprocess.run([NATIVE, "synth", "--dir", native, "--count", str(MADE_COUNT), "--seed", SEED], check=True, timeout=300)
     names = sorted(path.stem for path in native.glob("*.mat"))
     check(job.returncode == 0 and all((MADE / path.name).read_bytes() == path.read_bytes() for path in native.iterdir()),
           f"{len(names)} made recordings are the same bytes in cells as natively {job.stderr}")
@@ -73,7 +72,7 @@ def check_made():
     for kind in ("compact", "spectrogram"):
         ours = ecg(["features", "--kind", kind, *(f"/data/{name}.mat" for name in names[:5])], MADE).stdout
         theirs = subprocess.run([NATIVE, "features", "--kind", kind, *(MADE / f"{name}.mat" for name in names[:5])],
-                                check=True, capture_output=True, text=True, timeout=60).stdout
+                                check=True, capture_output=True, text=True, timeout=300).stdout
         check(ours == theirs, f"{kind} features in cells are natively the same, {len(ours)} characters")
 
 
@@ -82,14 +81,14 @@ def check_training():
     arguments = ["--labels", "/data/labels.csv", "--dir", "/data", "--trees", TREES, "--seed", "7"]
     job = ecg(["train", *arguments, "-o", "/scratch/cells.txt"], MADE, "--record", RECORD)
     subprocess.run([NATIVE, "train", *(str(word).replace("/data", str(MADE)) for word in arguments),
-                    "-o", SCRATCH / "native.txt"], check=True, timeout=60)
+                    "-o", SCRATCH / "native.txt"], check=True, timeout=300)
     same = job.returncode == 0 and (SCRATCH / "cells.txt").read_bytes() == (SCRATCH / "native.txt").read_bytes()
     check(same, f"a forest of {TREES} trees trained in cells is natively the same {job.stderr}")
     functions = {each["name"]: each["runs"] for each in said()["functions"]}
     check(TREES in functions.values(), f"each tree was a task: {functions}")
     outputs = [ecg(["evaluate", "--forest", "/scratch/cells.txt", "--labels", "/data/labels.csv", "--dir", "/data", "--split", "all"],
                    MADE), subprocess.run([NATIVE, "evaluate", "--forest", SCRATCH / "cells.txt", "--labels", MADE / "labels.csv",
-                                          "--dir", MADE, "--split", "all"], capture_output=True, text=True, check=False, timeout=60)]
+                                          "--dir", MADE, "--split", "all"], capture_output=True, text=True, check=False, timeout=300)]
     check(outputs[0].returncode == 0 and outputs[0].stdout == outputs[1].stdout, f"it is judged the same {outputs[0].stderr}")
 
 

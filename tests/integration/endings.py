@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root user
-# timeout: 240
 """However a job ends (by a signal, by a loss, by a trap, before it began): is its record written, with the
 status and the reason, does nothing of an earlier job pass for this one's, and is nothing left running?"""
 

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root
-# timeout: 120
 """Does `cella evidence collateral fetch` ask the maker's addresses for what a verification needs, and keep what it
 is given only if that is collateral? A server here has the recorded collateral under the makers' paths. The data are
 not part of the repository."""
@@ -63,7 +62,7 @@ def amd(crl):
 
 def cella(*arguments):
     return subprocess.run([CELLA, "evidence", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          check=False, timeout=60)
+                          check=False, timeout=300)
 
 
 class Fetch(unittest.TestCase):

@@ -2,7 +2,6 @@
 # Do setjmp and the exceptions of C++ work in a cell as natively, and what ends a cell that catches nothing?
 # as: user
 # user alone: nothing in it depends on who runs it, nor on locked memory
-# timeout: 600
 . "$(dirname "$0")/lib.sh"
 export CELLA_BUILDER_KEY=$work/builder.key
 cd "$work"

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root user memlock
-# timeout: 180
 """Does a node that lies get a job's keys?
 
 tests/attacks/false_node.py stands in the agent's or the launcher's place and starts the genuine executor
@@ -133,7 +132,7 @@ def check_owner_watched():
     wrapper.chmod(0o755)
     with Job(["-q", "--dir", f"{DATA}:/data:ro", CELL, "/data/secret"], program=str(wrapper)) as job:
         ran = job.line().startswith(b"parked")
-        read = wait_until(LOOT.exists, 10)
+        read = wait_until(LOOT.exists)
         job.end()
         check(ran and read, "an owner under a notifier is read along (positive control)")
 

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root
-# timeout: 180
 """Does the HTTPS server stand what a network may send it, by other programs' TLS than our own?
 
 tests/attacks/https_served is attacked with Python's ssl and, where it is there, curl: old versions, foreign

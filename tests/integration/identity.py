@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root user memlock
-# timeout: 60
 """Does Cella work for root, for an ordinary user and with little locked memory, and does it say what is
 missing? The job's record and cella doctor name the measures that stand around executors and those that do
 not; a program that needs more protected memory than the limit allows is told so."""
@@ -44,7 +43,7 @@ int main(void)
 
 def doctor():
     """Verdict by name: {"cgroup limits": ("no", whole text of the fact)}."""
-    text = subprocess.run([CELLA, "doctor"], capture_output=True, text=True, check=False, timeout=30).stdout
+    text = subprocess.run([CELLA, "doctor"], capture_output=True, text=True, check=False, timeout=300).stdout
     facts, name = {}, None
     for line in text.splitlines():
         if found := re.match(r"  (yes|no|part|-|some)\s+(\S.*?)\s{2,}(.*)", line):
@@ -88,11 +87,11 @@ def check_limit():
     source = SCRATCH / "greedy.c"
     source.write_text(GREEDY, encoding="ascii")
     cell = build_cell(source)
-    job = run(["-q", "--heap", "3G", cell], timeout=50)
+    job = run(["-q", "--heap", "3G", cell], timeout=300)
     limit = resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]
     if os.geteuid() != 0 and limit in range(LITTLE):
         check(job.returncode == 3 and "no more than" in job.stdout, f"with {limit >> 20} MiB of locked memory: {job.stdout!r} {job.stderr!r}")
-    job = run(["-q", "--heap", "16M", cell], timeout=50)
+    job = run(["-q", "--heap", "16M", cell], timeout=300)
     check(job.returncode == 3 and "no more than" in job.stdout, f"with a heap of 16 MiB: {job.stdout!r} {job.stderr!r}")
 
 

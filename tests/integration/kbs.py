@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root user
-# timeout: 240
 """Do confidential guests get the secrets that a session has for them, by the protocol that Confidential Containers'
 guests speak, and does nobody else?
 

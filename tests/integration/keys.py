@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # as: root
 # root alone: it is the attacker
-# timeout: 120
 """Do a job's keys lie in memory that root can read?
 
 The session's data key is looked for by what it must do: derive the key id that stands in the clear in each

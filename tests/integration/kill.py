@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root user memlock
-# timeout: 240
 """What if a process of a job is killed?
 
 An executor in mid-task: its tasks are retried, the result is the same, the record says so. The program's

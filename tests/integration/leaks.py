@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # as: root
 # root alone: it is the attacker
-# timeout: 180
 """What docs/threat-model.md says is *not* stopped at machine class soft: does it leak as stated?
 
 Root as an active attacker makes the executor write its own memory through ptrace, takes the registers
@@ -72,7 +71,7 @@ def test_registers(pid):
     if shutil.which("gdb"):
         subprocess.run(["gdb", "-q", "-nx", "-batch", "-iex", "set auto-solib-add off", "-p", str(pid), "-ex",
                         f"gcore {SCRATCH}/core"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, timeout=60, check=False)
+                       stderr=subprocess.DEVNULL, timeout=300, check=False)
         check(VECTOR in (SCRATCH / "core").read_bytes(), "not stopped: registers in a core file")
     else:
         skip_part("core-registers", "gdb is not installed")
@@ -98,7 +97,7 @@ def search_with(reader, pid):
     for mapping in protected(pid):
         for address in range(mapping.low, mapping.high, tracing.VIEW):
             reader.look_at(address)
-            wait_until(lambda place=address: reader.view()[0] == place, 5)
+            wait_until(lambda place=address: reader.view()[0] == place)
             if holds(reader.view()[1], WORDS):
                 return True
     return False

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root user memlock
-# timeout: 240
 """Does a program run with several times the memory that is in the clear at a time?
 
 It gets the same results as in secret memory, its host calls and its tasks included, whether encrypted pages lie in

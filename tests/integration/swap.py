@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # as: root
 # root alone: it is the attacker
-# timeout: 120
 # alone
 """Does what a cell holds come to the swap space?
 

@@ -1,7 +1,6 @@
 #!/bin/bash
 # Do the tasks of a C program do what the program says, in protected cells, on one executor and on several?
 # as: root user memlock
-# timeout: 240
 . "$(dirname "$0")/lib.sh"
 needs_secret
 export CELLA_BUILDER_KEY=$work/builder.key

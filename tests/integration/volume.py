@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root user memlock
-# timeout: 300
 """Does `cella volume` keep what it is given, and refuse what it should?
 
 Files of every kind go in and come out the same (diff, modes, times, holes); the volume shows none of them. A
@@ -307,7 +306,7 @@ def killed_in_the_middle(how, source, name):
         taken = wait_until(lambda: (now := root.read_bytes()) != before and now, 60)
         wait_until(lambda: root.read_bytes() != taken or process.poll() is not None, 60)
         process.send_signal(how)
-        out, log = process.communicate(timeout=60)
+        out, log = process.communicate(timeout=300)
         printed.append((out + log).decode())
         if process.returncode == -how:
             break
@@ -334,7 +333,7 @@ def end_in_the_middle(how):
     check("imported 1 file, " in rest.out and copied <= 130, f"{how.name}: it goes on where it was: {rest.out}")
     check(listed(volume) == ["big"], f"{how.name}: the file has its name")
     with open(SCRATCH / "big-out", "wb") as file:
-        subprocess.run([CELLA, "volume", *MEMORY, "cat", volume, "big"], stdout=file, check=True, timeout=60)
+        subprocess.run([CELLA, "volume", *MEMORY, "cat", volume, "big"], stdout=file, check=True, timeout=300)
     check(subprocess.run(["cmp", source, SCRATCH / "big-out"], check=False).returncode == 0, f"{how.name}: it is whole")
     shutil.rmtree(volume)
 
@@ -357,7 +356,7 @@ def another_source():
         works("import", volume, source, "/x")
         check(listed(volume) == ["x"], f"{changed}: what was left of the first is removed: {listed(volume)}")
         with open(SCRATCH / "x-out", "wb") as file:
-            subprocess.run([CELLA, "volume", *MEMORY, "cat", volume, "x"], stdout=file, check=True, timeout=60)
+            subprocess.run([CELLA, "volume", *MEMORY, "cat", volume, "x"], stdout=file, check=True, timeout=300)
         check(subprocess.run(["cmp", source, SCRATCH / "x-out"], check=False).returncode == 0, f"{changed}: nothing of the first is in it")
         shutil.rmtree(volume)
         for suffix in (".key", ".root"):

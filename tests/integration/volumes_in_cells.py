@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # as: root user memlock
-# timeout: 300
 """Are volumes in cells files like others, for the cell, and noise for everybody else?
 
 A program does the same on a volume as in a plain directory, errors included, at each level of memory. The ECG
@@ -36,7 +35,7 @@ def volume_verb(*words):
 
 def new_volume(name, *imports):
     volume = SCRATCH / name
-    subprocess.run([CELLA, "volume", "create", volume], check=True, capture_output=True, timeout=60)
+    subprocess.run([CELLA, "volume", "create", volume], check=True, capture_output=True, timeout=300)
     for source, target in imports:
         volume_verb("import", volume, source, target)
     return volume
@@ -54,7 +53,7 @@ def check_operations():
     native, plain = SCRATCH / "native", SCRATCH / "plain"
     subprocess.run([CELLA, "cc", "--native", str(SOURCE_FILE), "-o", str(native)], check=True, timeout=120)
     plain.mkdir()
-    expected = subprocess.run([native, "operations", plain], check=True, capture_output=True, text=True, timeout=60).stdout
+    expected = subprocess.run([native, "operations", plain], check=True, capture_output=True, text=True, timeout=300).stdout
     expected = expected.splitlines()
     check(len(expected) > 100, f"the program says {len(expected)} things about a plain directory")
     for level, options in LEVELS.items():
@@ -77,9 +76,9 @@ def check_ecg():
     made, forest = SCRATCH / "made", SCRATCH / "forest.txt"
     made.mkdir()
     ecg = BUILD / "examples/ecg/ecg-native"
-    subprocess.run([ecg, "synth", "--dir", made, "--count", "12", "--seed", "1"], check=True, timeout=60)
+    subprocess.run([ecg, "synth", "--dir", made, "--count", "12", "--seed", "1"], check=True, timeout=300)
     subprocess.run([ecg, "train", "--labels", made / "labels.csv", "--dir", made, "--trees", "3", "--seed", "7", "-o", forest],
-                   check=True, timeout=60)
+                   check=True, timeout=300)
     volume = new_volume("ecg.vol", (made, "/data"), (forest, "/forest.txt"))
     shutil.copy(forest, made / "forest.txt")
     program = ecg_program()

@@ -2,7 +2,6 @@
 # Does a cell for tasks begin with what the program's warm-ups left, however often one ends; do they run once; and
 # does what a task leaves in a cell that ends stay there? At secret, and at paged with most of it out of the window.
 # as: root user memlock
-# timeout: 240
 . "$(dirname "$0")/lib.sh"
 needs_secret
 export CELLA_BUILDER_KEY=$work/builder.key

@@ -3,7 +3,6 @@
 # prelude's portable code, and do their images need nothing of their surroundings?
 # as: user
 # user alone: nothing in it depends on who runs it, nor on locked memory
-# timeout: 600
 . "$(dirname "$0")/lib.sh"
 . "$source_dir/tests/lib/wast.sh"
 

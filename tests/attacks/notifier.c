@@ -37,7 +37,7 @@
 #include "notify.h"
 #include "wasm/bundle.h"
 
-enum { HEAP = 64 << 20, KEY_STEP = 16, PATIENCE_MS = 20000 };
+enum { HEAP = 64 << 20, KEY_STEP = 16, PATIENCE_MS = 120000 };
 
 static void printf_like(1, 2) __attribute__((noreturn)) give_up(const char *format, ...)
 {

@@ -126,7 +126,7 @@ class Reference(unittest.TestCase):
         usual = {"--tee": "snp", "--firmware": self.written("fw", image), "--cpu": cpu}
         usual = [word for name, value in usual.items() if name not in words for word in (name, value)]
         return subprocess.run([str(word) for word in [CELLA, "evidence", "reference", *usual, *words]],
-                              capture_output=True, text=True, timeout=60, check=False)
+                              capture_output=True, text=True, timeout=300, check=False)
 
     def with_kernel(self):
         return ["--kernel", self.written("kernel", KERNEL), "--initrd", self.written("initrd", INITRD), "--append", LINE]
@@ -229,7 +229,7 @@ class ReferenceOfTdx(unittest.TestCase):
     def reference(self, image, *words):
         (self.scratch / "fw").write_bytes(image)
         return subprocess.run([CELLA, "evidence", "reference", "--tee", "tdx", "--firmware", self.scratch / "fw", *words],
-                              capture_output=True, text=True, timeout=60, check=False)
+                              capture_output=True, text=True, timeout=300, check=False)
 
     def test_measured(self):
         image = td_firmware()

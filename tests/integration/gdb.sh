@@ -32,7 +32,7 @@ exec 3<>input # a reader alone would wait for a writer
 started_pid=$!
 started+=("$started_pid")
 echo 1 >&3
-wait_until 60 grep -qx 2 output
+wait_until 300 grep -qx 2 output
 
 descendants() {
 	local child
@@ -53,5 +53,5 @@ expect_match "^x0 = 21$" gdb.out
 expect_match "^#0 .*twice\.c:6$" gdb.out
 expect_match "^#1 .*twice\.c:13$" gdb.out
 expect_match "return 2 \* n;" gdb.out
-wait_until 60 grep -qx 42 output
+wait_until 300 grep -qx 42 output
 exec 3>&-

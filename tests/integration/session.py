@@ -35,7 +35,7 @@ MAPS = {
 
 
 def session(*arguments, text=""):
-    return subprocess.run([CELLA, "session", *arguments], input=text, capture_output=True, text=True, timeout=60,
+    return subprocess.run([CELLA, "session", *arguments], input=text, capture_output=True, text=True, timeout=300,
                           check=False)
 
 

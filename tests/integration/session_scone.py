@@ -305,7 +305,7 @@ access_policy: {read: ANY, update: CREATOR}
 
 
 def session(*arguments, text=""):
-    return subprocess.run([CELLA, "session", *arguments], input=text, capture_output=True, text=True, timeout=60,
+    return subprocess.run([CELLA, "session", *arguments], input=text, capture_output=True, text=True, timeout=300,
                           check=False)
 
 

@@ -53,7 +53,7 @@ def archive():
 def convert(script, options, to, overruled):
     """A script as wast2json writes it; without its own checks, which ask for less than the specification."""
     out = to / (script.stem + ".json")
-    subprocess.run(["wast2json", "--no-check", *options, script, "-o", out], check=True, timeout=60)
+    subprocess.run(["wast2json", "--no-check", *options, script, "-o", out], check=True, timeout=300)
     if overruled:
         content = json.loads(out.read_text(encoding="utf-8"))
         content["commands"] = [c for c in content["commands"] if c.get("text") != overruled]

@@ -69,7 +69,7 @@ def ecg_program():
 
 def run(arguments, **options):
     """cella run to its end; the CompletedProcess, with text unless text=False."""
-    options.setdefault("timeout", 120)
+    options.setdefault("timeout", 300)
     options.setdefault("text", True)
     if "input" not in options:
         options.setdefault("stdin", subprocess.DEVNULL)

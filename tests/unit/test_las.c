@@ -45,7 +45,7 @@
 #include "las/bounds.h"
 #include "las/server.h"
 
-enum { HEAP = 1 << 20, PATIENCE_MS = 15000 };
+enum { HEAP = 1 << 20, PATIENCE_MS = 120000 };
 
 /* A launcher and the test's ends of its sockets. */
 struct las {

@@ -11,11 +11,12 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from celljob import (CELLA, FAILED, REFUSED, SCRATCH, SOURCE, TRAPPED, Job, build_cell, check, finish, needs_secret, run,
-                     wait_until)
+from celljob import (CELLA, FAILED, REFUSED, SCRATCH, SOURCE, TRAPPED, Job, build_cell, check, finish, is_stopped, needs_secret, run,
+                     runs, wait_until)
 
 COUNT, STEPS = 400, 4000000
 RECORD, TRACE, GRAPH = SCRATCH / "record.json", SCRATCH / "trace.json", SCRATCH / "graph.dot"
@@ -119,6 +120,36 @@ def test_losses(cell):
         drawn(what, log_left)
 
 
+def stand_still(job, seconds, act):
+    """The job's agent does, from before `act` until so long after it."""
+    [agent] = job.named("cella-agent")
+    os.kill(agent, signal.SIGSTOP)
+    wait_until(lambda: is_stopped(agent))
+    act()
+    due = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() > due or not runs(job.pid))
+    os.kill(agent, signal.SIGCONT)
+
+
+def test_busy_machine(cell, echo):
+    """Processes that take some seconds to end take nothing away: not the status, not the record."""
+    with Job(["-q", echo, "copy"]) as job:
+        job.process.stdin.write(b"begun\n")
+        job.process.stdin.flush()
+        job.line()
+        stand_still(job, 7, job.process.stdin.close)
+        job.process.stdin = None
+        _, log = job.end()
+        check(job.status == 0, f"an agent that is slow to end: status {job.status} {log}")
+    with start(cell, *OUTPUTS) as job:
+        job.line()
+        stand_still(job, 4, lambda: os.kill(job.pid, signal.SIGINT))
+        job.end()
+        check(job.status == -signal.SIGINT and not job.left(), f"and one at a signal: status {job.status}, left: {job.left()}")
+    record = record_says("a slow agent", 128 + signal.SIGINT, "SIGINT")
+    check(record["agent"] is not None, "a slow agent: its log is in the record")
+
+
 def test_others(echo):
     old_outputs()
     job = run(["-q", "--record", RECORD, build_cell("traps.c"), "divide"])
@@ -143,6 +174,7 @@ def main():
     test_ignored_signal(cell)
     test_nobody_reads(echo)
     test_losses(cell)
+    test_busy_machine(cell, echo)
     test_others(echo)
     finish()
 

@@ -13,9 +13,9 @@
 #include "seal/seal.h"
 
 enum {
-	JOB_END_TIMEOUT_MS = 5000,
+	JOB_END_TIMEOUT_MS = 30000, /* for processes to end by themselves, on a machine that is busy, too */
 	JOB_EXPLAIN_MS = 500,
-	JOB_LOG_MS = 2000, /* for the log of a job that is given up */
+	JOB_LOG_MS = 15000, /* for the log of a job that is given up */
 };
 
 struct job {

@@ -13,6 +13,7 @@ import sqlite3
 import ssl
 import struct
 import subprocess
+import time
 from pathlib import Path
 
 from celljob import BUILD, CELLA, SCRATCH, check, has_secret
@@ -22,6 +23,7 @@ P256 = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")  # 
 CELL, BUILDER, EXECUTOR = "44" * 48, "55" * 32, "11" * 48  # of evidence that says nothing else
 NOT_FOR_THIS_KEY = 3
 REFUSED, DENIED = 13, 23  # kinds of entries of the audit log (cas/audit/audit.h)
+KEPT_S = 20  # that a connection may be idle and be used again: the CAS ends it after a minute
 ROOM = 1 << 30  # bytes of locked memory that suffice for a CAS
 MEMORY = () if has_secret()[0] and not 0 <= resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] < ROOM else ("--insecure-memory-none",)
 
@@ -178,7 +180,7 @@ class Cas:
             self.kill()
 
     def _ended(self):
-        for link in self.links.values():
+        for link, _ in self.links.values():
             link.close()
         self.links = {}
         self.output = self.process.stdout.read(), self.log_file.read_text(encoding="utf-8")
@@ -216,9 +218,7 @@ class Cas:
     def ask(self, method, path, body=None, who=None, link=None):
         """Status and body, which is decoded if it is JSON. `who`: a credential's path; None: no certificate."""
         own = link is None
-        if own and who not in self.links:
-            self.links[who] = self.connect(who)
-        link = self.links[who] if own else link
+        link = self._kept(who) if own else link
         text = json.dumps(body) if isinstance(body, (dict, list)) else body
         try:
             link.request(method, path, text, {"Content-Type": "application/json"} if text else {})
@@ -229,9 +229,20 @@ class Cas:
             link.close()
             raise
         if answer.will_close and own:
-            self.links.pop(who).close()
+            self.links.pop(who, None)
+            link.close()
+        elif own:
+            self.links[who] = link, time.monotonic()
         kind = answer.getheader("Content-Type", "")
         return answer.status, json.loads(content) if "json" in kind else content.decode()
+
+    def _kept(self, who):
+        """The connection for this credential, or a new one."""
+        link, used = self.links.get(who, (None, 0))
+        if link and time.monotonic() - used > KEPT_S:
+            self.links.pop(who)[0].close()
+            link = None
+        return link or self.connect(who)
 
     def nonce(self):
         status, answer = self.ask("POST", "/v1/nonce")

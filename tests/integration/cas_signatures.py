@@ -64,8 +64,8 @@ with Cas() as cas:
     refused("two who are not named, and one who is", put(cas, "owner", second, by_ann), ["wants 2 of 3 keys"])
     other = text("else", hash_of(first))
     refused("a signature under another text", put(cas, "ann", other, by_bea), ["signature 1", "does not hold"])
-    bent = SCRATCH / "bent.signature"
-    bent.write_text(by_bea.read_text(encoding="ascii").strip()[:-2] + "AA", encoding="ascii")
+    bent, right = SCRATCH / "bent.signature", by_bea.read_text(encoding="ascii").strip()
+    bent.write_text(right[:-9] + ("A" if right[-9] != "A" else "B") + right[-8:], encoding="ascii")
     refused("a bent one", put(cas, "ann", second, bent), ["signature 1"])
     bent.write_text("no signature", encoding="ascii")
     refused("what is none", put(cas, "ann", second, bent), ["holds no signature"], USAGE)

@@ -45,15 +45,15 @@ def sealed_headers(agent):
 
 
 def looks_random(words):
-    """No pointer and no small number among them."""
-    return all(word >> 48 and word >> 48 != 0xffff for word in words)
+    """Hardly a pointer or a small number among them; one may be, for keys are such words now and then."""
+    return sum(0 < word >> 48 < 0xffff for word in words) >= 3
 
 
 def find_key(memory, key_id):
     """A data key with this id, or None."""
     words = memoryview(memory[:len(memory) & ~7]).cast("Q")
     for i in range(len(words) - 3):
-        if words[i] >> 48 and looks_random(words[i:i + 4]):
+        if (words[i] >> 48 or words[i + 1] >> 48) and looks_random(words[i:i + 4]):
             candidate = memory[8 * i:8 * i + KEY_SIZE]
             if derive(candidate, b"cella key id")[:8] == key_id:
                 return candidate

@@ -89,7 +89,7 @@ with subprocess.Popen([CELLA, "cas", "--dir", SCRATCH / "cas", "--listen", "127.
     told = done.stdout.splitlines()
     check(done.returncode == 0, f"it runs: {done.returncode} {done.stderr[-300:]}")
     check(told[:3] == ["/app/classify.py", "--forest", "/models/forest.bin"], f"its arguments: {told}")
-    check(len(told) > 3 and re.fullmatch(r"\w[\w-]{19}", told[3]), f"its secret: {told}")
+    check(len(told) > 3 and re.fullmatch(r"[\w-]{20}", told[3]), f"its secret: {told}")
     check(told[4:] == ["user=classify", f"password={told[3]}", "forest"], f"its file and volume: {told}")
     server.send_signal(signal.SIGTERM)
     check(server.wait(timeout=300) == 0, "the CAS ends in order")

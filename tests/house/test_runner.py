@@ -50,6 +50,11 @@ class Supervise(unittest.TestCase):
         self.assertIn("sleep", done.stderr)
         self.assertFalse(is_running(int(done.stdout)))
 
+    def test_nohup_is_not_for_the_tests(self):
+        done = subprocess.run(["nohup", SUPERVISE, "60", "sh", "-c", "kill -HUP $$; exit 0"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        self.assertEqual(done.returncode, 129)
+
     def test_what_ends_by_itself_is_waited_for(self):
         self.assertEqual(supervise(60, "setsid sleep 0.5 & exit 0").returncode, 0)
 

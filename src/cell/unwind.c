@@ -171,14 +171,17 @@ static bool execute(struct program *p, uintptr_t instruction)
 static bool begin(const struct unwind_table *t, size_t cie, struct program *p)
 {
 	struct reader r = read_record(t, cie);
-	bool known = reader_u32(&r) == 0;
+	uint32_t back = reader_u32(&r); /* of a function, to this */
 	const uint8_t *kind = reader_bytes(&r, sizeof(cie_kind));
 	p->code_step = read_uleb(&r);
 	p->data_step = read_sleb(&r);
-	known = reader_u8(&r) == RETURN_ADDRESS && known;
-	known = read_uleb(&r) == 1 && reader_u8(&r) == RELATIVE_TO_PLACE && known;
+	uint8_t return_register = reader_u8(&r);
+	uint64_t augmentation_size = read_uleb(&r);
+	uint8_t pointers = reader_u8(&r);
 	p->instructions = r;
-	if (!known || !kind || memcmp(kind, cie_kind, sizeof(cie_kind)) != 0 || !execute(p, UINTPTR_MAX))
+	if (back || !kind || memcmp(kind, cie_kind, sizeof(cie_kind)) != 0 ||
+	    return_register != RETURN_ADDRESS || augmentation_size != 1 || pointers != RELATIVE_TO_PLACE ||
+	    !execute(p, UINTPTR_MAX))
 		return false;
 	p->initial = p->rule;
 	return true;

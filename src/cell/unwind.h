@@ -6,7 +6,8 @@
  *
  * Of DWARF's instructions those are known that gcc and clang use for C; a function with others has no caller.
  * Nothing outside of the table's bytes and the stack is read, whatever they hold, and nothing allocated: a
- * trap may ask.
+ * trap may ask. The stack is the cell's and holds plaintext; of it return addresses and saved frame pointers
+ * are looked at, and none is kept.
  */
 #ifndef CELL_UNWIND_H
 #define CELL_UNWIND_H

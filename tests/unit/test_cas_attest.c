@@ -680,13 +680,6 @@ static void test_group_commit(void **state)
 	place_end(&p);
 }
 
-/* OpenSSL's memory is the ordinary heap: a pool's is not looked into by who looks for leaks. */
-static int start_crypto(void **state)
-{
-	(void)state;
-	return crypto_init(NULL, NULL);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -703,5 +696,5 @@ int main(void)
 		cmocka_unit_test(test_room_for_sessions),
 		cmocka_unit_test(test_volume_of_others),
 	};
-	return cmocka_run_group_tests(tests, start_crypto, NULL);
+	return cmocka_run_group_tests(tests, cas_start_ordinary, NULL);
 }

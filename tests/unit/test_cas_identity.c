@@ -737,13 +737,6 @@ static void test_rotated_questions(void **state)
 	place_end(&p);
 }
 
-/* OpenSSL's memory is the ordinary heap: a pool's is not looked into by who looks for leaks. */
-static int start_crypto(void **state)
-{
-	(void)state;
-	return crypto_init(NULL, NULL);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -759,5 +752,5 @@ int main(void)
 		cmocka_unit_test(test_rotated_questions),
 		cmocka_unit_test(test_requesters),
 	};
-	return cmocka_run_group_tests_name("cas_identity", tests, start_crypto, NULL);
+	return cmocka_run_group_tests_name("cas_identity", tests, cas_start_ordinary, NULL);
 }

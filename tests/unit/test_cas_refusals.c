@@ -178,13 +178,6 @@ static void test_floods_by_requests(void **state)
 	place_end(&p);
 }
 
-/* OpenSSL's memory is the ordinary heap: a pool's is not looked into by who looks for leaks. */
-static int start_crypto(void **state)
-{
-	(void)state;
-	return crypto_init(NULL, NULL);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,5 +188,5 @@ int main(void)
 		cmocka_unit_test(test_flood_beside_others),
 		cmocka_unit_test(test_floods_by_requests),
 	};
-	return cmocka_run_group_tests(tests, start_crypto, NULL);
+	return cmocka_run_group_tests(tests, cas_start_ordinary, NULL);
 }

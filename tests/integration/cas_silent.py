@@ -271,9 +271,12 @@ with Cas() as cas:
         good("follow", cella("session", "volume", "clinic", "ahead", SCRATCH / "w"))
         return len(good("cat", cella("volume", "cat", SCRATCH / "w", "/b")))
 
-    size = written()
+    job = Ahead()  # what the one before committed before it was told stands in the log, ahead of the CAS
+    check(job.commit(1) == "1" and job.end()[0] == 0, "the next job brings the CAS all there is")
+    size, at = written(), kept(cas)
     job = Ahead()
-    check(job.commit(10) == "10", "the next job commits")
+    check(job.commit(10) == "10", "one more commits")
+    check(wait_until(lambda: kept(cas) == at + 10), "the CAS has it")
     cas.kill()
     check(job.commit(BOUND // 4) == "14", "so does it while the CAS is gone")
     cas.start()

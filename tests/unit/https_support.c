@@ -5,13 +5,16 @@
 #include <stddef.h>
 #include <stdint.h>
 /* cmocka.h needs the four above. */
+#include <arpa/inet.h>
 #include <cmocka.h>
-#include <openssl/crypto.h>
+#include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -19,6 +22,7 @@
 #include "base/clock.h"
 #include "crypto/crypto.h"
 
+const struct https_limits wide = {.handshakes_per_s = 100000, .requests_per_s = 100000};
 struct people people;
 atomic_llong test_now = 1795921200; /* 2026-11-29T03:00:00Z */
 
@@ -73,7 +77,7 @@ static void make_issued(struct holder *h, const struct holder *ca, const struct 
 	h->count = 2;
 }
 
-void people_init(void)
+static void people_init(void)
 {
 	static const struct cert_name server[] = {
 		{CERT_IP, "127.0.0.1"},
@@ -99,7 +103,7 @@ void people_init(void)
 	people.owner.count = 1;
 }
 
-void people_done(void)
+static void people_done(void)
 {
 	struct holder *all[] = {&people.ca,   &people.other_ca, &people.server, &people.server2,
 	                        &people.node, &people.owner,    &people.foreign};
@@ -108,6 +112,19 @@ void people_done(void)
 		cert_free((struct cert *)all[i]->chain[0]);
 	}
 	mem_pool_free(people.pool);
+}
+
+int people_set_up(void **state not_used)
+{
+	signal(SIGPIPE, SIG_DFL); /* writing to who has gone must not need more */
+	people_init();
+	return 0;
+}
+
+int people_tear_down(void **state not_used)
+{
+	people_done();
+	return 0;
 }
 
 /* Routes. */
@@ -375,6 +392,66 @@ unsigned status_of(struct https_client *client, const char *method, const char *
 	unsigned status = reply.status;
 	https_reply_done(&reply);
 	return status;
+}
+
+json_t *json_of(const struct https_reply *r)
+{
+	json_t *json = json_loadb((const char *)r->body, r->size, 0, NULL);
+	assert_non_null(json);
+	return json;
+}
+
+void assert_member(json_t *json, const char *name, const char *value)
+{
+	const char *found = json_string_value(json_object_get(json, name));
+	if (!found || !value)
+		assert_true(found == value);
+	else
+		assert_string_equal(found, value);
+}
+
+void assert_ask(struct https_client_options o, const struct served *s, int code, const char *says)
+{
+	struct error err = {0};
+	struct https_client *c;
+	struct https_reply r;
+	const struct https_message m = {.method = "GET", .target = "/"};
+	o.url = o.url ? o.url : s->url;
+	o.now = test_clock;
+	int rc = https_client_new(&o, &c, &err);
+	if (rc == 0) {
+		rc = https_client_ask(c, &m, &r, &err);
+		if (rc == 0)
+			https_reply_done(&r);
+		https_client_free(c);
+	}
+	if (rc != code || !strstr(err.text, says))
+		fail_msg("%d (not %d): %s (not: %s)", rc, code, err.text, says);
+}
+
+int connect_plain(const struct served *s)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET,
+	                         .sin_port = htons((uint16_t)strtoul(s->port, NULL, 10)),
+	                         .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+size_t read_to_end(int fd)
+{
+	char bytes[4096];
+	size_t size = 0;
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	for (;;) {
+		assert_int_equal(poll(&p, 1, TEST_MS), 1);
+		ssize_t n = read(fd, bytes, sizeof(bytes));
+		if (n <= 0)
+			return size;
+		size += (size_t)n;
+	}
 }
 
 static uint64_t deadline(void)

@@ -37,8 +37,12 @@ extern struct people people;
 extern atomic_llong test_now;
 int64_t test_clock(void *arg);
 
-void people_init(void); /* calls crypto_init */
-void people_done(void);
+/* For cmocka_run_group_tests: make everybody and start cryptography; SIGPIPE kills, as it does by default. */
+int people_set_up(void **state);
+int people_tear_down(void **state);
+
+/* Limits that no test meets. */
+extern const struct https_limits wide;
 
 /* GET /block waits here, on a worker. */
 struct gate {
@@ -80,6 +84,16 @@ void ask(struct https_client *client, const char *method, const char *target, co
          struct https_reply *ret_reply);
 unsigned status_of(struct https_client *client, const char *method, const char *target, const void *body,
                    size_t size);
+json_t *json_of(const struct https_reply *reply);
+/* `value` NULL: it has no such member. */
+void assert_member(json_t *json, const char *name, const char *value);
+/* What a client of the server with these options gets: 0, or the error, which says so. */
+void assert_ask(struct https_client_options options, const struct served *s, int code, const char *says);
+
+/* Without TLS. */
+int connect_plain(const struct served *s);
+/* Reads to the end; how many bytes. Ends the test when the end does not come. */
+size_t read_to_end(int fd);
 
 /* A connection that the test writes itself. */
 void link_to(const struct served *s, const struct holder *who, struct https_link *ret_link);

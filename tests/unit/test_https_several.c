@@ -12,7 +12,6 @@
 #include "base/attributes.h"
 #include "https_support.h"
 
-static const struct https_limits wide = {.handshakes_per_s = 100000, .requests_per_s = 100000};
 static struct error err;
 
 static struct https_client *patient_client(const struct served *s, unsigned request_ms)
@@ -164,8 +163,5 @@ int main(void)
 		cmocka_unit_test(a_lost_connection_loses_all_that_is_under_way),
 		cmocka_unit_test(an_answer_has_its_time),
 	};
-	people_init();
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-	people_done();
-	return failed;
+	return cmocka_run_group_tests(tests, people_set_up, people_tear_down);
 }

@@ -1,7 +1,8 @@
 /*
  * The owner's side of operations on preopened directories. Whatever an executor puts into a
  * request, is it either a well-formed operation beneath its directory, or refused? (What the
- * operations do, and that no path leads out, is tested through WASI in test_wasi.c.)
+ * operations do is tested through WASI in test_wasi_files.c, and that no path leads out in
+ * test_wasi_hostile.c.)
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,8 +9,8 @@ BUILD ?= build
 SANITIZE = $(BUILD)/sanitize
 THREADS = $(BUILD)/threads
 AARCH64 = $(BUILD)/aarch64
-# The unit tests that start threads, and those of src/base: they run under the thread sanitizer, too.
-THREADED = base buf io ring waiters page volume_readers https https_answers https_limits https_trust https_wire cas_attest cas_refusals kbs
+# The unit tests that start threads: they run under the thread sanitizer, too.
+THREADED = io ring waiters page volume_readers https https_answers https_limits https_trust https_wire cas_attest cas_refusals kbs
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 DESTDIR ?=

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 enum { STATUS_SIGNAL = 128 }; /* what a shell adds to a signal's number */
 
@@ -37,6 +38,19 @@ int interrupt_pending(void)
 		if (sigismember(&ends, number) == 1 && sigismember(&pending, number) == 1)
 			return number;
 	return 0;
+}
+
+int interrupt_take(int fd)
+{
+	struct signalfd_siginfo taken;
+	if (!interrupt_pending() || read(fd, &taken, sizeof(taken)) != (ssize_t)sizeof(taken))
+		return 0;
+	return (int)taken.ssi_signo;
+}
+
+void interrupt_put_back(int number)
+{
+	kill(getpid(), number);
 }
 
 int interrupt_pass(void)

@@ -15,6 +15,10 @@
 int interrupt_open(int *ret_fd, struct error *err) must_check;
 /* Which of them is pending; 0: none. */
 int interrupt_pending(void);
+/* Take the pending one off, so that a second one shows; 0: none is pending. It is put back before all is in
+ * order: only what is pending is let through. */
+int interrupt_take(int fd);
+void interrupt_put_back(int number);
 /* Let it through. Returns, with the exit status for it, only where it has no effect: to a container's first
  * process. */
 int interrupt_pass(void);

@@ -20,6 +20,15 @@ static void demand(bool holds)
 		abort();
 }
 
+/* As it came, whatever is in it: only its CAS can open it. */
+static int keep_last(void *data, uint32_t executor, uint32_t grant, const void *question, size_t size,
+                     struct error *err)
+{
+	(void)data;
+	demand(executor == 1 && grant > 0 && size == seal_size(sizeof(struct owner_keeper_request)));
+	return ((const uint8_t *)question)[size - 1] ? 0 : error_set(err, CELLA_EFORMAT, "not this one");
+}
+
 static struct owner_server_config start(void)
 {
 	static struct output output;
@@ -35,6 +44,7 @@ static struct owner_server_config start(void)
 	output_init(&output, -1);
 	return (struct owner_server_config){.output = &output,
 	                                    .executor = 1,
+	                                    .keep_last = keep_last,
 	                                    .pool = pool,
 	                                    .session = session,
 	                                    .paths = paths};

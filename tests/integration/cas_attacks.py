@@ -475,6 +475,55 @@ def crossing_attacks(t):
 # ---- what is sent
 
 
+def last_question_attacks(t):
+    """Whoever carries questions has one more of each executor that writes, to be asked when it has ended: that it gives its
+    lease up. He changes it, gives it to another's CAS, asks it too early, again, and once more when the CAS has forgotten."""
+    last = 1 << 63  # owner_last_number
+    cas = t.cas
+    t.put(session("last", more="volumes:\n  - {name: v, path: /v, access: rw}\n"))
+    roots = [(number).to_bytes(8, "little").hex() + f"c{number}" * 56 for number in range(4)]
+    t.done("a volume", cas.ask("PUT", "/v1/sessions/last/volumes/v", {"id": "c0" * 16, "root": roots[1], "keys": ["c0" * 32]}, cas.owner))
+
+    def keeper():
+        to = Executor()
+        evidence = t.evidence(to=to)
+        return Keeper(cas, "last", evidence, to.open(cas.attest("last", "s", evidence)[1])), f"last/s {to.public[:16]}"
+
+    def holder():
+        return cas.ask("GET", "/v1/sessions/last/volumes/v", who=cas.owner)[1]["holder"]
+    (one, its), (other, _) = keeper(), keeper()
+    token = one.ask("acquire")[1]
+    number = one.number
+    left, _ = one.seal("release", token, number=last)
+    held, _ = one.seal("swap", token, roots[2], roots[3], number=number + 1)
+    changed = bytearray(base64.urlsafe_b64decode(left + "=="))
+    changed[-20] ^= 1
+    check(one.send(base64.urlsafe_b64encode(changed).decode().rstrip("="))[0] == 403, "a last question that was changed is refused")
+    check(one.send(left, evidence=other.evidence)[0] == 403, "with another's evidence, too")
+    forged, _ = other.seal("release", token, number=last)
+    status, answer = other.send(forged)
+    check(status == 200 and other.open(answer, last)[0] == 0 and holder() == its, "another's gives up nothing of this one's")
+    check(one.ask("swap", token, roots[1], roots[2], number=number)[0] == 0, "while it is left there its executor commits")
+
+    status, answer = one.send(left)
+    check(status == 200 and one.open(answer, last)[0] == 0 and holder() == "", f"asked, it gives the lease up: {holder()!r}")
+    check(one.send(held)[0] == 403, "a commit that was kept back is refused behind it")
+    check(one.ask("get", number=number + 2)[0] == 403, "and all else that its executor asks")
+    third, thirds = keeper()
+    check(third.ask("get")[2] == roots[2], "nothing was committed by it")
+    error, token, _, text = third.ask("acquire")
+    check(error == 0, f"the next one has the lease at once: {text}")
+    check(one.send(left)[0] == 403, "asked again it is refused")
+    cas.kill()
+    cas.start()
+    status, answer = one.send(held)
+    check(status == 200 and one.open(answer, number + 1)[0] < 0, "a CAS that was started anew has forgotten it, but the token is too old for a commit")
+    status, answer = one.send(left)
+    check(status == 200 and one.open(answer, last)[0] == 0 and holder() == thirds, f"and for the lease, which stays where it is: {holder()!r}")
+    check(third.ask("get")[2] == roots[2], "nothing was committed by it")
+    check(third.ask("swap", token, roots[2], roots[3])[0] == 0, "who has the lease commits")
+
+
 def broken_bodies():
     good = {"session": "a", "service": "s", "evidence": "x"}
     text = json.dumps(good).encode()
@@ -758,7 +807,7 @@ def main():
         evidence_attacks(t, Target(elsewhere))
         elsewhere.stop()
         for attack in (token_attacks, claims_attacks, session_attacks, revocation_attacks, restart_attacks, owner_attacks, predecessor_attacks, quorum_attacks,
-                       import_attacks, kind_attacks, volume_attacks, keeper_attacks, crossing_attacks, body_attacks, wire_attacks, certificate_attacks,
+                       import_attacks, kind_attacks, volume_attacks, keeper_attacks, crossing_attacks, last_question_attacks, body_attacks, wire_attacks, certificate_attacks,
                        disk_attacks, flood, check_log):
             attack(t)
         check("error" not in cas.output[1], f"the CAS logs no failure of its own: {cas.output[1][-500:]}")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from castest import Cas, cella, good, use
-from celljob import CELLA, SCRATCH, Job, check, finish, needs_secret, process_table, runs, wait_until
+from celljob import CELLA, SCRATCH, Job, check, finish, is_stopped, needs_secret, process_table, runs, wait_until
 
 needs_secret()
 os.environ.update(CELLA_CONTEXTS=str(SCRATCH / "contexts.json"), CELLA_LAS_KEY=str(SCRATCH / "las.key"))
@@ -179,6 +179,11 @@ def kept(cas):
     return int.from_bytes(bytes.fromhex(said["root"])[:8], "little")
 
 
+def is_free(cas):
+    """Has nobody the lease?"""
+    return cas.ask("GET", "/v1/sessions/clinic/volumes/ahead", who=cas.owner)[1]["holder"] == ""
+
+
 def build(name, program):
     (SCRATCH / f"{name}.c").write_text(program, encoding="ascii")
     good("cc", cella("cc", SCRATCH / f"{name}.c", "-o", SCRATCH / f"{name}.cell"))
@@ -236,9 +241,20 @@ with Cas() as cas:
     job.process.send_signal(signal.SIGINT)
     status, output, errors = job.end()
     check(status == -signal.SIGINT and "ended by SIGINT" in errors, f"a job that is told to end does, before the CAS answers: {status} {errors}")
+    check("did not answer within" in errors and "--take-over" in errors, f"and says that its volume stays leased: {errors}")
     check(Path(f"/proc/{cas.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "T", "which is silent still")
     cas.process.send_signal(signal.SIGCONT)
     good("the lease of it is taken over", cella("session", "volume", "clinic", "data", "--take-over"))
+
+    job = Silent(cas)
+    job.process.send_signal(signal.SIGSTOP)
+    check(wait_until(lambda: is_stopped(job.process.pid)), "another stands still")
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCONT):
+        job.process.send_signal(number)
+    status, output, errors = job.end()
+    check(status == -signal.SIGINT and "a second signal came" in errors, f"it is told twice to end, and waits for nothing: {status} {errors}")
+    cas.process.send_signal(signal.SIGCONT)
+    good("its lease is taken over, too", cella("session", "volume", "clinic", "data", "--take-over"))
 
     # ahead of it
     before = kept(cas)
@@ -273,6 +289,14 @@ with Cas() as cas:
 
     job = Ahead()  # what the one before committed before it was told stands in the log, ahead of the CAS
     check(job.commit(1) == "1" and job.end()[0] == 0, "the next job brings the CAS all there is")
+    size, at = written(), kept(cas)
+    job = Ahead()
+    check(job.commit(10) == "10" and not is_free(cas), "one more commits, and has the lease")
+    job.process.send_signal(signal.SIGINT)
+    check(job.end()[0] == -signal.SIGINT, "and is ended by Ctrl-C")
+    check(wait_until(lambda: is_free(cas)), "which gives its lease back")
+    job = Ahead()
+    check(job.commit(1) == "1" and job.end()[0] == 0 and written() == size + 11, "the next starts at once, with all that counted")
     size, at = written(), kept(cas)
     job = Ahead()
     check(job.commit(10) == "10", "one more commits")

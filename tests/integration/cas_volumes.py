@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # as: root
 """What a session gives beside secrets: files of an image, and volumes that its jobs write to, whose root the CAS
-keeps. Commits of one job are there for the next and for the owner; of two writers the second is told; a cell that
+keeps. Commits of one job are there for the next and for the owner; of two writers the second is told; a job that is
+ended by a signal, or whose executor is, gives its leases back and commits nothing for that; a cell that
 was revoked, or that may only read, commits nothing; a CAS that is killed and started again disturbs no job."""
 
 import json
@@ -14,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from castest import Cas, cella, good, refused, use
-from celljob import CELLA, REFUSED, SCRATCH, USAGE, check, finish, needs_secret
+from celljob import CELLA, FAILED, REFUSED, SCRATCH, USAGE, Job, check, finish, needs_secret, wait_until
 
 needs_secret()
 os.environ["CELLA_CONTEXTS"] = str(SCRATCH / "contexts.json")
@@ -28,11 +29,12 @@ PROGRAM = r"""
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-/* read FILE; write FILE TEXT; hold: commit whenever a line comes in, and say so; list DIRECTORY */
+/* read FILE; write FILE TEXT; hold: commit whenever a line comes in, and say so; of one that begins with a minus sign,
+ * write it only; list DIRECTORY */
 static int write_file(const char *name, const char *text)
 {
 	int fd = open(name, O_WRONLY | O_CREAT | O_APPEND, 0600);
-	if (fd < 0 || write(fd, text, strlen(text)) < 0 || fsync(fd) < 0 || close(fd) < 0)
+	if (fd < 0 || write(fd, text, strlen(text)) < 0 || (*text != '-' && fsync(fd) < 0) || close(fd) < 0)
 		return perror(name), 1;
 	return 0;
 }
@@ -109,6 +111,24 @@ access_policy:
 """
 
 
+PAIR = """name: pair
+version: "0.1"
+volumes:
+  - {{name: one, path: /one, access: rw}}
+  - {{name: two, path: /two, access: rw}}
+images:
+  - {{name: both, volumes: [one, two]}}
+services:
+  - name: work
+    image_name: both
+    attestation:
+      - cell: {cell}
+access_policy:
+  read: CREATOR
+  update: CREATOR
+"""
+
+
 def command(*words, session="clinic", at="/data"):
     return ["run", "-q", "--session", f"{session}/work", "--volume", f"{VOLUME}:{at}", SCRATCH / "p.cell", *words]
 
@@ -120,8 +140,8 @@ def job(*words, **options):
 class Holder:
     """A job that has the volume open for writing."""
 
-    def __init__(self, name):
-        self.process = subprocess.Popen([CELLA, *map(str, command("hold", f"/data/{name}"))], stdin=subprocess.PIPE,
+    def __init__(self, name, words=None):
+        self.process = subprocess.Popen([CELLA, *map(str, words or command("hold", f"/data/{name}"))], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         check(self.process.stdout.readline() == "ready\n", "a job has the volume open")
 
@@ -239,6 +259,53 @@ with Cas() as cas:
     good("another job writes meanwhile", job("write", "/data/b", "y"))
     one.end()
     check(good("read", job("read", "/data/slow")) == "before\n" and good("read", job("read", "/data/b")) == "xy", "whose commits count alone")
+
+    # a job that is ended from outside
+    def kept(session="clinic", volume="data"):
+        """The root that the CAS has, and who has the lease."""
+        said = cas.ask("GET", f"/v1/sessions/{session}/volumes/{volume}", who=cas.owner)[1]
+        return said["root"], said["holder"]
+
+    def given_back(what, root, session="clinic", volume="data"):
+        """What a busy CAS has not answered in time it does all the same."""
+        wait_until(lambda: kept(session, volume)[1] == "")
+        check(kept(session, volume) == (root, ""), f"{what}, and nothing is committed: {kept(session, volume)}")
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        one = Holder("ended")
+        check(one.write(str(number)) == "kept" and one.write("-lost") == "kept", "a job commits, and writes more")
+        root, holder = kept()
+        check(holder.startswith("clinic/work "), f"it has the lease: {holder!r}")
+        one.process.send_signal(number)
+        status, output, errors = one.end()
+        check(status == -number, f"signal {number} ends it: {status} {errors}")
+        given_back("its lease is given back", root)
+        good("it starts again at once", job("write", "/data/b", "z"))
+    check(good("read", job("read", "/data/ended")) == "2\n15\n1\n", "what it had committed is there, and no more")
+    with Job(command("hold", "/data/ended")[1:], text=True) as one:
+        check(one.line() == "ready\n", "one more has the volume open")
+        root, holder = kept()
+        check(holder.startswith("clinic/work "), f"and the lease: {holder!r}")
+        [executor] = one.executors()
+        os.kill(executor, signal.SIGKILL)
+        output, errors = one.end()
+        check(one.status == FAILED and "killed by signal 9" in errors, f"its executor is killed: {one.status} {errors}")
+        given_back("its lease is given back, too", root)
+    (SCRATCH / "pair.yml").write_text(PAIR.format(cell=identity), encoding="ascii")
+    good("a session with two volumes", cella("session", "create", SCRATCH / "pair.yml"))
+    words = ["run", "-q", "--session", "pair/work"]
+    for name in ("one", "two"):
+        good("volume", cella("volume", "create", "-q", SCRATCH / name))
+        good("hand over", cella("session", "volume", "pair", name, SCRATCH / name))
+        words += ["--volume", f"{SCRATCH / name}:/{name}"]
+    one = Holder("both", [*words, SCRATCH / "p.cell", "hold", "/two/x"])
+    check(one.write("a line") == "kept", "a job has both")
+    before = [kept("pair", name) for name in ("one", "two")]
+    check(all(holder.startswith("pair/work ") for _, holder in before), f"its leases: {before}")
+    one.process.send_signal(signal.SIGINT)
+    check(one.end()[0] == -signal.SIGINT, "it is ended by Ctrl-C")
+    for name, (root, _) in zip(("one", "two"), before):
+        given_back(f"it has given {name} back", root, "pair", name)
 
     # an old copy
     shutil.copytree(VOLUME, SCRATCH / "old")

@@ -1,6 +1,7 @@
 /*
  * Questions of a job's executors to its CASes, several under way: does each get what was said to it, in
- * order, also where one could not be sent, or was refused for a reason that can be mended?
+ * order, also where one could not be sent, or was refused for a reason that can be mended? And is what the
+ * program's executor left asked when it is to be, behind all others?
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -207,6 +208,50 @@ static void what_was_refused_is_asked_again_once_all_have_come(void **state)
 	}
 }
 
+static int keep(uint32_t executor, uint32_t grant, char question)
+{
+	return job_questions_keep_last(&questions, executor, grant, &question, 1, &err);
+}
+
+static void what_is_left_is_asked_last(void **state)
+{
+	(void)state;
+	begin("yrys");
+	assert_int_equal(keep(1, 2, 'Y'), 0);
+	ask(2);
+	assert_int_equal(keep(1, 1, 'Z'), 0);
+	assert_int_equal(cas.asked, 2); /* none of these yet */
+	cas.there = 4;
+	cas.mends = true;
+	job_questions_ask_last(&questions);
+	assert_int_equal(questions.last_count, 0);
+	assert_int_equal(cas.asked, 4);
+	assert_memory_equal(cas.questions, "ABY", 3);
+	assert_next(0, 0);
+	assert_next(1, CELLA_EAUTH);
+	assert_int_equal(cas.mended, 0); /* who asked it is gone */
+	struct job_question *q = job_questions_take(&questions);
+	assert_true(q && q->executor == 1 && q->grant == 2 && q->rc == 0 && q->answer.data[0] == 'Y');
+	job_question_free(q);
+	q = job_questions_take(&questions);
+	assert_true(q && q->executor == 1 && q->grant == 1 && q->rc == CELLA_EIO);
+	job_question_free(q);
+	job_questions_done(&questions);
+}
+
+static void only_the_program_leaves_any(void **state)
+{
+	(void)state;
+	begin("");
+	assert_int_equal(keep(2, 1, 'A'), CELLA_EFORMAT);
+	assert_int_equal(keep(1, 3, 'A'), CELLA_EFORMAT);
+	for (unsigned i = 0; i < PROVISION_VOLUMES_MAX; i++)
+		assert_int_equal(keep(1, 1, 'A'), 0);
+	assert_int_equal(keep(1, 1, 'A'), CELLA_EFORMAT);
+	assert_int_equal(cas.asked, 0);
+	job_questions_done(&questions);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +259,8 @@ int main(void)
 		cmocka_unit_test(there_is_room_for_so_many),
 		cmocka_unit_test(what_fails_is_told_in_its_turn),
 		cmocka_unit_test(what_was_refused_is_asked_again_once_all_have_come),
+		cmocka_unit_test(what_is_left_is_asked_last),
+		cmocka_unit_test(only_the_program_leaves_any),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

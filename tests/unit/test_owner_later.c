@@ -1,6 +1,7 @@
 /*
  * Questions of an executor to root keepers whose answers it takes later: does each asker get its own,
- * whatever comes between them on the channel, and is an answer in another's place none?
+ * whatever comes between them on the channel, and is an answer in another's place none? Is what it leaves to
+ * be asked last numbered behind all that it asks?
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -195,6 +196,47 @@ static void what_nobody_asked_is_no_answer(void **state)
 	ask(t, 1, first); /* and is not taken by its asker */
 }
 
+/* What the owner is sent, whole: of this type, for this keeper, and with this number. */
+static void assert_sent(const struct there *t, uint32_t type, uint32_t grant, uint64_t number)
+{
+	uint8_t plain[sizeof(swap)], sealed[sizeof(plain) + SEAL_OVERHEAD];
+	struct owner_keeper_head head;
+	struct owner_frame frame;
+	const struct seal_id id = owner_keeper_id(0, false, number);
+	const struct seal_id other = owner_keeper_id(0, false, ~number);
+	assert_int_equal(io_read_full(t->fd, &frame, sizeof(frame), NULL), 0);
+	assert_int_equal(frame.type, type);
+	assert_int_equal(frame.size, sizeof(head) + sizeof(sealed));
+	assert_int_equal(io_read_full(t->fd, &head, sizeof(head), NULL), 0);
+	assert_int_equal(head.grant, grant);
+	assert_int_equal(head.error, 0);
+	assert_int_equal(io_read_full(t->fd, sealed, sizeof(sealed), NULL), 0);
+	assert_int_equal(seal_open(t->sessions[grant], &other, NULL, 0, sealed, sizeof(sealed), plain,
+	                           sizeof(plain), NULL),
+	                 CELLA_EAUTH);
+	assert_int_equal(seal_open(t->sessions[grant], &id, NULL, 0, sealed, sizeof(sealed), plain,
+	                           sizeof(plain), NULL),
+	                 0);
+	assert_memory_equal(plain, &swap, sizeof(plain));
+}
+
+static void what_is_left_is_numbered_behind_all(void **state)
+{
+	struct there *t = *state;
+	for (uint64_t i = 0; i < 3; i++) {
+		ask(t, 1, first);
+		assert_sent(t, OWNER_KEEPER, 1, i);
+		assert_int_equal(owner_leave_last(t->executor, 1, &swap, &err), 0);
+		assert_sent(t, OWNER_LAST, 1, ((uint64_t)1 << 63) + i);
+	}
+	assert_int_equal(owner_leave_last(t->executor, 2, &swap, &err), 0);
+	assert_sent(t, OWNER_LAST, 2, (uint64_t)1 << 63);
+	for (unsigned i = 0; i < 3; i++) { /* it has no answer */
+		answer(t, 1, 0, "");
+		assert_says(t, first, 0, "");
+	}
+}
+
 static int start(void **state)
 {
 	(void)state;
@@ -210,6 +252,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_answer_in_anothers_place_is_none, setup, teardown),
 		cmocka_unit_test_setup_teardown(that_there_is_none_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_nobody_asked_is_no_answer, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_left_is_numbered_behind_all, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, start, NULL);
 }

@@ -21,6 +21,9 @@
  *                                   clear. To a CAS also struct owner_identity_request, answered by
  *                                   what cell/identity_question.h says. Several may be under way to a
  *                                   CAS: their answers come in order, between other frames
+ *   executor -> owner   LAST        as KEEPER, to a grant's keeper: a question that the owner keeps, and asks
+ *                                   if the executor ends without EXIT. It has no answer, and is numbered
+ *                                   behind all others (owner_last_number)
  *   executor -> owner   EXIT        sealed record (owner_exit_id): struct owner_exit, text
  *   executor -> owner   REFUSED     in the clear: i32 code, text: why it gives up before it runs a cell
  */
@@ -49,6 +52,7 @@ enum owner_type {
 	OWNER_REFUSED,
 	OWNER_KEEPER,
 	OWNER_GRANT,
+	OWNER_LAST,
 };
 
 struct owner_frame {
@@ -177,6 +181,13 @@ static inline struct seal_id owner_keeper_id(uint32_t executor, bool answer, uin
 	return (struct seal_id){.kind = SEAL_KIND_KEEPER,
 	                        .object = (uint64_t)executor << 8 | answer,
 	                        .version = n};
+}
+
+/* Of the n-th question that an executor leaves for a grant's CAS, from 0: larger than those of all that it
+ * asks itself, so that the CAS, to which numbers must grow, answers none of these behind it. */
+static inline uint64_t owner_last_number(uint64_t n)
+{
+	return (uint64_t)1 << 63 | n;
 }
 
 /* The exit names how many records of output and error went before it, so that none can be dropped. */

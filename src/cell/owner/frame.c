@@ -16,6 +16,10 @@ static const struct {
                                   sizeof(struct owner_keeper_request),
                           sizeof(struct owner_keeper_head) + SEAL_OVERHEAD +
                                   sizeof(struct owner_keeper_request)},
+	[OWNER_LAST] = {sizeof(struct owner_keeper_head) + SEAL_OVERHEAD +
+                                sizeof(struct owner_keeper_request),
+                        sizeof(struct owner_keeper_head) + SEAL_OVERHEAD +
+                                sizeof(struct owner_keeper_request)},
 	[OWNER_REFUSED] = {sizeof(int32_t), sizeof(int32_t) + TEXT_MAX},
 };
 

@@ -33,7 +33,7 @@ struct owner {
 	uint64_t records[3]; /* next record number of standard input, output, error */
 	struct owner_keeper {
 		struct seal_session *session;
-		uint64_t questions; /* so far */
+		uint64_t questions, last; /* so far; of the latter, that are left with the owner */
 	} keepers[1 + PROVISION_GRANTS_MAX]; /* the owner's, then those of the grants */
 	struct laters laters; /* as they were asked */
 	uint8_t *sealed; /* a record of a stream, the exit, or an answer, on its way: ciphertext only */
@@ -348,20 +348,31 @@ static int receive_answer(struct owner *o, struct answer *ret_answer, bool *ret_
 	return rc == 0 ? read_answer(o, frame.size, ret_answer, ret_noted, err) : rc;
 }
 
-/* Its kinds have one size. *ret_number: of the question. */
-static int send_question(struct owner *o, uint32_t grant, const void *request, uint64_t *ret_number,
+/* Its kinds have one size. */
+static int send_numbered(struct owner *o, uint32_t type, uint32_t grant, const void *request, uint64_t number,
                          struct error *err)
 {
 	enum { REQUEST_SIZE = sizeof(struct owner_keeper_request) };
 	uint8_t body[sizeof(struct owner_keeper_head) + REQUEST_SIZE + SEAL_OVERHEAD];
 	const struct owner_keeper_head head = {.grant = grant};
-	const uint64_t number = o->keepers[grant].questions++;
 	const struct seal_id id = owner_keeper_id(grant ? 0 : o->executor, false, number);
 	memcpy(body, &head, sizeof(head));
 	int rc = seal_object(o->keepers[grant].session, &id, NULL, 0, request, REQUEST_SIZE,
 	                     body + sizeof(head), err);
-	*ret_number = number;
-	return rc < 0 ? rc : owner_send(o, OWNER_KEEPER, body, sizeof(body), err);
+	return rc < 0 ? rc : owner_send(o, type, body, sizeof(body), err);
+}
+
+static int send_question(struct owner *o, uint32_t grant, const void *request, uint64_t *ret_number,
+                         struct error *err)
+{
+	*ret_number = o->keepers[grant].questions++;
+	return send_numbered(o, OWNER_KEEPER, grant, request, *ret_number, err);
+}
+
+int owner_leave_last(struct owner *o, uint32_t grant, const struct owner_keeper_request *request,
+                     struct error *err)
+{
+	return send_numbered(o, OWNER_LAST, grant, request, owner_last_number(o->keepers[grant].last++), err);
 }
 
 static int ask(struct owner *o, uint32_t grant, const void *request, struct answer *ret_answer,

@@ -43,6 +43,10 @@ int owner_ask_later(struct owner *owner, uint32_t grant, const struct owner_keep
 bool owner_has_answer(struct owner *owner, const void *asker); /* it has come, or none will */
 int owner_take_answer(struct owner *owner, const void *asker, struct error *err) must_check;
 
+/* Left with the owner for that CAS, who asks it if this executor ends without its word. */
+int owner_leave_last(struct owner *owner, uint32_t grant, const struct owner_keeper_request *request,
+                     struct error *err) must_check;
+
 /* To a grant's CAS: certify a key (cell/identity_question.h). The same way. */
 int owner_ask_identity(struct owner *owner, uint32_t grant, const struct owner_identity_request *request,
                        uint8_t ret_answer[IDENTITY_ANSWER_MAX], size_t *ret_size,

@@ -130,6 +130,24 @@ static int keeper_get(void *data, const uint8_t volume[VOLUME_ID_SIZE],
 	return rc;
 }
 
+static struct owner_keeper_request release_of(const struct owner_volume *o,
+                                              const uint8_t volume[VOLUME_ID_SIZE], uint64_t token)
+{
+	struct owner_keeper_request request = {.operation = OWNER_KEEPER_RELEASE,
+	                                       .preopen = o->preopen,
+	                                       .token = token};
+	memcpy(request.volume, volume, sizeof(request.volume));
+	return request;
+}
+
+/* The owner's own lease ends with the owner; a CAS is told by whoever outlives us. */
+static int leave_release(struct owner_volume *o, const uint8_t volume[VOLUME_ID_SIZE], uint64_t token,
+                         struct error *err)
+{
+	const struct owner_keeper_request request = release_of(o, volume, token);
+	return o->grant ? owner_leave_last(o->owner, o->grant, &request, err) : 0;
+}
+
 static int keeper_acquire(void *data, const uint8_t volume[VOLUME_ID_SIZE], bool take_over,
                           uint64_t *ret_token, struct error *err)
 {
@@ -139,6 +157,8 @@ static int keeper_acquire(void *data, const uint8_t volume[VOLUME_ID_SIZE], bool
 	(void)take_over; /* not from inside a job */
 	memcpy(request.volume, volume, sizeof(request.volume));
 	int rc = owner_ask_keeper(o->owner, o->grant, &request, &reply, err);
+	if (rc == 0)
+		rc = leave_release(o, volume, reply.token, err);
 	if (rc == 0)
 		*ret_token = reply.token;
 	return rc;
@@ -170,11 +190,8 @@ static int keeper_swap(void *data, const uint8_t volume[VOLUME_ID_SIZE], uint64_
 static void keeper_release(void *data, const uint8_t volume[VOLUME_ID_SIZE], uint64_t token)
 {
 	struct owner_volume *o = data;
-	struct owner_keeper_request request = {.operation = OWNER_KEEPER_RELEASE,
-	                                       .preopen = o->preopen,
-	                                       .token = token};
+	const struct owner_keeper_request request = release_of(o, volume, token);
 	struct owner_keeper_reply reply;
-	memcpy(request.volume, volume, sizeof(request.volume));
 	/* Where it does not arrive the owner is gone, and the lease with it. */
 	(void)!owner_ask_keeper(o->owner, o->grant, &request, &reply, NULL);
 }

@@ -89,6 +89,7 @@ static int job_admit(struct job *job, const struct agent_executor *m, const uint
 	                                                                   : NULL,
 		.ask_cas = job->config->grants ? job_questions_ask : NULL,
 		.may_ask = job_questions_may_ask,
+		.keep_last = job_questions_keep_last,
 		.ask_data = &job->questions,
 		.output = &job->output,
 	};
@@ -552,9 +553,10 @@ static void job_done(struct job *job)
 		owner_server_free(job->servers[i]);
 	cleanup_close_fn(&job->agent);
 	cleanup_close_fn(&job->las);
-	cleanup_close_fn(&job->interrupt);
 	spawn_reap(job->agent_pid, JOB_END_TIMEOUT_MS);
 	spawn_reap(job->las_pid, JOB_END_TIMEOUT_MS);
+	job_leave(job);
+	cleanup_close_fn(&job->interrupt);
 	seal_session_free(job->session);
 	buf_done(&job->later);
 	cleanup_close_fn(&job->later_fd);

@@ -253,6 +253,18 @@ static int on_keeper(struct owner_server *s, const uint8_t *body, size_t size, s
 	return rc == 0 ? send_answer(s, &head, answer.data, answer.size, err) : rc;
 }
 
+/* Who asks CASes keeps these, too. */
+static int on_last(struct owner_server *s, const uint8_t *body, size_t size, struct error *err)
+{
+	struct owner_keeper_head head;
+	memcpy(&head, body, sizeof(head));
+	if (head.error || !head.grant || !s->config.keep_last)
+		return error_set(err, CELLA_EFORMAT,
+		                 "an executor left a question for a root keeper it does not have");
+	return s->config.keep_last(s->config.ask_data, s->config.executor, head.grant, body + sizeof(head),
+	                           size - sizeof(head), err);
+}
+
 static int on_frame(struct owner_server *s, uint32_t type, const uint8_t *body, size_t size,
                     struct error *err)
 {
@@ -264,6 +276,7 @@ static int on_frame(struct owner_server *s, uint32_t type, const uint8_t *body, 
 	case OWNER_INPUT: return on_input(s, body, size, err);
 	case OWNER_PATH: return on_path(s, body, size, err);
 	case OWNER_KEEPER: return on_keeper(s, body, size, err);
+	case OWNER_LAST: return on_last(s, body, size, err);
 	case OWNER_EXIT: return on_exit_record(s, body, size, err);
 	case OWNER_REFUSED: return on_refused(s, body, size, err);
 	default: return error_set(err, CELLA_EBUG, "a frame of type %u has no reader", type);

@@ -42,6 +42,9 @@ struct owner_server_config {
 	               struct error *err);
 	/* May one be asked now? Else it, and what comes behind it, waits for owner_server_go_on. */
 	bool (*may_ask)(void *data);
+	/* Keeps such a question, to be asked if the executor ends without its word. */
+	int (*keep_last)(void *data, uint32_t executor, uint32_t grant, const void *question, size_t size,
+	                 struct error *err);
 	void *ask_data;
 	struct output *output;           /* borrowed */
 };

@@ -21,6 +21,7 @@ void job_questions_init(struct job_questions *q, const struct job_grants *grants
 {
 	*q = (struct job_questions){.grants = grants};
 	STAILQ_INIT(&q->list);
+	STAILQ_INIT(&q->last);
 }
 
 void job_question_free(struct job_question *question)
@@ -39,29 +40,76 @@ static void note_driver(struct job_questions *q, uint32_t executor, uint32_t gra
 	q->asked[grant - 1] = true;
 }
 
+static int new_question(uint32_t executor, uint32_t grant, const void *question, size_t size,
+                        struct job_question **ret_question, struct error *err)
+{
+	struct job_question *q = calloc(1, sizeof(*q));
+	if (q)
+		buf_put(&q->question, question, size);
+	if (!q || q->question.failed) {
+		free(q);
+		return error_set(err, CELLA_ENOMEM, "no memory for a question");
+	}
+	q->executor = executor;
+	q->grant = grant;
+	*ret_question = q;
+	return 0;
+}
+
+static void send(struct job_questions *q, struct job_question *asked)
+{
+	const struct buf *evidence = &q->evidence[asked->executor - 1];
+	asked->rc = q->grants->ask(q->grants->data, asked->grant - 1, evidence->data, evidence->size,
+	                           asked->question.data, asked->question.size, &asked->why);
+	asked->answered = asked->rc < 0;
+	STAILQ_INSERT_TAIL(&q->list, asked, link);
+	q->count++;
+}
+
 int job_questions_ask(void *data, uint32_t executor, uint32_t grant, const void *question, size_t size,
                       struct error *err)
 {
 	struct job_questions *q = data;
 	if (!q->grants || grant > q->grants->count)
 		return error_set(err, CELLA_EFORMAT, "the job has no session %u", grant);
-	const struct buf *evidence = &q->evidence[executor - 1];
-	struct job_question *asked = calloc(1, sizeof(*asked));
-	if (asked)
-		buf_put(&asked->question, question, size);
-	if (!asked || asked->question.failed) {
-		free(asked);
-		return error_set(err, CELLA_ENOMEM, "no memory for a question");
-	}
+	struct job_question *asked;
+	int rc = new_question(executor, grant, question, size, &asked, err);
+	if (rc < 0)
+		return rc;
 	note_driver(q, executor, grant);
-	asked->executor = executor;
-	asked->grant = grant;
-	asked->rc = q->grants->ask(q->grants->data, grant - 1, evidence->data, evidence->size, question, size,
-	                           &asked->why);
-	asked->answered = asked->rc < 0;
-	STAILQ_INSERT_TAIL(&q->list, asked, link);
-	q->count++;
+	send(q, asked);
 	return 0;
+}
+
+int job_questions_keep_last(void *data, uint32_t executor, uint32_t grant, const void *question, size_t size,
+                            struct error *err)
+{
+	struct job_questions *q = data;
+	struct job_question *kept;
+	if (!q->grants || grant > q->grants->count || executor != q->driver ||
+	    q->last_count == PROVISION_VOLUMES_MAX)
+		return error_set(err, CELLA_EFORMAT, "executor %u may not leave a question for session %u",
+		                 executor, grant);
+	int rc = new_question(executor, grant, question, size, &kept, err);
+	if (rc < 0)
+		return rc;
+	STAILQ_INSERT_TAIL(&q->last, kept, link);
+	q->last_count++;
+	return 0;
+}
+
+void job_questions_ask_last(struct job_questions *q)
+{
+	struct job_question *asked;
+	while ((asked = STAILQ_FIRST(&q->last))) {
+		STAILQ_REMOVE_HEAD(&q->last, link);
+		q->last_count--;
+		send(q, asked);
+	}
+	STAILQ_FOREACH(asked, &q->list, link)
+	{
+		asked->again = true;
+	}
 }
 
 static void receive(struct job_questions *q, struct job_question *asked)
@@ -146,13 +194,19 @@ void job_questions_renew(struct job_questions *q)
 	q->renew_ns = clock_ns() + RENEW_NS;
 }
 
+static void free_all(struct job_question_list *list)
+{
+	struct job_question *q;
+	while ((q = STAILQ_FIRST(list))) {
+		STAILQ_REMOVE_HEAD(list, link);
+		job_question_free(q);
+	}
+}
+
 void job_questions_done(struct job_questions *q)
 {
-	struct job_question *asked;
-	while ((asked = STAILQ_FIRST(&q->list))) {
-		STAILQ_REMOVE_HEAD(&q->list, link);
-		job_question_free(asked);
-	}
+	free_all(&q->list);
+	free_all(&q->last);
 	for (uint32_t i = 0; i < JOB_EXECUTORS_MAX; i++)
 		buf_done(&q->evidence[i]);
 }

@@ -1,6 +1,9 @@
 /*
  * Questions of a job's executors to the CASes of its grants, sealed so that nobody here can read them: to
  * root keepers, whose leases are renewed as long as the job runs, and for certificates.
+ *
+ * The program's executor leaves a question for each lease that it takes: to give it up. It is asked where the
+ * executor ends without its word (leave.c).
  */
 #ifndef CLI_JOB_QUESTIONS_H
 #define CLI_JOB_QUESTIONS_H
@@ -35,6 +38,8 @@ struct job_questions {
 	bool asking; /* a CAS is asked just now, and waited for, for whatever */
 	struct job_question_list list; /* in the order of asking, which is that of the answers */
 	unsigned count;
+	struct job_question_list last; /* that the driver has left, none of them asked yet */
+	unsigned last_count;
 	uint64_t renew_ns; /* when its leases there are to be renewed; 0: it has none */
 };
 
@@ -54,6 +59,11 @@ int job_questions_socket(const struct job_questions *q);
 /* Until job_questions_renew or job_questions_take has something to do; -1: for ever. */
 int job_questions_wait_ms(const struct job_questions *q);
 void job_questions_renew(struct job_questions *q);
+/* What the driver leaves, as owner_server_config has it. */
+int job_questions_keep_last(void *data, uint32_t executor, uint32_t grant, const void *question, size_t size,
+                            struct error *err) must_check;
+/* Once the executor has ended: behind what is under way, about whose refusal nothing is done any more. */
+void job_questions_ask_last(struct job_questions *q);
 void job_questions_done(struct job_questions *q);
 
 #endif

@@ -15,6 +15,7 @@
 enum {
 	JOB_END_TIMEOUT_MS = 30000, /* for processes to end by themselves, on a machine that is busy, too */
 	JOB_EXPLAIN_MS = 500,
+	JOB_LEAVE_MS = 1000, /* for CASes to take the leases back */
 	JOB_LOG_MS = 15000, /* for the log of a job that is given up */
 };
 
@@ -46,6 +47,9 @@ struct job {
 	struct error meanwhile_why;
 	struct output output;
 };
+
+/* leave.c: no process of the job is left. */
+void job_leave(struct job *job);
 
 /* start.c */
 int job_keys(struct job *job, struct error *err) must_check;

@@ -240,7 +240,7 @@ static int code_read_symbols(struct code *code, const struct code_layout *layout
 	return 0;
 }
 
-/* The tables by which a trap finds callers; an image of frame pointers has none. */
+/* The tables by which a trap finds callers; an image for another processor than x86-64 has none. */
 static int code_find_unwind(struct code *code, const struct code_layout *layout, struct error *err)
 {
 	const Elf64_Phdr *table = &layout->unwind;

@@ -22,7 +22,7 @@ struct code {
 	const uint8_t *data; /* the bundle's data segments; borrowed */
 	size_t data_size;
 	struct code_symbol *symbols; /* sorted; NULL: the image has none */
-	struct unwind_table unwind;  /* none: its functions keep a frame pointer */
+	struct unwind_table unwind;  /* where it has none its functions keep a frame pointer */
 };
 
 /* Borrows the artifact's data segments. */

@@ -67,12 +67,12 @@ static size_t report_address(struct trap_report *report, size_t at, uintptr_t of
 	return report_append(report, at, text, "");
 }
 
-/* Translated code has tables, or keeps a frame pointer, as the host's code does. */
+/* Translated code has tables; where these say nothing it keeps a frame pointer, as the host's code does. */
 static bool go_to_caller(const struct trap_scope *scope, const struct unwind_stack *stack,
                          struct unwind_frame *frame)
 {
-	if (scope->code->unwind.bytes && code_contains(scope->code, frame->instruction))
-		return unwind_step(&scope->code->unwind, stack, frame);
+	if (code_contains(scope->code, frame->instruction) && unwind_step(&scope->code->unwind, stack, frame))
+		return true;
 	return unwind_step_by_pointer(stack, frame);
 }
 

@@ -9,8 +9,10 @@
  *                      -fno-optimize-sibling-calls: endless recursion ends in the stack's guard;
  *                      -fstack-clash-protection: no frame jumps over that guard
  *   backtraces         no function split, cloned or merged with another, so that a return address tells
- *                      the function; on x86-64, by clang, unwind tables, since a register more is worth
- *                      some percent there; else -fno-omit-frame-pointer, -fno-shrink-wrap, and
+ *                      the function; on x86-64 unwind tables, by clang instead of frame pointers, since a
+ *                      register more is worth some percent there, by gcc beside them: whatever it is told,
+ *                      it keeps none in some leaves, and its tables say of some functions what nobody here
+ *                      understands; else -fno-omit-frame-pointer, -fno-shrink-wrap, and
  *                      -mno-omit-leaf-frame-pointer (aarch64): leaves may fault, too
  *   nothing imported   -ffreestanding -nostdlib -fno-tree-loop-distribute-patterns: no call of
  *                      memcpy or memset appears; -fvisibility=hidden -fPIC -shared -Bsymbolic:
@@ -41,12 +43,13 @@
 		"-Wl,--hash-style=gnu", "-Wl,-Bsymbolic", "-Wl,-z,noexecstack", "-Wl,-z,separate-code",   \
 		"-Wl,-z,defs", "-Wl,-e,cella_image", WASM_FLAG_STRIP
 
-#define FRAME_POINTERS "-fno-omit-frame-pointer", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables"
-#define UNWIND_TABLES "-fomit-frame-pointer", "-fasynchronous-unwind-tables", "-Wl,--eh-frame-hdr"
+#define NO_TABLES "-fno-asynchronous-unwind-tables", "-fno-unwind-tables"
+#define UNWIND_TABLES "-fasynchronous-unwind-tables", "-Wl,--eh-frame-hdr"
+#define NO_FRAME_POINTERS "-fomit-frame-pointer"
 
 const char *const wasm_flags_gcc[] = {
 	COMMON,
-	FRAME_POINTERS,
+	"-fno-omit-frame-pointer",
 	"-fsignaling-nans",
 	"-fno-tree-loop-distribute-patterns",
 	"-fno-shrink-wrap",
@@ -78,17 +81,18 @@ static const struct {
 	const char *gcc[12], *clang[16];
 } targets[] = {
 	{"x86-64-v3",
-         {"-march=x86-64-v3"},
-         {"--target=x86_64-linux-gnu", "-fuse-ld=lld", "-march=x86-64-v3", UNWIND_TABLES}},
+         {"-march=x86-64-v3", UNWIND_TABLES},
+         {"--target=x86_64-linux-gnu", "-fuse-ld=lld", "-march=x86-64-v3", NO_FRAME_POINTERS, UNWIND_TABLES}},
 	{"x86-64-v2",
-         {"-march=x86-64-v2"},
-         {"--target=x86_64-linux-gnu", "-fuse-ld=lld", "-march=x86-64-v2", UNWIND_TABLES}},
+         {"-march=x86-64-v2", UNWIND_TABLES},
+         {"--target=x86_64-linux-gnu", "-fuse-ld=lld", "-march=x86-64-v2", NO_FRAME_POINTERS, UNWIND_TABLES}},
 	{"aarch64",
          {"-march=armv8-a", "-mno-outline-atomics", "-mno-omit-leaf-frame-pointer",
-          "-mbranch-protection=none", "-Wl,-z,max-page-size=65536"},
+          "-mbranch-protection=none", "-Wl,-z,max-page-size=65536", NO_TABLES},
          {"--target=aarch64-linux-gnu", "-fuse-ld=lld", "-march=armv8-a", "-mno-outline-atomics",
           "-mno-omit-leaf-frame-pointer", "-mbranch-protection=none", "-Wl,-z,noseparate-code",
-          "-Wl,-z,max-page-size=65536", "-mllvm", "-enable-shrink-wrap=0", FRAME_POINTERS}},
+          "-Wl,-z,max-page-size=65536", "-mllvm", "-enable-shrink-wrap=0", "-fno-omit-frame-pointer",
+          NO_TABLES}},
 };
 
 const char *const *wasm_flags_target(const char *target, bool clang)

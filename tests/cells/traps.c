@@ -32,6 +32,18 @@ static __attribute__((noinline)) int middle(const char *how)
 	return innermost(how) + 1;
 }
 
+/* Of those that call nothing gcc keeps a frame pointer in some only. */
+static __attribute__((noinline)) int leaf(int n)
+{
+	volatile char *wild = (volatile char *)(uintptr_t)0xfffffff0u;
+	return *wild + n;
+}
+
+static __attribute__((noinline)) int above(int n)
+{
+	return leaf(n) + 1;
+}
+
 /* Of the processor's stack, with nothing in the linear memory. */
 static __attribute__((noinline)) int deep(int n)
 {
@@ -51,6 +63,8 @@ int main(int argc, char **argv)
 		abort();
 	if (strcmp(how, "stack") == 0)
 		return deep(0);
+	if (strcmp(how, "leaf") == 0)
+		return above(argc);
 	int value = middle(how);
 	printf("after %d\n", value);
 	return 7;

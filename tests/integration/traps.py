@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # as: root user memlock
 """Is every trap exact: reported with its name and a backtrace of wasm functions, status 134, and
-what the program printed before it still there? With -g, are the lines those of the source, and is the code
+what the program printed before it still there? Are the frames exact of a leaf, too, and wherever a time-out meets a loop
+without an end? With -g, are the lines those of the source, and is the code
 the same as without?"""
 
 import os
@@ -95,9 +96,27 @@ def check_backtraces(cell, what):
     job = run(["-q", cell, "memory"])
     names = frames(job)
     check(names[:2] == ["innermost", "middle"] and "main" in " ".join(names), f"{what}: the backtrace is exact: {names}")
+    names = frames(run(["-q", cell, "leaf"]))
+    check(names[:2] == ["leaf", "above"] and "main" in " ".join(names), f"{what}: of a leaf, too: {names}")
     job = run(["-q", cell, "stack"])
     check(job.returncode == 134 and "call stack exhausted" in job.stderr and frames(job)[:8] == ["deep"] * 8,
           f"{what}: endless recursion traps: {job.stderr.splitlines()[:9]}")
+
+
+def check_time_outs(cell, what):
+    """It comes at any instruction, those at the beginning and the end of a function among them."""
+    chain = ["calls", "first", "second", "third", "fourth"]
+    stacks = [chain[depth::-1] for depth in range(len(chain))]
+    below = ["outer", "endless_enter", "cella_task_run"]
+    for how, times in (("loop", 1), ("calls", 6), ("text", 3)):
+        for _ in range(times):
+            job = run(["-q", "--executors", "1", cell, how])
+            check(job.returncode == 134 and "task endless failed on attempt 1: time-out" in job.stderr,
+                  f"{what}: its time-out ends it: {job.returncode} {job.stderr.splitlines()[:1]}")
+            names = frames(job)
+            inner = names[:names.index("outer")] if "outer" in names else []
+            wanted = {"loop": inner == ["loop"], "calls": inner in stacks, "text": inner[-1:] == ["text"] and inner[-2:-1] in ([], ["strtod"])}
+            check(wanted[how] and names[len(inner):][:len(below)] == below, f"{what}: the backtrace is exact: {names}")
 
 
 def main():
@@ -110,8 +129,10 @@ def main():
         check(f"trap: {name}" in job.stderr, f"{how}: {job.stderr.splitlines()[:1]}")
         check(job.stdout == "before\n", f"{how}: output before the trap is there and nothing else: {job.stdout!r}")
     check_backtraces(cell, "by clang")
+    check_time_outs(build_cell("endless.c"), "by clang")
     os.environ["CELLA_CC"] = "gcc"
     check_backtraces(build_cell("traps.c", "gcc.cell"), "by gcc, which keeps frame pointers")
+    check_time_outs(build_cell("endless.c", "gcc_endless.cell"), "by gcc")
     del os.environ["CELLA_CC"]
     for how, status in (("exit", 42), ("none", 7)):
         job = run(["-q", cell, how])

@@ -13,9 +13,10 @@ enum {
 	CHART_ROW = 20,
 	CHART_HEAD = 50,
 	CHART_FOOT = 16,
-	CHART_LINEAR_MOST = 20, /* values further apart than this factor are drawn by their logarithms */
-	CHART_LINEAR_STEPS = 4,
 };
+
+static const double linear_most = 20; /* what is further apart by that is drawn by its logarithm */
+static const double linear_steps = 4;
 
 /* From `least` at the left to `most` at the right. */
 struct chart_scale {
@@ -27,7 +28,7 @@ static double place_of(const struct chart_scale *s, double value)
 {
 	double part = s->is_log ? log(fmax(value, s->least) / s->least) / log(s->most / s->least)
 	                        : (value - s->least) / (s->most - s->least);
-	return CHART_LABELS + fmin(fmax(part, 0), 1) * CHART_BARS;
+	return (double)CHART_LABELS + fmin(fmax(part, 0), 1) * (double)CHART_BARS;
 }
 
 static void put_escaped(struct buf *svg, const char *text)
@@ -65,7 +66,7 @@ static void put_ticks(struct buf *svg, const struct chart_scale *s, int top, int
 		return;
 	}
 	double step = pow(10, floor(log10(s->most)));
-	while (s->most / step < CHART_LINEAR_STEPS)
+	while (s->most / step < linear_steps)
 		step /= 2;
 	int steps = (int)(s->most / step * 1.001);
 	for (int i = 0; i <= steps; i++)
@@ -80,7 +81,7 @@ static void put_bar(struct buf *svg, const struct bench_row *r, const struct cha
 	buf_printf(svg, " (");
 	put_escaped(svg, r->metric);
 	buf_printf(svg, ")</text><rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"12\" fill=\"#4a7ab5\"/>",
-	           CHART_LABELS, y + 3, end - CHART_LABELS);
+	           CHART_LABELS, y + 3, end - (double)CHART_LABELS);
 	if (r->n >= BENCH_INTERVAL_LEAST)
 		buf_printf(svg, "<path d=\"M%.1f %d H%.1f\" stroke=\"#222\" stroke-width=\"2\"/>", low, y + 9,
 		           high);
@@ -96,7 +97,7 @@ static struct chart_scale scale_of(const struct bench *b, const struct bench_row
 			s.most = fmax(s.most, b->rows[i].high);
 			s.least = b->rows[i].low > 0 ? fmin(s.least, b->rows[i].low) : s.least;
 		}
-	s.is_log = s.most > s.least * CHART_LINEAR_MOST;
+	s.is_log = s.most > s.least * linear_most;
 	if (!s.is_log)
 		return (struct chart_scale){.most = s.most > 0 ? s.most : 1};
 	return (struct chart_scale){true, pow(10, floor(log10(s.least))), pow(10, ceil(log10(s.most)))};

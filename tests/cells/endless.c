@@ -54,7 +54,7 @@ static __attribute__((noinline)) void outer(int how)
 	sum++;
 }
 
-CELLA_TASK_WITH(endless, (.timeout_ms = 50, .on_failure = CELLA_ON_FAILURE_FAIL), CELLA_IN(int, how, 1))
+CELLA_TASK_WITH(endless, (.timeout_ms = 250, .on_failure = CELLA_ON_FAILURE_FAIL), CELLA_IN(int, how, 1))
 {
 	outer(*how);
 }

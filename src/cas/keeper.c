@@ -168,13 +168,16 @@ static int keeper_acquire(void *data, const uint8_t volume[VOLUME_ID_SIZE], bool
 	return rc;
 }
 
-/* A token is its holder's: another executor's is of no use. */
+/* A token is its holder's, until he gives it back: another executor's is of no use. It outlives the lease's
+ * time, until somebody takes the lease. */
 static int demand_holder(const struct keeper_act *act, struct records *r, struct error *err)
 {
 	struct records_volume kept;
 	int rc = records_volume_get(r, act->at->id, &kept, err);
 	if (rc == 0 && strcmp(kept.holder, act->at->holder) != 0)
 		rc = error_set(err, CELLA_EFENCED, "the lease of the volume is another's by now");
+	if (rc == 0 && kept.lease_until_ns == 0)
+		rc = error_set(err, CELLA_EFENCED, "the lease of the volume was given back");
 	return rc;
 }
 

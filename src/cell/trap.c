@@ -67,7 +67,8 @@ static size_t report_address(struct trap_report *report, size_t at, uintptr_t of
 	return report_append(report, at, text, "");
 }
 
-/* Translated code has tables; where these say nothing it keeps a frame pointer, as the host's code does. */
+/* Translated code has tables. clang's tell of all its functions; where gcc's do not, the function keeps a
+ * frame pointer, as the host's code does. */
 static bool go_to_caller(const struct trap_scope *scope, const struct unwind_stack *stack,
                          struct unwind_frame *frame)
 {

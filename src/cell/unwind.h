@@ -4,7 +4,8 @@
  * Core 5.0, sections 10.6 and 10.7; DWARF 5, section 6.4). So translated code needs no frame pointer, and any
  * instruction may fault.
  *
- * Of DWARF's instructions those are known that gcc and clang use for C; a function with others has no caller.
+ * Of DWARF's instructions those are known that gcc and clang use for C; a function with others has no caller
+ * by its table.
  * Nothing outside of the table's bytes and the stack is read, whatever they hold, and nothing allocated: a
  * trap may ask. The stack is the cell's and holds plaintext; of it return addresses and saved frame pointers
  * are looked at, and none is kept.

@@ -101,7 +101,7 @@ const struct verb run_verb = {
 		"Exit status: the program's own; 134 if it trapped; 125 if Cella failed; 126 if an executor\n"
 		"or a cell was refused; 2 for a mistake in the options. SIGINT, SIGTERM and SIGHUP end the\n"
 		"job in order, then cella itself: a shell shows 128 and the signal's number. The record is\n"
-		"written in each of these cases. What the program had not synced by then is lost; the leases\n"
+		"written in each of these cases. What it had not synced to a volume by then is lost; the leases\n"
 		"of a session's volumes are given back if the CAS answers within a second. A signal that\n"
 		"cella was started to ignore stays ignored: SIGINT in a script's background jobs\n"
 		"(cella run ... &), SIGHUP under nohup.",

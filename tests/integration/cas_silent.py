@@ -252,7 +252,7 @@ with Cas() as cas:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCONT):
         job.process.send_signal(number)
     status, output, errors = job.end()
-    check(status == -signal.SIGINT and "a second signal came" in errors, f"it is told twice to end, and waits for nothing: {status} {errors}")
+    check(status == -signal.SIGINT and "a signal came" in errors, f"it is told twice to end, and waits for nothing: {status} {errors}")
     cas.process.send_signal(signal.SIGCONT)
     good("its lease is taken over, too", cella("session", "volume", "clinic", "data", "--take-over"))
 
@@ -292,6 +292,7 @@ with Cas() as cas:
     size, at = written(), kept(cas)
     job = Ahead()
     check(job.commit(10) == "10" and not is_free(cas), "one more commits, and has the lease")
+    check(wait_until(lambda: kept(cas) == at + 10), "the CAS has it")
     job.process.send_signal(signal.SIGINT)
     check(job.end()[0] == -signal.SIGINT, "and is ended by Ctrl-C")
     check(wait_until(lambda: is_free(cas)), "which gives its lease back")

@@ -267,7 +267,7 @@ with Cas() as cas:
         return said["root"], said["holder"]
 
     def given_back(what, root, session="clinic", volume="data"):
-        """What a busy CAS has not answered in time it does all the same."""
+        """What a busy CAS has not answered in time it does all the same: of up to two questions it sees the connection closed too late."""
         wait_until(lambda: kept(session, volume)[1] == "")
         check(kept(session, volume) == (root, ""), f"{what}, and nothing is committed: {kept(session, volume)}")
 
@@ -289,7 +289,7 @@ with Cas() as cas:
         [executor] = one.executors()
         os.kill(executor, signal.SIGKILL)
         output, errors = one.end()
-        check(one.status == FAILED and "killed by signal 9" in errors, f"its executor is killed: {one.status} {errors}")
+        check(one.status == FAILED and any(word in errors for word in ("killed by signal 9", "executor is gone")), f"its executor is killed: {one.status} {errors}")
         given_back("its lease is given back, too", root)
     (SCRATCH / "pair.yml").write_text(PAIR.format(cell=identity), encoding="ascii")
     good("a session with two volumes", cella("session", "create", SCRATCH / "pair.yml"))

@@ -239,6 +239,25 @@ static void what_is_left_is_asked_last(void **state)
 	job_questions_done(&questions);
 }
 
+/* Each would look for the CAS anew. */
+static void after_one_that_cannot_be_sent_none_is_tried(void **state)
+{
+	(void)state;
+	begin("ys");
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(keep(1, 1, (char)('X' + i)), 0);
+	cas.there = 2;
+	job_questions_ask_last(&questions);
+	assert_int_equal(cas.asked, 2);
+	for (unsigned i = 0; i < 3; i++) {
+		struct job_question *q = job_questions_take(&questions);
+		assert_true(q && q->rc == (i ? CELLA_EIO : 0));
+		assert_string_equal(i ? q->why.text : "", i ? "not reached" : "");
+		job_question_free(q);
+	}
+	job_questions_done(&questions);
+}
+
 static void only_the_program_leaves_any(void **state)
 {
 	(void)state;
@@ -260,6 +279,7 @@ int main(void)
 		cmocka_unit_test(what_fails_is_told_in_its_turn),
 		cmocka_unit_test(what_was_refused_is_asked_again_once_all_have_come),
 		cmocka_unit_test(what_is_left_is_asked_last),
+		cmocka_unit_test(after_one_that_cannot_be_sent_none_is_tried),
 		cmocka_unit_test(only_the_program_leaves_any),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,10 @@
 #include "cell/owner/frame.h"
 
-enum { TEXT_MAX = 4096 };
+enum {
+	TEXT_MAX = 4096,
+	QUESTION_SIZE = sizeof(struct owner_keeper_head) + SEAL_OVERHEAD +
+	                sizeof(struct owner_keeper_request),
+};
 
 /* Sizes of bodies. */
 static const struct {
@@ -12,14 +16,8 @@ static const struct {
                         sizeof(struct owner_path_request) + 2 * OWNER_PATH_MAX},
 	[OWNER_EXIT] = {SEAL_OVERHEAD + sizeof(struct owner_exit),
                         SEAL_OVERHEAD + sizeof(struct owner_exit) + TEXT_MAX},
-	[OWNER_KEEPER] = {sizeof(struct owner_keeper_head) + SEAL_OVERHEAD +
-                                  sizeof(struct owner_keeper_request),
-                          sizeof(struct owner_keeper_head) + SEAL_OVERHEAD +
-                                  sizeof(struct owner_keeper_request)},
-	[OWNER_LAST] = {sizeof(struct owner_keeper_head) + SEAL_OVERHEAD +
-                                sizeof(struct owner_keeper_request),
-                        sizeof(struct owner_keeper_head) + SEAL_OVERHEAD +
-                                sizeof(struct owner_keeper_request)},
+	[OWNER_KEEPER] = {QUESTION_SIZE, QUESTION_SIZE},
+	[OWNER_LAST] = {QUESTION_SIZE, QUESTION_SIZE},
 	[OWNER_REFUSED] = {sizeof(int32_t), sizeof(int32_t) + TEXT_MAX},
 };
 

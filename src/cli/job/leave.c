@@ -4,7 +4,8 @@
  *
  * The program's executor has sealed the words for that when it took each lease (cell/owner/format.h, LAST).
  * They are said once nothing of the job runs, so that nobody writes any more. A CAS that does not answer
- * in time, and a second signal, end the waiting: the leases then end by themselves.
+ * in time, and a second signal, end the waiting: the leases then end by themselves. (One look-up of the CAS's
+ * name, where the connection was lost, is not bounded so.)
  */
 #include <errno.h>
 #include <poll.h>
@@ -30,8 +31,8 @@ static int wait_for_cas(void *arg, struct pollfd *socket, int timeout_ms, struct
 	    errno != EINTR)
 		return error_errno(err, CELLA_EIO, "cannot wait for the CAS");
 	if (fds[1].revents)
-		return error_set(err, CELLA_ECANCELED, "a second signal came");
-	if (clock_ns() >= l->until_ns)
+		return error_set(err, CELLA_ECANCELED, "a signal came");
+	if (!fds[0].revents && clock_ns() >= l->until_ns)
 		return error_set(err, CELLA_ETIMEOUT, "the CAS did not answer within %d ms", JOB_LEAVE_MS);
 	return fds[0].revents != 0;
 }

@@ -56,14 +56,21 @@ static int new_question(uint32_t executor, uint32_t grant, const void *question,
 	return 0;
 }
 
-static void send(struct job_questions *q, struct job_question *asked)
+/* Below 0: it could not be sent. */
+static void note_asked(struct job_questions *q, struct job_question *asked, int rc)
 {
-	const struct buf *evidence = &q->evidence[asked->executor - 1];
-	asked->rc = q->grants->ask(q->grants->data, asked->grant - 1, evidence->data, evidence->size,
-	                           asked->question.data, asked->question.size, &asked->why);
-	asked->answered = asked->rc < 0;
+	asked->rc = rc;
+	asked->answered = rc < 0;
 	STAILQ_INSERT_TAIL(&q->list, asked, link);
 	q->count++;
+}
+
+static void send_question(struct job_questions *q, struct job_question *asked)
+{
+	const struct buf *evidence = &q->evidence[asked->executor - 1];
+	note_asked(q, asked,
+	           q->grants->ask(q->grants->data, asked->grant - 1, evidence->data, evidence->size,
+	                          asked->question.data, asked->question.size, &asked->why));
 }
 
 int job_questions_ask(void *data, uint32_t executor, uint32_t grant, const void *question, size_t size,
@@ -77,7 +84,7 @@ int job_questions_ask(void *data, uint32_t executor, uint32_t grant, const void 
 	if (rc < 0)
 		return rc;
 	note_driver(q, executor, grant);
-	send(q, asked);
+	send_question(q, asked);
 	return 0;
 }
 
@@ -100,11 +107,17 @@ int job_questions_keep_last(void *data, uint32_t executor, uint32_t grant, const
 
 void job_questions_ask_last(struct job_questions *q)
 {
-	struct job_question *asked;
+	struct job_question *asked, *unsent = NULL;
 	while ((asked = STAILQ_FIRST(&q->last))) {
 		STAILQ_REMOVE_HEAD(&q->last, link);
 		q->last_count--;
-		send(q, asked);
+		if (unsent) {
+			asked->why = unsent->why;
+			note_asked(q, asked, unsent->rc);
+			continue;
+		}
+		send_question(q, asked);
+		unsent = asked->rc < 0 ? asked : NULL;
 	}
 	STAILQ_FOREACH(asked, &q->list, link)
 	{

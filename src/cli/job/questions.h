@@ -12,10 +12,12 @@
 
 #include "cell/provision.h"
 #include "cli/job/job.h"
+#include "net/https_client.h"
 
 enum {
 	JOB_EXECUTORS_MAX = 256, /* over the job's life, replacements included */
-	JOB_QUESTIONS_MAX = 64,  /* under way at once */
+	/* Under way at once; the last ones find room beside them. */
+	JOB_QUESTIONS_MAX = HTTPS_SENT_MAX - PROVISION_VOLUMES_MAX,
 };
 
 /* One that was asked, or that could not be. */

@@ -140,7 +140,8 @@ static struct owner_keeper_request release_of(const struct owner_volume *o,
 	return request;
 }
 
-/* The owner's own lease ends with the owner; a CAS is told by whoever outlives us. */
+/* The owner's own lease ends with the owner; a CAS is told by whoever outlives us. Where this fails the owner
+ * is gone, and the lease ends by itself. */
 static int leave_release(struct owner_volume *o, const uint8_t volume[VOLUME_ID_SIZE], uint64_t token,
                          struct error *err)
 {
